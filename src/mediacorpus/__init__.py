@@ -1,0 +1,68 @@
+"""Turn pictures into a validated data set for social science.
+
+Examples
+--------
+>>> import mediacorpus as mc
+>>> corpus = mc.Corpus.open("protests")                          # doctest: +SKIP
+>>> corpus.measure("facts", "tags", "embedding")                 # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from mediacorpus._version import __version__
+
+if TYPE_CHECKING:
+    from mediacorpus import errors, media
+    from mediacorpus.corpus import Corpus
+    from mediacorpus.engine.contract import MEASURES, Batch, Picture, measure
+    from mediacorpus.errors import MediacorpusError
+    from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.records import FileFacts, Info, Region, Shape, Tag
+
+_HOMES = {
+    "Batch": "mediacorpus.engine.contract",
+    "Corpus": "mediacorpus.corpus",
+    "FileFacts": "mediacorpus.records",
+    "Info": "mediacorpus.records",
+    "MEASURES": "mediacorpus.engine.contract",
+    "MediacorpusError": "mediacorpus.errors",
+    "Picture": "mediacorpus.engine.contract",
+    "Region": "mediacorpus.records",
+    "Shape": "mediacorpus.records",
+    "Tag": "mediacorpus.records",
+    "TrainSettings": "mediacorpus.learning.settings",
+    "measure": "mediacorpus.engine.contract",
+}
+
+__all__ = [
+    "MEASURES",
+    "Batch",
+    "Corpus",
+    "FileFacts",
+    "Info",
+    "MediacorpusError",
+    "Picture",
+    "Region",
+    "Shape",
+    "Tag",
+    "TrainSettings",
+    "__version__",
+    "errors",
+    "measure",
+    "media",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    if name in {"errors", "media"}:
+        return importlib.import_module(f"mediacorpus.{name}")
+    raise AttributeError(f"module 'mediacorpus' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return __all__

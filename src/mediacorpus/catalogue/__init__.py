@@ -1,0 +1,1 @@
+"""The catalogue: what a corpus holds, in SQLite."""

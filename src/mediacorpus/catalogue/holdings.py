@@ -1,0 +1,277 @@
+"""Sources, items, records and failures: what the corpus holds."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mediacorpus.catalogue.runs import now
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.errors import unknown
+from mediacorpus.records import Failure, FileFacts
+
+ITEM_LENGTH = 16
+
+
+@dataclass(frozen=True, slots=True)
+class NewRecord:
+    """One occurrence of a picture that is about to be written.
+
+    `key` identifies the occurrence: adding the same key again is no second record.
+    """
+
+    key: str
+    path: Path
+    size: int
+    mtime_ns: int
+    sha256: str
+    facts: FileFacts
+    columns: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What the catalogue knows of a record: its item and the file as it was."""
+
+    item: str
+    path: str
+    size: int
+    mtime_ns: int
+    columns: str
+
+
+def item_id(sha256: str) -> str:
+    """Give the id of an item: the first 16 hexadecimal digits of the SHA-256 of its bytes.
+
+    >>> item_id("ab" * 32)
+    'abababababababab'
+    """
+    return sha256[:ITEM_LENGTH]
+
+
+def path_text(path: Path) -> str:
+    r"""Write a path as text that any database holds; bytes that are no UTF-8 become `\xNN`.
+
+    >>> path_text(Path("a.jpg"))
+    'a.jpg'
+    """
+    return os.fsencode(path).decode("utf-8", "backslashreplace")
+
+
+def _raw(path: Path) -> bytes | None:
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        return os.fsencode(path)
+    return None
+
+
+def add_source(store: Store, kind: str, *, location: Path, run: int) -> int:
+    """Return the id of a source, written down on first sight.
+
+    `location` is kept as an absolute path and, so that a corpus can be moved together with
+    its pictures, also relative to the corpus folder.
+    """
+    text = path_text(location)
+    found = store.value("SELECT source FROM sources WHERE kind = ? AND location = ?", (kind, text))
+    if found is not None:
+        return int(found)
+    try:
+        relative = path_text(Path(os.path.relpath(location, store.folder.resolve())))
+    except ValueError:  # another drive on Windows
+        relative = None
+    return store.execute(
+        "INSERT INTO sources (kind, location, relative, run) VALUES (?, ?, ?, ?)",
+        (kind, text, relative, run),
+    )
+
+
+def known_records(store: Store, keys: Iterable[str]) -> dict[str, Known]:
+    """Return what is known under each of some keys."""
+    found: dict[str, Known] = {}
+    for chunk in chunks(keys):
+        for key, *rest in store.rows(
+            "SELECT key, item, path, size, mtime_ns, columns FROM records "
+            f"WHERE key IN ({placeholders(len(chunk))})",
+            chunk,
+        ):
+            found[key] = Known(*rest)
+    return found
+
+
+def write_records(
+    store: Store, records: Sequence[NewRecord], *, source: int, run: int
+) -> dict[str, int]:
+    """Write records and the items that are new; return counts of each.
+
+    Adding a key that is there updates its record. Returns `{"items": …, "records": …,
+    "changed": …}`.
+    """
+    counts = {"items": 0, "records": 0, "changed": 0}
+    if not records:
+        return counts
+    with store.transaction():
+        counts["items"] = store.executemany(
+            "INSERT INTO items (item, sha256, format, width, height, mode, bytes, alpha, frames, "
+            "orientation, dpi, taken, icc, run) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
+            "ON CONFLICT (sha256) DO NOTHING",
+            [_item_row(record, run) for record in records],
+        )
+        known = known_records(store, [record.key for record in records])
+        written = {record.key: record for record in records}
+        counts["changed"] = len(known)
+        counts["records"] = len(written) - len(known)
+        store.executemany(
+            "INSERT INTO records (item, source, key, path, path_raw, size, mtime_ns, columns, run) "
+            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET item = excluded.item, "
+            "path = excluded.path, path_raw = excluded.path_raw, size = excluded.size, "
+            "mtime_ns = excluded.mtime_ns, columns = excluded.columns, run = excluded.run",
+            [_record_row(record, source, run) for record in written.values()],
+        )
+    return counts
+
+
+def _item_row(record: NewRecord, run: int) -> tuple[Any, ...]:
+    facts = record.facts
+    return (
+        item_id(record.sha256),
+        record.sha256,
+        facts.format,
+        facts.width,
+        facts.height,
+        facts.mode,
+        facts.bytes,
+        int(facts.alpha),
+        facts.frames,
+        facts.orientation,
+        facts.dpi,
+        facts.taken,
+        int(facts.icc),
+        run,
+    )
+
+
+def _record_row(record: NewRecord, source: int, run: int) -> tuple[Any, ...]:
+    return (
+        item_id(record.sha256),
+        source,
+        record.key,
+        path_text(record.path),
+        _raw(record.path),
+        record.size,
+        record.mtime_ns,
+        json.dumps(dict(record.columns), ensure_ascii=False, default=str),
+        run,
+    )
+
+
+def facts_of(store: Store, items: Sequence[str]) -> dict[str, FileFacts]:
+    """Return the header facts of some items."""
+    found: dict[str, FileFacts] = {}
+    for chunk in chunks(items):
+        for item, *rest in store.rows(
+            "SELECT item, format, width, height, mode, bytes, alpha, frames, orientation, dpi, "
+            f"taken, icc FROM items WHERE item IN ({placeholders(len(chunk))})",
+            chunk,
+        ):
+            facts = dict(zip(FileFacts.__slots__, rest, strict=True))
+            facts["alpha"], facts["icc"] = bool(facts["alpha"]), bool(facts["icc"])
+            found[item] = FileFacts(**facts)
+    return found
+
+
+def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tuple[Path, ...]]:
+    """Say where the bytes of some items may be: up to `most` paths for each, oldest first.
+
+    A path whose file is gone is also tried relative to the corpus folder.
+    """
+    found: dict[str, list[Path]] = {item: [] for item in items}
+    for chunk in chunks(items):
+        for item, path, raw, location, relative in store.rows(
+            "SELECT records.item, records.path, path_raw, location, relative FROM records "
+            "JOIN sources USING (source) "
+            f"WHERE records.item IN ({placeholders(len(chunk))}) ORDER BY record",
+            chunk,
+        ):
+            paths = found[item]
+            if len(paths) >= most:
+                continue
+            original = Path(os.fsdecode(raw)) if raw is not None else Path(path)
+            paths.append(_moved(original, location, relative=relative, folder=store.folder))
+    return {item: tuple(paths) for item, paths in found.items()}
+
+
+def _moved(path: Path, location: str, *, relative: str | None, folder: Path) -> Path:
+    if path.exists() or relative is None:
+        return path
+    base = Path(location)
+    root, moved = (
+        (base, folder / relative)
+        if base.suffix == ""
+        else (
+            base.parent,
+            (folder / relative).parent,
+        )
+    )
+    try:
+        return moved / path.relative_to(root)
+    except ValueError:
+        return path
+
+
+def write_failures(store: Store, failures: Iterable[Failure], run: int) -> int:
+    """Write failures, one row for each stage and subject; return how many were given."""
+    time = now()
+    rows = [(f.stage, f.subject, f.path, f.reason, time, run) for f in failures]
+    if rows:
+        with store.transaction():
+            store.executemany(
+                "INSERT INTO failures (stage, subject, path, reason, time, run) "
+                "VALUES (?,?,?,?,?,?) ON CONFLICT (stage, subject) DO UPDATE SET "
+                "reason = excluded.reason, time = excluded.time, run = excluded.run",
+                rows,
+            )
+    return len(rows)
+
+
+def forget_failures(store: Store, stage: str, subjects: Iterable[str]) -> None:
+    """Remove failures that no longer hold."""
+    for chunk in chunks(subjects):
+        store.execute(
+            f"DELETE FROM failures WHERE stage = ? AND subject IN ({placeholders(len(chunk))})",
+            [stage, *chunk],
+        )
+
+
+def resolve_item(store: Store, text: str) -> str:
+    """Find the item that `text` means: an item id, or the first digits of one.
+
+    Raises
+    ------
+    UnknownName
+        No item, or more than one, begins with `text`.
+    """
+    found = [
+        row[0]
+        for row in store.rows(
+            "SELECT item FROM items WHERE item >= ? AND item < ? LIMIT 2", (text, text + "g")
+        )
+    ]
+    if len(found) == 1:
+        return str(found[0])
+    raise unknown("item", text, found)
+
+
+def each_item(store: Store, size: int = 5000) -> Iterator[list[str]]:
+    """Give all item ids, in the order they came, in lists of at most `size`."""
+    last = 0
+    while True:
+        rows = store.rows("SELECT n, item FROM items WHERE n > ? ORDER BY n LIMIT ?", (last, size))
+        if not rows:
+            return
+        last = rows[-1][0]
+        yield [row[1] for row in rows]

@@ -1,0 +1,152 @@
+"""The catalogue's schema as numbered steps; `PRAGMA user_version` is the last one done.
+
+A step is never edited once released: a change is a new step.
+"""
+
+from __future__ import annotations
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        run INTEGER PRIMARY KEY,
+        verb TEXT NOT NULL,
+        status TEXT NOT NULL CHECK (status IN ('running','done','failed','interrupted','killed')),
+        version TEXT NOT NULL,
+        parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+        seed INTEGER,
+        model_hash TEXT,
+        input_hash TEXT,
+        machine TEXT NOT NULL CHECK (json_valid(machine)),
+        started TEXT NOT NULL,
+        ended TEXT,
+        done INTEGER NOT NULL DEFAULT 0,
+        failed INTEGER NOT NULL DEFAULT 0,
+        note TEXT
+    ) STRICT;
+
+    CREATE TABLE sources (
+        source INTEGER PRIMARY KEY,
+        kind TEXT NOT NULL,
+        location TEXT NOT NULL,
+        relative TEXT,
+        run INTEGER NOT NULL REFERENCES runs (run),
+        UNIQUE (kind, location)
+    ) STRICT;
+
+    CREATE TABLE items (
+        n INTEGER PRIMARY KEY,
+        item TEXT NOT NULL UNIQUE,
+        sha256 TEXT NOT NULL UNIQUE,
+        format TEXT NOT NULL,
+        width INTEGER NOT NULL,
+        height INTEGER NOT NULL,
+        mode TEXT NOT NULL,
+        bytes INTEGER NOT NULL,
+        alpha INTEGER NOT NULL,
+        frames INTEGER NOT NULL,
+        orientation INTEGER NOT NULL,
+        dpi REAL,
+        taken TEXT,
+        icc INTEGER NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+
+    CREATE TABLE records (
+        record INTEGER PRIMARY KEY,
+        item TEXT NOT NULL REFERENCES items (item),
+        source INTEGER NOT NULL REFERENCES sources (source),
+        key TEXT NOT NULL UNIQUE,
+        path TEXT NOT NULL,
+        path_raw BLOB,
+        size INTEGER NOT NULL,
+        mtime_ns INTEGER NOT NULL,
+        columns TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(columns)),
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    CREATE INDEX records_item ON records (item);
+    CREATE INDEX records_path ON records (path);
+
+    CREATE TABLE failures (
+        stage TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        path TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        time TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run),
+        PRIMARY KEY (stage, subject)
+    ) STRICT;
+
+    CREATE TABLE labels (
+        label INTEGER PRIMARY KEY,
+        item TEXT NOT NULL REFERENCES items (item),
+        variable TEXT NOT NULL,
+        value TEXT NOT NULL,
+        coder TEXT NOT NULL,
+        seconds REAL,
+        time TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    CREATE INDEX labels_current ON labels (variable, item, coder, label);
+    CREATE TRIGGER labels_stay BEFORE UPDATE ON labels
+        BEGIN SELECT RAISE (ABORT, 'labels are only ever added'); END;
+
+    CREATE TABLE splits (
+        split INTEGER PRIMARY KEY,
+        variable TEXT NOT NULL,
+        shares TEXT NOT NULL,
+        seed INTEGER,
+        method TEXT NOT NULL,
+        time TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    CREATE TABLE split_items (
+        split INTEGER NOT NULL REFERENCES splits (split),
+        item TEXT NOT NULL REFERENCES items (item),
+        part TEXT NOT NULL CHECK (part IN ('train','val','test')),
+        PRIMARY KEY (split, item)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE setups (
+        setup INTEGER PRIMARY KEY,
+        name TEXT NOT NULL,
+        version TEXT NOT NULL,
+        parameters TEXT NOT NULL CHECK (json_valid(parameters)),
+        info TEXT NOT NULL CHECK (json_valid(info)),
+        used INTEGER NOT NULL REFERENCES runs (run),
+        UNIQUE (name, version, parameters)
+    ) STRICT;
+    CREATE TABLE parts (
+        part INTEGER PRIMARY KEY,
+        setup INTEGER NOT NULL REFERENCES setups (setup),
+        run INTEGER NOT NULL REFERENCES runs (run),
+        file TEXT NOT NULL UNIQUE,
+        rows INTEGER NOT NULL,
+        bytes INTEGER NOT NULL
+    ) STRICT;
+    CREATE TABLE measured (
+        setup INTEGER NOT NULL REFERENCES setups (setup),
+        n INTEGER NOT NULL REFERENCES items (n),
+        part INTEGER REFERENCES parts (part),
+        PRIMARY KEY (setup, n)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE models (
+        model TEXT PRIMARY KEY,
+        variable TEXT NOT NULL,
+        split INTEGER NOT NULL REFERENCES splits (split),
+        hash TEXT NOT NULL,
+        card TEXT NOT NULL CHECK (json_valid(card)),
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    CREATE TABLE validations (
+        validation INTEGER PRIMARY KEY,
+        subject TEXT NOT NULL,
+        variable TEXT NOT NULL,
+        part TEXT NOT NULL,
+        hash TEXT NOT NULL,
+        result TEXT NOT NULL CHECK (json_valid(result)),
+        time TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    """,
+)

@@ -1,0 +1,195 @@
+"""Labels, splits, models and validations as the catalogue keeps them."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from mediacorpus.catalogue.runs import now
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.errors import unknown
+from mediacorpus.records import Label
+
+
+def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
+    """Append labels to the log and return how many were new.
+
+    A label that repeats what the same coder last said of the item and variable is left out,
+    so importing the same file twice changes nothing.
+    """
+    added = 0
+    with store.transaction():
+        for chunk in chunks(labels):
+            added += _append_chunk(store, chunk, run)
+    return added
+
+
+def _append_chunk(store: Store, labels: list[Label], run: int) -> int:
+    items = sorted({label.item for label in labels})
+    current: dict[tuple[str, str, str], str] = {
+        (item, variable, coder): value
+        for item, variable, coder, value in store.rows(
+            "SELECT item, variable, coder, value FROM labels "
+            f"WHERE item IN ({placeholders(len(items))}) ORDER BY label",
+            items,
+        )
+    }
+    time, rows = now(), []
+    for label in labels:
+        key = (label.item, label.variable, label.coder)
+        if current.get(key) == label.value:
+            continue
+        current[key] = label.value
+        rows.append((*key[:2], label.value, label.coder, label.seconds, time, run))
+    store.executemany(
+        "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
+        "VALUES (?,?,?,?,?,?,?)",
+        rows,
+    )
+    return len(rows)
+
+
+def said_by(store: Store, variable: str, *, coder: str, items: list[str]) -> dict[str, str]:
+    """Return what one coder last said of some items: item → value."""
+    found: dict[str, str] = {}
+    for chunk in chunks(items):
+        found.update(
+            store.rows(
+                "SELECT item, value FROM labels WHERE variable = ? AND coder = ? "
+                f"AND item IN ({placeholders(len(chunk))}) ORDER BY label",
+                [variable, coder, *chunk],
+            )
+        )
+    return found
+
+
+def label_log(store: Store, variable: str | None = None) -> pd.DataFrame:
+    """Return the log of labels, oldest first; of one variable if it is named.
+
+    Raises
+    ------
+    UnknownName
+        No label has that variable.
+    """
+    if variable is None:
+        return store.frame("SELECT * FROM labels ORDER BY label")
+    log = store.frame("SELECT * FROM labels WHERE variable = ? ORDER BY label", (variable,))
+    if log.empty:
+        raise unknown("variable", variable, variables(store))
+    return log
+
+
+def variables(store: Store) -> list[str]:
+    """Return the names of all variables that have labels."""
+    return [r[0] for r in store.rows("SELECT DISTINCT variable FROM labels ORDER BY variable")]
+
+
+def write_split(
+    store: Store,
+    variable: str,
+    parts: Mapping[str, str],
+    *,
+    shares: str,
+    seed: int | None,
+    method: str,
+    run: int,
+) -> int:
+    """Write a split (item → part) and return its id; the newest one of a variable counts."""
+    with store.transaction():
+        split = store.execute(
+            "INSERT INTO splits (variable, shares, seed, method, time, run) VALUES (?,?,?,?,?,?)",
+            (variable, shares, seed, method, now(), run),
+        )
+        store.executemany(
+            "INSERT INTO split_items (split, item, part) VALUES (?, ?, ?)",
+            [(split, item, part) for item, part in sorted(parts.items())],
+        )
+    return split
+
+
+def latest_split(store: Store, variable: str) -> int | None:
+    """Return the id of the newest split of a variable, or None."""
+    found = store.value("SELECT max(split) FROM splits WHERE variable = ?", (variable,))
+    return None if found is None else int(found)
+
+
+def split_parts(store: Store, split: int) -> dict[str, str]:
+    """Return item → part for a split."""
+    return dict(store.rows("SELECT item, part FROM split_items WHERE split = ?", (split,)))
+
+
+def write_model(
+    store: Store, card: Mapping[str, Any], *, split: int, digest: str, run: int
+) -> None:
+    """Write down a trained model; `card` is the content of its `model.json`."""
+    store.execute(
+        "INSERT INTO models (model, variable, split, hash, card, run) VALUES (?,?,?,?,?,?) "
+        "ON CONFLICT (model) DO UPDATE SET variable = excluded.variable, split = excluded.split, "
+        "hash = excluded.hash, card = excluded.card, run = excluded.run",
+        (card["name"], card["variable"], split, digest, json.dumps(card, default=str), run),
+    )
+
+
+def models(store: Store) -> list[dict[str, Any]]:
+    """Return all models: `model`, `variable`, `split`, `hash`, `card` (a dict), `run`."""
+    names = ("model", "variable", "split", "hash", "card", "run")
+    rows = store.rows(f"SELECT {', '.join(names)} FROM models ORDER BY run, model")
+    return [dict(zip(names, row, strict=True)) | {"card": json.loads(row[4])} for row in rows]
+
+
+def model(store: Store, name: str) -> dict[str, Any]:
+    """Return one model; raises `UnknownName` with near names."""
+    known = {entry["model"]: entry for entry in models(store)}
+    if name not in known:
+        raise unknown("model", name, known)
+    return known[name]
+
+
+def write_validation(store: Store, result: Mapping[str, Any], *, digest: str, run: int) -> int:
+    """Write down a validation; `result` holds at least `subject`, `variable` and `part`."""
+    return store.execute(
+        "INSERT INTO validations (subject, variable, part, hash, result, time, run) "
+        "VALUES (?,?,?,?,?,?,?)",
+        (
+            result["subject"],
+            result["variable"],
+            result["part"],
+            digest,
+            json.dumps(_without_nan(result), default=str),
+            now(),
+            run,
+        ),
+    )
+
+
+def _without_nan(value: Any) -> Any:
+    """Write undefined numbers as null, which JSON has, unlike NaN."""
+    if isinstance(value, Mapping):
+        return {key: _without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def validations(store: Store) -> list[dict[str, Any]]:
+    """Return the newest validation of each subject, variable and part, oldest first."""
+    rows = store.rows(
+        "SELECT result FROM validations WHERE validation IN "
+        "(SELECT max(validation) FROM validations GROUP BY subject, variable, part) "
+        "ORDER BY validation"
+    )
+    return [json.loads(row[0]) for row in rows]
+
+
+def times_tested(store: Store, subject: str, *, variable: str, part: str) -> int:
+    """Count how often a subject was scored on one part of a variable's labels."""
+    return int(
+        store.value(
+            "SELECT count(*) FROM validations WHERE subject = ? AND variable = ? AND part = ?",
+            (subject, variable, part),
+        )
+    )

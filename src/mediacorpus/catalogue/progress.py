@@ -1,0 +1,166 @@
+"""Which items a measure has done: setups, parts, and what is left."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.records import Info
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A Parquet file that is about to be recorded."""
+
+    setup: int
+    file: str
+    rows: int
+    bytes: int
+    items: Sequence[int]
+
+
+def setup_id(store: Store, info: Info, parameters: Mapping[str, Any], *, run: int) -> int:
+    """Return the id of a measure with its version and parameters, noted on first sight.
+
+    It becomes the setup whose rows the measure's table shows.
+    """
+    key = (info.name, info.version, json.dumps(dict(parameters), sort_keys=True, default=str))
+    found = store.value(
+        "SELECT setup FROM setups WHERE name = ? AND version = ? AND parameters = ?", key
+    )
+    if found is not None:
+        store.execute("UPDATE setups SET used = ? WHERE setup = ?", (run, found))
+        return int(found)
+    facts = asdict(info) | {"shape": info.shape.value, "outputs": dict(info.outputs)}
+    return store.execute(
+        "INSERT INTO setups (name, version, parameters, info, used) VALUES (?, ?, ?, ?, ?)",
+        (*key, json.dumps(facts), run),
+    )
+
+
+def pending(
+    store: Store, setups: Sequence[int], *, size: int
+) -> Iterator[tuple[tuple[int, ...], list[tuple[int, str]]]]:
+    """Give the items that some of the setups have not measured yet, part by part.
+
+    Yields the setups that are missing and up to `size` items `(n, item)` that lack just
+    those. Within one call no item is given twice, whether or not it was measured meanwhile.
+    """
+    missing = "'' || " + " || ".join(
+        f"(NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n))"
+        for s in setups
+    )
+    masks = [
+        row[0]
+        for row in store.rows(f"SELECT DISTINCT {missing} AS mask FROM items")
+        if "1" in str(row[0])
+    ]
+    for mask in sorted(str(m) for m in masks):
+        lacking = tuple(s for s, flag in zip(setups, mask, strict=True) if flag == "1")
+        last = 0
+        while True:
+            rows = store.rows(
+                f"SELECT n, item FROM items WHERE n > ? AND ({missing}) = ? ORDER BY n LIMIT ?",
+                (last, mask, size),
+            )
+            if not rows:
+                break
+            last = rows[-1][0]
+            yield lacking, rows
+
+
+def count_pending(store: Store, setups: Sequence[int]) -> int:
+    """Count the items that at least one of the setups has not measured yet."""
+    missing = " OR ".join(
+        f"NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n)"
+        for s in setups
+    )
+    return int(store.value(f"SELECT count(*) FROM items WHERE {missing}"))
+
+
+def record_parts(
+    store: Store, parts: Iterable[Part], *, failed: Mapping[int, Sequence[int]], run: int
+) -> None:
+    """Write down, in one transaction, the parts of a run and the items that failed.
+
+    `failed` maps a setup to the items that it could not measure.
+    """
+    with store.transaction():
+        for part in parts:
+            number = store.execute(
+                "INSERT INTO parts (setup, run, file, rows, bytes) VALUES (?, ?, ?, ?, ?)",
+                (part.setup, run, part.file, part.rows, part.bytes),
+            )
+            store.executemany(
+                "INSERT INTO measured (setup, n, part) VALUES (?, ?, ?)",
+                [(part.setup, n, number) for n in part.items],
+            )
+        for setup, items in failed.items():
+            store.executemany(
+                "INSERT INTO measured (setup, n, part) VALUES (?, ?, NULL)",
+                [(setup, n) for n in items],
+            )
+
+
+def forget_failed(store: Store, setups: Sequence[int]) -> int:
+    """Let the items that failed under some setups be tried again; return how many."""
+    marks = placeholders(len(setups))
+    with store.transaction():
+        items = store.rows(
+            "SELECT DISTINCT items.item FROM measured JOIN items USING (n) "
+            f"WHERE part IS NULL AND setup IN ({marks})",
+            setups,
+        )
+        store.execute(f"DELETE FROM measured WHERE part IS NULL AND setup IN ({marks})", setups)
+        for chunk in chunks([row[0] for row in items]):
+            store.execute(
+                f"DELETE FROM failures WHERE stage <> 'add' AND subject IN "
+                f"({placeholders(len(chunk))})",
+                chunk,
+            )
+    return len(items)
+
+
+def count_failed(store: Store, setups: Sequence[int]) -> int:
+    """Count the items that failed under at least one of some setups."""
+    return int(
+        store.value(
+            "SELECT count(DISTINCT n) FROM measured WHERE part IS NULL AND setup IN "
+            f"({placeholders(len(setups))})",
+            setups,
+        )
+    )
+
+
+def current_setups(store: Store) -> dict[str, tuple[int, Info]]:
+    """Return, for each table of measures, the setup that was used last and its facts."""
+    found: dict[str, tuple[int, Info]] = {}
+    for name, setup, text in store.rows(
+        "SELECT name, setup, info FROM setups ORDER BY used, setup"
+    ):
+        found[name] = (setup, info_from(json.loads(text)))
+    return found
+
+
+def info_from(facts: dict[str, Any]) -> Info:
+    """Make an `Info` from what `setup_id` stored."""
+    from mediacorpus.records import Shape
+
+    return Info(**(facts | {"shape": Shape(facts["shape"])}))
+
+
+def files_of(store: Store, setup: int) -> list[Path]:
+    """Return the recorded Parquet files of a setup, oldest first."""
+    return [
+        store.folder / row[0]
+        for row in store.rows("SELECT file FROM parts WHERE setup = ? ORDER BY part", (setup,))
+    ]
+
+
+def recorded_files(store: Store, run: int) -> set[str]:
+    """Return the files that a run has recorded, relative to the corpus folder."""
+    return {row[0] for row in store.rows("SELECT file FROM parts WHERE run = ?", (run,))}

@@ -1,0 +1,168 @@
+"""Runs: one row for each execution, with all that is needed to do it again."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from typing import Any
+
+import filelock
+
+from mediacorpus._version import __version__
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import CorpusBusy, read_only, writing
+
+LOCK = ".writing.lock"
+PACKAGES = (
+    "numpy",
+    "opencv-python-headless",
+    "pillow",
+    "onnxruntime",
+    "torch",
+    "timm",
+    "scikit-learn",
+    "pyarrow",
+    "duckdb",
+)
+
+
+@dataclass(slots=True)
+class Run:
+    """A run under way: its id, and the counts that it will be closed with."""
+
+    id: int
+    done: int = 0
+    failed: int = 0
+    note: str | None = None
+
+
+def now() -> str:
+    """Give the time in UTC as `YYYY-MM-DDTHH:MM:SS.mmmZ`.
+
+    >>> len(now())
+    24
+    """
+    moment = dt.datetime.now(dt.UTC)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def machine() -> dict[str, Any]:
+    """Describe the machine and the versions of the packages that results depend on.
+
+    >>> machine()["python"].count(".")
+    2
+    """
+    packages = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            packages[name] = version(name)
+    return {
+        "system": platform.system(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "packages": packages,
+    }
+
+
+@contextlib.contextmanager
+def running(
+    store: Store,
+    verb: str,
+    *,
+    parameters: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    input_hash: str | None = None,
+    model_hash: str | None = None,
+    exclusive: bool = True,
+) -> Iterator[Run]:
+    """Record a run from start to end, whatever that end is.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    verb:
+        What is run, such as `"measure"`.
+    parameters:
+        All that the user chose; anything that JSON can hold.
+    seed, input_hash, model_hash:
+        What the result depends on besides.
+    exclusive:
+        Keep other exclusive runs on this corpus out until the end.
+
+    Raises
+    ------
+    CorpusBusy
+        Another exclusive run is under way.
+    CorpusReadOnly
+        The corpus cannot be written to.
+    """
+    if not store.writable:
+        raise read_only(store.folder)
+    with _lock(store) if exclusive else contextlib.nullcontext():
+        if exclusive:
+            store.execute(
+                "UPDATE runs SET status = 'killed' WHERE status = 'running' "
+                "AND json_extract(parameters, '$.exclusive') IS NULL"
+            )
+        details = dict(parameters or {})
+        if not exclusive:
+            details["exclusive"] = False
+        run = Run(
+            store.execute(
+                "INSERT INTO runs (verb, status, version, parameters, seed, model_hash, "
+                "input_hash, machine, started) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    verb,
+                    __version__,
+                    json.dumps(details, default=str),
+                    seed,
+                    model_hash,
+                    input_hash,
+                    json.dumps(machine()),
+                    now(),
+                ),
+            )
+        )
+        try:
+            yield run
+        except KeyboardInterrupt:
+            _close(store, run, "interrupted")
+            raise
+        except BaseException as error:
+            run.note = f"{type(error).__name__}: {error}"
+            with contextlib.suppress(Exception):
+                _close(store, run, "failed")
+            raise
+        _close(store, run, "done")
+
+
+def _close(store: Store, run: Run, status: str) -> None:
+    store.execute(
+        "UPDATE runs SET status = ?, ended = ?, done = ?, failed = ?, note = ? WHERE run = ?",
+        (status, now(), run.done, run.failed, run.note, run.id),
+    )
+
+
+@contextlib.contextmanager
+def _lock(store: Store) -> Iterator[None]:
+    lock = filelock.FileLock(store.folder / LOCK, timeout=0)
+    try:
+        with writing(store.folder):
+            lock.acquire()
+    except filelock.Timeout as error:
+        raise CorpusBusy(
+            f"Another run is writing to the corpus in {store.folder}. "
+            "Wait until it has ended, or stop it; then run this command again."
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()

@@ -1,0 +1,253 @@
+"""Open a catalogue: one SQLite connection with its schema up to date."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import pandas as pd
+
+from mediacorpus.catalogue.migrations import MIGRATIONS
+from mediacorpus.errors import (
+    CorpusBusy,
+    CorpusDamaged,
+    CorpusExists,
+    CorpusNotFound,
+    CorpusTooNew,
+    full,
+    read_only,
+    writing,
+)
+
+DATABASE = "corpus.db"
+FOLDERS = ("tables", "models", "reports")
+APPLICATION_ID = 0x6D636F72  # "mcor"
+MAX_VARIABLES = 500
+
+
+class Store:
+    """The catalogue of one corpus.
+
+    Parameters
+    ----------
+    folder:
+        The corpus folder, which holds `corpus.db`.
+
+    Raises
+    ------
+    CorpusNotFound, CorpusTooNew, CorpusDamaged, CorpusReadOnly
+        The folder holds no corpus, or one that this version cannot use.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with Store.create(Path(tempfile.mkdtemp()) / "corpus") as store:
+    ...     store.rows("SELECT count(*) FROM items")
+    [(0,)]
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / DATABASE
+        if not path.is_file():
+            raise CorpusNotFound(
+                f"There is no corpus in {self.folder} (no {DATABASE} there). "
+                f"Make one with: mediacorpus create {self.folder}"
+            )
+        self._depth = 0
+        self._connection, self.writable = _connect(path)
+        try:
+            with self._translated():
+                self._migrate()
+                # A corpus that cannot be written to is still good to read.
+                self._connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            self._connection.close()
+            raise
+
+    @classmethod
+    def create(cls, folder: Path) -> Self:
+        """Make a new corpus in `folder`, which may exist but must hold no corpus.
+
+        Raises
+        ------
+        CorpusExists
+            The folder holds a corpus, or is a file.
+        """
+        folder = Path(folder)
+        if (folder / DATABASE).exists():
+            raise CorpusExists(
+                f"{folder} holds a corpus already. Use it as it is, or choose another folder."
+            )
+        if folder.exists() and not folder.is_dir():
+            raise CorpusExists(f"{folder} is a file; a corpus is a folder. Choose another name.")
+        with writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            temporary = folder / f".{DATABASE}.{os.getpid()}"
+            temporary.unlink(missing_ok=True)
+            for name in FOLDERS:
+                (folder / name).mkdir(exist_ok=True)
+            connection = sqlite3.connect(temporary, isolation_level=None)
+            try:
+                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            finally:
+                connection.close()
+            temporary.replace(folder / DATABASE)
+        return cls(folder)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection; SQLite then folds its log into the one file."""
+        self._connection.close()
+
+    def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement and return all its rows."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).fetchall()
+
+    def value(self, sql: str, parameters: Sequence[Any] = ()) -> Any:
+        """Run one statement and return the first column of its first row, or None."""
+        found = self.rows(sql, parameters)
+        return found[0][0] if found else None
+
+    def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
+        """Run one statement and return its rows as a data frame."""
+        with self._translated():
+            cursor = self._connection.execute(sql, parameters)
+            names = [column[0] for column in cursor.description]
+            return pd.DataFrame(cursor.fetchall(), columns=names)
+
+    def execute(self, sql: str, parameters: Sequence[Any] = ()) -> int:
+        """Run one statement that writes and return the id of the last row inserted."""
+        with self._translated():
+            return self._connection.execute(sql, parameters).lastrowid or 0
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Any]]) -> int:
+        """Run one statement for each row and return how many rows it changed."""
+        with self._translated():
+            return self._connection.executemany(sql, rows).rowcount
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Group writes: all of them are on disk at the end, or none.
+
+        Inside another transaction this joins the outer one.
+        """
+        if not self.writable:
+            raise read_only(self.folder)
+        if self._depth:
+            yield
+            return
+        with self._translated():
+            self._connection.execute("BEGIN IMMEDIATE")
+        self._depth += 1
+        try:
+            yield
+            with self._translated():
+                self._connection.execute("COMMIT")
+        except BaseException:
+            if self._connection.in_transaction:
+                self._connection.execute("ROLLBACK")
+            raise
+        finally:
+            self._depth -= 1
+
+    def _migrate(self) -> None:
+        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        if found > len(MIGRATIONS):
+            raise CorpusTooNew(
+                f"The corpus in {self.folder} was made by a newer version of mediacorpus "
+                f"(schema {found}, this version knows {len(MIGRATIONS)}). "
+                "Upgrade with: pip install --upgrade mediacorpus"
+            )
+        for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
+            self._connection.executescript(
+                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
+            )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.DatabaseError as error:
+            translated = _translate(error, self.folder)
+            if translated is None:
+                raise
+            raise translated from error
+
+
+def placeholders(count: int) -> str:
+    """Give `count` question marks for an SQL list.
+
+    >>> placeholders(3)
+    '?,?,?'
+    """
+    return ",".join("?" * count)
+
+
+def chunks(values: Iterable[Any], size: int = MAX_VARIABLES) -> Iterator[list[Any]]:
+    """Cut an iterable into lists of at most `size`.
+
+    >>> list(chunks(range(5), 2))
+    [[0, 1], [2, 3], [4]]
+    """
+    chunk: list[Any] = []
+    for value in values:
+        chunk.append(value)
+        if len(chunk) == size:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk
+
+
+def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
+    """Open for writing if possible, else read-only; say which."""
+    if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
+        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+            connection.execute("PRAGMA synchronous = FULL")
+        except sqlite3.DatabaseError as error:
+            connection.close()
+            translated = _translate(error, path.parent)
+            if translated is None:
+                raise
+            if "readonly" not in str(error):
+                raise translated from error
+        else:
+            return connection, True
+    uri = f"{path.resolve().as_uri()}?mode=ro"
+    # Without write access SQLite cannot make the files beside a log; a log that is
+    # absent or empty holds nothing, so the database can be taken as fixed.
+    log = path.with_name(path.name + "-wal")
+    if not log.exists() or log.stat().st_size == 0:
+        uri += "&immutable=1"
+    return sqlite3.connect(uri, uri=True, isolation_level=None), False
+
+
+def _translate(error: sqlite3.DatabaseError, folder: Path) -> Exception | None:
+    text = str(error).lower()
+    if "readonly" in text or "read-only" in text or "unable to open" in text:
+        return read_only(folder)
+    if "disk is full" in text or "disk i/o error" in text:
+        return full(folder)
+    if "locked" in text or "busy" in text:
+        return CorpusBusy(
+            f"Another program is writing to the corpus in {folder}. Try again when it has ended."
+        )
+    if "not a database" in text or "malformed" in text:
+        return CorpusDamaged(
+            f"{folder / DATABASE} is damaged or is not a catalogue ({error}). "
+            "Put back a copy from your backup; the tables beside it are untouched."
+        )
+    return None

@@ -1,0 +1,19 @@
+"""The command line: parse, call one function of the library, print."""
+
+from __future__ import annotations
+
+import sys
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with 0, 1, 2 or 3.
+
+    0: done. 1: the input is at fault. 2: the command is written wrongly. 3: done, but some
+    items failed. 130: stopped with Ctrl-C.
+    """
+    # Each module hangs its commands on the application when it is imported.
+    from mediacorpus.cli import demo, holdings, learning, measuring, people  # noqa: F401
+    from mediacorpus.cli.app import app
+    from mediacorpus.cli.output import exit_code
+
+    sys.exit(exit_code(lambda: app(args=arguments, standalone_mode=False)))

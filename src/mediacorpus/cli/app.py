@@ -1,0 +1,64 @@
+"""The application that the command groups hang on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediacorpus._version import __version__
+from mediacorpus.cli.output import Output, out
+
+TOUR = """mediacorpus: pictures into a validated data set, on this machine.
+
+  mediacorpus create DIR                          make a corpus
+  mediacorpus add DIR PICTURES --variable face    add pictures; class folders become labels
+  mediacorpus measure DIR facts tags embedding    measure every picture, in one pass
+  mediacorpus split DIR face                      divide the labelled pictures 80/20
+  mediacorpus train DIR face --name m             train a classifier
+  mediacorpus apply DIR m                         let it say what it sees in the rest
+  mediacorpus validate DIR m --against face       how far it can be trusted
+  mediacorpus report DIR                          all of it in one file
+Try `mediacorpus demo`, or `mediacorpus COMMAND --help`."""
+
+app = typer.Typer(
+    name="mediacorpus",
+    help="Turn pictures into a validated data set, on your own machine.",
+    no_args_is_help=False,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+
+Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The corpus folder.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
+Output_ = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Write to this .csv or .parquet file.")
+]
+Rows = Annotated[int, typer.Option(help="Rows that are shown.", min=1)]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        out(__version__)
+        raise typer.Exit
+
+
+@app.callback(invoke_without_command=True)
+def start(
+    context: typer.Context,
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show the whole traceback of an error.")
+    ] = False,
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Turn pictures into a validated data set, on your own machine."""
+    del version
+    Output.debug = Output.debug or debug
+    if context.invoked_subcommand is None:
+        out(TOUR)

@@ -1,0 +1,154 @@
+"""The demonstration: every command, run on pictures that come with a package."""
+
+from __future__ import annotations
+
+import csv
+import io
+import shlex
+import shutil
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+import typer
+
+from mediacorpus.cli.app import app
+from mediacorpus.cli.output import exit_code, out
+from mediacorpus.errors import CorpusExists
+from mediacorpus.extras import need
+
+MARK = ".mediacorpus-demo"
+SEED = 1
+FACES = 100
+UNSORTED = 40
+COPIES = 6
+POSTS = 120
+QUIET_CODES = {0, 3}
+QUERY = (
+    "SELECT face_probe.tag AS seen, count(DISTINCT records.item) AS pictures, "
+    "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_probe USING (item) "
+    "WHERE rank = 1 AND post_id IS NOT NULL GROUP BY seen"
+)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The corpus to make.")] = Path(
+        "mediacorpus-demo"
+    ),
+) -> None:
+    """Show the whole way on 200 small photographs, half of them faces."""
+    started = time.monotonic()
+    _make_room(folder)
+    _make_pictures(folder)
+    out(
+        f"{folder / 'pictures'} holds 200 photographs from scikit-image (faces and other things), "
+        "and what real folders hold besides: copies, a broken file, a text file called .jpg."
+    )
+    place = str(folder)
+    for command in _commands(place):
+        _run(command)
+    out("")
+    out(f"Done in {time.monotonic() - started:.0f} s. The report: {folder / 'reports/report.html'}")
+
+
+def _commands(folder: str) -> list[list[str]]:
+    face = ["face_probe", "face_finetuned"]
+    few = ["--rows", "5"]
+    return [
+        ["create", folder],
+        ["add", folder, f"{folder}/pictures", "--variable", "face"],
+        ["add", folder, f"{folder}/posts.csv", "--id-column", "post_id"],
+        ["items", folder, *few],
+        ["records", folder, *few],
+        ["failures", folder],
+        ["measures"],
+        ["measure", folder, "facts", "tags", "embedding"],
+        ["labels", "import", folder, f"{folder}/labels.csv"],
+        ["split", folder, "face", "--shares", "60/20/20"],
+        ["train", folder, "face", "--name", face[0]],
+        ["train", folder, "face", "--name", face[1], "--method", "finetune"],
+        *(["apply", folder, name] for name in face),
+        *(["validate", folder, name, "--against", "face"] for name in face),
+        ["table", folder, "-o", f"{folder}/reports/table.csv"],
+        ["sql", folder, QUERY],
+        ["runs", folder, *few],
+        ["report", folder, "--title", "Faces among small photographs"],
+    ]
+
+
+def _run(arguments: list[str]) -> None:
+    out("")
+    out(f"$ mediacorpus {shlex.join(arguments)}")
+    code = exit_code(lambda: app(args=arguments, standalone_mode=False))
+    if code not in QUIET_CODES:
+        raise typer.Exit(code)
+
+
+def _make_room(folder: Path) -> None:
+    """Clear away an earlier demonstration, and nothing else."""
+    if not folder.exists() or not any(folder.iterdir()):
+        return
+    if not (folder / MARK).exists():
+        raise CorpusExists(
+            f"{folder} is not empty and is no earlier demonstration. Name another folder: "
+            "mediacorpus demo DIR"
+        )
+    shutil.rmtree(folder)
+
+
+def _make_pictures(folder: Path) -> None:
+    """Write the photographs as class folders, as dirty as real ones."""
+    photographs = (need("skimage.data").lfw_subset() * 255).round().astype(np.uint8)
+    pictures = folder / "pictures"
+    pictures.mkdir(parents=True)
+    (folder / MARK).write_text("Made by `mediacorpus demo`; it may be deleted.\n", encoding="utf-8")
+    rng = np.random.default_rng(SEED)
+    unsorted = set(rng.choice(len(photographs), UNSORTED, replace=False).tolist())
+    written, labels = [], []
+    for number, pixels in enumerate(photographs):
+        label = "face" if number < FACES else "no_face"
+        place = pictures if number in unsorted else pictures / label
+        suffix = "png" if number % 2 else "jpg"
+        path = place / f"{'unsorted' if number in unsorted else label}_{number:03d}.{suffix}"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(_encoded(pixels, "PNG" if number % 2 else "JPEG"))
+        written.append(path)
+        if number in unsorted:
+            labels.append([f"pictures/{path.name}", "face", label, "lfw_subset"])
+    for number in rng.choice(len(written), COPIES, replace=False):
+        copied = written[number].with_name(f"copy of {written[number].name}")
+        shutil.copyfile(written[number], copied)
+    whole = written[0].read_bytes()
+    (pictures / "face" / "half_downloaded.jpg").write_bytes(whole[: len(whole) // 2])
+    (pictures / "face" / "not_a_picture.jpg").write_text("404 Not Found\n", encoding="utf-8")
+    _write_csv(folder / "labels.csv", ["file", "variable", "value", "coder"], labels)
+    _write_csv(folder / "posts.csv", ["post_id", "file", "date", "shares"], _posts(written, rng))
+
+
+def _encoded(pixels: Any, kind: str) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(pixels).save(buffer, kind, quality=95)
+    return buffer.getvalue()
+
+
+def _posts(written: list[Path], rng: Any) -> list[list[Any]]:
+    """Make up posts; some pictures are posted several times."""
+    chosen = rng.choice(written[:60] + written[FACES : FACES + 60], POSTS)
+    return [
+        [
+            f"post{number:04d}",
+            path.relative_to(path.parents[1 if path.parent.name == "pictures" else 2]).as_posix(),
+            f"2024-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}",
+            int(rng.poisson(20)),
+        ]
+        for number, path in enumerate(chosen, start=1)
+    ]
+
+
+def _write_csv(path: Path, header: list[str], rows: list[list[Any]]) -> None:
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([header, *rows])

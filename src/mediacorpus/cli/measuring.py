@@ -1,0 +1,70 @@
+"""Commands that measure."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from mediacorpus.cli.app import Folder, Json, Quiet, app
+from mediacorpus.cli.output import note, show, some_failed
+
+
+@app.command()
+def measures(as_json: Json = False) -> None:
+    """List what can be measured: name, one line, licence, extra."""
+    import pandas as pd
+
+    from mediacorpus.engine.contract import MEASURES
+
+    frame = pd.DataFrame(
+        [
+            {
+                "name": info.name,
+                "summary": info.summary,
+                "licence": info.licence,
+                "extra": info.extra,
+                "shape": info.shape.value,
+                "version": info.version,
+                "citation": info.citation,
+            }
+            for info in MEASURES
+        ]
+    )
+    show(frame, as_json=as_json)
+
+
+@app.command()
+def measure(
+    folder: Folder,
+    names: Annotated[list[str], typer.Argument(metavar="MEASURE", help="One or more measures.")],
+    precision: Annotated[
+        str, typer.Option(help="fp32, or int8: faster, slightly rounded.")
+    ] = "fp32",
+    top: Annotated[
+        int | None, typer.Option(help="Tags kept for each picture, where tags are asked for.")
+    ] = None,
+    batch_size: Annotated[int, typer.Option(help="Pictures in one batch.", min=1)] = 16,
+    retry: Annotated[
+        bool, typer.Option("--retry", help="Try items again that failed before.")
+    ] = False,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Measure every picture that lacks one of the measures, in one pass over the pixels."""
+    from mediacorpus.corpus import Corpus
+
+    parameters = {} if top is None else {"top": top}
+    with Corpus(folder) as corpus:
+        measured = corpus.measure(
+            *names,
+            precision=precision,
+            retry=retry,
+            batch_size=batch_size,
+            progress=False if quiet or as_json else None,
+            **parameters,
+        )
+    show(measured, as_json=as_json)
+    if measured.note:
+        note(measured.note)
+    some_failed(measured.failed)

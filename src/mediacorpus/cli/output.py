@@ -1,0 +1,181 @@
+"""How commands print: tables and sentences for people, JSON for programs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+import os
+import sys
+import traceback
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from mediacorpus.errors import MediacorpusError
+
+# Typer brings its own copy of click in some versions, so the base class is found from here.
+USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
+INTERRUPTED = 130
+USER_ERROR = 1
+SOME_FAILED = 3
+ROWS_SHOWN = 20
+CELL_WIDTH = 120
+ALWAYS_SHOWN = 2
+
+
+class Output:
+    """What the options before the command chose."""
+
+    debug = bool(os.environ.get("MEDIACORPUS_DEBUG"))
+
+
+def out(text: str) -> None:
+    """Print a sentence for people, as it is."""
+    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def note(text: str) -> None:
+    """Print a remark on standard error."""
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+
+
+def show_json(content: Any) -> None:
+    """Print anything that a verb returns as JSON."""
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False)
+    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+def plain(content: Any) -> Any:
+    """Turn data frames, data classes and numbers of any kind into what JSON can hold.
+
+    >>> plain({"a": float("nan"), "b": (1, 2)})
+    {'a': None, 'b': [1, 2]}
+    """
+    if hasattr(content, "to_dict") and not hasattr(content, "columns"):
+        return plain(content.to_dict())
+    if hasattr(content, "columns") and hasattr(content, "itertuples"):
+        names = [str(name) for name in content.columns]
+        rows = content.itertuples(index=False, name=None)
+        return [dict(zip(names, map(plain, row), strict=True)) for row in rows]
+    if dataclasses.is_dataclass(content) and not isinstance(content, type):
+        fields = dataclasses.fields(content)
+        return {f.name: plain(getattr(content, f.name)) for f in fields}
+    if isinstance(content, dict):
+        return {str(key): plain(value) for key, value in content.items()}
+    if isinstance(content, (list, tuple, set, frozenset)):
+        return [plain(value) for value in content]
+    return _scalar(content)
+
+
+def _scalar(content: Any) -> Any:
+    if isinstance(content, Enum):
+        return content.value
+    if hasattr(content, "tolist"):
+        return plain(content.tolist())
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if content is None or isinstance(content, (str, int, bool)):
+        return content
+    text = str(content)
+    return None if text in {"NaT", "<NA>"} else text
+
+
+def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
+    """Print a data frame as a table: its first rows, as many columns as fit, and the counts."""
+    console = Console(highlight=False)
+    names = [str(name) for name in frame.columns]
+    cells = [[_cell(v) for v in row] for row in frame.head(rows).itertuples(index=False, name=None)]
+    widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
+    fitting, used = 0, 0
+    for width in widths:
+        used += width + 3
+        if fitting >= ALWAYS_SHOWN and used > console.width:
+            break
+        fitting += 1
+    table = Table(show_edge=False, pad_edge=False)
+    for i, name in enumerate(names[:fitting]):
+        numeric = getattr(frame.iloc[:, i].dtype, "kind", "O") in "iuf"
+        table.add_column(escape(name), justify="right" if numeric else "left", overflow="fold")
+    for row in cells:
+        table.add_row(*(escape(cell) for cell in row[:fitting]))
+    if cells:
+        console.print(table)
+    said = [f"{len(frame):,} rows" + (f", {rows} shown" if len(frame) > rows else "")]
+    if fitting < len(names):
+        said.append(f"{len(names)} columns, not shown: {', '.join(names[fitting:])}")
+    out("; ".join(said))
+
+
+def _cell(value: Any) -> str:
+    if value is None or value != value:  # noqa: PLR0124 - NaN
+        return ""
+    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    return text if len(text) <= CELL_WIDTH else f"{text[: CELL_WIDTH - 1]}…"
+
+
+def show(result: Any, *, as_json: bool, rows: int = ROWS_SHOWN) -> None:
+    """Print a result: as JSON, as a table, or as the sentence it says of itself."""
+    if as_json:
+        show_json(result)
+    elif hasattr(result, "itertuples"):
+        show_frame(result, rows=rows)
+    else:
+        out(str(result))
+
+
+def exit_code(command: Callable[[], Any]) -> int:
+    """Run a command and give its exit code; errors become one sentence, not a traceback."""
+    try:
+        result = command()
+    except USAGE_ERROR as error:
+        error.show()
+        return int(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        _trace()
+        note("Stopped. What was finished is kept; the same command goes on from there.")
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone away, as `head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except MediacorpusError as error:
+        _trace()
+        note(f"Error: {error}")
+        return USER_ERROR
+    except Exception as error:  # noqa: BLE001 - the last door before the user
+        _trace()
+        note(
+            f"Error: {type(error).__name__}: {error}. This should not happen; "
+            "`mediacorpus --debug COMMAND …` shows where."
+        )
+        return USER_ERROR
+    return result if isinstance(result, int) else 0
+
+
+def _trace() -> None:
+    if Output.debug:
+        traceback.print_exc()
+
+
+def some_failed(count: int) -> None:
+    """End with the exit code that says that the rest was done."""
+    if count:
+        raise typer.Exit(SOME_FAILED)
+
+
+def write_frame(frame: Any, target: Path) -> None:
+    """Write a data frame to a `.csv` or `.parquet` file."""
+    import pyarrow as pa
+
+    from mediacorpus.analysis.tidy import write_batches
+
+    data = pa.Table.from_pandas(frame, preserve_index=False)
+    rows = write_batches(data.column_names, data.to_reader(10_000), target)
+    out(f"Wrote {rows:,} rows to {target}.")

@@ -1,0 +1,218 @@
+"""The local engine: parts one after another, each written and recorded before the next."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+from mediacorpus.catalogue import holdings, progress
+from mediacorpus.catalogue.runs import Run
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.engine.part import Options, PartResult, Prepared, Trouble, Work, run_part
+from mediacorpus.engine.pool import gentle_interrupt
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.records import Failure
+from mediacorpus.tables import parts
+from mediacorpus.tables.parts import write_part
+
+PART_SIZE = 2000
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a run of measures did.
+
+    Parameters
+    ----------
+    measures:
+        Names of the measures.
+    items:
+        Items measured in this run.
+    failed:
+        Items that failed in this run.
+    failed_before:
+        Items that failed in an earlier run and were left alone.
+    seconds:
+        Time taken.
+    note:
+        A sentence about how it was done, or None.
+    """
+
+    measures: tuple[str, ...]
+    items: int
+    failed: int
+    failed_before: int
+    seconds: float
+    note: str | None = None
+
+    def __str__(self) -> str:
+        names = ", ".join(self.measures)
+        if not self.items and not self.failed:
+            text = f"Nothing to do: every item has {names}."
+        else:
+            rate = self.items / self.seconds if self.seconds else 0.0
+            text = (
+                f"Measured {names} of {self.items:,} items in {self.seconds:.1f} s "
+                f"({rate:.0f} items/s)."
+            )
+        if self.failed:
+            text += f" {self.failed:,} failed: see `mediacorpus failures`."
+        if self.failed_before:
+            text += f" {self.failed_before:,} failed earlier; --retry tries them again."
+        return text
+
+
+def run(
+    store: Store,
+    measures: Sequence[Prepared],
+    current: Run,
+    *,
+    options: Options,
+    show: bool | None = None,
+    part_size: int = PART_SIZE,
+) -> Measured:
+    """Measure all items that lack one of the measures.
+
+    Parameters
+    ----------
+    store:
+        The catalogue, with a run under way.
+    measures:
+        Measures with their setups' ids.
+    current:
+        The run that the rows belong to; its counts are kept up to date.
+    options:
+        Batch size, threads and limits.
+    show:
+        Whether to show progress; None decides by the terminal.
+    part_size:
+        Items in one part. A part is what a kill can cost.
+
+    Raises
+    ------
+    KeyboardInterrupt
+        The user asked to stop; what was finished is recorded.
+    StorageFull, CorpusReadOnly
+        A part could not be written; earlier parts are recorded.
+    """
+    started = time.monotonic()
+    setups = [m.setup for m in measures]
+    total = progress.count_pending(store, setups)
+    before = progress.count_failed(store, setups)
+    sweep(store)
+    inputs = hashlib.sha256()
+    by_setup = {m.setup: m for m in measures}
+    with (
+        gentle_interrupt() as interrupt,
+        show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
+    ):
+        for number, (lacking, rows) in enumerate(progress.pending(store, setups, size=part_size)):
+            works = works_for(store, rows)
+            wanted = [by_setup[s] for s in lacking]
+            result = run_part(works, wanted, options, report=report, interrupt=interrupt)
+            _commit(store, result, measures=wanted, current=current, number=number)
+            inputs.update("\n".join(work.item for work in works).encode())
+            if interrupt:
+                break
+    if total:
+        store.execute(
+            "UPDATE runs SET input_hash = ? WHERE run = ?", (inputs.hexdigest(), current.id)
+        )
+    return Measured(
+        measures=tuple(m.info.name for m in measures),
+        items=current.done,
+        failed=current.failed,
+        failed_before=before,
+        seconds=time.monotonic() - started,
+        note=current.note,
+    )
+
+
+def works_for(store: Store, rows: Sequence[tuple[int, str]]) -> list[Work]:
+    """Gather what is needed to measure some items `(n, item)`."""
+    items = [item for _, item in rows]
+    facts = holdings.facts_of(store, items)
+    paths = holdings.locate(store, items)
+    hashes: dict[str, str] = {}
+    for chunk in chunks(items):
+        hashes.update(
+            store.rows(
+                f"SELECT item, sha256 FROM items WHERE item IN ({placeholders(len(chunk))})", chunk
+            )
+        )
+    return [Work(n, item, hashes[item], paths[item], facts[item]) for n, item in rows]
+
+
+def sweep(store: Store) -> int:
+    """Remove parts that a killed run wrote but did not record; return how many."""
+    recorded = {
+        run: progress.recorded_files(store, run)
+        for (run,) in store.rows("SELECT run FROM runs WHERE status <> 'running'")
+    }
+    return parts.sweep(store.folder, recorded)
+
+
+def _commit(
+    store: Store, result: PartResult, *, measures: Sequence[Prepared], current: Run, number: int
+) -> None:
+    """Write the part of each measure, then record them all in one transaction."""
+    written = list(_write(store, result, measures=measures, run=current.id, number=number))
+    setups = {m.info.name: m.setup for m in measures}
+    failed = {setups[name]: numbers for name, numbers in result.failed.items()}
+    with store.transaction():
+        progress.record_parts(store, written, failed=failed, run=current.id)
+        holdings.write_failures(store, [_failure(t) for t in result.troubles], current.id)
+    troubled = {t.work.n for t in result.troubles}
+    seen = {n for numbers in result.done.values() for n in numbers}
+    current.done += len(seen - troubled)
+    current.failed += len(troubled)
+
+
+def commit_rows(
+    store: Store,
+    prepared: Prepared,
+    *,
+    rows: pa.Table,
+    items: Sequence[str],
+    current: Run,
+    number: int,
+) -> None:
+    """Write and record rows that were computed from other rows, not from pictures.
+
+    `items` are the ids that the rows answer for; `number` tells the parts of a run apart.
+    """
+    numbers: list[int] = []
+    for chunk in chunks(items):
+        found = store.rows(f"SELECT n FROM items WHERE item IN ({placeholders(len(chunk))})", chunk)
+        numbers += [n for (n,) in found]
+    name = prepared.info.name
+    result = PartResult(rows={name: [rows]}, done={name: numbers})
+    _commit(store, result, measures=[prepared], current=current, number=number)
+
+
+def _failure(trouble: Trouble) -> Failure:
+    paths = trouble.work.paths
+    path = holdings.path_text(paths[0]) if paths else ""
+    return Failure(trouble.work.item, path, trouble.stage, trouble.reason)
+
+
+def _write(
+    store: Store, result: PartResult, *, measures: Sequence[Prepared], run: int, number: int
+) -> Iterator[progress.Part]:
+    for prepared in measures:
+        name = prepared.info.name
+        if name not in result.rows:
+            continue
+        table = pa.concat_tables(result.rows[name])
+        path = write_part(store.folder, table, name=name, run=run, number=number)
+        yield progress.Part(
+            setup=prepared.setup,
+            file=path.relative_to(store.folder).as_posix(),
+            rows=table.num_rows,
+            bytes=path.stat().st_size,
+            items=result.done[name],
+        )

@@ -1,0 +1,261 @@
+"""Run measures over one part of the items: the function that every engine runs.
+
+It touches no database: items in, rows and failures out. So a worker on another machine can
+run it as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from mediacorpus.engine.contract import Batch, Measure, Picture
+from mediacorpus.engine.pool import Interrupt, outcomes
+from mediacorpus.engine.progress import Report
+from mediacorpus.errors import MediacorpusError
+from mediacorpus.media.decode import decode, read
+from mediacorpus.records import FileFacts, Info
+from mediacorpus.tables.parts import to_rows
+
+PIXEL_BUDGET = 64e6
+"""Pixels that one batch may hold at once, by the sizes in the headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A measure that is ready to run, with the id of its setup."""
+
+    info: Info
+    parameters: Mapping[str, Any]
+    function: Measure
+    setup: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """One item to be measured: where its bytes may be and what they must hash to."""
+
+    n: int
+    item: str
+    sha256: str
+    paths: tuple[Path, ...]
+    facts: FileFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a part is run: its run's id, batch size, threads, and the limits on one file."""
+
+    run: int = 0
+    batch_size: int = 16
+    workers: int = 2
+    timeout: float = 60.0
+    max_pixels: float = 200e6
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """A measure that could not be had of an item; `stage` is `"read"` or the measure's name."""
+
+    work: Work
+    stage: str
+    reason: str
+
+
+@dataclass(slots=True)
+class PartResult:
+    """What came of a part: rows by measure, and what went wrong.
+
+    An item is in `done[name]` once, or in `failed[name]` once.
+    """
+
+    rows: dict[str, list[pa.Table]] = field(default_factory=dict)
+    done: dict[str, list[int]] = field(default_factory=dict)
+    failed: dict[str, list[int]] = field(default_factory=dict)
+    troubles: list[Trouble] = field(default_factory=list)
+
+    def add(self, other: PartResult) -> None:
+        """Take in what another result holds."""
+        for name, tables in other.rows.items():
+            self.rows.setdefault(name, []).extend(tables)
+        for name, numbers in other.done.items():
+            self.done.setdefault(name, []).extend(numbers)
+        for name, numbers in other.failed.items():
+            self.failed.setdefault(name, []).extend(numbers)
+        self.troubles.extend(other.troubles)
+
+
+def run_part(
+    works: Sequence[Work],
+    measures: Sequence[Prepared],
+    options: Options,
+    *,
+    report: Report,
+    interrupt: Interrupt | None = None,
+) -> PartResult:
+    """Read, decode and measure the items of one part, once each for all measures.
+
+    Each thread takes a batch from bytes to values by itself, so that all cores are busy
+    whatever the cost of decoding is to that of the measures. A file that raises is set down
+    as a failure; a batch that hangs is run again item by item, so that only the item that
+    hangs is lost.
+
+    Parameters
+    ----------
+    works:
+        The items.
+    measures:
+        What to measure.
+    options:
+        Batch size, threads and limits.
+    report:
+        Told after each batch.
+    interrupt:
+        When true the batches under way are finished and the rest is left.
+    """
+    import cv2
+
+    result = PartResult()
+    pixels = any(m.info.pixels for m in measures)
+    sides = [m.info.min_side for m in measures if m.info.pixels]
+    min_side = None if None in sides else max((s for s in sides if s), default=None)
+
+    def work_on(batch: Sequence[Work]) -> PartResult:
+        return _run_batch(batch, measures, options, pixels=pixels, min_side=min_side)
+
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        waiting = _batches(works, options.batch_size, full_size=min_side is None and pixels)
+        singles: list[list[Work]] = []
+        for tasks in (waiting, singles):
+            for outcome in outcomes(
+                work_on,
+                tasks,
+                workers=options.workers,
+                timeout=options.timeout,
+                interrupt=interrupt,
+            ):
+                if outcome.value is not None:
+                    done = outcome.value
+                elif len(outcome.task) > 1:
+                    singles.extend([work] for work in outcome.task)
+                    continue
+                else:
+                    reason = _reason(outcome.error)
+                    done = _all_failed(outcome.task[0], measures, stage="read", reason=reason)
+                result.add(done)
+                report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
+    finally:
+        cv2.setNumThreads(threads)
+    return result
+
+
+def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[list[Work]]:
+    """Cut into batches; where pictures come at full size, by their pixels too."""
+    batch: list[Work] = []
+    pixels = 0.0
+    for work in works:
+        own = work.facts.width * work.facts.height if full_size else 0
+        if batch and (len(batch) == size or pixels + own > PIXEL_BUDGET):
+            yield batch
+            batch, pixels = [], 0.0
+        batch.append(work)
+        pixels += own
+    if batch:
+        yield batch
+
+
+def _run_batch(
+    works: Sequence[Work],
+    measures: Sequence[Prepared],
+    options: Options,
+    *,
+    pixels: bool,
+    min_side: int | None,
+) -> PartResult:
+    result = PartResult()
+    good: list[Work] = []
+    pictures: list[Picture] = []
+    for work in works:
+        try:
+            pictures.append(_picture(work, options, pixels=pixels, min_side=min_side))
+            good.append(work)
+        except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
+            result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
+    if good:
+        batch = Batch(pictures)
+        for prepared in measures:
+            _measure(prepared, batch, works=good, run=options.run, result=result)
+    return result
+
+
+def _picture(work: Work, options: Options, *, pixels: bool, min_side: int | None) -> Picture:
+    if not pixels:
+        return Picture(work.item, work.facts)
+    data = _read_any(work.paths)
+    if hashlib.sha256(data).hexdigest() != work.sha256:
+        raise MediacorpusError(
+            "The file has changed since it was added. Add it again to measure it as it is now."
+        )
+    array = decode(data, min_side=min_side, max_pixels=options.max_pixels, facts=work.facts)
+    return Picture(work.item, work.facts, array)
+
+
+def _read_any(paths: Sequence[Path]) -> bytes:
+    """Read the first of several copies that can be read."""
+    first: Exception | None = None
+    for path in paths:
+        try:
+            return read(path)
+        except MediacorpusError as error:
+            first = first or error
+    raise first or MediacorpusError("No file is known for this item.")
+
+
+def _measure(
+    prepared: Prepared, batch: Batch, *, works: Sequence[Work], run: int, result: PartResult
+) -> None:
+    """Measure a batch; where that raises, measure item by item to find the one at fault."""
+    name = prepared.info.name
+    try:
+        rows = _rows(prepared, batch, works=works, run=run)
+    except Exception as error:  # noqa: BLE001 - narrowed down to the item below
+        if len(works) > 1:
+            for work, picture in zip(works, batch.pictures, strict=True):
+                _measure(prepared, Batch([picture]), works=[work], run=run, result=result)
+            return
+        result.failed.setdefault(name, []).append(works[0].n)
+        result.troubles.append(Trouble(works[0], name, _reason(error)))
+        return
+    result.rows.setdefault(name, []).append(rows)
+    result.done.setdefault(name, []).extend(work.n for work in works)
+
+
+def _rows(prepared: Prepared, batch: Batch, *, works: Sequence[Work], run: int) -> pa.Table:
+    values = prepared.function(batch)
+    if len(values) != len(batch):
+        raise MediacorpusError(
+            f"The measure gave {len(values)} values for {len(batch)} pictures; one each is wanted."
+        )
+    return to_rows(prepared.info, [work.item for work in works], values=values, run=run)
+
+
+def _all_failed(work: Work, measures: Sequence[Prepared], *, stage: str, reason: str) -> PartResult:
+    return PartResult(
+        failed={m.info.name: [work.n] for m in measures},
+        troubles=[Trouble(work, stage, reason)],
+    )
+
+
+def _reason(error: BaseException | None) -> str:
+    if isinstance(error, TimeoutError):
+        return f"Given up: {error}. The file may be damaged, or the disk too slow."
+    if isinstance(error, MediacorpusError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".strip()

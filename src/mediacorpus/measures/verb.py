@@ -1,0 +1,148 @@
+"""The verb `measure`: names to prepared measures, then the engine."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mediacorpus.catalogue import progress
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine import local
+from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.local import Measured
+from mediacorpus.engine.part import Options, Prepared
+from mediacorpus.errors import ParameterError
+from mediacorpus.settings import settings
+
+PRECISIONS = ("fp32", "int8")
+
+
+def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Options:
+    """Gather what the engine needs from the settings and the arguments.
+
+    >>> options(1).batch_size
+    16
+    """
+    if batch_size < 1:
+        raise ParameterError(f"The batch size is {batch_size}; it must be at least 1.")
+    found = settings()
+    return Options(
+        run=run,
+        batch_size=batch_size,
+        workers=workers or found.workers,
+        timeout=found.timeout,
+        max_pixels=found.max_megapixels * 1e6,
+    )
+
+
+def measure(
+    store: Store,
+    names: Sequence[str],
+    *,
+    precision: str = "fp32",
+    retry: bool = False,
+    batch_size: int = 16,
+    workers: int | None = None,
+    show: bool | None = None,
+    **parameters: Any,
+) -> Measured:
+    """Run measures over all items that lack them, in one pass over the pixels.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    names:
+        Names of measures.
+    precision:
+        `"fp32"`, or `"int8"` for the faster, slightly rounded networks.
+    retry:
+        Try items again that failed before.
+    batch_size:
+        Pictures that are measured together.
+    workers:
+        Threads; by default one for each core.
+    show:
+        Whether to show progress; None decides by the terminal.
+    parameters:
+        Parameters of the measures, such as `top=10`; each goes to the measures that know it.
+
+    Raises
+    ------
+    UnknownName
+        No measure has that name; the message lists near names.
+    ParameterError
+        No measure that was asked for knows a parameter, or a value is out of range.
+    MissingExtra
+        A measure needs a package that is not installed.
+    KeyboardInterrupt
+        The user asked to stop; what was finished is kept.
+    """
+    wanted = list(dict.fromkeys(names))
+    if not wanted:
+        raise ParameterError(f"Name at least one measure of: {', '.join(MEASURES.names())}.")
+    if precision not in PRECISIONS:
+        raise ParameterError(f"The precision is {precision!r}; it must be fp32 or int8.")
+    for name in wanted:
+        MEASURES.get(name)
+    given = {"precision": precision} | parameters
+    note, model_hash = None, None
+    if precision == "int8" and any("model" in _accepts(name) for name in wanted):
+        from mediacorpus.measures.int8 import corpus_model
+
+        made = corpus_model(store, show=show)
+        given["model"] = made.path
+        note, model_hash = made.note, made.digest
+    ready = {name: _prepare(name, given) for name in wanted}
+    _check_used(ready, parameters)
+    recorded = {"measures": wanted, "batch_size": batch_size} | given
+    with running(store, "measure", parameters=recorded, model_hash=model_hash) as run:
+        run.note = note
+        prepared = [
+            Prepared(
+                MEASURES.info(name),
+                kept,
+                function,
+                progress.setup_id(
+                    store, MEASURES.info(name), _identity(kept, model_hash), run=run.id
+                ),
+            )
+            for name, (function, kept) in ready.items()
+        ]
+        if retry:
+            progress.forget_failed(store, [p.setup for p in prepared])
+        return local.run(
+            store,
+            prepared,
+            run,
+            options=options(run.id, batch_size=batch_size, workers=workers),
+            show=show,
+        )
+
+
+def _accepts(name: str) -> set[str]:
+    return set(inspect.signature(MEASURES.get(name)).parameters)
+
+
+def _prepare(name: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
+    """Make a measure with the parameters that it knows; give it and them."""
+    known = _accepts(name)
+    kept = {key: value for key, value in given.items() if key in known}
+    return MEASURES.get(name)(**kept), kept
+
+
+def _check_used(ready: dict[str, tuple[Any, dict[str, Any]]], parameters: dict[str, Any]) -> None:
+    used = {key for _, kept in ready.values() for key in kept}
+    unused = sorted(set(parameters) - used)
+    if unused:
+        raise ParameterError(
+            f"No measure asked for has a parameter {unused[0]!r} (asked for: {', '.join(ready)})."
+        )
+
+
+def _identity(kept: dict[str, Any], model_hash: str | None) -> dict[str, Any]:
+    """Give what tells this setup from others: a model file counts by its content."""
+    return {key: model_hash if isinstance(value, Path) else value for key, value in kept.items()}

@@ -1,0 +1,47 @@
+"""Keep a decoder's warnings away from the user, in the calling thread only."""
+
+from __future__ import annotations
+
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class _ThisThread(threading.local):
+    """Stands where a warning filter has its pattern: matches while the thread is quiet."""
+
+    depth = 0
+
+    def match(self, _text: str) -> bool:
+        return self.depth > 0
+
+
+_HERE = _ThisThread()
+_FILTER: Any = ("ignore", _HERE, Warning, None, 0)
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Drop every warning that the calling thread gives inside the block.
+
+    `warnings.catch_warnings` swaps state of the whole process, so threads that use it at the
+    same time undo one another. Here one filter stays in place for good; it matches only in
+    threads that are inside the block, and leaves all others as they were.
+
+    Examples
+    --------
+    >>> with quiet():
+    ...     warnings.warn("not shown", stacklevel=1)
+    """
+    filters: list[Any] = warnings.filters  # type: ignore[assignment]
+    if not filters or filters[0] is not _FILTER:
+        filters.insert(0, _FILTER)
+    _HERE.depth += 1
+    try:
+        yield
+    finally:
+        _HERE.depth -= 1

@@ -1,0 +1,158 @@
+"""Any colour mode and profile to plain sRGB pixels."""
+
+from __future__ import annotations
+
+import functools
+import io
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageCms
+
+Pixels = NDArray[np.uint8]
+
+_SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
+_DEEP = 65_535  # the greatest 16-bit value
+_SAME = 3  # levels of 255 by which a profile may differ from sRGB and still count as sRGB
+
+
+def to_rgb(image: Image.Image) -> Pixels:
+    """Turn a Pillow image of any mode into an array `(H, W, 3)` of uint8 sRGB.
+
+    An embedded colour profile is applied; one that is broken, or made for another colour
+    space than the picture's, is ignored. Transparency is laid on white.
+
+    16-bit grey (`I;16` and `I` within 0 to 65,535) is divided by 257 and rounded, so that
+    65,535 gives 255. Other `I` and all `F` pictures are stretched from their least to their
+    greatest finite value; where all values are the same, the result is black.
+
+    Parameters
+    ----------
+    image:
+        Any Pillow image; it is loaded if need be.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+
+    Examples
+    --------
+    >>> to_rgb(Image.new("CMYK", (2, 1), (0, 0, 0, 255))).tolist()
+    [[[0, 0, 0], [0, 0, 0]]]
+    >>> to_rgb(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).tolist()
+    [[[255, 255, 255]]]
+    """
+    icc = image.info.get("icc_profile") if image.mode != "LAB" else None
+    plain = _plain(image)
+    alpha = plain.getchannel("A") if plain.mode == "RGBA" else None
+    if icc:
+        plain = _managed(plain.convert("RGB") if alpha is not None else plain, icc)
+    if alpha is not None:
+        white = Image.new("RGB", plain.size, (255, 255, 255))
+        white.paste(plain, mask=alpha)
+        plain = white
+    if plain.mode == "L":
+        return np.asarray(cv2.cvtColor(np.asarray(plain), cv2.COLOR_GRAY2RGB), np.uint8)
+    return np.asarray(plain.convert("RGB"))
+
+
+def manage(pixels: Pixels, icc: bytes, mode: str) -> Pixels:
+    """Apply an embedded profile to decoded RGB pixels; `mode` is that of the file.
+
+    Returns `pixels` themselves where the profile is sRGB, broken or of another space.
+    """
+    mode = _profile_space(icc) or mode
+    if mode not in {"L", "RGB"} or _transform(icc, mode) is None:
+        return pixels
+    source = pixels[:, :, 0] if mode == "L" else pixels
+    return np.asarray(_managed(Image.fromarray(np.ascontiguousarray(source)), icc))
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """Bring a mode to one of L, RGB, RGBA and CMYK."""
+    image.load()
+    mode = image.mode
+    if mode.startswith("I") or mode == "F":
+        return Image.fromarray(_scaled(np.asarray(image), mode))
+    if "transparency" in image.info and mode in {"1", "L", "P", "RGB"}:
+        return image.convert("RGBA")
+    if mode in {"LA", "PA", "RGBa", "RGBA"}:
+        return image.convert("RGBA")
+    if mode == "La":
+        return image.convert("LA").convert("RGBA")
+    if mode == "P" and image.palette is not None and image.palette.mode.endswith("A"):
+        return image.convert("RGBA")
+    if mode in {"1", "L"}:
+        return image.convert("L")
+    return image if mode == "CMYK" else image.convert("RGB")
+
+
+def _scaled(values: NDArray[Any], mode: str) -> Pixels:
+    if mode.startswith("I;16"):
+        return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
+    if mode == "I" and values.min() >= 0 and values.max() <= _DEEP:
+        return _scaled(values, "I;16")
+    numbers = values.astype(np.float64)
+    finite = numbers[np.isfinite(numbers)]
+    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    if high == low:
+        return np.zeros(values.shape, np.uint8)
+    numbers = np.nan_to_num(numbers, nan=low, posinf=high, neginf=low)
+    return np.rint((numbers - low) / (high - low) * 255).astype(np.uint8)
+
+
+def _managed(image: Image.Image, icc: bytes) -> Image.Image:
+    """Apply a profile to an image of mode L, RGB or CMYK; give it back as is if it is no use."""
+    space = _profile_space(icc)
+    if image.mode == "L" and space == "RGB":
+        image = image.convert("RGB")
+    if space != image.mode:
+        return image
+    transform = _transform(icc, image.mode)
+    if transform is None:
+        return image
+    return ImageCms.applyTransform(image, transform) or image
+
+
+@functools.lru_cache(maxsize=32)
+def _profile_space(icc: bytes) -> str | None:
+    """Name the Pillow mode that a profile is for; None if it is broken or for others."""
+    try:
+        profile = ImageCms.ImageCmsProfile(io.BytesIO(icc)).profile
+        return _SPACES.get(profile.xcolor_space.strip())
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+
+
+@functools.lru_cache(maxsize=32)
+def _transform(icc: bytes, mode: str) -> ImageCms.ImageCmsTransform | None:
+    """Build the transform to sRGB; None if the profile is broken or is sRGB already."""
+    try:
+        transform = ImageCms.buildTransform(
+            ImageCms.ImageCmsProfile(io.BytesIO(icc)), _srgb(), mode, "RGB"
+        )
+        if mode == "CMYK":
+            return transform
+        swatch = _swatch(mode)
+        shown = ImageCms.applyTransform(swatch, transform)
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError):
+        return None
+    before = np.asarray(swatch.convert("RGB")).astype(np.int16)
+    same = np.abs(np.asarray(shown).astype(np.int16) - before).max() <= _SAME
+    return None if same else transform
+
+
+@functools.cache
+def _srgb() -> ImageCms.ImageCmsProfile:
+    return ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
+
+
+def _swatch(mode: str) -> Image.Image:
+    """All greys, or a cube of 9 by 9 by 9 colours."""
+    if mode == "L":
+        return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
+    steps = np.linspace(0, 255, 9).astype(np.uint8)
+    cube = np.stack(np.meshgrid(steps, steps, steps), axis=-1)
+    return Image.fromarray(np.ascontiguousarray(cube.reshape(27, 27, 3)))

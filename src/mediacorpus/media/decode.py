@@ -1,0 +1,267 @@
+"""Bytes of a picture file to upright RGB pixels, or one clear sentence why not."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from typing import TYPE_CHECKING
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.errors import MediaError, ParameterError, TooLarge
+from mediacorpus.media.colour import manage, to_rgb
+from mediacorpus.media.header import (
+    MAX_PIXELS,
+    check_size,
+    ends_well,
+    open_picture,
+    picture_errors,
+    probe,
+    read_orientation,
+)
+
+if TYPE_CHECKING:
+    from cv2.typing import MatLike
+    from PIL import ImageFile
+
+    from mediacorpus.records import FileFacts
+
+__all__ = ["MAX_BYTES", "MAX_PIXELS", "decode", "load", "probe", "read"]
+
+Pixels = NDArray[np.uint8]
+
+MAX_BYTES = 2_000_000_000
+"""Bytes that a file may have by default: 2 GB."""
+
+_JPEG_FLAGS = {
+    1: cv2.IMREAD_COLOR,
+    2: cv2.IMREAD_REDUCED_COLOR_2,
+    4: cv2.IMREAD_REDUCED_COLOR_4,
+    8: cv2.IMREAD_REDUCED_COLOR_8,
+}
+_ROTATIONS = {
+    3: cv2.ROTATE_180,
+    6: cv2.ROTATE_90_CLOCKWISE,
+    8: cv2.ROTATE_90_COUNTERCLOCKWISE,
+}
+_START_OF_SCAN = b"\xda"
+_TRANSPOSED = {5, 7}
+_FLIPS = {2: 1, 4: 0, 7: -1}
+_REASONS = {
+    errno.ENOENT: "it is not there (moved, deleted, or the name is misspelt)",
+    errno.EACCES: "permission is denied",
+    errno.EPERM: "permission is denied",
+    errno.ELOOP: "its symbolic link leads in a circle",
+    errno.ENAMETOOLONG: "its name is too long for this system",
+    errno.ENOTDIR: "a part of its path is no folder",
+    errno.EISDIR: "it is a folder",
+}
+
+# OpenCV reports damaged files on the terminal; here they are raised instead.
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
+
+def decode(
+    data: bytes,
+    *,
+    min_side: int | None = None,
+    max_pixels: float = MAX_PIXELS,
+    facts: FileFacts | None = None,
+) -> Pixels:
+    """Decode a picture file to upright sRGB pixels.
+
+    The EXIF orientation is applied once, an embedded colour profile is converted to sRGB,
+    transparency is laid on white, and of animated files the first frame is taken. How deep
+    greys become 8 bits is told in `to_rgb`. Safe to call from several threads at once; the
+    work is done outside the global interpreter lock.
+
+    Parameters
+    ----------
+    data:
+        The whole file.
+    min_side:
+        Pixels that the short side must keep. The picture is then given at 1, 1/2, 1/4 or
+        1/8 of its size, the smallest whose short side has at least as many; JPEG is decoded
+        at that scale directly, which is several times faster. None gives the full size.
+    max_pixels:
+        Pictures with more pixels, before any reduction, are refused.
+    facts:
+        What `probe` found for the same bytes, if known; spares reading EXIF again.
+
+    Returns
+    -------
+    ndarray of uint8, shape (H, W, 3)
+        Contiguous, red first, 0 to 255.
+
+    Raises
+    ------
+    MediaError
+        The file is empty, is no picture, or is damaged or truncated.
+    TooLarge
+        The picture has more than `max_pixels` pixels.
+    ParameterError
+        `min_side` is less than 1.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> buffer = io.BytesIO()
+    >>> Image.new("RGB", (1200, 900), (255, 0, 0)).save(buffer, "JPEG")
+    >>> decode(buffer.getvalue()).shape
+    (900, 1200, 3)
+    >>> decode(buffer.getvalue(), min_side=256).shape
+    (450, 600, 3)
+    """
+    if min_side is not None and min_side < 1:
+        raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
+    with picture_errors():
+        image = open_picture(data, max_pixels)
+        orientation = facts.orientation if facts else read_orientation(image)
+        factor = _factor(min(image.size), min_side)
+        pixels = _fast_jpeg(image, data, factor)
+        if pixels is None:
+            pixels = _with_pillow(image, factor, max_pixels)
+            if image.format == "TIFF":  # Pillow has turned it while loading
+                orientation = 1
+        return np.ascontiguousarray(_upright(pixels, orientation))
+
+
+def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
+    """Read a regular file whole.
+
+    Named pipes, devices and folders are refused before they can block the reader.
+
+    Parameters
+    ----------
+    path:
+        The file; symbolic links are followed.
+    max_bytes:
+        Larger files are refused.
+
+    Raises
+    ------
+    MediaError
+        The file is missing, may not be read, is no regular file, or the disk fails.
+    TooLarge
+        The file has more than `max_bytes` bytes.
+
+    Examples
+    --------
+    >>> read("no-such-file.jpg")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
+    """
+    name = os.fspath(path)
+    try:
+        _refuse_special(os.stat(name), name)  # noqa: PTH116 - a Path would not take every name
+        # A pipe put in the file's place since then must not block the open.
+        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
+        with os.fdopen(os.open(name, flags), "rb") as file:
+            status = os.fstat(file.fileno())
+            _refuse_special(status, name)
+            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error))
+        raise MediaError(f"The file {name!r} cannot be read: {reason}.") from error
+    except ValueError as error:  # a zero byte in the name, a lone surrogate
+        raise MediaError(f"The file {name!r} cannot be read: {error}.") from error
+    if len(data) > max_bytes or status.st_size > max_bytes:
+        size = max(len(data), status.st_size)
+        raise TooLarge(f"The file {name!r} has {size:,} bytes; the limit is {max_bytes:,}.")
+    return data
+
+
+def load(
+    path: str | os.PathLike[str],
+    *,
+    min_side: int | None = None,
+    max_pixels: float = MAX_PIXELS,
+) -> Pixels:
+    """Read and decode a picture file to upright sRGB pixels `(H, W, 3)`.
+
+    Takes the arguments of `decode` and raises what `read` and `decode` raise.
+
+    Examples
+    --------
+    >>> load("no-such-file.jpg")  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+    mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
+    """
+    return decode(read(path), min_side=min_side, max_pixels=max_pixels)
+
+
+def _refuse_special(status: os.stat_result, name: str) -> None:
+    if stat.S_ISREG(status.st_mode):
+        return
+    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"))
+    kind = next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
+    raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
+
+
+def _factor(short: int, min_side: int | None) -> int:
+    """Give the largest of 1, 2, 4, 8 that leaves at least `min_side` of `short` pixels."""
+    if min_side is None:
+        return 1
+    return next((f for f in (8, 4, 2) if -(-short // f) >= min_side), 1)
+
+
+def _fast_jpeg(image: ImageFile.ImageFile, data: bytes, factor: int) -> Pixels | None:
+    """Decode with OpenCV; None where Pillow must do it (CMYK, odd or incomplete files)."""
+    if image.format != "JPEG" or image.mode not in {"L", "RGB"} or not ends_well(image, data):
+        return None
+    if (image.info.get("adobe_transform") == 0 and image.mode == "RGB") or not _tidy(data):
+        return None
+    flags = _JPEG_FLAGS[factor] | cv2.IMREAD_IGNORE_ORIENTATION
+    try:
+        found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
+    except cv2.error:
+        return None
+    if found is None or found.shape != (-(-image.height // factor), -(-image.width // factor), 3):
+        return None
+    pixels = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
+    icc = image.info.get("icc_profile")
+    return manage(pixels, icc, image.mode) if icc else pixels
+
+
+def _tidy(data: bytes) -> bool:
+    """Tell whether the segments of a JPEG follow one another up to its pixels.
+
+    Over stray bytes between them OpenCV's decoder writes a line to the terminal.
+    """
+    place = 2
+    while data[place : place + 1] == b"\xff":
+        marker = data[place + 1 : place + 2]
+        if marker == _START_OF_SCAN:
+            return True
+        fill = marker == b"\xff"
+        place += 1 if fill else 2 + int.from_bytes(data[place + 2 : place + 4])
+    return False
+
+
+def _with_pillow(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> Pixels:
+    width, height = image.size
+    if factor > 1 and image.format == "JPEG":
+        image.draft(None, (width // factor, height // factor))
+    image.load()
+    check_size(image.size, max_pixels)  # an icon's header may understate its pictures
+    pixels = to_rgb(image)
+    wanted = (-(-width // factor), -(-height // factor))
+    if factor == 1 or pixels.shape[1::-1] == wanted:
+        return pixels
+    return np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def _upright(pixels: Pixels, orientation: int) -> Pixels:
+    """Apply an EXIF orientation (Exif 2.32, tag 274): bring row 0 to the top."""
+    turned: MatLike = pixels
+    if orientation in _ROTATIONS:
+        turned = cv2.rotate(turned, _ROTATIONS[orientation])
+    if orientation in _TRANSPOSED:
+        turned = cv2.transpose(turned)
+    if orientation in _FLIPS:
+        turned = cv2.flip(turned, _FLIPS[orientation])
+    return np.asarray(turned, np.uint8)

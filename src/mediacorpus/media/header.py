@@ -1,0 +1,317 @@
+"""Read what the header of a picture says, without decoding its pixels."""
+
+from __future__ import annotations
+
+import functools
+import io
+import logging
+import math
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
+
+from mediacorpus.errors import MediacorpusError, MediaError, TooLarge
+from mediacorpus.media._quiet import quiet
+from mediacorpus.media.frames import count_frames
+from mediacorpus.media.sniff import as_text, looks_like
+from mediacorpus.records import FileFacts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PIXELS = 200e6
+"""Pixels that a picture may have by default: 200 megapixels."""
+
+# Formats that Pillow registers but that are no pictures, need an outside program, or are
+# recognized so loosely that other files would pass for them.
+_SKIPPED = frozenset(
+    [
+        "BUFR",
+        "EPS",
+        "FPX",
+        "GRIB",
+        "HDF5",
+        "IM",
+        "IMT",
+        "IPTC",
+        "MCIDAS",
+        "MIC",
+        "MPEG",
+        "PCD",
+        "SPIDER",
+        "WMF",
+        "XVTHUMB",
+    ]
+)
+_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND", "GIF": b";"}
+_TAIL = 64
+_JFIF_UNITS = {1, 2}  # dots per inch, per centimetre
+_SIDEWAYS = range(5, 9)
+
+# Pillow logs some errors that it also raises; without a handler they go to the terminal.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
+
+
+def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+    """Read the header of a picture and check that the file is complete.
+
+    The format is found from the content; the file's name plays no part. Pixels are decoded
+    only when a JPEG, PNG, GIF or WebP file lacks its end, to see whether it is truncated.
+    A JPEG that carries further pictures (MPO, Ultra HDR) counts as a JPEG with one frame.
+
+    Parameters
+    ----------
+    data:
+        The whole file.
+    max_pixels:
+        Pictures with more pixels are refused.
+
+    Returns
+    -------
+    FileFacts
+        Width and height are those of the upright picture. `taken` is the EXIF time of
+        exposure, else of digitizing, else of the last change, in the camera's local time.
+
+    Raises
+    ------
+    MediaError
+        The file is empty, is no picture, or is damaged or truncated.
+    TooLarge
+        The picture has more than `max_pixels` pixels.
+
+    Examples
+    --------
+    >>> buffer = io.BytesIO()
+    >>> Image.new("RGB", (40, 30), "navy").save(buffer, "PNG")
+    >>> facts = probe(buffer.getvalue())
+    >>> facts.format, facts.width, facts.height, facts.frames
+    ('PNG', 40, 30, 1)
+    """
+    with picture_errors():
+        image = open_picture(data, max_pixels)
+        exif = _exif(image)
+        orientation = _orientation(exif)
+        width, height = image.size
+        if orientation in _SIDEWAYS and image.format != "TIFF":  # Pillow turns TIFF by itself
+            width, height = height, width
+        facts = FileFacts(
+            format=image.format or "",
+            width=width,
+            height=height,
+            mode=image.mode,
+            bytes=len(data),
+            alpha=_alpha(image),
+            frames=count_frames(image, data),
+            orientation=orientation,
+            dpi=_dpi(image, exif),
+            taken=_taken(exif),
+            icc=bool(image.info.get("icc_profile")),
+        )
+        if not ends_well(image, data):
+            image.draft(None, (max(1, image.width // 8), max(1, image.height // 8)))
+            image.load()
+    return facts
+
+
+def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.ImageFile:
+    """Open a picture with Pillow, lazily, with our own pixel limit.
+
+    `PIL.Image.open` has one limit for the whole process, which other code may rely on;
+    here it is neither used nor changed. Call inside `picture_errors`.
+
+    Raises
+    ------
+    MediaError
+        The file is empty, no picture, or its header is damaged.
+    TooLarge
+        The header tells of more than `max_pixels` pixels.
+
+    Examples
+    --------
+    >>> open_picture(b"")
+    Traceback (most recent call last):
+    mediacorpus.errors.MediaError: The file is empty (0 bytes).
+    """
+    if not data:
+        raise MediaError("The file is empty (0 bytes).")
+    image = _identify(data)
+    check_size(image.size, max_pixels)
+    return image
+
+
+def check_size(size: tuple[int, int], max_pixels: float) -> None:
+    """Raise `TooLarge` if `size` (width, height) exceeds the limit, `MediaError` if it is nil.
+
+    >>> check_size((100, 100), 1e4)
+    """
+    width, height = size
+    if width < 1 or height < 1:
+        raise MediaError(f"The picture has no pixels ({width} x {height}).")
+    if width * height > max_pixels:
+        raise TooLarge(
+            f"The picture has {width:,} x {height:,} pixels ({width * height / 1e6:,.1f} "
+            f"megapixels); the limit is {max_pixels / 1e6:,g} megapixels."
+        )
+
+
+def ends_well(image: ImageFile.ImageFile, data: bytes) -> bool:
+    """Tell whether the file ends as its format demands (True where that is not known).
+
+    Bytes after the end mark, up to 64, are allowed.
+    """
+    if image.format == "WEBP":
+        return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+    mark = _ENDINGS.get(image.format or "")
+    return mark is None or mark in data[-_TAIL:]
+
+
+def read_orientation(image: ImageFile.ImageFile) -> int:
+    """Read the EXIF orientation, 1 to 8; 1 where there is none or it cannot be read."""
+    return _orientation(_exif(image))
+
+
+@contextmanager
+def picture_errors() -> Iterator[None]:
+    """Turn whatever a decoder raises on a bad file into `MediaError`, and drop its warnings.
+
+    Decoders meet hostile files with errors of many kinds; all mean the same to the user.
+    """
+    with quiet():
+        try:
+            yield
+        except MediacorpusError:
+            raise
+        except Image.DecompressionBombError as error:
+            raise TooLarge(
+                "The picture, or one inside it, has more pixels than Pillow decodes "
+                f"({2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:,.0f} megapixels)."
+            ) from error
+        except MemoryError as error:
+            raise MediaError(
+                "The picture asks for more memory than there is; it may be damaged."
+            ) from error
+        except Exception as error:
+            raise MediaError(_sentence(error)) from error
+
+
+def _sentence(error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
+    low = reason.lower()
+    if any(word in low for word in ("truncated", "premature", "unexpected end", "eof")):
+        return f"The picture is truncated: the file ends before the picture does ({reason})."
+    return f"The picture is damaged or of a kind that cannot be read ({reason})."
+
+
+@functools.cache
+def _formats() -> tuple[str, ...]:
+    Image.init()
+    return tuple(name for name in Image.ID if name not in _SKIPPED)
+
+
+def _identify(data: bytes) -> ImageFile.ImageFile:
+    if data.startswith(b"\xff\xd8\xff"):
+        # Pillow reads a little ahead: without the end mark it would miss the last pixels.
+        whole = data if _ENDINGS["JPEG"] in data[-_TAIL:] else data + bytes(8)
+        try:
+            return JpegImagePlugin.JpegImageFile(io.BytesIO(whole))
+        except Exception as error:
+            raise MediaError(_broken("JPEG", error)) from error
+    failed: tuple[str, Exception] | None = None
+    textual = as_text(data) is not None
+    for name in _formats():
+        factory, accept = Image.OPEN[name]
+        if accept is None and textual:  # formats without a mark of their own take any text
+            continue
+        if accept is not None and accept(data[:16]) is not True:
+            continue
+        try:
+            return factory(io.BytesIO(data), "")
+        except Image.DecompressionBombError:
+            raise
+        except Exception as error:  # noqa: BLE001 - any error means: not this format
+            if accept is not None:
+                failed = failed or (name, error)
+    raise MediaError(_not_a_picture(data, failed))
+
+
+def _not_a_picture(data: bytes, failed: tuple[str, Exception] | None) -> str:
+    kind = looks_like(data)
+    if failed is not None and (kind is None or _written_as_text(failed[0], data)):
+        return _broken(*failed)
+    if kind is not None:
+        note = "" if "not supported" in kind else ", not a picture"
+        return f"The file is {kind}{note}."
+    return "The file is of no picture format that is known; it may be damaged."
+
+
+def _written_as_text(name: str, data: bytes) -> bool:
+    """Tell whether the header that failed is of a format whose headers are text."""
+    return name in {"FITS", "XBM", "XPM"} or (name == "PPM" and data[2:3].isspace())
+
+
+def _broken(name: str, error: Exception) -> str:
+    reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
+    return f"The {name} picture has a header that is damaged or not supported ({reason})."
+
+
+def _exif(image: ImageFile.ImageFile) -> Image.Exif:
+    try:
+        # The base class's method: that of PNG would decode the whole picture first.
+        return Image.Image.getexif(image)
+    except Exception:  # noqa: BLE001 - a damaged EXIF block is as good as none
+        return Image.Exif()
+
+
+def _orientation(exif: Image.Exif) -> int:
+    try:
+        value = exif.get(ExifTags.Base.Orientation, 1)
+    except Exception:  # noqa: BLE001 - see _exif
+        return 1
+    return value if isinstance(value, int) and value in range(1, 9) else 1
+
+
+def _taken(exif: Image.Exif) -> str | None:
+    try:
+        inner = exif.get_ifd(ExifTags.IFD.Exif)
+        values = [
+            inner.get(ExifTags.Base.DateTimeOriginal),
+            inner.get(ExifTags.Base.DateTimeDigitized),
+            exif.get(ExifTags.Base.DateTime),
+        ]
+    except Exception:  # noqa: BLE001 - see _exif
+        return None
+    return next((when for when in map(_when, values) if when), None)
+
+
+def _when(value: Any) -> str | None:
+    """Turn `YYYY:MM:DD HH:MM:SS` into ISO form; None if it is no date."""
+    if not isinstance(value, str):
+        return None
+    text = value.strip("\x00 ")[:19]
+    try:
+        when = datetime.fromisoformat(text[:10].replace(":", "-") + "T" + text[11:])
+    except ValueError:
+        return None
+    return when.isoformat(timespec="seconds")
+
+
+def _dpi(image: ImageFile.ImageFile, exif: Image.Exif) -> float | None:
+    silent = image.info.get("jfif_unit") not in _JFIF_UNITS
+    if image.format == "JPEG" and silent and ExifTags.Base.XResolution not in exif:
+        return None  # Pillow gives 72 where neither JFIF nor EXIF says anything
+    value = image.info.get("dpi")
+    first = value[0] if isinstance(value, tuple) and value else value
+    try:
+        number = float(first)  # type: ignore[arg-type]
+    except (TypeError, ValueError, ZeroDivisionError, OverflowError):
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _alpha(image: ImageFile.ImageFile) -> bool:
+    if "transparency" in image.info or image.mode in {"LA", "La", "PA", "RGBA", "RGBa"}:
+        return True
+    palette = image.palette
+    return image.mode == "P" and palette is not None and palette.mode.endswith("A")

@@ -1,0 +1,115 @@
+"""Tell from its first bytes what a file is, for messages that help."""
+
+from __future__ import annotations
+
+import re
+
+_KINDS: tuple[tuple[int, bytes, str], ...] = (
+    (0, b"%PDF", "a PDF document"),
+    (0, b"%!PS", "a PostScript file"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file"),
+    (0, b"PK\x03\x04", "a ZIP archive or an office document"),
+    (0, b"\x1f\x8b", "a gzip archive"),
+    (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (0, b"Rar!", "a RAR archive"),
+    (257, b"ustar", "a tar archive"),
+    (0, b"\xd0\xcf\x11\xe0", "an old office document"),
+    (0, b"\x1a\x45\xdf\xa3", "a Matroska or WebM video"),
+    (8, b"AVI ", "an AVI video"),
+    (8, b"WAVE", "a WAV sound file"),
+    (0, b"\x00\x00\x01\xba", "an MPEG video"),
+    (0, b"\x00\x00\x01\xb3", "an MPEG video"),
+    (0, b"ID3", "an MP3 sound file"),
+    (0, b"OggS", "an Ogg sound or video file"),
+    (0, b"fLaC", "a FLAC sound file"),
+    (0, b"\x7fELF", "a program"),
+    (0, b"MZ", "a program"),
+    (0, b"SQLite format 3", "an SQLite database"),
+    (0, b"\xff\x0a", "a JPEG XL picture, a format that is not supported"),
+    (4, b"JXL ", "a JPEG XL picture, a format that is not supported"),
+    (0, b"GRIB", "weather data (GRIB)"),
+    (0, b"BUFR", "weather data (BUFR)"),
+    (0, b"\x89HDF", "an HDF5 data file"),
+    (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
+)
+_BRANDS = {
+    b"heic": "a HEIC picture, a format that is not supported",
+    b"heix": "a HEIC picture, a format that is not supported",
+    b"mif1": "a HEIF picture, a format that is not supported",
+    b"avif": "an AVIF picture",
+    b"avis": "an AVIF picture",
+}
+_HTML = re.compile(r"<(!doctype\s+html|html|head|body|script|title|meta)\b", re.IGNORECASE)
+_NOT_ASCII = bytes(range(127, 256))
+_TEXT_SHARE = 0.85
+_CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
+
+
+def looks_like(data: bytes) -> str | None:
+    """Name what a file that is no picture looks like, such as `"an HTML page"`.
+
+    Parameters
+    ----------
+    data:
+        The file's bytes; the first 1,024 are looked at.
+
+    Returns
+    -------
+    str or None
+        A phrase with its article, or None where nothing is recognized.
+
+    Examples
+    --------
+    >>> looks_like(b"<!DOCTYPE html><title>404</title>")
+    'an HTML page'
+    >>> looks_like(b"%PDF-1.7")
+    'a PDF document'
+    """
+    text = as_text(data)
+    if text is not None:
+        return _kind_of_text(text)
+    if data[4:8] == b"ftyp":
+        return _BRANDS.get(data[8:12], "an MP4 or QuickTime video")
+    for offset, magic, kind in _KINDS:
+        if data[offset : offset + len(magic)] == magic:
+            return kind
+    return None
+
+
+def as_text(data: bytes) -> str | None:
+    """Give the first 1,024 bytes as text, or None if they are not text.
+
+    >>> as_text(b"Not found"), as_text(bytes(8))
+    ('Not found', None)
+    """
+    head = data[:1024]
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")) and head[2:]:
+        even = head[: len(head) // 2 * 2]
+        text = even.decode("utf-16", errors="replace")
+        return None if "\ufffd" in text or "\x00" in text else text
+    if not head or head.translate(None, _CONTROL) != head:
+        return None
+    try:
+        return head.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        if len(data) > len(head) and error.start >= len(head) - 3:
+            return head[: error.start].decode("utf-8-sig")
+    letters = len(head.translate(None, _NOT_ASCII))
+    return head.decode("latin-1") if letters >= _TEXT_SHARE * len(head) else None
+
+
+def _kind_of_text(text: str) -> str:
+    start = text.lstrip()
+    if start.startswith("%PDF"):
+        return "a PDF document"
+    if start.startswith("%!PS"):
+        return "a PostScript file"
+    if "<svg" in start.lower():
+        return "an SVG drawing, a format that is not supported"
+    if _HTML.search(start):
+        return "an HTML page"
+    if start.startswith("<?xml"):
+        return "an XML file"
+    if start.startswith("version https://git-lfs"):
+        return "a Git LFS pointer (fetch the file itself with 'git lfs pull')"
+    return "text"

@@ -1,0 +1,255 @@
+"""Gather what a report shows from the catalogue, the tables and the model folders."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mediacorpus.analysis.overview import overview
+from mediacorpus.analysis.tidy import sql
+from mediacorpus.analysis.views import RECORD_COLUMNS, records
+from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.runs import machine
+from mediacorpus.catalogue.store import Store
+from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.coding.splitting import PARTS
+from mediacorpus.errors import ModelError
+from mediacorpus.learning.finetune import describe_curves
+from mediacorpus.learning.folder import load_model
+from mediacorpus.records import Failure, Info
+from mediacorpus.report.content import (
+    CorpusFacts,
+    Evaluation,
+    MeasureFacts,
+    ModelFacts,
+    ProxyFacts,
+    ReportContent,
+    SplitFacts,
+    VariableFacts,
+)
+from mediacorpus.report.pictures import spread, thumbs
+from mediacorpus.tables.query import quoted
+
+SAMPLE = 12
+FAILURES_SHOWN = 50
+MISTAKES_SHOWN = 24
+TAGS_SHOWN = 15
+BINS = 10
+INTERVALS = (
+    "Wilson's method for accuracy, precision and recall; percentile bootstrap over pictures "
+    "for the rest"
+)
+
+
+def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
+    """Gather all that a report shows."""
+    names = {entry["model"] for entry in people.models(store)}
+    setups = progress.current_setups(store)
+    validations = people.validations(store)
+    tags, tags_note = _tags(store, setups)
+    return ReportContent(
+        title=title,
+        created=created,
+        corpus=_corpus(store),
+        measures=[
+            _measure(store, setup, info)
+            for name, (setup, info) in setups.items()
+            if name not in names
+        ],
+        labels=[_variable(store, name) for name in people.variables(store)],
+        splits=_splits(store),
+        models=[_model(store, entry, validations) for entry in people.models(store)],
+        proxies=[
+            ProxyFacts(v["subject"], _evaluation(store, v), v["warnings"])
+            for v in validations
+            if ":" in v["subject"]
+        ],
+        failures=_failures(store),
+        sample=thumbs(store, spread(store, SAMPLE)),
+        sample_note="taken at equal steps through the corpus, in the order they were added",
+        tags=tags,
+        tags_note=tags_note,
+        versions={"python": machine()["python"], **machine()["packages"]},
+        runs=store.frame(
+            "SELECT run, verb, status, version, started, done, failed FROM runs ORDER BY run"
+        ),
+    )
+
+
+def _corpus(store: Store) -> CorpusFacts:
+    facts = overview(store)
+    own = [c for c in records(store).columns if c not in RECORD_COLUMNS]
+    return CorpusFacts(
+        folder=str(store.folder),
+        items=facts.items,
+        records=facts.records,
+        failures=facts.failures,
+        bytes=facts.bytes,
+        formats=dict(
+            store.rows("SELECT format, count(*) FROM items GROUP BY format ORDER BY 2 DESC")
+        ),
+        sizes={
+            (w, h): n
+            for w, h, n in store.rows(
+                "SELECT width, height, count(*) FROM items GROUP BY width, height"
+            )
+        },
+        sources=[r[0] for r in store.rows("SELECT location FROM sources ORDER BY source")],
+        columns=[str(c) for c in own],
+    )
+
+
+def _measure(store: Store, setup: int, info: Info) -> MeasureFacts:
+    def count(condition: str) -> int:
+        return int(
+            store.value(
+                f"SELECT count(*) FROM measured WHERE setup = ? AND part IS {condition}", (setup,)
+            )
+        )
+
+    parameters = json.loads(store.value("SELECT parameters FROM setups WHERE setup = ?", (setup,)))
+    return MeasureFacts(
+        name=info.name,
+        version=info.version,
+        items=count("NOT NULL"),
+        failed=count("NULL"),
+        parameters={k: v for k, v in parameters.items() if v is not None},
+        summary=info.summary,
+        licence=info.licence,
+        citation=info.citation,
+    )
+
+
+def _variable(store: Store, name: str) -> VariableFacts:
+    log = people.label_log(store, name)
+    values, unresolved = gold_of(log)
+    return VariableFacts(
+        variable=name,
+        counts={str(k): int(n) for k, n in values["value"].value_counts().items()},
+        coders={str(k) or "not named": int(n) for k, n in log["coder"].value_counts().items()},
+        unresolved=len(unresolved),
+        rule="majority",
+    )
+
+
+def _splits(store: Store) -> list[SplitFacts]:
+    used = {entry["split"] for entry in people.models(store)}
+    newest = {people.latest_split(store, name) for name in people.variables(store)}
+    found = []
+    for number in sorted(used | (newest - {None})):  # type: ignore[type-var]
+        ((variable, shares, seed, method),) = store.rows(
+            "SELECT variable, shares, seed, method FROM splits WHERE split = ?", (number,)
+        )
+        values, _ = gold_of(people.label_log(store, variable))
+        truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
+        parts = people.split_parts(store, number)  # type: ignore[arg-type]
+        tally = Counter((part, truth.get(item, "none")) for item, part in parts.items())
+        counts = {
+            part: {value: n for (p, value), n in sorted(tally.items()) if p == part}
+            for part in PARTS
+            if any(p == part for p, _ in tally)
+        }
+        found.append(SplitFacts(variable, counts, shares, seed, method))
+    return found
+
+
+def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]]) -> ModelFacts:
+    card, name = entry["card"], entry["model"]
+    curves, warnings = None, []
+    try:
+        curves = load_model(store.folder / "models" / name).curves
+    except ModelError as error:
+        warnings.append(str(error))
+    own = [v for v in validations if v["subject"] == name]
+    predicted, bins = _predictions(store, name, [str(c) for c in card["classes"]])
+    return ModelFacts(
+        name=name,
+        variable=entry["variable"],
+        method=card["method"],
+        backbone=card.get("backbone", ""),
+        licence=card.get("licence", ""),
+        citation=card.get("citation", ""),
+        settings={k: v for k, v in card["settings"].items() if v is not None},
+        seconds=card.get("seconds"),
+        trained_on=sum(card.get("counts", {}).get("train", {}).values()) or None,
+        curves=curves,
+        fit=describe_curves(curves) if curves is not None and "epoch" in curves else "",
+        evaluation=_evaluation(store, own[-1]) if own else None,
+        predicted=predicted,
+        probabilities=bins,
+        warnings=[*warnings, *(own[-1]["warnings"] if own else [])],
+    )
+
+
+def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
+    wrong = result["mistakes"][:MISTAKES_SHOWN]
+    facts = {
+        row["item"]: {
+            "truth": row["true"],
+            "predicted": row["predicted"],
+            "probability": None if ":" in result["subject"] else row["confidence"],
+        }
+        for row in wrong
+    }
+    return Evaluation(
+        against=result["variable"],
+        scored_on="" if result["part"] == "labelled" else result["part"],
+        scores=pd.DataFrame(result["table"]),
+        confusion=np.asarray(result["confusion_matrix"], dtype=np.int64),
+        classes=result["classes"],
+        mistakes=thumbs(store, list(facts), facts=facts),
+        interval=INTERVALS,
+        level=result["level"],
+    )
+
+
+def _predictions(
+    store: Store, name: str, classes: list[str]
+) -> tuple[pd.DataFrame | None, dict[str, list[int]]]:
+    """Count what a model says of the whole corpus, by item and by record."""
+    if name not in progress.current_setups(store):
+        return None, {}
+    table = quoted(name)
+    best = f"(SELECT item, tag, score FROM {table} WHERE rank = 1)"
+    counted = sql(
+        store,
+        f"SELECT tag AS class, count(DISTINCT best.item) AS items, count(record) AS records "
+        f"FROM {best} AS best LEFT JOIN records ON records.item = best.item GROUP BY tag",
+    )
+    if counted.empty:
+        return None, {}
+    counted = counted.set_index("class").reindex(classes, fill_value=0).reset_index()
+    binned = sql(
+        store,
+        f"SELECT tag, least(floor(score * {BINS}), {BINS - 1}) AS bin, count(*) AS n "
+        f"FROM {best} GROUP BY ALL",
+    )
+    bins = {c: [0] * BINS for c in classes}
+    for tag, place, n in binned.itertuples(index=False, name=None):
+        bins[str(tag)][int(place)] = int(n)
+    return counted, bins
+
+
+def _failures(store: Store) -> list[Failure]:
+    rows = store.rows(
+        "SELECT subject, path, stage, reason FROM failures ORDER BY path LIMIT ?",
+        (FAILURES_SHOWN,),
+    )
+    return [Failure(*row) for row in rows]
+
+
+def _tags(store: Store, setups: dict[str, tuple[int, Info]]) -> tuple[dict[str, int], str]:
+    if "tags" not in setups:
+        return {}, ""
+    frame = sql(
+        store,
+        "SELECT tag, count(*) AS n FROM tags WHERE rank = 1 GROUP BY tag "
+        f"ORDER BY n DESC, tag LIMIT {TAGS_SHOWN}",
+    )
+    tags = dict(zip(frame["tag"], (int(n) for n in frame["n"]), strict=True))
+    return tags, "the best tag of each picture"

@@ -1,0 +1,181 @@
+"""What the figures have in common: style, palette, and a small, stable SVG as output."""
+
+from __future__ import annotations
+
+import io
+import re
+import threading
+import warnings
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+from xml.sax.saxutils import quoteattr
+
+from mediacorpus.extras import need
+from mediacorpus.report import words
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+BLUE, ORANGE, VERMILION = "#0072b2", "#e69f00", "#d55e00"
+"""From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
+INK, GREY, PALE = "#222222", "#666666", "#d9d9d9"
+
+WIDTH = 6.5
+"""Width of a figure in inches: the text width of a page of A4."""
+
+FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
+
+_STYLE = {
+    "axes.edgecolor": GREY,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 8.5,
+    "axes.linewidth": 0.6,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlelocation": "left",
+    "axes.titlesize": 9,
+    "axes.titleweight": "bold",
+    "axes.unicode_minus": True,
+    "figure.dpi": 72,
+    # This font comes with matplotlib, so layouts are the same on every machine; it runs
+    # wide, so the reader's own font, put in its place afterwards, always fits.
+    "font.family": "DejaVu Sans",
+    "font.size": 8.5,
+    "lines.linewidth": 1.5,
+    "svg.fonttype": "none",
+    "svg.hashsalt": "mediacorpus",
+    "text.color": INK,
+    "text.parse_math": False,
+    "xtick.color": GREY,
+    "xtick.labelcolor": INK,
+    "xtick.major.width": 0.6,
+    "ytick.color": GREY,
+    "ytick.labelcolor": INK,
+    "ytick.major.width": 0.6,
+}
+# matplotlib keeps its settings in one place for all threads.
+_LOCK = threading.RLock()
+
+_UNUSED_ID = re.compile(r' id="(?!m[0-9a-f]|p[0-9a-f]|image|h[0-9a-f])[^"]*"')
+_NUMBER = re.compile(r"-?\d+\.\d{3,}(?![\d%])")
+_TAG = re.compile(r"<[a-z][^>]*>", re.DOTALL)
+_ID = re.compile(r'(\bid="|url\(#|href="#)')
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Set matplotlib's settings for one figure and put them back afterwards."""
+    matplotlib = need("matplotlib")
+    with _LOCK, matplotlib.rc_context(), warnings.catch_warnings():
+        # Names in any script are drawn by the browser, with the reader's fonts.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        matplotlib.rcParams.update(matplotlib.rcParamsDefault)
+        matplotlib.rcParams.update(_STYLE)
+        yield
+
+
+def canvas(height: float, columns: int = 1, *, rows: int = 1, **shared: Any) -> tuple[Any, Any]:
+    """Make a figure as wide as the text, `height` inches high, with a 2-D array of axes."""
+    figure = need("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False, **shared)
+    return figure, axes
+
+
+def to_svg(figure: Any, alt: str) -> str:
+    """Give a figure as an SVG element that can stand inside an HTML page.
+
+    Text stays text; coordinates are rounded; nothing depends on the date or on the machine.
+
+    Parameters
+    ----------
+    figure:
+        A matplotlib figure.
+    alt:
+        What the figure shows, in words, for readers who do not see it.
+    """
+    buffer = io.StringIO()
+    facts = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    figure.savefig(buffer, format="svg", metadata=facts, transparent=True)
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :].rstrip()
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    # This style would apply to the whole page; the root passes the same on to its children.
+    svg = re.sub(r"<defs>\s*<style.*?</style>\s*</defs>\s*", "", svg, count=1, flags=re.DOTALL)
+    opening = (
+        f'<svg role="img" aria-label={quoteattr(words.printable(alt))}'
+        ' stroke-linejoin="round" stroke-linecap="butt"'
+    )
+    return words.printable(_TAG.sub(_tidy, svg).replace("<svg", opening, 1))
+
+
+def _tidy(found: re.Match[str]) -> str:
+    tag = _UNUSED_ID.sub("", found.group()).replace("xlink:href=", "href=")
+    tag = re.sub(r'\s+xmlns:xlink="[^"]*"', "", tag)
+    tag = re.sub(r"'DejaVu Sans'(, sans-serif)?", FONTS, tag)
+    return _NUMBER.sub(lambda n: f"{float(n.group()):.2f}".rstrip("0").rstrip("."), tag)
+
+
+def for_page(svg: str, prefix: str) -> str:
+    """Prepare an SVG to stand inside an HTML page.
+
+    All its ids begin with `prefix`, so that several can share the page, and the name of its
+    namespace goes, which HTML does not need.
+
+    Examples
+    --------
+    >>> for_page('<g id="a"/><use href="#a"/>', "f1-")
+    '<g id="f1-a"/><use href="#f1-a"/>'
+    """
+    svg = svg.replace(' xmlns="http://www.w3.org/2000/svg"', "", 1)
+    return _TAG.sub(lambda tag: _ID.sub(rf"\g<1>{prefix}", tag.group()), svg)
+
+
+def label(text: str, limit: int = 26) -> str:
+    """Shorten a user's name for an axis."""
+    return words.name(text, limit=limit)
+
+
+def bars(axes: Any, names: Sequence[str], counts: Sequence[int], *, whole: int) -> None:
+    """Draw one horizontal bar per name, first on top, with number and share at its end."""
+    positions = range(len(names))
+    axes.barh(positions, counts, height=0.62, color=BLUE)
+    axes.set_yticks(positions, [label(name) for name in names])
+    axes.tick_params(axis="y", length=0)
+    axes.invert_yaxis()
+    for position, value in zip(positions, counts, strict=True):
+        said = f"{value:,}" + (f"  ({words.share(value, whole)})" if whole else "")
+        axes.annotate(
+            said,
+            (value, position),
+            (4, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            color=INK,
+        )
+    axes.set_xlim(0, 1.22 * max(*counts, 1))
+    axes.xaxis.set_visible(False)
+    axes.spines["bottom"].set_visible(False)
+    axes.spines["left"].set_bounds(-0.5, len(names) - 0.5)
+    axes.set_ylim(len(names) - 0.45, -0.55)
+
+
+def end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> None:
+    """Name lines at their right ends (`y`, text, colour), pushed apart where they would meet."""
+    low, high = axes.get_ylim()
+    gap = 0.085 * (high - low)
+    placed: list[float] = []
+    ordered = sorted(ends)
+    for y, _, _ in ordered:
+        placed.append(max(y, placed[-1] + gap) if placed else y)
+    excess = max(0.0, placed[-1] - high)
+    for (_, text, colour), at in zip(ordered, placed, strict=True):
+        axes.annotate(
+            text,
+            (x, at - excess),
+            (5, 0),
+            textcoords="offset points",
+            va="center_baseline",
+            color=colour,
+            annotation_clip=False,
+        )

@@ -1,0 +1,227 @@
+"""Figures of how well a classifier does, each as an SVG string."""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mediacorpus.extras import need
+from mediacorpus.report import words
+from mediacorpus.report.content import is_overall
+from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, canvas, label, style, to_svg
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+MOST_SCORES = 30
+"""Scores drawn at most; beyond this, only F1 is drawn by class."""
+MOST_CELL_TEXTS = 12
+"""Classes at most for which a confusion matrix holds numbers."""
+DRAWN_OVERALL = (
+    "accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "macro_precision",
+    "macro_recall",
+    "macro_f1",
+)
+"""Scores over all classes that are drawn; others are for a table."""
+_MOST_CLASS_NAMES = 45
+_MANY_COLUMNS = 6
+_FEW_CELLS = 4
+_FROM_ZERO = 0.35
+_FINE = 0.65
+_DARK = 0.55
+
+
+def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
+    r"""Draw a confusion matrix: in each cell the count and its share of the row.
+
+    Darker cells hold a larger share of their row. Beyond 12 classes only shades are drawn.
+
+    Parameters
+    ----------
+    counts:
+        `(classes, classes)`; rows are gold labels, columns are predictions.
+    classes:
+        Their names.
+
+    Examples
+    --------
+    >>> confusion_matrix(np.array([[8, 2], [1, 9]]), ["no", "yes"]).count("80.0\u00a0%")
+    1
+    """
+    k = len(classes)
+    rows = counts.sum(axis=1, keepdims=True)
+    shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
+    alt = (
+        f"Confusion matrix of {words.count(k, 'class', 'classes')}: {int(np.trace(counts)):,} "
+        f"of {int(counts.sum()):,} items are on the diagonal."
+    )
+    with style():
+        figure, axes = canvas(_matrix_height(k))
+        axis = axes[0, 0]
+        rectangle = need("matplotlib.patches").Rectangle
+        gap = 1.0 if k <= MOST_CELL_TEXTS else 0.0
+        for row, column in zip(*np.nonzero(counts), strict=True):
+            corner = (column - 0.5, row - 0.5)
+            shade = _shade(shares[row, column])
+            axis.add_patch(rectangle(corner, 1, 1, facecolor=shade, ec="white", lw=gap))
+        if k <= MOST_CELL_TEXTS:
+            _cell_texts(axis, counts, shares)
+        _matrix_frame(axis, classes, rows.ravel())
+        return to_svg(figure, alt)
+
+
+def _matrix_height(k: int) -> float:
+    return min(0.75 + 0.55 * k, 6.2) if k <= MOST_CELL_TEXTS else 6.2
+
+
+def _shade(share: float) -> tuple[float, float, float]:
+    """Mix white and blue, so that shades stay in order on a grey print."""
+    full = (0.0, 0.447, 0.698)
+    return tuple(1 - share * (1 - one) for one in full)  # type: ignore[return-value]
+
+
+def _cell_texts(axis: Any, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
+    for (row, column), n in np.ndenumerate(counts):
+        share = shares[row, column]
+        colour = "white" if share > _DARK else INK if n else GREY
+        axis.text(column, row - 0.02, f"{n:,}", ha="center", va="bottom", color=colour, size=10)
+        if n:
+            said = words.share(float(share), 1)
+            axis.text(column, row + 0.06, said, ha="center", va="top", color=colour, size=7.5)
+
+
+def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) -> None:
+    k = len(classes)
+    named = k <= _MOST_CLASS_NAMES
+    size = 8.5 if k <= MOST_CELL_TEXTS else 6
+    across = [label(name, 14 if k <= _MANY_COLUMNS else 22) for name in classes] if named else []
+    down = [f"{label(name, 22)}  ({n:,})" for name, n in zip(classes, totals, strict=True)]
+    axis.set_xticks(
+        range(len(across)),
+        across,
+        size=size,
+        rotation=0 if k <= _MANY_COLUMNS else 90,
+    )
+    axis.set_yticks(range(k if named else 0), down if named else [], size=size)
+    axis.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), xlabel="Predicted", ylabel="Labelled")
+    if k <= _FEW_CELLS:
+        axis.set_box_aspect(0.42 if k <= _FEW_CELLS // 2 else 0.55)
+        axis.set_anchor("W")
+    axis.tick_params(length=0)
+    axis.xaxis.set_ticks_position("top")
+    axis.xaxis.set_label_position("top")
+    for spine in axis.spines.values():
+        spine.set_visible(True)
+
+
+def scores(table: pd.DataFrame) -> str:
+    """Draw scores as dots with their intervals as lines, and write both beside them.
+
+    Over all classes accuracy and the macro averages are drawn. With more than 30 rows only F1
+    is drawn by class, and of many classes the 30 lowest.
+
+    Parameters
+    ----------
+    table:
+        As in `Evaluation.scores`.
+
+    Examples
+    --------
+    >>> rows = pd.DataFrame({"score": ["accuracy"], "class": [""], "estimate": [0.9],
+    ...                      "low": [0.8], "high": [0.95], "n": [50]})
+    >>> "0.90 [0.80, 0.95]" in scores(rows)
+    True
+    """
+    drawn = _score_rows(table)
+    groups = drawn["class"].fillna("").astype(str)
+    places = _score_places(groups.tolist())
+    height = 0.62 + 0.215 * places[-1]
+    with style():
+        figure, axes = canvas(height)
+        axis = axes[0, 0]
+        ticks, n = [], int(drawn["n"].max())
+        for (_, row), group, y in zip(drawn.iterrows(), groups, places, strict=True):
+            _whisker(axis, y, row, n=n)
+            ticks.append((y, _score_name(str(row["score"]), group)))
+        axis.set_yticks([at for at, _ in ticks], [said for _, said in ticks])
+        start = _score_start(drawn)
+        axis.set(ylim=(places[-1] + 0.6, 0.4), xlim=(start, 1.0), xlabel="Score")
+        step = 1 if start > _FINE else 2 if start else 4
+        axis.set_xticks(np.arange(round(20 * start), 21, step) / 20)
+        axis.tick_params(axis="y", length=0)
+        axis.grid(axis="x", color=PALE, lw=0.5)
+        axis.set_axisbelow(True)
+        axis.spines["left"].set_visible(False)
+        said = [f"{name} {row.estimate:.3f}" for (_, name), row in _rows(ticks, drawn)]
+        return to_svg(figure, f"Scores with intervals: {', '.join(said)}.")
+
+
+def _rows(ticks: list[tuple[float, str]], drawn: pd.DataFrame) -> Any:
+    return zip(ticks, drawn.itertuples(), strict=True)
+
+
+def _score_rows(table: pd.DataFrame) -> pd.DataFrame:
+    overall = is_overall(table["class"])
+    averaged = table[overall & table["score"].isin(DRAWN_OVERALL)]
+    by_class = table[~overall]
+    order = {name: n for n, name in enumerate(by_class["class"].unique())}
+    by_class = by_class.sort_values("class", key=lambda names: names.map(order), kind="stable")
+    if draws_only_f1(table):
+        by_class = by_class[by_class["score"] == "f1"]
+    if len(by_class) > MOST_SCORES:
+        by_class = by_class.nsmallest(MOST_SCORES, "estimate")
+    return pd.concat([averaged, by_class])
+
+
+def draws_only_f1(table: pd.DataFrame) -> bool:
+    """Tell whether there are so many classes that only F1 is drawn by class.
+
+    Examples
+    --------
+    >>> draws_only_f1(pd.DataFrame({"score": ["accuracy"], "class": [""]}))
+    False
+    """
+    overall = is_overall(table["class"])
+    return int((~overall | table["score"].isin(DRAWN_OVERALL)).sum()) > MOST_SCORES
+
+
+def _score_places(groups: Sequence[str]) -> list[float]:
+    """Leave a gap before each class that has several scores, and before the first class."""
+    places = [1.0]
+    for before, group in pairwise(groups):
+        apart = group != before and (not before or groups.count(group) > 1)
+        places.append(places[-1] + (1.5 if apart else 1.0))
+    return places
+
+
+def _score_name(score: str, group: str) -> str:
+    said = words.score_name(score)
+    if not group:
+        return said
+    return f"{label(group)}: {said if said == 'F1' else said.lower()}"
+
+
+def _whisker(axis: Any, y: float, row: pd.Series, *, n: int) -> None:
+    value, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
+    said = "not defined" if math.isnan(value) else words.estimate(value, low, high, n=n)
+    if not math.isnan(value):
+        axis.plot([low, high], [y, y], color=BLUE, lw=1.6, solid_capstyle="butt", clip_on=False)
+        axis.plot(value, y, "o", color=BLUE, ms=5, clip_on=False)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    axis.annotate(said, (1.0, y), (10, 0), va="center_baseline", annotation_clip=False, **place)
+
+
+def _score_start(drawn: pd.DataFrame) -> float:
+    lowest = drawn[["low", "estimate"]].min().min()
+    start = 0.0 if math.isnan(lowest) else math.floor(10 * min(lowest, 0.9)) / 10
+    return 0.0 if start < _FROM_ZERO else start

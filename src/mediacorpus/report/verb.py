@@ -1,0 +1,108 @@
+"""The verb `report`: gather what a corpus holds and write it down."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import writing
+from mediacorpus.report.collect import collect
+from mediacorpus.report.html import render
+
+REPORT = "report.html"
+RESULTS = "results.json"
+SCORES = ("accuracy", "precision", "recall", "f1")
+
+
+def report(store: Store, *, title: str | None = None, output: Path | None = None) -> Path:
+    """Write the report as one HTML file, and the main numbers as `results.json` beside it.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    title:
+        Heading; by default the name of the corpus folder.
+    output:
+        The HTML file; by default `reports/report.html` in the corpus.
+
+    Returns
+    -------
+    Path
+        The HTML file.
+
+    Raises
+    ------
+    MissingExtra
+        jinja2 or matplotlib is not installed.
+    CorpusReadOnly, StorageFull
+        The file cannot be written.
+    """
+    target = output or store.folder / "reports" / REPORT
+    name = title or store.folder.resolve().name
+    created = datetime.now().astimezone().replace(microsecond=0)
+    page = render(collect(store, title=name, created=created))
+    numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        _write(target, page)
+        _write(target.with_name(RESULTS), numbers)
+    if store.writable:
+        with running(store, "report", parameters={"output": target}, exclusive=False):
+            pass
+    return target
+
+
+def _write(target: Path, text: str) -> None:
+    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(target)
+
+
+def results(store: Store) -> dict[str, Any]:
+    """Give counts and scores as plain numbers.
+
+    Returns
+    -------
+    dict
+        `items`, `records`, `failures`; and `models`: by name `variable`, `method`, `n_train`,
+        `n_val`, `n_test`, `seconds`, and once validated `part`, `n`, `accuracy`, `precision`,
+        `recall`, `f1`, `intervals` (95 % unless another level was asked for), `classes` and
+        `confusion_matrix` (rows are the truth).
+    """
+    validated = {(v["subject"], v["variable"]): v for v in people.validations(store)}
+    models = {}
+    for entry in people.models(store):
+        card = entry["card"]
+        parts = list(people.split_parts(store, entry["split"]).values())
+        facts: dict[str, Any] = {
+            "variable": entry["variable"],
+            "method": card["method"],
+            "n_train": parts.count("train"),
+            "n_val": parts.count("val"),
+            "n_test": parts.count("test"),
+            "seconds": card.get("seconds"),
+        }
+        found = validated.get((entry["model"], entry["variable"]))
+        if found is not None:
+            facts |= {"part": found["part"], "n": found["n"], "level": found["level"]}
+            facts |= {name: found[name] for name in SCORES}
+            facts["intervals"] = {name: found["intervals"][name] for name in SCORES}
+            facts |= {"classes": found["classes"], "confusion_matrix": found["confusion_matrix"]}
+        models[entry["model"]] = facts
+    rules = {
+        v["subject"]: {name: v[name] for name in ("variable", "n", *SCORES, "intervals")}
+        for v in validated.values()
+        if ":" in v["subject"]
+    }
+    counts = {
+        name: int(store.value(f"SELECT count(*) FROM {name}"))
+        for name in ("items", "records", "failures")
+    }
+    return {**counts, "models": models, "rules": rules}

@@ -1,0 +1,84 @@
+"""Folders and single files as sources; class folders as labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from mediacorpus.catalogue.holdings import path_text
+from mediacorpus.records import Failure
+from mediacorpus.sources.occurrence import Occurrence
+from mediacorpus.sources.walk import PICTURE_SUFFIXES, looks_like_picture, walk
+
+PART_NAMES = {
+    "train": "train",
+    "training": "train",
+    "val": "val",
+    "valid": "val",
+    "validation": "val",
+    "dev": "val",
+    "test": "test",
+    "testing": "test",
+}
+
+
+def occurrences(
+    root: Path,
+    *,
+    variable: str | None = None,
+    without: Path | None = None,
+    skipped: Counter[str],
+    min_bytes: int = 0,
+) -> Iterator[Occurrence | Failure]:
+    """Give the pictures below a folder, or the one picture that `root` is.
+
+    Parameters
+    ----------
+    root:
+        Absolute path of a folder or file.
+    variable:
+        If given, the first folder below `root` is the value of that variable. A tree
+        `train/…`, `val/…`, `test/…` says besides which part each picture is in.
+    without:
+        A folder to leave out.
+    skipped:
+        Counts, by suffix, the files that are no pictures.
+    min_bytes:
+        Smaller files are left out.
+
+    Yields
+    ------
+    Occurrence or Failure
+    """
+    for found in walk(root, without=without) if root.is_dir() else iter([root]):
+        if isinstance(found, Failure):
+            yield found
+            continue
+        if not looks_like_picture(found):
+            skipped[found.suffix.lower() or "no suffix"] += 1
+            continue
+        if min_bytes and found.stat().st_size < min_bytes:
+            skipped[f"under {min_bytes:,} bytes"] += 1
+            continue
+        label, part = _class_and_part(found, root) if variable else (None, None)
+        yield Occurrence(
+            key=f"file:{path_text(found)}",
+            path=found,
+            label=label,
+            part=part,
+            sure=found.suffix.lower() in PICTURE_SUFFIXES,
+        )
+
+
+def _class_and_part(path: Path, root: Path) -> tuple[str | None, str | None]:
+    """Read class and part from the folders between `root` and the file.
+
+    >>> _class_and_part(Path("/p/val/ants/1.jpg"), Path("/p"))
+    ('ants', 'val')
+    """
+    folders = list(path.relative_to(root).parts[:-1])
+    part = PART_NAMES.get(folders[0].lower()) if len(folders) > 1 else None
+    if part:
+        folders = folders[1:]
+    return (folders[0] if folders else None), part

@@ -1,0 +1,1 @@
+"""The tables: what was measured, in Parquet parts."""

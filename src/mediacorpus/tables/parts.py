@@ -1,0 +1,162 @@
+"""Parquet parts: written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from mediacorpus.errors import CorpusDamaged, writing
+from mediacorpus.records import Info, Shape, schema
+
+TABLES = "tables"
+
+
+def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int) -> pa.Table:
+    """Turn what a measure gave for some items into the rows of its table.
+
+    Parameters
+    ----------
+    info:
+        The measure's facts; they decide the shape.
+    items:
+        Item ids, one for each value.
+    values:
+        One value for each item, in the form that its shape asks for.
+    run:
+        Id of the run that the rows belong to.
+
+    Returns
+    -------
+    pyarrow.Table
+        One row an item for `scalar`, `text` and `vector`; any number for `tag`, `region`.
+
+    Raises
+    ------
+    ValueError, pyarrow.ArrowException
+        A value does not fit the declared columns.
+
+    Examples
+    --------
+    >>> info = Info("size", "1", "File size.", "Apache-2.0", outputs={"bytes": "int64"})
+    >>> to_rows(info, ["a"], [{"bytes": 5}], run=1).to_pylist()
+    [{'item': 'a', 'run': 1, 'bytes': 5}]
+    """
+    wanted = schema(info)
+    if info.shape in {Shape.TAG, Shape.REGION}:
+        return _many(wanted, items, values=values, run=run)
+    columns: dict[str, Any] = {"item": list(items), "run": [run] * len(items)}
+    if info.shape is Shape.SCALAR:
+        for name in info.outputs:
+            columns[name] = [value[name] for value in values]
+    elif info.shape is Shape.TEXT:
+        columns["text"] = [str(value) for value in values]
+    else:
+        length = int(info.outputs["vector"])
+        flat = np.asarray(values, dtype=np.float32).reshape(len(items), length).ravel()
+        columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(flat), length)
+    return pa.table(columns, schema=wanted)
+
+
+def _many(wanted: pa.Schema, items: Sequence[str], *, values: Sequence[Any], run: int) -> pa.Table:
+    columns: dict[str, list[Any]] = {name: [] for name in wanted.names}
+    names = [name for name in wanted.names if name not in {"item", "run", "rank"}]
+    for item, entries in zip(items, values, strict=True):
+        for rank, entry in enumerate(entries, start=1):
+            columns["item"].append(item)
+            columns["run"].append(run)
+            columns["rank"].append(rank)
+            for name in names:
+                columns[name].append(getattr(entry, name))
+    return pa.table(columns, schema=wanted)
+
+
+def write_part(folder: Path, table: pa.Table, *, name: str, run: int, number: int) -> Path:
+    """Write one part below a corpus folder and return its path.
+
+    The rows go to a temporary file, which is synced and then renamed: a kill leaves either
+    the whole part or a temporary file that `sweep` removes.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The file cannot be written.
+    """
+    target = folder / TABLES / name / str(run) / f"part-{number:05d}.parquet"
+    temporary = target.with_name(f".{target.name}.tmp")
+    with writing(folder):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with temporary.open("wb") as file:
+                pq.write_table(table, file, compression="zstd")
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(target)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                temporary.unlink()
+            raise
+        _sync_folder(target.parent)
+    return target
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows keeps names in its own journal
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sweep(folder: Path, recorded: Mapping[int, set[str]]) -> int:
+    """Remove the files of finished or killed runs that no catalogue row names.
+
+    Parameters
+    ----------
+    folder:
+        The corpus folder.
+    recorded:
+        Run id → files recorded for it, relative to the corpus folder, with `/`.
+
+    Returns
+    -------
+    int
+        How many files were removed.
+    """
+    removed = 0
+    for path in (folder / TABLES).glob("*/*/*"):
+        run = path.parent.name
+        if not run.isdigit() or int(run) not in recorded:
+            continue
+        if path.relative_to(folder).as_posix() not in recorded[int(run)]:
+            path.unlink(missing_ok=True)
+            removed += 1
+    return removed
+
+
+def read_parts(files: Sequence[Path], info: Info, *, columns: Sequence[str] | None = None) -> Any:
+    """Open parts as one Arrow data set, to be streamed or read whole.
+
+    Raises
+    ------
+    CorpusDamaged
+        A part that the catalogue names is missing or broken.
+    """
+    import pyarrow.dataset as ds
+
+    wanted = schema(info)
+    missing = [file for file in files if not file.is_file()]
+    if missing:
+        raise CorpusDamaged(
+            f"{missing[0]} is missing, though the catalogue names it. Put it back from your backup."
+        )
+    data = ds.dataset([str(file) for file in files], schema=wanted, format="parquet")
+    return data.scanner(columns=list(columns) if columns else wanted.names)

@@ -1,0 +1,164 @@
+"""SQL over the catalogue and the tables together, through DuckDB."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from mediacorpus.errors import CorpusDamaged, QueryError, unknown
+from mediacorpus.records import Info, schema
+
+
+@dataclass(frozen=True, slots=True)
+class PartsView:
+    """A table of measures: its recorded files and its facts."""
+
+    files: tuple[Path, ...]
+    info: Info
+
+
+@dataclass(frozen=True, slots=True)
+class FetchView:
+    """A table of the catalogue: a function that fetches its rows when a query names it."""
+
+    fetch: Callable[[], pd.DataFrame]
+
+
+View = PartsView | FetchView
+
+
+def quoted(name: str) -> str:
+    """Quote a name for SQL.
+
+    >>> quoted('a"b')
+    '"a""b"'
+    """
+    return '"' + name.replace('"', '""') + '"'
+
+
+def run_sql(sql: str, views: Mapping[str, View], *, folder: Path) -> Any:
+    """Run one query and return a DuckDB relation that is not yet read.
+
+    Only the views that the query names are opened. The database can read files below
+    `folder` and nothing else; nothing can be written.
+
+    Raises
+    ------
+    QueryError
+        The text is not exactly one query, or the database refuses it.
+    UnknownName
+        It names a table that is not there; the message lists near names.
+
+    Examples
+    --------
+    >>> views = {"numbers": FetchView(lambda: pd.DataFrame({"n": [1, 2]}))}
+    >>> run_sql("SELECT sum(n) AS s FROM numbers", views, folder=Path(".")).fetchall()
+    [(3,)]
+    """
+    connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    try:
+        _check_one_query(connection, sql)
+        lowered = {name.lower(): name for name in views}
+        for name in sorted(_names(connection, sql)):
+            known = lowered.get(name.lower())
+            if known is not None:
+                _attach(connection, name, views[known])
+        connection.execute(f"SET allowed_directories = ['{_literal(folder.resolve())}']")
+        connection.execute("SET enable_external_access = false")
+        return _Relation(connection, sql, views)
+    except duckdb.Error as error:
+        raise _query_error(error, views) from error
+
+
+class _Relation:
+    """The result of a query, with its connection kept alive and its errors translated."""
+
+    def __init__(self, connection: Any, sql: str, views: Mapping[str, View]) -> None:
+        self._views = views
+        self._connection = connection
+        self._relation = connection.sql(sql)
+
+    @property
+    def columns(self) -> list[str]:
+        return list(self._relation.columns)
+
+    def fetchall(self) -> list[tuple[Any, ...]]:
+        return list(self._try(self._relation.fetchall))
+
+    def frame(self) -> pd.DataFrame:
+        frame: pd.DataFrame = self._try(self._relation.df)
+        return frame
+
+    def batches(self, size: int = 10_000) -> Any:
+        return self._try(lambda: self._relation.to_arrow_reader(size))
+
+    def _try(self, read: Callable[[], Any]) -> Any:
+        try:
+            return read()
+        except duckdb.Error as error:
+            raise _query_error(error, self._views) from error
+
+
+def _check_one_query(connection: Any, sql: str) -> None:
+    statements = connection.extract_statements(sql)
+    if len(statements) != 1 or statements[0].type.name not in {"SELECT", "EXPLAIN"}:
+        raise QueryError(
+            "`sql` takes one query that reads (SELECT …, or WITH … SELECT …); "
+            f"found {len(statements)} statement(s). Measures and labels are written by "
+            "the other verbs."
+        )
+
+
+def _names(connection: Any, sql: str) -> set[str]:
+    return {name.strip('"') for name in connection.get_table_names(sql)}
+
+
+def _attach(connection: Any, name: str, view: View) -> None:
+    if isinstance(view, FetchView):
+        connection.register(name, _arrow(view.fetch()))
+        return
+    if not view.files:
+        connection.register(name, schema(view.info).empty_table())
+        return
+    missing = [file for file in view.files if not file.is_file()]
+    if missing:
+        raise CorpusDamaged(
+            f"{missing[0]} is missing, though the catalogue names it. Put it back from your backup."
+        )
+    files = ", ".join(f"'{_literal(file.resolve())}'" for file in view.files)
+    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
+
+
+def _arrow(frame: pd.DataFrame) -> pa.Table:
+    """Convert for DuckDB: columns that hold nothing become text, mixed ones too."""
+    arrays, names = [], []
+    for name in frame.columns:
+        column = frame[name]
+        try:
+            array = pa.array(column, from_pandas=True)
+        except (pa.ArrowInvalid, pa.ArrowTypeError):
+            array = pa.array([None if pd.isna(v) else str(v) for v in column], pa.string())
+        if pa.types.is_null(array.type):
+            array = array.cast(pa.string())
+        arrays.append(array)
+        names.append(str(name))
+    return pa.table(arrays, names=names)
+
+
+def _literal(path: Path) -> str:
+    return str(path).replace("'", "''")
+
+
+def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
+    text = str(error).split("\n")[0]
+    marker = "Table with name "
+    if marker in text:
+        name = text.split(marker, 1)[1].split(" ")[0].strip('"')
+        return unknown("table", name, views)
+    return QueryError(f"The query was refused: {text}")

@@ -1,0 +1,6 @@
+"""Contract suites and toy pictures for plug-in authors."""
+
+from mediacorpus.testing.contract import check_measure
+from mediacorpus.testing.toys import toy_pictures
+
+__all__ = ["check_measure", "toy_pictures"]

@@ -1,0 +1,1 @@
+"""Whether a classifier can be trusted."""

@@ -1,0 +1,318 @@
+"""Confidence intervals for proportions and for scores computed from counts."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mediacorpus.errors import ParameterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+Floats: TypeAlias = NDArray[np.float64]
+Counts: TypeAlias = NDArray[np.int64]
+
+CHUNK_CELLS = 1_000_000
+"""Resampled cells held at one time (8 MB), whatever the number of items and repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """An estimate with its confidence interval.
+
+    Parameters
+    ----------
+    estimate:
+        The score; NaN where it is undefined (its denominator is zero).
+    low, high:
+        Limits of the interval; NaN where there is none.
+    level:
+        Confidence level, between 0 and 1.
+    method:
+        `"wilson"`, `"bootstrap"`, or a few words on another method.
+
+    Examples
+    --------
+    >>> print(Interval(0.85276, 0.82678, 0.87543))
+    .853 [.827, .875]
+    >>> print(Interval(float("nan"), float("nan"), float("nan")))
+    undefined
+    """
+
+    estimate: float
+    low: float
+    high: float
+    level: float = 0.95
+    method: str = ""
+
+    def __str__(self) -> str:
+        if not self.defined:
+            return "undefined"
+        if math.isnan(self.low):
+            return short(self.estimate)
+        return f"{short(self.estimate)} [{short(self.low)}, {short(self.high)}]"
+
+    @property
+    def defined(self) -> bool:
+        """Whether there is an estimate at all."""
+        return not math.isnan(self.estimate)
+
+    @property
+    def flat(self) -> bool:
+        """Whether the interval has no width or no limits, and so says nothing of the error."""
+        return self.defined and not self.low < self.high
+
+    def limits(self) -> list[float] | None:
+        """Return `[low, high]` for JSON, or None where there is no interval.
+
+        >>> Interval(0.5, 0.25, 0.75).limits()
+        [0.25, 0.75]
+        """
+        if math.isnan(self.low) or math.isnan(self.high):
+            return None
+        return [self.low, self.high]
+
+
+def short(value: float) -> str:
+    """Write a score with three decimals and without the leading zero.
+
+    >>> short(0.8528), short(1.0), short(-0.25), short(0.0)
+    ('.853', '1.000', '-.250', '.000')
+    """
+    text = f"{value:.3f}"
+    return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
+
+
+def undefined(level: float = 0.95, *, method: str = "") -> Interval:
+    """Return the interval of a score that has no value.
+
+    >>> undefined().defined
+    False
+    """
+    return Interval(math.nan, math.nan, math.nan, level, method)
+
+
+def check_level(level: float) -> float:
+    """Return `level` if it lies strictly between 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        It does not.
+
+    Examples
+    --------
+    >>> check_level(0.9)
+    0.9
+    """
+    if not 0 < level < 1:
+        hint = f" Write {level / 100:g} for {level:g} %." if 1 < level < 100 else ""  # noqa: PLR2004
+        raise ParameterError(f"The level is {level!r}; it must lie between 0 and 1.{hint}")
+    return level
+
+
+def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
+    """Give a proportion with Wilson's score interval.
+
+    It keeps close to its level for small `n` and for proportions near 0 and 1, and never
+    leaves the range from 0 to 1.
+
+    Parameters
+    ----------
+    successes:
+        Number of successes, from 0 to `n`.
+    n:
+        Number of trials. With none the proportion is undefined (NaN).
+    level:
+        Confidence level, between 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        There are more successes than trials, or a number is negative.
+
+    References
+    ----------
+    Wilson, E. B. (1927). Probable inference, the law of succession, and statistical
+    inference. *Journal of the American Statistical Association*, 22, 209-212.
+    Newcombe, R. G. (1998). Two-sided confidence intervals for the single proportion.
+    *Statistics in Medicine*, 17, 857-872 (method 3).
+
+    Examples
+    --------
+    >>> print(wilson(81, 263))
+    .308 [.255, .366]
+    """
+    check_level(level)
+    if not 0 <= successes <= n:
+        raise ParameterError(f"There cannot be {successes} successes in {n} trials.")
+    if n == 0:
+        return undefined(level, method="wilson")
+    from scipy.special import ndtri
+
+    z2 = float(ndtri((1 + level) / 2)) ** 2
+    share = successes / n
+    centre = (successes + z2 / 2) / (n + z2)
+    half = math.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
+    low = 0.0 if successes == 0 else max(0.0, centre - half)
+    high = 1.0 if successes == n else min(1.0, centre + half)
+    return Interval(share, low, high, level, "wilson")
+
+
+def wilson_f1(hits: float, errors: float, *, level: float = 0.95) -> Interval:
+    """Give F1 with an interval that has a width even where every item is right.
+
+    F1 = 2J / (1 + J) rises with the Jaccard index J = hits / (hits + errors), which is a
+    proportion; Wilson's limits for J are carried over.
+
+    Parameters
+    ----------
+    hits:
+        True positives.
+    errors:
+        False positives and false negatives together.
+    level:
+        Confidence level, between 0 and 1.
+
+    References
+    ----------
+    Lam, K. F. Y., Gopal, V., & Qian, J. (2023). Confidence intervals for the F1 score: A
+    comparison of four methods. *arXiv* 2309.14621 (Wilson indirect method).
+
+    Examples
+    --------
+    >>> print(wilson_f1(20, 0))
+    1.000 [.912, 1.000]
+    """
+    jaccard = wilson(hits, hits + errors, level=level)
+    value, low, high = (2 * j / (1 + j) for j in (jaccard.estimate, jaccard.low, jaccard.high))
+    return Interval(value, low, high, level, "wilson of Jaccard")
+
+
+def bootstrap(
+    statistic: Callable[[Counts], Any],
+    counts: ArrayLike,
+    *,
+    repeats: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> Interval:
+    """Give one score of a table of counts with its percentile bootstrap interval.
+
+    Items that fall into the same cell of the table are alike for the score. So drawing
+    the cells from a multinomial distribution is the very same thing as drawing the items
+    with replacement, and costs the same for a hundred items as for a million.
+
+    Parameters
+    ----------
+    statistic:
+        From tables `(R, *shape)` to scores `(R,)`, for any R; NaN where undefined.
+    counts:
+        Number of items in each cell, of any shape.
+    repeats:
+        Number of resamples. Those in which the score is undefined are left out.
+    level:
+        Confidence level, between 0 and 1.
+    seed:
+        Seed of the random numbers; the same seed gives the same interval.
+
+    Raises
+    ------
+    ParameterError
+        A count is negative, there are no items, or `repeats` is below 1.
+
+    References
+    ----------
+    Efron, B., & Tibshirani, R. J. (1993). *An Introduction to the Bootstrap*, chapter 13.
+
+    Examples
+    --------
+    >>> accuracy = lambda tables: tables[:, 0] / tables.sum(axis=1)
+    >>> print(bootstrap(accuracy, [80, 20], seed=1))
+    .800 [.720, .870]
+    """
+
+    def column(tables: Counts) -> Floats:
+        return np.asarray(statistic(tables), dtype=np.float64)[:, None]
+
+    return bootstrap_many(column, counts, repeats=repeats, level=level, seed=seed)[0]
+
+
+def bootstrap_many(
+    statistic: Callable[[Counts], Any],
+    counts: ArrayLike,
+    *,
+    repeats: int = 2000,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[Interval]:
+    """Give several scores of one table of counts, all from the same resamples.
+
+    Parameters
+    ----------
+    statistic:
+        From tables `(R, *shape)` to scores `(R, S)`, for any R; NaN where undefined.
+    counts, repeats, level, seed:
+        As for `bootstrap`.
+
+    Returns
+    -------
+    list of Interval
+        S intervals.
+
+    Examples
+    --------
+    >>> both = lambda tables: tables / tables.sum(axis=1, keepdims=True)
+    >>> [str(i) for i in bootstrap_many(both, [80, 20], seed=1)]
+    ['.800 [.720, .870]', '.200 [.130, .280]']
+    """
+    check_level(level)
+    table = np.asarray(counts, dtype=np.int64)
+    if repeats < 1:
+        raise ParameterError(f"repeats is {repeats}; at least one resample is needed.")
+    if table.size == 0 or table.min() < 0 or table.sum() == 0:
+        raise ParameterError("A bootstrap needs counts of 0 or more, and at least one item.")
+    estimates = np.asarray(statistic(table[None]), dtype=np.float64)[0]
+    drawn = np.concatenate(
+        [
+            np.asarray(statistic(tables), dtype=np.float64)
+            for tables in resample(table, repeats=repeats, seed=seed)
+        ]
+    )
+    return [_percentile(e, drawn[:, i], level=level) for i, e in enumerate(estimates.tolist())]
+
+
+def resample(counts: Counts, *, repeats: int, seed: int) -> Iterator[Counts]:
+    """Yield resampled tables `(R, *shape)` in chunks that together hold `repeats` tables.
+
+    The tables do not depend on the size of the chunks.
+
+    >>> sum(len(t) for t in resample(np.array([3, 4]), repeats=10, seed=0))
+    10
+    """
+    rng = np.random.default_rng(seed)
+    flat = counts.ravel()
+    filled = np.flatnonzero(flat)
+    n = int(flat.sum())
+    shares = flat[filled] / n
+    step = max(1, CHUNK_CELLS // flat.size)
+    for start in range(0, repeats, step):
+        size = min(step, repeats - start)
+        tables = np.zeros((size, flat.size), dtype=np.int64)
+        tables[:, filled] = rng.multinomial(n, shares, size=size)
+        yield tables.reshape(size, *counts.shape)
+
+
+def _percentile(estimate: float, drawn: Floats, *, level: float) -> Interval:
+    drawn = drawn[~np.isnan(drawn)]
+    if math.isnan(estimate):
+        return undefined(level, method="bootstrap")
+    if drawn.size == 0:
+        return Interval(estimate, math.nan, math.nan, level, "bootstrap")
+    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]).tolist()
+    return Interval(estimate, low, high, level, "bootstrap")

@@ -1,0 +1,84 @@
+"""Real photographs and a cache that is filled once for all tests of this room."""
+
+from __future__ import annotations
+
+import csv
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.measures.efficientnet import forward, open_session
+from mediacorpus.records import FileFacts
+
+DATA = Path(os.environ.get("MEDIACORPUS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def cache(tmp_path_factory: pytest.TempPathFactory):
+    """A fresh cache, so that the conversion is always tested and nobody's cache is touched."""
+    with pytest.MonkeyPatch.context() as patch:
+        folder = tmp_path_factory.mktemp("cache")
+        patch.setenv("MEDIACORPUS_CACHE", str(folder))
+        yield folder
+
+
+def read(path: Path) -> np.ndarray:
+    return cv2.cvtColor(
+        cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB
+    )
+
+
+def picture(name: str, pixels: np.ndarray) -> Picture:
+    height, width = pixels.shape[:2]
+    return Picture(name, FileFacts("JPEG", width, height, "RGB", pixels.nbytes), pixels)
+
+
+@dataclass(frozen=True)
+class Photographs:
+    """200 photographs and the index of the ImageNet class of each."""
+
+    pictures: list[Picture]
+    classes: np.ndarray
+    wnids: list[str]
+    names: list[str]
+
+    def batch(self, n: int | None = None) -> Batch:
+        return Batch(self.pictures[:n])
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Photographs:
+    folder = DATA / "imagenet_sample"
+    if not folder.is_dir():
+        pytest.skip(f"no test data at {folder}")
+    with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
+        rows = list(csv.DictReader(file))
+    return Photographs(
+        [picture(row["file"], read(folder / row["file"])) for row in rows],
+        np.array([int(row["class_index"]) for row in rows]),
+        [row["wnid"] for row in rows],
+        [row["name"] for row in rows],
+    )
+
+
+@pytest.fixture(scope="session")
+def forwarded(photographs: Photographs) -> Batch:
+    """All photographs in one batch, which keeps the one forward pass that the tests share."""
+    batch = photographs.batch()
+    forward(batch, open_session())
+    return batch
+
+
+@pytest.fixture(scope="session")
+def others() -> list[np.ndarray]:
+    """64 photographs that are not among the labelled ones, for calibration."""
+    folders = [DATA / "documentary", DATA / "hymenoptera"]
+    if not all(folder.is_dir() for folder in folders):
+        pytest.skip(f"no test data at {DATA}")
+    found = [sorted(folder.rglob("*.jpg")) for folder in folders]
+    return [read(path) for files in found for path in files[:: len(files) // 32][:32]]

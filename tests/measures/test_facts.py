@@ -1,0 +1,50 @@
+from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.measures.facts import INFO, facts
+from mediacorpus.records import FileFacts
+
+
+def test_facts_come_from_the_header():
+    file = FileFacts(
+        format="TIFF",
+        width=3000,
+        height=2000,
+        mode="I;16",
+        bytes=12_000_000,
+        alpha=True,
+        frames=3,
+        dpi=300.0,
+        taken="1936-03-01T12:00:00",
+    )
+    [row] = facts(Batch([Picture("a", file)]))
+    assert row == {
+        "format": "TIFF",
+        "width": 3000,
+        "height": 2000,
+        "mode": "I;16",
+        "alpha": True,
+        "bytes": 12_000_000,
+        "frames": 3,
+        "dpi": 300.0,
+        "taken": "1936-03-01T12:00:00",
+        "megapixels": 6.0,
+        "aspect_ratio": 1.5,
+    }
+
+
+def test_what_the_file_does_not_say_is_none():
+    first, second = facts(
+        Batch(
+            [
+                Picture("a", FileFacts("PNG", 1, 2, "L", 9)),
+                Picture("b", FileFacts("GIF", 4, 2, "P", 8)),
+            ]
+        )
+    )
+    assert first["dpi"] is None
+    assert first["taken"] is None
+    assert (first["aspect_ratio"], second["aspect_ratio"]) == (0.5, 2.0)
+
+
+def test_pixels_are_not_asked_for():
+    assert not INFO.pixels
+    assert set(INFO.outputs) == set(facts(Batch([Picture("a", FileFacts("PNG", 1, 1, "L", 9))]))[0])

@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from mediacorpus.media.sniff import as_text, looks_like
+
+
+@pytest.mark.parametrize(
+    ("data", "kind"),
+    [
+        (b"Not found\n", "text"),
+        (b"\xef\xbb\xbf<!DOCTYPE html><html>", "an HTML page"),
+        (b"\n\n <HTML><BODY>403</BODY>", "an HTML page"),
+        (
+            b"<?xml version='1.0'?><svg xmlns='x'/>",
+            "an SVG drawing, a format that is not supported",
+        ),
+        (b"<?xml version='1.0'?><feed/>", "an XML file"),
+        (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3", "a PDF document"),
+        (b"PK\x03\x04\x14\x00\x00\x00", "a ZIP archive or an office document"),
+        (b"\x00\x00\x00\x18ftypheic\x00", "a HEIC picture, a format that is not supported"),
+        (b"\x00\x00\x00\x18ftypisom\x00", "an MP4 or QuickTime video"),
+        ("déjà vu".encode(), "text"),
+        ("a long text in Latin-1 with one é".encode("latin-1"), "text"),
+        ("page".encode("utf-16"), "text"),
+        (bytes(range(256)), None),
+        (b"", None),
+    ],
+)
+def test_names_what_a_file_looks_like(data, kind):
+    assert looks_like(data) == kind
+
+
+def test_a_character_cut_at_the_end_of_the_sample_is_still_text():
+    data = b"a" + ("é" * 600).encode()
+    assert as_text(data) == "a" + "é" * 511

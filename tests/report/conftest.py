@@ -1,0 +1,265 @@
+"""Content for reports, made from the pictures of scikit-image."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from mediacorpus.records import Failure
+from mediacorpus.report.content import (
+    CorpusFacts,
+    Evaluation,
+    MeasureFacts,
+    ModelFacts,
+    ProxyFacts,
+    ReportContent,
+    SplitFacts,
+    Thumb,
+    VariableFacts,
+)
+from mediacorpus.report.gallery import thumbnail_uri
+from mediacorpus.validation.scores import score
+
+CREATED = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
+PHOTOGRAPHS = ("astronaut", "coffee", "cat", "rocket", "camera", "coins", "hubble_deep_field")
+
+
+def faces() -> list[np.ndarray]:
+    from skimage import data
+
+    grey = (255 * data.lfw_subset()).round().astype(np.uint8)
+    return [np.repeat(one[..., None], 3, axis=2) for one in grey]
+
+
+def photographs() -> list[np.ndarray]:
+    from skimage import data
+
+    pictures = [np.asarray(getattr(data, name)()) for name in PHOTOGRAPHS]
+    return [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in pictures]
+
+
+def evaluation(
+    confusion: list[list[int]], classes: list[str], *, mistakes: tuple[Thumb, ...] = (), part="test"
+) -> Evaluation:
+    """Score pairs of labels and predictions that have this confusion matrix."""
+    cells = [
+        (t, p, n)
+        for t, row in zip(classes, confusion, strict=True)
+        for p, n in zip(classes, row, strict=True)
+    ]
+    truth = [t for t, _, n in cells for _ in range(n)]
+    predicted = [p for _, p, n in cells for _ in range(n)]
+    found = score(truth, predicted, classes=classes, repeats=200)
+    return Evaluation(
+        against="face",
+        scored_on=part,
+        scores=found.to_frame(),
+        confusion=np.array(found.confusion),
+        classes=found.classes,
+        mistakes=mistakes,
+        notes=found.notes,
+        interval="Wilson's method for accuracy, precision and recall, and the bootstrap "
+        "(200 draws, percentile) for the rest",
+    )
+
+
+def epochs(n: int = 12, seed: int = 1) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    at = np.arange(1, n + 1)
+    train = 0.62 * np.exp(-at / 3.5) + 0.03 + rng.normal(0, 0.008, n)
+    val = 0.5 * np.exp(-at / 2.5) + 0.16 + 0.006 * at + rng.normal(0, 0.012, n)
+    return pd.DataFrame(
+        {
+            "epoch": at,
+            "train_loss": train,
+            "val_loss": val,
+            "train_accuracy": np.clip(1 - train / 2.2, 0, 1),
+            "val_accuracy": np.clip(1 - val / 2.6, 0, 1),
+        }
+    )
+
+
+def wrong(n: int, truth: str, predicted: str, *, start: int = 0) -> tuple[Thumb, ...]:
+    pool = faces()
+    return tuple(
+        Thumb(
+            f"{k:064x}",
+            thumbnail_uri(pool[(start + 7 * k) % len(pool)]),
+            f"lfw/{truth}/picture_{start + 7 * k:04d}.png",
+            truth,
+            predicted,
+            0.99 - 0.04 * k,
+        )
+        for k in range(n)
+    )
+
+
+def probe_model() -> ModelFacts:
+    classes = ["face", "other"]
+    errors = wrong(4, "face", "other") + wrong(6, "other", "face", start=101)
+    strengths = [10.0**k for k in range(-4, 5)]
+    return ModelFacts(
+        name="face-probe",
+        variable="face",
+        method="probe",
+        backbone="efficientnet_lite0",
+        licence="Apache-2.0",
+        citation="Tan, M., & Le, Q. (2019). EfficientNet: Rethinking model scaling for "
+        "convolutional neural networks. ICML.",
+        settings={"C": 1.0, "folds": 5, "class_weight": None, "seed": 1},
+        seconds=4.2,
+        trained_on=100,
+        curves=pd.DataFrame(
+            {
+                "C": strengths,
+                "log_loss": [0.69, 0.62, 0.44, 0.31, 0.27, 0.29, 0.36, 0.48, 0.61],
+            }
+        ),
+        fit="Training and validation agree: there is no sign of over-fitting.",
+        evaluation=evaluation([[46, 4], [7, 43]], classes, mistakes=errors),
+        predicted=pd.DataFrame(
+            {"class": ["other", "face"], "items": [104, 96], "records": [117, 113]}
+        ),
+        probabilities={
+            "face": [0] * 10 + [2, 3, 2, 4, 3, 5, 8, 12, 20, 37],
+            "other": [0] * 10 + [3, 2, 4, 3, 6, 6, 9, 14, 19, 38],
+        },
+    )
+
+
+def finetuned_model() -> ModelFacts:
+    classes = ["face", "other"]
+    return ModelFacts(
+        name="face-finetuned",
+        variable="face",
+        method="finetune",
+        backbone="efficientnet_lite0",
+        licence="Apache-2.0",
+        citation="Tan, M., & Le, Q. (2019). EfficientNet: Rethinking model scaling for "
+        "convolutional neural networks. ICML.",
+        settings={
+            "epochs": 12,
+            "lr": 0.001,
+            "momentum": 0.9,
+            "batch_size": 32,
+            "optimiser": "sgd",
+            "schedule": "step",
+            "step_size": 7,
+            "gamma": 0.1,
+            "unfreeze": "all",
+            "seed": 1,
+        },
+        seconds=203,
+        trained_on=100,
+        curves=epochs(),
+        fit="The validation loss stopped falling after epoch 6 while the training loss went on "
+        "falling: a sign of over-fitting. The weights of the best epoch were kept.",
+        evaluation=evaluation(
+            [[24, 1], [0, 25]], classes, mistakes=wrong(1, "face", "other", start=50)
+        ),
+        warnings=["Trained on 100 pictures: small sets give unstable classifiers."],
+    )
+
+
+def full() -> ReportContent:
+    classes = ["face", "other"]
+    pictures = photographs()
+    sample = [
+        Thumb(f"{k:064x}", thumbnail_uri(one), f"{name}.png")
+        for k, (name, one) in enumerate(zip(PHOTOGRAPHS, pictures, strict=True))
+    ]
+    sample += [
+        Thumb(f"{k:064x}", thumbnail_uri(one), f"lfw/{k:03d}.png")
+        for k, one in enumerate(faces()[::25])
+    ]
+    rng = np.random.default_rng(3)
+    sizes = {(25, 25): 120, (640, 480): 40, (480, 640): 14, (1200, 900): 11}
+    for _ in range(60):
+        width = int(rng.integers(200, 3000))
+        sizes[width, int(width * rng.choice([0.67, 0.75, 1.33]))] = 1
+    return ReportContent(
+        title="Faces and other pictures",
+        created=CREATED,
+        corpus=CorpusFacts(
+            folder="my corpus",
+            items=245,
+            records=260,
+            failures=2,
+            bytes=12_345_678,
+            formats={"PNG": 210, "JPEG": 33, "GIF": 2},
+            sizes=sizes,
+            sources=["pictures", "posts.csv"],
+            columns=["post", "author", "date", "shares"],
+        ),
+        measures=[
+            MeasureFacts("facts", "1", 245, 0.8, licence="Apache-2.0"),
+            MeasureFacts(
+                "tags",
+                "1",
+                243,
+                6.4,
+                2,
+                {"top": 5},
+                licence="Apache-2.0",
+                citation="Russakovsky, O., et al. (2015). ImageNet Large Scale Visual Recognition "
+                "Challenge. IJCV, 115(3), 211-252.",
+            ),
+            MeasureFacts("embedding", "1", 243, 6.4, 2, licence="Apache-2.0"),
+        ],
+        labels=[VariableFacts("face", {"face": 100, "other": 100}, {"folder": 200})],
+        splits=[
+            SplitFacts(
+                "face",
+                {
+                    "train": {"face": 50, "other": 50},
+                    "val": {"face": 25, "other": 25},
+                    "test": {"face": 25, "other": 25},
+                },
+                "50/25/25",
+                1,
+                "stratified by class",
+            )
+        ],
+        models=[probe_model(), finetuned_model()],
+        proxies=[
+            ProxyFacts(
+                "tags:mask>=0.5",
+                evaluation([[21, 79], [3, 97]], classes, part=""),
+            )
+        ],
+        failures=[
+            Failure("a" * 64, "pictures/broken.jpg", "decode", "The file ends after 1,203 bytes."),
+            Failure("", "pictures/notes.jpg", "add", "Not a picture: the file holds text."),
+        ],
+        sample=sample,
+        sample_note="Drawn at random (seed 1).",
+        tags={"mask": 31, "wig": 22, "web site": 14, "jersey": 12, "nematode": 9, "coffee mug": 4},
+        tags_note="The first tag of each picture.",
+        versions={"mediacorpus": "0.1.0", "Python": "3.11.7", "numpy": "2.4.0", "torch": "2.13.0"},
+        runs=pd.DataFrame(
+            {
+                "run": [1, 2, 3, 4],
+                "verb": ["add", "measure", "split", "train"],
+                "status": ["done"] * 4,
+                "started": [f"2025-03-14T15:0{k}:00Z" for k in range(4)],
+                "seconds": [0.8, 6.4, 0.02, 4.2],
+                "seed": [None, None, 1, 1],
+                "done": [245, 243, 200, 100],
+                "failed": [2, 2, 0, 0],
+            }
+        ),
+    )
+
+
+@pytest.fixture(scope="session")
+def full_content() -> ReportContent:
+    """Everything that a report can show."""
+    return full()
+
+
+@pytest.fixture
+def empty_content() -> ReportContent:
+    return ReportContent("Nothing yet", CREATED)

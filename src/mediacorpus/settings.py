@@ -24,7 +24,10 @@ class Settings:
     timeout:
         Seconds that one file may take before it is given up (`MEDIACORPUS_TIMEOUT`).
     max_megapixels:
-        Pictures with more pixels are refused (`MEDIACORPUS_MAX_MEGAPIXELS`).
+        Pictures with more pixels are refused (`MEDIACORPUS_MAX_MEGAPIXELS`; 200).
+    part_size:
+        Items that are measured before their rows are written, which is what a power cut can
+        cost (`MEDIACORPUS_PART_SIZE`; 2000).
     """
 
     cache: Path
@@ -32,6 +35,7 @@ class Settings:
     workers: int
     timeout: float
     max_megapixels: float
+    part_size: int
 
 
 def _default_cache() -> Path:
@@ -84,4 +88,5 @@ def settings() -> Settings:
         workers=int(_number("MEDIACORPUS_WORKERS", _cores(), 1)),
         timeout=_number("MEDIACORPUS_TIMEOUT", 60.0, 0.1),
         max_megapixels=_number("MEDIACORPUS_MAX_MEGAPIXELS", 200.0, 0.000001),
+        part_size=int(_number("MEDIACORPUS_PART_SIZE", 2000, 1)),
     )

@@ -23,7 +23,7 @@ def frame(n):
             "train_loss": 1 / at,
             "val_loss": 0.2 + (at - 4) ** 2 / 40,
             "train_accuracy": 1 - 0.5 / at,
-            "val_accuracy": 0.9 - (at - 4) ** 2 / 100,
+            "val_accuracy": np.clip(0.9 - (at - 4) ** 2 / 100, 0, 1),
         }
     )
 
@@ -56,6 +56,11 @@ def test_curves_with_gaps_and_without_accuracy():
     found = texts(training_curves(curves))
     assert "Accuracy" not in found
     assert "validation 0.2" in found
+
+
+def test_values_out_of_their_range_do_not_break_the_figure():
+    curves = frame(30).assign(val_accuracy=-20.0, val_loss=np.inf)
+    ET.fromstring(training_curves(curves))
 
 
 def test_probe_marks_the_best_strength():

@@ -25,7 +25,13 @@ from mediacorpus.report.content import (
 from mediacorpus.report.html import render
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
-EVIL = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egpj.😀 مظاهرة \udcff\x00"
+EVIL = (
+    "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\u202egpj.😀 "
+    "\u0633\u0644\u0627\u0645 \udcff\x00"
+)
+
+
+TABLED = EVIL.replace("\udcff", "")  # pandas holds only text that UTF-8 can write
 
 
 class Page(html.parser.HTMLParser):
@@ -71,7 +77,7 @@ def evil_content():
     picture = "data:image/jpeg;base64,AAAA"
     confusion = np.array([[20, 2], [3, 30]])
     scores = pd.DataFrame(
-        [("accuracy", "", 0.9, 0.8, 0.95, 55), ("f1", EVIL, 0.9, 0.8, 0.95, 55)],
+        [("accuracy", "", 0.9, 0.8, 0.95, 55), ("f1", TABLED, 0.9, 0.8, 0.95, 55)],
         columns=["score", "class", "estimate", "low", "high", "n"],
     )
     scored = Evaluation(
@@ -95,7 +101,7 @@ def evil_content():
         curves=pd.DataFrame({"epoch": [1], "val_loss": [1.0]}),
         fit=EVIL,
         evaluation=scored,
-        predicted=pd.DataFrame({"class": [EVIL], "items": [1], "records": [1]}),
+        predicted=pd.DataFrame({"class": [TABLED], "items": [1], "records": [1]}),
         probabilities={EVIL: [1, 2]},
         warnings=[EVIL],
     )
@@ -116,7 +122,7 @@ def evil_content():
         EVIL,
         "",
         {EVIL: EVIL},
-        pd.DataFrame({EVIL: [EVIL]}),
+        pd.DataFrame({TABLED: [TABLED]}),
     )
 
 

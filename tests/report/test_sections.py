@@ -52,9 +52,10 @@ def test_a_full_study_lacks_only_the_application_of_one_model(full_content):
     assert hints(full_content) == ["mediacorpus apply 'my corpus' face-finetuned"]
 
 
-def test_split_table_adds_up(full_content):
+def test_split_table_adds_up(empty_content):
     split = SplitFacts("face", {"train": {"a": 8, "b": 4}, "val": {"b": 3}}, "80/20", 7)
-    content = dataclasses.replace(full_content, splits=[split])
+    labels = [VariableFacts("face", {"a": 8})]
+    content = dataclasses.replace(empty_content, labels=labels, splits=[split])
     found = table(content, "Division")
     assert list(found.columns) == ["Class", "Training", "Validation", "All"]
     assert list(map(list, found.rows)) == [
@@ -66,38 +67,38 @@ def test_split_table_adds_up(full_content):
     assert "Seed 7." in found.note
 
 
-def test_long_lists_of_failures_are_cut_and_say_so(full_content):
+def test_long_lists_of_failures_are_cut_and_say_so(empty_content):
     failures = [Failure("", f"{k}.jpg", "add", "broken") for k in range(90)]
-    corpus = dataclasses.replace(full_content.corpus, failures=1234)
-    found = table(dataclasses.replace(full_content, failures=failures, corpus=corpus), "Failures")
+    corpus = CorpusFacts(folder="my corpus", failures=1234)
+    found = table(dataclasses.replace(empty_content, failures=failures, corpus=corpus), "Failures")
     assert len(found.rows) == MOST_ROWS
     assert found.note == "The first 50 of 1,234. All: mediacorpus failures 'my corpus'"
 
 
-def test_the_last_runs_are_shown_with_any_columns(full_content):
+def test_the_last_runs_are_shown_with_any_columns(empty_content):
     runs = pd.DataFrame({"run": range(1, 61), "what": ["add"] * 60, "seed": [None] * 60})
-    found = table(dataclasses.replace(full_content, runs=runs), "Runs")
+    found = table(dataclasses.replace(empty_content, runs=runs), "Runs")
     assert found.rows[0] == ("11", "add", "—")
     assert found.rows[-1][0] == "60"
     assert found.note == "The last 50 of 60 runs."
 
 
-def test_pictures_of_one_size_need_no_figure(full_content):
-    corpus = dataclasses.replace(full_content.corpus, sizes={(25, 30): 9})
+def test_pictures_of_one_size_need_no_figure(empty_content):
+    corpus = CorpusFacts(items=9, records=9, sizes={(25, 30): 9})
     texts = [
         block.text
-        for block in flat(sections(dataclasses.replace(full_content, corpus=corpus)))
+        for block in flat(sections(dataclasses.replace(empty_content, corpus=corpus)))
         if isinstance(block, Text)
     ]
     assert "All pictures are 25 by 30 pixels." in texts
 
 
-def test_own_methods_text_replaces_the_written_one(full_content):
-    content = dataclasses.replace(full_content, methods="First part.\n\nSecond part.")
+def test_own_methods_text_replaces_the_written_one(empty_content):
+    content = dataclasses.replace(empty_content, methods="First part.\n\nSecond part.")
     blocks = next(part for part in sections(content) if part.key == "methods").blocks
     assert [block.text for block in blocks[1:]] == ["First part.", "Second part."]
 
 
 @pytest.mark.parametrize("facts", [VariableFacts("v"), VariableFacts("v", {}, {"ann": 3})])
-def test_variables_without_gold_can_be_shown(full_content, facts):
-    assert list(flat(sections(dataclasses.replace(full_content, labels=[facts]))))
+def test_variables_without_gold_can_be_shown(empty_content, facts):
+    assert list(flat(sections(dataclasses.replace(empty_content, labels=[facts]))))

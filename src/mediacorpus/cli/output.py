@@ -28,6 +28,7 @@ SOME_FAILED = 3
 ROWS_SHOWN = 20
 CELL_WIDTH = 120
 ALWAYS_SHOWN = 2
+PIPE_WIDTH = 240
 
 
 class Output:
@@ -89,7 +90,8 @@ def _scalar(content: Any) -> Any:
 
 def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
     """Print a data frame as a table: its first rows, as many columns as fit, and the counts."""
-    console = Console(highlight=False)
+    # A pipe has no width; there lines stay whole, so that they can be searched.
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     names = [str(name) for name in frame.columns]
     cells = [[_cell(v) for v in row] for row in frame.head(rows).itertuples(index=False, name=None)]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]

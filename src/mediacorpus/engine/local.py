@@ -19,8 +19,6 @@ from mediacorpus.records import Failure
 from mediacorpus.tables import parts
 from mediacorpus.tables.parts import write_part
 
-PART_SIZE = 2000
-
 
 @dataclass(frozen=True, slots=True)
 class Measured:
@@ -73,7 +71,6 @@ def run(
     *,
     options: Options,
     show: bool | None = None,
-    part_size: int = PART_SIZE,
 ) -> Measured:
     """Measure all items that lack one of the measures.
 
@@ -89,8 +86,6 @@ def run(
         Batch size, threads and limits.
     show:
         Whether to show progress; None decides by the terminal.
-    part_size:
-        Items in one part. A part is what a kill can cost.
 
     Raises
     ------
@@ -110,7 +105,7 @@ def run(
         gentle_interrupt() as interrupt,
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
-        for number, (lacking, rows) in enumerate(progress.pending(store, setups, size=part_size)):
+        for number, (lacking, rows) in enumerate(progress.pending(store, setups, size=options.part_size)):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
             result = run_part(works, wanted, options, report=report, interrupt=interrupt)

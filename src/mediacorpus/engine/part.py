@@ -49,13 +49,14 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a part is run: its run's id, batch size, threads, and the limits on one file."""
+    """How a part is run: its run's id, batch size, threads, limits on one file, size of a part."""
 
     run: int = 0
     batch_size: int = 16
     workers: int = 2
     timeout: float = 60.0
     max_pixels: float = 200e6
+    part_size: int = 2000
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Op
         workers=workers or found.workers,
         timeout=found.timeout,
         max_pixels=found.max_megapixels * 1e6,
+        part_size=found.part_size,
     )
 
 

@@ -166,7 +166,8 @@ def end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> N
     gap = 0.085 * (high - low)
     placed: list[float] = []
     ordered = sorted(ends)
-    for y, _, _ in ordered:
+    for end, _, _ in ordered:
+        y = min(max(end, low), high)
         placed.append(max(y, placed[-1] + gap) if placed else y)
     excess = max(0.0, placed[-1] - high)
     for (_, text, colour), at in zip(ordered, placed, strict=True):

@@ -133,11 +133,14 @@ def _binned_sizes(sizes: Mapping[tuple[int, int], int]) -> list[tuple[float, flo
     points = [(float(w), float(h), n) for (w, h), n in sorted(sizes.items())]
     if len(points) <= _MOST_POINTS:
         return points
-    binned: dict[tuple[int, int], int] = {}
-    for width, height, n in points:
-        cell = (round(8 * math.log2(max(width, 1))), round(8 * math.log2(max(height, 1))))
-        binned[cell] = binned.get(cell, 0) + n
-    return [(2 ** (w / 8), 2 ** (h / 8), n) for (w, h), n in sorted(binned.items())]
+    for steps in (8, 4, 2):
+        binned: dict[tuple[int, int], int] = {}
+        for width, height, n in points:
+            cell = (round(steps * math.log2(width)), round(steps * math.log2(height)))
+            binned[cell] = binned.get(cell, 0) + n
+        if len(binned) <= 2 * _MOST_POINTS:
+            break
+    return [(2 ** (w / steps), 2 ** (h / steps), n) for (w, h), n in sorted(binned.items())]
 
 
 def _orientation_bars(axes: Any, sizes: Mapping[tuple[int, int], int]) -> None:

@@ -149,7 +149,7 @@ def add(
             gentle_interrupt() as interrupt,
             progress(f"adding {path.name}", unit="files", show=show) as report,
         ):
-            for chunk in chunks(found, CHUNK):
+            for chunk in chunks(found, min(CHUNK, settings().part_size)):
                 before = adding.added.failed
                 adding.chunk(chunk, interrupt)
                 report(len(chunk), failed=adding.added.failed - before)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum
 from typing import Any
 
 LISTED = {"Parameters", "Returns", "Yields", "Raises", "Attributes"}
@@ -35,30 +36,42 @@ def signature(target: Callable[..., Any], name: str, *, without: frozenset[str])
 
 
 def _argument(one: inspect.Parameter) -> str:
-    stars = {one.VAR_POSITIONAL: "*", one.VAR_KEYWORD: "**"}.get(one.kind, "")
-    text = stars + one.name
+    kinds = {str(one.VAR_POSITIONAL): "*", str(one.VAR_KEYWORD): "**"}
+    text = kinds.get(str(one.kind), "") + one.name
     if one.annotation is not one.empty:
         text += f": {_type(one.annotation)}"
     if one.default is not one.empty:
-        # A default that is made anew for each object has no text of its own.
-        shown = "…" if "<factory>" in repr(one.default) else repr(one.default)
+        shown = _default(one.default)
         text += f" = {shown}" if ": " in text else f"={shown}"
     return text
 
 
+def _default(value: Any) -> str:
+    if isinstance(value, Enum):
+        return f"{type(value).__name__}.{value.name}"
+    # A default that is made anew for each object has no text of its own.
+    return "…" if "<factory>" in repr(value) else repr(value)
+
+
 def _type(annotation: Any) -> str:
-    text = annotation if isinstance(annotation, str) else inspect.formatannotation(annotation)
+    text = annotation if isinstance(annotation, str) else str(inspect.formatannotation(annotation))
     return re.sub(r"\b(?:mediacorpus|pathlib|collections|typing)(?:\.\w+)*\.(\w+)", r"\1", text)
 
 
-def to_markdown(text: str, *, without: frozenset[str] = frozenset()) -> str:
-    """Write a docstring as Markdown; entries of lists named in `without` are left out."""
+def to_markdown(
+    text: str, *, only: frozenset[str] | None = None, renamed: Mapping[str, str] | None = None
+) -> str:
+    """Write a docstring as Markdown.
+
+    Of the parameters those in `only` are kept, after the names in `renamed` are exchanged.
+    """
     blocks = []
     for title, lines in _sections(inspect.cleandoc(text).splitlines()):
         if title == "Examples":
             blocks.append("```pycon\n" + DIRECTIVE.sub("", "\n".join(lines)).strip() + "\n```")
         elif title in LISTED:
-            body = _entries(lines, without)
+            wanted = only if title == "Parameters" else None
+            body = _entries(lines, wanted, renamed or {})
             blocks += [f"**{title}**", body] if body else []
         else:
             blocks += [f"**{title}**"] if title else []
@@ -73,7 +86,8 @@ def summary(text: str) -> str:
 
 def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     """Cut at the underlined headings; the text above the first has no title."""
-    title, body = "", []
+    title = ""
+    body: list[str] = []
     for line, below in zip(lines, [*lines[1:], ""], strict=True):
         if UNDERLINE.fullmatch(line):
             continue
@@ -85,7 +99,7 @@ def _sections(lines: list[str]) -> Iterator[tuple[str, list[str]]]:
     yield title, body
 
 
-def _entries(lines: list[str], without: frozenset[str]) -> str:
+def _entries(lines: list[str], only: frozenset[str] | None, renamed: Mapping[str, str]) -> str:
     """Write `name:` (or a type) with its indented text as one item of a list."""
     entries: list[tuple[str, list[str]]] = []
     for line in lines:
@@ -97,12 +111,12 @@ def _entries(lines: list[str], without: frozenset[str]) -> str:
         return " ".join(head for head, _ in entries)
     written = []
     for head, body in entries:
-        if head.removesuffix(":") in without:
+        name = head.removesuffix(":")
+        names = [renamed.get(part, part) for part in name.split(", ")]
+        if only is not None and not only.intersection(names):
             continue
         text = " ".join(" ".join(body).split())
-        if head.endswith(",") and not text:
-            text = "or"
-        code = f"`{head.removesuffix(':').rstrip(',')}`"
+        code = f"`{', '.join(names)}`"
         written.append(f"- {code}: {text}" if text else f"- {code}")
     return "\n".join(written)
 

@@ -2,46 +2,27 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import os
 import re
 import sys
 import tempfile
-import tomllib
 from collections.abc import Callable, Iterator
-from dataclasses import is_dataclass
 from pathlib import Path
 from typing import Any
 
-# The help of the commands is wrapped to the terminal and coloured by it; neither may vary.
-os.environ |= {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
-for _name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS", "TYPER_USE_RICH"):
-    os.environ.pop(_name, None)
-
-from docstrings import signature, summary, to_markdown
+from docstrings import summary, to_markdown
+from python_reference import find, media, python
+from reference_words import table, words
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "docs" / "reference"
-WORDS = Path(__file__).with_name("reference.toml")
 MADE = "<!-- Written by tools/make_reference.py; `make docs` writes it anew. -->"
-SEE = re.compile(r"see `(mediacorpus(?:\.\w+)+)`")
-STORE = frozenset({"self", "cls", "store", "show"})
-RESULTS = (
-    "mediacorpus.sources.add.Added",
-    "mediacorpus.engine.local.Measured",
-    "mediacorpus.coding.importing.Imported",
-    "mediacorpus.coding.splitting.Split",
-    "mediacorpus.learning.train.TrainedModel",
-    "mediacorpus.validation.verb.Validation",
-    "mediacorpus.validation.scores.Scores",
-    "mediacorpus.validation.intervals.Interval",
-    "mediacorpus.report.gallery.Gallery",
-)
 
 
 def main() -> int:
     """Write the pages, or with `--check` name those that differ."""
+    plain_terminal()
     check = "--check" in sys.argv[1:]
     stale = []
     for name, make in PAGES.items():
@@ -59,6 +40,13 @@ def main() -> int:
     return 1 if stale else 0
 
 
+def plain_terminal() -> None:
+    """Fix what the terminal would decide: the help of commands is wrapped and coloured by it."""
+    os.environ |= {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
+    for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
+        os.environ.pop(name, None)
+
+
 def _differs(old: str, new: str) -> bool:
     """Compare two pages; help that another version of typer has laid out is not compared."""
     made = [re.search(r"<!-- typer (\S+) -->", text) for text in (old, new)]
@@ -68,31 +56,11 @@ def _differs(old: str, new: str) -> bool:
     return old != new
 
 
-def words(*keys: str) -> Any:
-    """Look up what the program does not say of itself."""
-    found: Any = tomllib.loads(WORDS.read_text(encoding="utf-8"))
-    for key in keys:
-        found = found[key]
-    return found
-
-
-def table(header: list[str], rows: list[list[str]]) -> str:
-    """Write a Markdown table."""
-    lines = [header, ["---"] * len(header), *rows]
-    return "\n".join("| " + " | ".join(c.replace("|", "\\|") for c in line) + " |" for line in lines)
-
-
-def find(dotted: str) -> Any:
-    """Import `package.module.name` and return it."""
-    module, _, name = dotted.rpartition(".")
-    return getattr(importlib.import_module(module), name)
-
-
 # ---------------------------------------------------------------- commands
 
 
 def cli() -> str:
-    """Every command with its own `--help`."""
+    """Show every command with its own `--help`."""
     import typer
     from typer.testing import CliRunner
 
@@ -116,7 +84,8 @@ def cli() -> str:
         "# Command line",
         "`mediacorpus` alone prints a tour:\n\n```text\n" + TOUR + "\n```",
         words("cli", "intro"),
-        "## Exit codes\n\n" + to_markdown(mediacorpus.cli.main.__doc__ or ""),
+        "## Exit codes",
+        to_markdown(inspect.cleandoc(mediacorpus.cli.main.__doc__ or "").split("\n\n", 1)[1]),
         "## Commands",
         table(["command", "does"], listed),
         "## mediacorpus\n\n```text\n" + shown([]) + "\n```",
@@ -134,20 +103,20 @@ def _commands(group: Any, above: tuple[str, ...] = ()) -> Iterator[list[str]]:
 
 
 def _first_line(text: str) -> str:
-    return text.split("\n\n")[1].replace("\n", " ").strip()
+    return " ".join(text.split("\n\n")[1].split())
 
 
 # ---------------------------------------------------------------- measures, backbones
 
 
 def measures() -> str:
-    """The registry of measures, with the measures on board."""
+    """Show the registry, with the measures on board."""
     import mediacorpus.measures as room
     from mediacorpus.engine.contract import MEASURES
 
     infos = [MEASURES.info(name) for name in MEASURES.names() if name in room.__all__]
     pieces = ["# Measures", words("measures", "intro")]
-    rows = [[f"[`{i.name}`](#{i.name})", i.summary, i.shape.value, i.extra or "–"] for i in infos]
+    rows = [[f"[`{i.name}`](#{i.name})", i.summary, i.shape.value, i.extra or "-"] for i in infos]
     pieces.append(table(["measure", "gives", "shape", "extra"], rows))
     for info in infos:
         pieces += [f"## {info.name}", info.summary, _facts_of(info)]
@@ -156,13 +125,15 @@ def measures() -> str:
             columns = words("tables", info.name) if info.name in words("tables") else {}
             rows = [[f"`{c}`", k, columns.get(c, "")] for c, k in info.outputs.items()]
             pieces.append(table(["column", "type", "meaning"], rows))
-        pieces.append(to_markdown(function.__doc__ or "", without=frozenset({"batch"})))
+        pieces.append(to_markdown(function.__doc__ or ""))
     return "\n\n".join(pieces)
 
 
 def _facts_of(info: Any) -> str:
     side = {None: "full size"}.get(info.min_side, f"short side of at least {info.min_side} pixels")
-    extra = f'`pip install "mediacorpus[{info.extra}]"`' if info.extra else "none: it is in the core"
+    extra = (
+        f'`pip install "mediacorpus[{info.extra}]"`' if info.extra else "none: it is in the core"
+    )
     rows = [
         ["version", f"`{info.version}`"],
         ["shape", info.shape.value],
@@ -170,14 +141,14 @@ def _facts_of(info: Any) -> str:
         ["reads", f"pixels, {side}" if info.pixels else "the header of the file"],
         ["`min_side`", str(info.min_side)],
         ["licence", info.licence],
-        ["citation", info.citation or "–"],
+        ["citation", info.citation or "-"],
         ["extra", extra],
     ]
     return table(["fact", "value"], rows)
 
 
 def backbones() -> str:
-    """The pretrained networks that `train` knows by name."""
+    """List the pretrained networks that `train` knows by name."""
     from mediacorpus.learning.backbones import BACKBONES
 
     rows = [[f"`{i.name}`", i.summary, i.licence, i.citation] for i in BACKBONES]
@@ -189,7 +160,7 @@ def backbones() -> str:
 
 
 def errors() -> str:
-    """The tree of errors, then each with its sentence."""
+    """Draw the tree of errors, then list each with its sentence."""
     from mediacorpus import errors as room
 
     tree = inspect.cleandoc(room.__doc__ or "").split("\n\n")[1]
@@ -208,7 +179,7 @@ def errors() -> str:
 
 
 def settings() -> str:
-    """The environment variables."""
+    """List the environment variables."""
     from mediacorpus.settings import Settings
 
     said = inspect.cleandoc(Settings.__doc__ or "").split("----------\n", 1)[1]
@@ -223,113 +194,19 @@ def settings() -> str:
 
 
 def _default(name: str) -> str:
-    default: str = words("settings", "defaults")[name]
-    return default
-
-
-# ---------------------------------------------------------------- Python
-
-
-def python() -> str:
-    """The public names, the methods of `Corpus`, and what they return."""
-    import mediacorpus
-    from mediacorpus import Corpus
-
-    pieces = ["# Python", words("python", "intro"), "## Corpus"]
-    pieces.append(_object(Corpus, "Corpus", level=0))
-    pieces += [_method(Corpus, name) for name in _public(Corpus)]
-    others = [n for n in mediacorpus.__all__ if n not in {"Corpus", "errors", "media"}]
-    pieces.append("## Other public names")
-    for name in others:
-        pieces.append(_named(mediacorpus, name))
-    pieces += [
-        "### errors\n\nThe module of all errors: see [Errors](errors.md).",
-        "### media\n\nPictures as arrays: see [Pictures as arrays](media.md).",
-        "## Results",
-        words("python", "results"),
-    ]
-    pieces += [_object(find(dotted), dotted.rpartition(".")[2], level=3) for dotted in RESULTS]
-    return "\n\n".join(pieces)
-
-
-def media() -> str:
-    """The functions on pictures as arrays."""
-    import mediacorpus.media as room
-
-    names = sorted(n for n in room.__all__ if callable(getattr(room, n)))
-    rows = [
-        [f"[`{n}`](#{n.lower()})", summary(getattr(room, n).__doc__ or "")] for n in names
-    ]
-    pieces = ["# Pictures as arrays", words("media", "intro"), table(["name", "does"], rows)]
-    values = [n for n in room.__all__ if n not in names]
-    pieces.append("Constants: " + ", ".join(f"`{n}`" for n in sorted(values)) + ".")
-    return "\n\n".join([*pieces, *(_object(getattr(room, n), n, level=2) for n in names)])
-
-
-def _public(cls: type) -> list[str]:
-    return [n for n in vars(cls) if not n.startswith("_")]
-
-
-def _named(module: Any, name: str) -> str:
-    found = getattr(module, name)
-    if name == "__version__":
-        return f"### {name}\n\nThe version of the package, a string."
-    if callable(found):
-        return _object(found, name, level=3)
-    return f"### {name}\n\n" + words("python", name)
-
-
-def _object(found: Any, name: str, *, level: int) -> str:
-    """Heading, signature and docstring of a class or function, and its public methods."""
-    pieces = [f"{'#' * level} {name}"] if level else []
-    # An enumeration is called in no way of its own.
-    if not (inspect.isclass(found) and issubclass(found, str)):
-        pieces.append(f"```python\n{signature(found, name, without=STORE)}\n```")
-    pieces.append(to_markdown(found.__doc__ or ""))
-    if inspect.isclass(found) and level:
-        members = [n for n in _public(found) if n not in getattr(found, "__slots__", ())]
-        rows = [
-            [f"`.{n}`", summary(inspect.getdoc(getattr(found, n)) or "")]
-            for n in members
-            if getattr(found, n).__doc__ and not _is_value(found, n)
-        ]
-        pieces += [table(["member", "gives"], rows)] if rows else []
-    return "\n\n".join(pieces)
-
-
-def _is_value(cls: type, name: str) -> bool:
-    """Tell a field with a default, or a member of an enumeration, from a method."""
-    found = inspect.getattr_static(cls, name)
-    is_method = isinstance(found, property | classmethod | staticmethod) or callable(found)
-    return not is_method or (is_dataclass(cls) and name in getattr(cls, "__dataclass_fields__", {}))
-
-
-def _method(cls: type, name: str) -> str:
-    """A verb of the corpus; where it refers to a function, that function's text follows."""
-    found = inspect.getattr_static(cls, name)
-    if isinstance(found, property):
-        return f"### Corpus.{name}\n\n{to_markdown(found.__doc__ or '')} (A property.)"
-    target = getattr(cls, name)
-    shown = f"Corpus.{name}" if inspect.ismethod(target) else f"corpus.{name}"
-    pieces = [
-        f"### Corpus.{name}",
-        f"```python\n{signature(target, shown, without=frozenset({'self', 'cls'}))}\n```",
-    ]
-    own = inspect.getdoc(target) or ""
-    other = SEE.search(own)
-    if other is None:
-        return "\n\n".join([*pieces, to_markdown(own)])
-    more = own.split("\n\n", 1)[1:]
-    text = to_markdown(find(other[1]).__doc__ or "", without=STORE)
-    return "\n\n".join([*pieces, text, *(to_markdown(m) for m in more)])
+    known: dict[str, str] = words("settings", "defaults")
+    if name not in known:
+        raise SystemExit(f"tools/reference.toml says nothing of the default of {name}")
+    return known[name]
 
 
 # ---------------------------------------------------------------- tables
 
 
 def tables() -> str:
-    """The tables that SQL sees, and those in the catalogue's file."""
+    """List the tables that SQL sees, and those in the catalogue's file."""
     import mediacorpus.measures as room
+    from mediacorpus.analysis.tidy import table as read_table
     from mediacorpus.analysis.views import views
     from mediacorpus.catalogue.store import Store
     from mediacorpus.engine.contract import MEASURES
@@ -337,8 +214,9 @@ def tables() -> str:
 
     pieces = ["# Tables", words("tables", "intro"), "## The catalogue"]
     with tempfile.TemporaryDirectory() as folder, Store.create(Path(folder) / "c") as store:
-        for name, view in views(store).items():
-            pieces.append(_columns(name, [str(c) for c in view.fetch().columns]))
+        for name in views(store):
+            columns = [str(c) for c in read_table(store, name).columns]
+            pieces.append(_columns(name, columns))
         kept = store.rows("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY rowid")
         stored = {
             n: [str(r[1]) for r in store.rows(f"PRAGMA table_info({n})")]
@@ -352,9 +230,13 @@ def tables() -> str:
             shapes[shape.value] = schema(Info("x", "1", "x", "x", shape=shape)).names
     for shape in Shape:
         listed = ", ".join(f"`{c}`" for c in shapes[shape.value])
-        named = [f"[`{n}`](measures.md#{n})" for n in room.__all__ if MEASURES.info(n).shape is shape]
+        named = [
+            f"[`{n}`](measures.md#{n})" for n in room.__all__ if MEASURES.info(n).shape is shape
+        ]
         suffix = f" Here: {', '.join(named)}." if named else ""
-        pieces.append(f"- **{shape.value}**: {listed}. {words('tables', 'shapes')[shape.value]}{suffix}")
+        pieces.append(
+            f"- **{shape.value}**: {listed}. {words('tables', 'shapes')[shape.value]}{suffix}"
+        )
     pieces[-len(Shape) :] = ["\n".join(pieces[-len(Shape) :])]
     rows = [[f"`{n}`", ", ".join(f"`{c}`" for c in columns)] for n, columns in stored.items()]
     pieces += ["## The file corpus.db", words("tables", "file"), table(["table", "columns"], rows)]

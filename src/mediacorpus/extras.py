@@ -69,7 +69,10 @@ def installed(module: str) -> bool:
     >>> installed("json")
     True
     """
-    return importlib.util.find_spec(module) is not None
+    try:
+        return importlib.util.find_spec(module) is not None
+    except ModuleNotFoundError:  # the package that `module` would be in
+        return False
 
 
 def _import(module: str) -> ModuleType:

@@ -6,6 +6,9 @@ Other packages add to a registry through entry points; built-ins use the same do
 from __future__ import annotations
 
 import functools
+import importlib
+import re
+import warnings
 from collections.abc import Callable, Iterator
 from importlib.metadata import entry_points
 from typing import Any, Generic, TypeVar
@@ -14,6 +17,8 @@ from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.records import Info
 
 T = TypeVar("T", bound=Callable[..., Any])
+
+_NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
 class Registry(Generic[T]):
@@ -54,7 +59,7 @@ class Registry(Generic[T]):
         ParameterError
             The name is not lower-case letters, digits, `_`, or is taken by other code.
         """
-        if not info.name.isidentifier() or info.name != info.name.lower():
+        if not _NAME.fullmatch(info.name):
             raise ParameterError(
                 f"A {self.kind} cannot be named {info.name!r}: "
                 "use lower-case letters, digits and '_', starting with a letter."
@@ -62,7 +67,7 @@ class Registry(Generic[T]):
 
         def store(target: T) -> T:
             known = self._entries.get(info.name)
-            if known is not None and known[1].__qualname__ != target.__qualname__:
+            if known is not None and _origin(known[1]) != _origin(target):
                 raise ParameterError(
                     f"Two {self.kind}s are named {info.name!r}; rename one of them."
                 )
@@ -105,13 +110,22 @@ class Registry(Generic[T]):
     def _load(self) -> None:
         if self._loaded:
             return
-        self._loaded = True
-        import importlib
-
         for module in self.builtin:
             importlib.import_module(module)
+        self._loaded = True
         for point in _points(self.group):
-            point.load()
+            try:
+                point.load()
+            except Exception as error:  # noqa: BLE001 - another package's fault costs only itself
+                warnings.warn(
+                    f"The plug-in {point.name!r} ({point.value}) could not be loaded: {error}",
+                    stacklevel=4,
+                )
+
+
+def _origin(target: Callable[..., Any]) -> tuple[str, str]:
+    """Tell code apart; the same function, imported again, counts as the same."""
+    return target.__module__, target.__qualname__
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from dataclasses import dataclass
@@ -64,7 +65,7 @@ def _number(name: str, default: float, low: float) -> float:
         value = float(text)
     except ValueError:
         value = low - 1
-    if value < low:
+    if not (math.isfinite(value) and value >= low):
         raise ParameterError(f"{name} is {text!r}; it must be a number of at least {low:g}.")
     return value
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +13,6 @@ import pytest
 from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures.efficientnet import forward, open_session
 from mediacorpus.records import FileFacts
-
-DATA = Path(os.environ.get("MEDIACORPUS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -52,10 +49,8 @@ class Photographs:
 
 
 @pytest.fixture(scope="session")
-def photographs() -> Photographs:
-    folder = DATA / "imagenet_sample"
-    if not folder.is_dir():
-        pytest.skip(f"no test data at {folder}")
+def photographs(test_data: Path) -> Photographs:
+    folder = test_data / "imagenet_sample"
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return Photographs(
@@ -75,10 +70,8 @@ def forwarded(photographs: Photographs) -> Batch:
 
 
 @pytest.fixture(scope="session")
-def others() -> list[np.ndarray]:
+def others(test_data: Path) -> list[np.ndarray]:
     """64 photographs that are not among the labelled ones, for calibration."""
-    folders = [DATA / "documentary", DATA / "hymenoptera"]
-    if not all(folder.is_dir() for folder in folders):
-        pytest.skip(f"no test data at {DATA}")
+    folders = [test_data / "documentary", test_data / "hymenoptera"]
     found = [sorted(folder.rglob("*.jpg")) for folder in folders]
     return [read(path) for files in found for path in files[:: len(files) // 32][:32]]

@@ -1,10 +1,8 @@
-"""Pictures for the tests of this room, made here or taken from the test data."""
+"""Pictures for the tests of this room."""
 
 from __future__ import annotations
 
 import io
-import os
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import cv2
@@ -13,8 +11,6 @@ import pytest
 
 if TYPE_CHECKING:
     from PIL import Image
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 def _scene(height: int = 180, width: int = 240) -> np.ndarray:
@@ -40,11 +36,3 @@ def scene():
 @pytest.fixture
 def encode():
     return _encode
-
-
-@pytest.fixture(scope="session")
-def test_data() -> Path:
-    folder = Path(os.environ.get("MEDIACORPUS_TEST_DATA", ROOT / ".." / "shared" / "data"))
-    if not folder.is_dir():
-        pytest.skip(f"the test data are not at {folder}; set MEDIACORPUS_TEST_DATA")
-    return folder.resolve()

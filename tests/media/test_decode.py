@@ -184,7 +184,7 @@ def test_read_refuses_what_is_no_regular_file(tmp_path):
         read(tmp_path / ("n" * 300))
 
 
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="not on this machine: no named pipes")
 def test_read_does_not_wait_for_a_named_pipe(tmp_path):
     os.mkfifo(tmp_path / "pipe")
     with pytest.raises(MediaError, match="it is a named pipe"):
@@ -193,7 +193,9 @@ def test_read_does_not_wait_for_a_named_pipe(tmp_path):
         read(os.devnull)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="links need rights on Windows")
+@pytest.mark.skipif(
+    sys.platform == "win32", reason="not on this machine: links need rights on Windows"
+)
 def test_read_follows_links_but_not_in_circles(tmp_path):
     (tmp_path / "file").write_bytes(b"x")
     (tmp_path / "link").symlink_to(tmp_path / "file")
@@ -203,12 +205,12 @@ def test_read_follows_links_but_not_in_circles(tmp_path):
         read(tmp_path / "circle")
 
 
-@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root reads all")
-def test_read_tells_when_permission_is_denied(tmp_path):
-    path = tmp_path / "secret"
+def test_read_tells_when_permission_is_denied(ordinary_user):
+    folder, lowered = ordinary_user
+    path = folder / "secret"
     path.write_bytes(b"x")
     path.chmod(0)
-    with pytest.raises(MediaError, match="permission is denied"):
+    with lowered(), pytest.raises(MediaError, match="permission is denied"):
         read(path)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.records import Failure
 from mediacorpus.report.content import (
     CorpusFacts,
@@ -20,7 +21,6 @@ from mediacorpus.report.content import (
     Thumb,
     VariableFacts,
 )
-from mediacorpus.report.gallery import thumbnail_uri
 from mediacorpus.validation.scores import score
 
 CREATED = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
@@ -87,7 +87,7 @@ def wrong(n: int, truth: str, predicted: str, *, start: int = 0) -> tuple[Thumb,
     return tuple(
         Thumb(
             f"{k:064x}",
-            thumbnail_uri(pool[(start + 7 * k) % len(pool)]),
+            data_uri(thumbnail_jpeg(pool[(start + 7 * k) % len(pool)])),
             f"lfw/{truth}/picture_{start + 7 * k:04d}.png",
             truth,
             predicted,
@@ -168,11 +168,11 @@ def full() -> ReportContent:
     classes = ["face", "other"]
     pictures = photographs()
     sample = [
-        Thumb(f"{k:064x}", thumbnail_uri(one), f"{name}.png")
+        Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"{name}.png")
         for k, (name, one) in enumerate(zip(PHOTOGRAPHS, pictures, strict=True))
     ]
     sample += [
-        Thumb(f"{k:064x}", thumbnail_uri(one), f"lfw/{k:03d}.png")
+        Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"lfw/{k:03d}.png")
         for k, one in enumerate(faces()[::25])
     ]
     rng = np.random.default_rng(3)

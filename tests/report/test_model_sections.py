@@ -29,6 +29,15 @@ def test_probe_has_four_figures_and_a_gallery_for_each_kind_of_error(full_conten
     assert second.heading == "Labelled “other”, predicted “face” (6 of 7 shown)"
 
 
+def test_curves_of_another_kind_are_a_table():
+    model = ModelFacts(
+        "m", "v", "boosting", curves=pd.DataFrame({"tree": [1, 2], "gain": [0.5, 0.25]})
+    )
+    table = blocks_of(model, Table)[-1]
+    assert list(map(list, table.rows)) == [["1", "0.5"], ["2", "0.25"]]
+    assert not blocks_of(model, Drawing)
+
+
 def test_many_kinds_of_errors_share_one_gallery_most_confident_first(full_content):
     scored = full_content.models[0].evaluation
     thumbs = [

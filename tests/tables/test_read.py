@@ -1,15 +1,10 @@
 """Tables that users hand in, as files come from spreadsheets, scripts and R."""
 
-import os
-from pathlib import Path
-
 import pandas as pd
 import pytest
 
 from mediacorpus.errors import SourceError
 from mediacorpus.tables.read import read_table
-
-DATA = Path(os.environ.get("MEDIACORPUS_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 
 
 @pytest.fixture
@@ -169,23 +164,17 @@ def test_missing_files_and_folders(tmp_path):
         read_table(tmp_path / ("x" * 5000 + ".csv"))
 
 
-def test_a_file_without_permission(write):
-    path = write("t.csv", "a\n1\n")
+def test_a_file_without_permission(ordinary_user):
+    folder, lowered = ordinary_user
+    path = folder / "t.csv"
+    path.write_text("a\n1\n")
     path.chmod(0)
-    try:
-        if os.access(path, os.R_OK):
-            pytest.skip("this user may read everything")
-        with pytest.raises(SourceError, match="cannot be read"):
-            read_table(path)
-    finally:
-        path.chmod(0o600)
+    with lowered(), pytest.raises(SourceError, match="cannot be read"):
+        read_table(path)
 
 
-def test_a_real_table_of_labels():
-    path = DATA / "hymenoptera" / "labels.csv"
-    if not path.exists():
-        pytest.skip(f"no test data in {DATA}")
-    frame = read_table(path)
+def test_a_real_table_of_labels(test_data):
+    frame = read_table(test_data / "hymenoptera" / "labels.csv")
     assert list(frame.columns) == ["file", "split", "label"]
     assert len(frame) >= 398
     assert set(frame["label"]) >= {"ants", "bees"}

@@ -11,7 +11,7 @@ from typing import Any
 
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.errors import unknown
+from mediacorpus.errors import UnknownName
 from mediacorpus.records import Failure, FileFacts
 
 ITEM_LENGTH = 16
@@ -81,7 +81,7 @@ def add_source(store: Store, kind: str, *, location: Path, run: int) -> int:
     if found is not None:
         return int(found)
     try:
-        relative = path_text(Path(os.path.relpath(location, store.folder.resolve())))
+        relative = path_text(Path(os.path.relpath(location, store.folder.absolute())))
     except ValueError:  # another drive on Windows
         relative = None
     return store.execute(
@@ -187,6 +187,8 @@ def facts_of(store: Store, items: Sequence[str]) -> dict[str, FileFacts]:
 def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tuple[Path, ...]]:
     """Say where the bytes of some items may be: up to `most` paths for each, oldest first.
 
+    A path that many records name counts once.
+
     A path whose file is gone is also tried relative to the corpus folder.
     """
     found: dict[str, list[Path]] = {item: [] for item in items}
@@ -194,7 +196,8 @@ def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tu
         for item, path, raw, location, relative in store.rows(
             "SELECT records.item, records.path, path_raw, location, relative FROM records "
             "JOIN sources USING (source) "
-            f"WHERE records.item IN ({placeholders(len(chunk))}) ORDER BY record",
+            f"WHERE records.item IN ({placeholders(len(chunk))}) "
+            "GROUP BY records.item, records.path ORDER BY min(record)",
             chunk,
         ):
             paths = found[item]
@@ -208,17 +211,10 @@ def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tu
 def _moved(path: Path, location: str, *, relative: str | None, folder: Path) -> Path:
     if path.exists() or relative is None:
         return path
-    base = Path(location)
-    root, moved = (
-        (base, folder / relative)
-        if base.suffix == ""
-        else (
-            base.parent,
-            (folder / relative).parent,
-        )
-    )
+    # Both ends are compared as they are written: links on the way must not bend the `..`.
+    moved = Path(os.path.normpath(folder.absolute() / relative))
     try:
-        return moved / path.relative_to(root)
+        return moved.parent / path.relative_to(Path(location).parent)
     except ValueError:
         return path
 
@@ -226,7 +222,9 @@ def _moved(path: Path, location: str, *, relative: str | None, folder: Path) -> 
 def write_failures(store: Store, failures: Iterable[Failure], run: int) -> int:
     """Write failures, one row for each stage and subject; return how many were given."""
     time = now()
-    rows = [(f.stage, f.subject, f.path, f.reason, time, run) for f in failures]
+    rows = [
+        (f.stage, *map(_storable, (f.subject, f.path, f.reason)), time, run) for f in failures
+    ]
     if rows:
         with store.transaction():
             store.executemany(
@@ -236,6 +234,11 @@ def write_failures(store: Store, failures: Iterable[Failure], run: int) -> int:
                 rows,
             )
     return len(rows)
+
+
+def _storable(text: str) -> str:
+    """Escape what is no Unicode text, such as a file name in the words of an error."""
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def forget_failures(store: Store, stage: str, subjects: Iterable[str]) -> None:
@@ -258,12 +261,21 @@ def resolve_item(store: Store, text: str) -> str:
     found = [
         row[0]
         for row in store.rows(
-            "SELECT item FROM items WHERE item >= ? AND item < ? LIMIT 2", (text, text + "g")
+            "SELECT item FROM items WHERE item >= ? AND item < ? ORDER BY item LIMIT 4",
+            (text.lower(), text.lower() + "g"),
         )
     ]
     if len(found) == 1:
         return str(found[0])
-    raise unknown("item", text, found)
+    if found:
+        raise UnknownName(
+            f"More than one item begins with {text!r} ({', '.join(found[:3])}"
+            f"{' …' if len(found) > 3 else ''}). Give more of its digits."  # noqa: PLR2004
+        )
+    raise UnknownName(
+        f"There is no item {text!r}. An item is named by its id, or by the first digits of it; "
+        "`mediacorpus items` lists them."
+    )
 
 
 def each_item(store: Store, size: int = 5000) -> Iterator[list[str]]:

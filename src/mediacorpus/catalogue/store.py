@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -27,6 +28,7 @@ DATABASE = "corpus.db"
 FOLDERS = ("tables", "models", "reports")
 APPLICATION_ID = 0x6D636F72  # "mcor"
 MAX_VARIABLES = 500
+NO_ROOM = 1_000_000
 
 
 class Store:
@@ -53,15 +55,12 @@ class Store:
     def __init__(self, folder: Path) -> None:
         self.folder = Path(folder)
         path = self.folder / DATABASE
-        if not path.is_file():
-            raise CorpusNotFound(
-                f"There is no corpus in {self.folder} (no {DATABASE} there). "
-                f"Make one with: mediacorpus create {self.folder}"
-            )
+        _check_there(path)
         self._depth = 0
         self._connection, self.writable = _connect(path)
         try:
             with self._translated():
+                self._check_kind()
                 self._migrate()
                 # A corpus that cannot be written to is still good to read.
                 self._connection.execute("PRAGMA foreign_keys = ON")
@@ -91,11 +90,12 @@ class Store:
             temporary.unlink(missing_ok=True)
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
-            connection = sqlite3.connect(temporary, isolation_level=None)
-            try:
-                connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-            finally:
-                connection.close()
+            with _translated(folder):
+                connection = sqlite3.connect(temporary, isolation_level=None)
+                try:
+                    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+                finally:
+                    connection.close()
             temporary.replace(folder / DATABASE)
         return cls(folder)
 
@@ -161,8 +161,19 @@ class Store:
         finally:
             self._depth -= 1
 
+    def _check_kind(self) -> None:
+        """Refuse other people's databases, and an emptied file before it passes for a new one."""
+        if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:
+            raise CorpusDamaged(
+                f"{self.folder / DATABASE} is damaged or is not a catalogue (it lacks our mark). "
+                "Put back a copy from your backup; the tables beside it are untouched."
+            )
+
+    def _schema(self) -> int:
+        return int(self._connection.execute("PRAGMA user_version").fetchone()[0])
+
     def _migrate(self) -> None:
-        found = self._connection.execute("PRAGMA user_version").fetchone()[0]
+        found = self._schema()
         if found > len(MIGRATIONS):
             raise CorpusTooNew(
                 f"The corpus in {self.folder} was made by a newer version of mediacorpus "
@@ -170,19 +181,19 @@ class Store:
                 "Upgrade with: pip install --upgrade mediacorpus"
             )
         for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
-            self._connection.executescript(
-                f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
-            )
+            try:
+                self._connection.executescript(
+                    f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
+                )
+            except sqlite3.DatabaseError:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")
+                # Another process that opened the corpus at the same time may have been faster.
+                if self._schema() < number:
+                    raise
 
-    @contextlib.contextmanager
-    def _translated(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.DatabaseError as error:
-            translated = _translate(error, self.folder)
-            if translated is None:
-                raise
-            raise translated from error
+    def _translated(self) -> contextlib.AbstractContextManager[None]:
+        return _translated(self.folder)
 
 
 def placeholders(count: int) -> str:
@@ -210,6 +221,20 @@ def chunks(values: Iterable[Any], size: int = MAX_VARIABLES) -> Iterator[list[An
         yield chunk
 
 
+def _check_there(path: Path) -> None:
+    try:
+        there = path.is_file()
+    except OSError as error:
+        raise CorpusNotFound(
+            f"{path.parent} cannot be looked at ({error.strerror}). Check its name and permissions."
+        ) from error
+    if not there:
+        raise CorpusNotFound(
+            f"There is no corpus in {path.parent} (no {DATABASE} there). "
+            f"Make one with: mediacorpus create {path.parent}"
+        )
+
+
 def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """Open for writing if possible, else read-only; say which."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
@@ -235,12 +260,31 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     return sqlite3.connect(uri, uri=True, isolation_level=None), False
 
 
+@contextlib.contextmanager
+def _translated(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except sqlite3.DatabaseError as error:
+        translated = _translate(error, folder)
+        if translated is None:
+            raise
+        raise translated from error
+
+
 def _translate(error: sqlite3.DatabaseError, folder: Path) -> Exception | None:
     text = str(error).lower()
     if "readonly" in text or "read-only" in text or "unable to open" in text:
         return read_only(folder)
-    if "disk is full" in text or "disk i/o error" in text:
+    if "disk is full" in text:
         return full(folder)
+    if "disk i/o error" in text:
+        # A full disk shows so too, where SQLite cannot enlarge its shared memory.
+        if shutil.disk_usage(folder).free < NO_ROOM:
+            return full(folder)
+        return CorpusDamaged(
+            f"The disk that holds {folder} failed to read or write {DATABASE} ({error}). "
+            "What was recorded before is kept: check the disk and run the same command again."
+        )
     if "locked" in text or "busy" in text:
         return CorpusBusy(
             f"Another program is writing to the corpus in {folder}. Try again when it has ended."

@@ -98,6 +98,7 @@ def measure(info: Info) -> Callable[[Measure], Measure]:
         def factory() -> Measure:
             return function
 
+        factory.__module__ = getattr(function, "__module__", __name__)
         factory.__qualname__ = getattr(function, "__qualname__", info.name)
         MEASURES.register(info)(factory)
         return function

@@ -105,7 +105,9 @@ def run(
         gentle_interrupt() as interrupt,
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
-        for number, (lacking, rows) in enumerate(progress.pending(store, setups, size=options.part_size)):
+        for number, (lacking, rows) in enumerate(
+            progress.pending(store, setups, size=options.part_size)
+        ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
             result = run_part(works, wanted, options, report=report, interrupt=interrupt)

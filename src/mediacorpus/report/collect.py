@@ -205,6 +205,8 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
         mistakes=thumbs(store, list(facts), facts=facts),
         interval=INTERVALS,
         level=result["level"],
+        notes=result["notes"],
+        positive=result["positive"] or "",
     )
 
 

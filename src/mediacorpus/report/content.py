@@ -66,7 +66,7 @@ class Thumb:
         if not self.uri.startswith("data:image/"):
             raise ParameterError(
                 f"The thumbnail of item {self.item!r} is {self.uri[:40]!r}; give a data URI "
-                "that begins with 'data:image/', as `thumbnail_uri` makes."
+                "that begins with 'data:image/', as `data_uri` makes."
             )
 
     @property

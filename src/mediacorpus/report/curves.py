@@ -42,6 +42,23 @@ def training_curves(curves: pd.DataFrame) -> str:
     return _strength_curve(curves)
 
 
+def drawable(curves: pd.DataFrame) -> bool:
+    """Tell whether a table of curves has the columns that `training_curves` draws.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> drawable(pd.DataFrame({"epoch": [1], "val_loss": [0.5]}))
+    True
+    >>> drawable(pd.DataFrame({"epoch": [1], "score": [0.5]}))
+    False
+    """
+    if "epoch" in curves.columns:
+        drawn = {f"{part}_{what}" for _, part in _LINES for what in ("loss", "accuracy")}
+        return bool(drawn & set(curves.columns))
+    return {"C", "log_loss"} <= set(curves.columns)
+
+
 def best_row(curves: pd.DataFrame) -> int | None:
     """Give the position of the row that was kept, or None.
 

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import base64
 import re
 from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
-import cv2
-import numpy as np
-
-from mediacorpus.errors import ParameterError
 from mediacorpus.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from numpy.typing import NDArray
 
     from mediacorpus.report.content import Thumb
 
@@ -115,40 +108,3 @@ def _said(thumb: Thumb, *, brief: bool) -> list[str]:
     if thumb.probability is not None:
         said.append(f"p = {thumb.probability:.2f}")
     return said
-
-
-def thumbnail_uri(pixels: NDArray[np.uint8], *, side: int = 160, quality: int = 80) -> str:
-    """Shrink a picture and give it as a JPEG data URI. Small pictures are not enlarged.
-
-    Parameters
-    ----------
-    pixels:
-        RGB array `(H, W, 3)`, 0 to 255.
-    side:
-        Pixels of the long side at most.
-    quality:
-        JPEG quality, 1 to 100.
-
-    Raises
-    ------
-    ParameterError
-        `pixels` is no RGB array of uint8.
-
-    Examples
-    --------
-    >>> thumbnail_uri(np.zeros((30, 40, 3), np.uint8))[:23]
-    'data:image/jpeg;base64,'
-    """
-    if pixels.ndim != 3 or pixels.shape[2] != 3 or pixels.dtype != np.uint8 or not pixels.size:  # noqa: PLR2004
-        raise ParameterError(
-            f"A thumbnail was asked of a {pixels.dtype} array of shape {pixels.shape}; "
-            "give uint8 RGB pixels (H, W, 3)."
-        )
-    height, width = pixels.shape[:2]
-    scale = min(1.0, side / max(height, width))
-    shrunk = pixels
-    if scale < 1:
-        to = (max(1, round(width * scale)), max(1, round(height * scale)))
-        shrunk = np.asarray(cv2.resize(pixels, to, interpolation=cv2.INTER_AREA), np.uint8)
-    _, data = cv2.imencode(".jpg", shrunk[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])
-    return "data:image/jpeg;base64," + base64.b64encode(data.tobytes()).decode("ascii")

@@ -9,7 +9,7 @@ import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
 from mediacorpus.report.content import is_overall
-from mediacorpus.report.curves import training_curves
+from mediacorpus.report.curves import drawable, training_curves
 from mediacorpus.report.document import (
     Block,
     Caution,
@@ -126,7 +126,14 @@ def _training(model: ModelFacts) -> list[Block]:
     blocks: list[Block] = [
         Table(f"How “{words.name(model.name)}” was made", ("", ""), rows),
     ]
-    if model.curves is not None and len(model.curves):
+    if model.curves is not None and len(model.curves) and not drawable(model.curves):
+        columns = [words.name(column) for column in model.curves.columns]
+        cells = [
+            [words.value(cell) for cell in row]
+            for row in model.curves.tail(_MOST_PREDICTED).itertuples(index=False, name=None)
+        ]
+        blocks.append(Table("How training went", columns, cells, numeric=columns[1:]))
+    elif model.curves is not None and len(model.curves):
         epochs = "epoch" in model.curves.columns
         caption = (
             "Training: loss and accuracy on the training part (dashed) and on the validation "
@@ -199,7 +206,7 @@ def _scores_caption(evaluation: Evaluation) -> str:
     if evaluation.interval:
         caption += " " + words.sentence(f"Intervals: {evaluation.interval}")
     if score_figures.draws_only_f1(evaluation.scores):
-        caption += " By class only F1 is drawn, and of many classes the lowest."
+        caption += " By class only F1 is drawn, of many classes the 30 lowest."
     return caption
 
 

@@ -9,8 +9,9 @@ from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.media.decode import decode, read
+from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report.content import Thumb
-from mediacorpus.report.gallery import Gallery, thumbnail_uri
+from mediacorpus.report.gallery import Gallery
 
 SIDE = 160
 
@@ -53,7 +54,7 @@ def thumbs(
 def _uri(paths: Sequence[Any], side: int) -> str | None:
     for path in paths:
         try:
-            return thumbnail_uri(decode(read(path), min_side=side), side=side)
+            return data_uri(thumbnail_jpeg(decode(read(path), min_side=side), side))
         except MediacorpusError:
             continue
     return None

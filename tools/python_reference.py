@@ -1,0 +1,129 @@
+"""Write the reference of the public Python names, from signatures and docstrings."""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+from dataclasses import is_dataclass
+from enum import Enum
+from typing import Any
+
+from docstrings import signature, summary, to_markdown
+from reference_words import table, words
+
+SEE = re.compile(r"see `(mediacorpus(?:\.\w+)+)`")
+OWN = frozenset({"self", "cls"})
+RENAMED = {"show": "progress", "replace_model": "replace"}
+RESULTS = (
+    "mediacorpus.sources.add.Added",
+    "mediacorpus.engine.local.Measured",
+    "mediacorpus.coding.importing.Imported",
+    "mediacorpus.coding.splitting.Split",
+    "mediacorpus.learning.train.TrainedModel",
+    "mediacorpus.validation.verb.Validation",
+    "mediacorpus.validation.scores.Scores",
+    "mediacorpus.validation.intervals.Interval",
+    "mediacorpus.report.gallery.Gallery",
+)
+
+
+def find(dotted: str) -> Any:
+    """Import `package.module.name` and return it."""
+    module, _, name = dotted.rpartition(".")
+    return getattr(importlib.import_module(module), name)
+
+
+def python() -> str:
+    """Show the public names, the methods of `Corpus`, and what they return."""
+    import mediacorpus
+    from mediacorpus import Corpus
+
+    pieces = ["# Python", words("python", "intro"), "## Corpus"]
+    pieces.append(_object(Corpus, "Corpus", level=0))
+    pieces += [_method(Corpus, name) for name in _public(Corpus)]
+    others = [n for n in mediacorpus.__all__ if n not in {"Corpus", "errors", "media"}]
+    pieces.append("## Other public names")
+    for name in others:
+        pieces.append(_named(mediacorpus, name))
+    pieces += [
+        "### errors\n\nThe module of all errors: see [Errors](errors.md).",
+        "### media\n\nPictures as arrays: see [Pictures as arrays](media.md).",
+        "## Results",
+        words("python", "results"),
+    ]
+    pieces += [_object(find(dotted), dotted.rpartition(".")[2], level=3) for dotted in RESULTS]
+    return "\n\n".join(pieces)
+
+
+def media() -> str:
+    """Show the functions on pictures as arrays."""
+    import mediacorpus.media as room
+
+    names = sorted(n for n in room.__all__ if callable(getattr(room, n)))
+    rows = [[f"[`{n}`](#{n.lower()})", summary(getattr(room, n).__doc__ or "")] for n in names]
+    pieces = ["# Pictures as arrays", words("media", "intro"), table(["name", "does"], rows)]
+    values = [n for n in room.__all__ if n not in names]
+    pieces.append("Constants: " + ", ".join(f"`{n}`" for n in sorted(values)) + ".")
+    return "\n\n".join([*pieces, *(_object(getattr(room, n), n, level=2) for n in names)])
+
+
+def _public(cls: type) -> list[str]:
+    return [n for n in vars(cls) if not n.startswith("_")]
+
+
+def _named(module: Any, name: str) -> str:
+    found = getattr(module, name)
+    if name == "__version__":
+        return f"### {name}\n\nThe version of the package, a string."
+    if callable(found):
+        return _object(found, name, level=3)
+    return f"### {name}\n\n{words('python', name)}"
+
+
+def _object(found: Any, name: str, *, level: int) -> str:
+    """Heading, signature and docstring of a class or function, and its public methods."""
+    pieces = [f"{'#' * level} {name}"] if level else []
+    # An enumeration or an error is called in no way of its own.
+    if not (inspect.isclass(found) and issubclass(found, str | Exception)):
+        pieces.append(f"```python\n{signature(found, name, without=OWN)}\n```")
+    pieces.append(to_markdown(found.__doc__ or ""))
+    if inspect.isclass(found) and issubclass(found, Enum):
+        pieces.append("Members: " + ", ".join(f"`{one.name}`" for one in found) + ".")
+    if inspect.isclass(found) and level:
+        members = [n for n in _public(found) if n not in getattr(found, "__slots__", ())]
+        rows = [
+            [f"`.{n}`", summary(inspect.getdoc(getattr(found, n)) or "")]
+            for n in members
+            if getattr(found, n).__doc__ and not _is_value(found, n)
+        ]
+        pieces += [table(["member", "gives"], rows)] if rows else []
+    return "\n\n".join(pieces)
+
+
+def _is_value(cls: type, name: str) -> bool:
+    """Tell a field with a default, or a member of an enumeration, from a method."""
+    found = inspect.getattr_static(cls, name)
+    is_method = isinstance(found, property | classmethod | staticmethod) or callable(found)
+    return not is_method or (is_dataclass(cls) and name in getattr(cls, "__dataclass_fields__", {}))
+
+
+def _method(cls: type, name: str) -> str:
+    """Show a verb of the corpus; where it refers to a function, with that function's text."""
+    found = inspect.getattr_static(cls, name)
+    if isinstance(found, property):
+        return f"### Corpus.{name}\n\n{to_markdown(found.__doc__ or '')} (A property.)"
+    target = getattr(cls, name)
+    shown = f"Corpus.{name}" if inspect.ismethod(target) else f"corpus.{name}"
+    pieces = [
+        f"### Corpus.{name}",
+        f"```python\n{signature(target, shown, without=OWN)}\n```",
+    ]
+    own = inspect.getdoc(target) or ""
+    other = SEE.search(own)
+    if other is None:
+        return "\n\n".join([*pieces, to_markdown(own)])
+    more = own.split("\n\n", 1)[1:]
+    taken = frozenset(inspect.signature(target).parameters)
+    text = to_markdown(find(other[1]).__doc__ or "", only=taken, renamed=RENAMED)
+    return "\n\n".join([*pieces, text, *(to_markdown(m) for m in more)])

@@ -22,6 +22,8 @@ from mediacorpus.records import Info, Shape
 from mediacorpus.tables.query import FetchView, View, quoted, run_sql
 
 TIDY = "tidy"
+OF_ITEMS = ("format", "width", "height", "mode", "bytes", "taken")
+"""Columns of the items that stand in the tidy table."""
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:
@@ -160,10 +162,8 @@ def _gold_and_part(store: Store, variable: str) -> pd.DataFrame:
 def _tidy_sql(store: Store) -> str:
     """Join records with items, labels, and the current rows of each measure and model."""
     taken: set[str] = set(views_columns(store))
-    select, joins = ["records.*"], []
-    select.append("items.format, items.width, items.height, items.mode, items.bytes, items.taken")
-    joins.append("LEFT JOIN items ON items.item = records.item")
-    taken.update(("format", "width", "height", "mode", "bytes", "taken"))
+    select, joins = ["records.*"], ["LEFT JOIN items ON items.item = records.item"]
+    select += [f"items.{name} AS {quoted(_free(name, taken, 'item'))}" for name in OF_ITEMS]
     variables = people.variables(store)
     if variables:
         joins.append("LEFT JOIN wide_labels ON wide_labels.item = records.item")
@@ -196,7 +196,7 @@ def _measure_join(
         columns = [
             f"{alias}.{quoted(c)} AS {quoted(_free(c, taken, name))}"
             for c in info.outputs
-            if not (name == "facts" and c in taken)
+            if not (name == "facts" and c in OF_ITEMS)
         ]
         source = quoted(name)
     elif info.shape is Shape.TAG:

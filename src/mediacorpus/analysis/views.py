@@ -63,7 +63,7 @@ def records(store: Store) -> pd.DataFrame:
     if texts.empty or (texts == "{}").all():
         return frame
     own = pd.DataFrame([json.loads(text) for text in texts])
-    own.columns = [f"{n}_" if n in RECORD_COLUMNS else str(n) for n in own.columns]
+    own.columns = [f"{n}_" if str(n).lower() in RECORD_COLUMNS else str(n) for n in own.columns]
     return pd.concat([frame, own.apply(_numbers_if_all_are)], axis=1)
 
 

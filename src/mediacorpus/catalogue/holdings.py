@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.catalogue.runs import now
-from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import Failure, FileFacts
 
@@ -187,14 +187,13 @@ def facts_of(store: Store, items: Sequence[str]) -> dict[str, FileFacts]:
 def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tuple[Path, ...]]:
     """Say where the bytes of some items may be: up to `most` paths for each, oldest first.
 
-    A path that many records name counts once.
-
-    A path whose file is gone is also tried relative to the corpus folder.
+    A path that many records name counts once. Where its file is gone, the same place relative
+    to the corpus folder is given instead.
     """
     found: dict[str, list[Path]] = {item: [] for item in items}
     for chunk in chunks(items):
-        for item, path, raw, location, relative in store.rows(
-            "SELECT records.item, records.path, path_raw, location, relative FROM records "
+        for item, path, raw, *source in store.rows(
+            "SELECT records.item, records.path, path_raw, kind, location, relative FROM records "
             "JOIN sources USING (source) "
             f"WHERE records.item IN ({placeholders(len(chunk))}) "
             "GROUP BY records.item, records.path ORDER BY min(record)",
@@ -204,17 +203,20 @@ def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tu
             if len(paths) >= most:
                 continue
             original = Path(os.fsdecode(raw)) if raw is not None else Path(path)
-            paths.append(_moved(original, location, relative=relative, folder=store.folder))
+            paths.append(_moved(original, source, store.folder))
     return {item: tuple(paths) for item, paths in found.items()}
 
 
-def _moved(path: Path, location: str, *, relative: str | None, folder: Path) -> Path:
-    if path.exists() or relative is None:
+def _moved(path: Path, source: Sequence[str | None], folder: Path) -> Path:
+    kind, location, relative = source
+    if path.exists() or location is None or relative is None:
         return path
-    # Both ends are compared as they are written: links on the way must not bend the `..`.
-    moved = Path(os.path.normpath(folder.absolute() / relative))
+    # Compared as they are written: links on the way must not bend the `..`.
+    before, now_at = Path(location), Path(os.path.normpath(folder.absolute() / relative))
+    if kind != "folder":
+        before, now_at = before.parent, now_at.parent
     try:
-        return moved.parent / path.relative_to(Path(location).parent)
+        return now_at / path.relative_to(before)
     except ValueError:
         return path
 
@@ -222,9 +224,7 @@ def _moved(path: Path, location: str, *, relative: str | None, folder: Path) -> 
 def write_failures(store: Store, failures: Iterable[Failure], run: int) -> int:
     """Write failures, one row for each stage and subject; return how many were given."""
     time = now()
-    rows = [
-        (f.stage, *map(_storable, (f.subject, f.path, f.reason)), time, run) for f in failures
-    ]
+    rows = [(f.stage, *map(storable, (f.subject, f.path, f.reason)), time, run) for f in failures]
     if rows:
         with store.transaction():
             store.executemany(
@@ -234,11 +234,6 @@ def write_failures(store: Store, failures: Iterable[Failure], run: int) -> int:
                 rows,
             )
     return len(rows)
-
-
-def _storable(text: str) -> str:
-    """Escape what is no Unicode text, such as a file name in the words of an error."""
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def forget_failures(store: Store, stage: str, subjects: Iterable[str]) -> None:

@@ -19,11 +19,13 @@ def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
     """Append labels to the log and return how many were new.
 
     A label that repeats what the same coder last said of the item and variable is left out,
-    so importing the same file twice changes nothing.
+    and of several by the same coder only the last one counts; so importing the same file twice
+    changes nothing.
     """
     added = 0
+    last = {(label.item, label.variable, label.coder): label for label in labels}
     with store.transaction():
-        for chunk in chunks(labels):
+        for chunk in chunks(last.values()):
             added += _append_chunk(store, chunk, run)
     return added
 
@@ -38,13 +40,12 @@ def _append_chunk(store: Store, labels: list[Label], run: int) -> int:
             items,
         )
     }
-    time, rows = now(), []
-    for label in labels:
-        key = (label.item, label.variable, label.coder)
-        if current.get(key) == label.value:
-            continue
-        current[key] = label.value
-        rows.append((*key[:2], label.value, label.coder, label.seconds, time, run))
+    time = now()
+    rows = [
+        (label.item, label.variable, label.value, label.coder, label.seconds, time, run)
+        for label in labels
+        if current.get((label.item, label.variable, label.coder)) != label.value
+    ]
     store.executemany(
         "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
         "VALUES (?,?,?,?,?,?,?)",
@@ -111,9 +112,12 @@ def write_split(
     return split
 
 
-def latest_split(store: Store, variable: str) -> int | None:
-    """Return the id of the newest split of a variable, or None."""
-    found = store.value("SELECT max(split) FROM splits WHERE variable = ?", (variable,))
+def latest_split(store: Store, variable: str, *, method: str | None = None) -> int | None:
+    """Return the id of the newest split of a variable (drawn by `method`), or None."""
+    found = store.value(
+        "SELECT max(split) FROM splits WHERE variable = ? AND ifnull(method = ?, 1)",
+        (variable, method),
+    )
     return None if found is None else int(found)
 
 
@@ -130,7 +134,14 @@ def write_model(
         "INSERT INTO models (model, variable, split, hash, card, run) VALUES (?,?,?,?,?,?) "
         "ON CONFLICT (model) DO UPDATE SET variable = excluded.variable, split = excluded.split, "
         "hash = excluded.hash, card = excluded.card, run = excluded.run",
-        (card["name"], card["variable"], split, digest, json.dumps(card, default=str), run),
+        (
+            card["name"],
+            card["variable"],
+            split,
+            digest,
+            json.dumps(_without_nan(card), default=str),
+            run,
+        ),
     )
 
 

@@ -11,6 +11,9 @@ from typing import Any
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.records import Info
 
+HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
+"""Whether any file is known to hold the item still."""
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -49,14 +52,15 @@ def pending(
 
     Yields the setups that are missing and up to `size` items `(n, item)` that lack just
     those. Within one call no item is given twice, whether or not it was measured meanwhile.
+    Items whose last record has gone over to other content are left out.
     """
-    missing = "'' || " + " || ".join(
+    flags = "'' || " + " || ".join(
         f"(NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n))"
         for s in setups
     )
     masks = [
         row[0]
-        for row in store.rows(f"SELECT DISTINCT {missing} AS mask FROM items")
+        for row in store.rows(f"SELECT DISTINCT {flags} AS mask FROM items WHERE {HELD}")
         if "1" in str(row[0])
     ]
     for mask in sorted(str(m) for m in masks):
@@ -64,7 +68,8 @@ def pending(
         last = 0
         while True:
             rows = store.rows(
-                f"SELECT n, item FROM items WHERE n > ? AND ({missing}) = ? ORDER BY n LIMIT ?",
+                f"SELECT n, item FROM items WHERE n > ? AND ({flags}) = ? AND {HELD} "
+                "ORDER BY n LIMIT ?",
                 (last, mask, size),
             )
             if not rows:
@@ -79,7 +84,7 @@ def count_pending(store: Store, setups: Sequence[int]) -> int:
         f"NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n)"
         for s in setups
     )
-    return int(store.value(f"SELECT count(*) FROM items WHERE {missing}"))
+    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {HELD}"))
 
 
 def record_parts(
@@ -116,11 +121,16 @@ def forget_failed(store: Store, setups: Sequence[int]) -> int:
             setups,
         )
         store.execute(f"DELETE FROM measured WHERE part IS NULL AND setup IN ({marks})", setups)
+        # A file that could not be read stays listed while it still keeps other measures waiting.
+        stages = (
+            f"(stage IN (SELECT name FROM setups WHERE setup IN ({marks})) OR (stage = 'read' "
+            "AND NOT EXISTS (SELECT 1 FROM measured JOIN items USING (n) "
+            "WHERE part IS NULL AND item = subject)))"
+        )
         for chunk in chunks([row[0] for row in items]):
             store.execute(
-                f"DELETE FROM failures WHERE stage <> 'add' AND subject IN "
-                f"({placeholders(len(chunk))})",
-                chunk,
+                f"DELETE FROM failures WHERE {stages} AND subject IN ({placeholders(len(chunk))})",
+                [*setups, *chunk],
             )
     return len(items)
 
@@ -129,8 +139,8 @@ def count_failed(store: Store, setups: Sequence[int]) -> int:
     """Count the items that failed under at least one of some setups."""
     return int(
         store.value(
-            "SELECT count(DISTINCT n) FROM measured WHERE part IS NULL AND setup IN "
-            f"({placeholders(len(setups))})",
+            "SELECT count(DISTINCT n) FROM measured JOIN items USING (n) "
+            f"WHERE part IS NULL AND {HELD} AND setup IN ({placeholders(len(setups))})",
             setups,
         )
     )

@@ -15,7 +15,7 @@ from typing import Any
 import filelock
 
 from mediacorpus._version import __version__
-from mediacorpus.catalogue.store import Store
+from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.errors import CorpusBusy, read_only, writing
 
 LOCK = ".writing.lock"
@@ -137,7 +137,7 @@ def running(
             _close(store, run, "interrupted")
             raise
         except BaseException as error:
-            run.note = f"{type(error).__name__}: {error}"
+            run.note = storable(f"{type(error).__name__}: {error}")
             with contextlib.suppress(Exception):
                 _close(store, run, "failed")
             raise

@@ -205,6 +205,15 @@ def placeholders(count: int) -> str:
     return ",".join("?" * count)
 
 
+def storable(text: str) -> str:
+    r"""Escape what is no Unicode text, such as a file name in the words of an error.
+
+    >>> storable("caf\udce9")
+    'caf\\udce9'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def chunks(values: Iterable[Any], size: int = MAX_VARIABLES) -> Iterator[list[Any]]:
     """Cut an iterable into lists of at most `size`.
 

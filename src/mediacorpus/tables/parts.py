@@ -55,13 +55,22 @@ def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int
     if info.shape is Shape.SCALAR:
         for name in info.outputs:
             columns[name] = [value[name] for value in values]
+            _check_whole(name, columns[name], wanted.field(name).type)
     elif info.shape is Shape.TEXT:
-        columns["text"] = [str(value) for value in values]
+        columns["text"] = list(values)
     else:
         length = int(info.outputs["vector"])
         flat = np.asarray(values, dtype=np.float32).reshape(len(items), length).ravel()
         columns["vector"] = pa.FixedSizeListArray.from_arrays(pa.array(flat), length)
     return pa.table(columns, schema=wanted)
+
+
+def _check_whole(name: str, values: Sequence[Any], kind: pa.DataType) -> None:
+    """Refuse fractions in a column of whole numbers, which Arrow would cut off."""
+    if pa.types.is_integer(kind):
+        for value in values:
+            if isinstance(value, (float, np.floating)) and not float(value).is_integer():
+                raise ValueError(f"{name} is declared {kind}, but is {value}")
 
 
 def _many(wanted: pa.Schema, items: Sequence[str], *, values: Sequence[Any], run: int) -> pa.Table:
@@ -137,9 +146,22 @@ def sweep(folder: Path, recorded: Mapping[int, set[str]]) -> int:
         if not run.isdigit() or int(run) not in recorded:
             continue
         if path.relative_to(folder).as_posix() not in recorded[int(run)]:
-            path.unlink(missing_ok=True)
-            removed += 1
+            with contextlib.suppress(OSError):  # what is still open elsewhere goes next time
+                path.unlink()
+                removed += 1
     return removed
+
+
+def damaged(name: str, error: Exception) -> CorpusDamaged:
+    """Make the error for a part that is there and cannot be read.
+
+    >>> "broken" in str(damaged("tags", ValueError("no footer")))
+    True
+    """
+    return CorpusDamaged(
+        f"A part of the table {name!r} is broken ({str(error).splitlines()[0]}). "
+        "Put it back from your backup."
+    )
 
 
 def read_parts(files: Sequence[Path], info: Info, *, columns: Sequence[str] | None = None) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,7 @@ import pyarrow as pa
 
 from mediacorpus.errors import CorpusDamaged, QueryError, unknown
 from mediacorpus.records import Info, schema
+from mediacorpus.tables.parts import damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,13 +66,13 @@ def run_sql(sql: str, views: Mapping[str, View], *, folder: Path) -> Any:
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
     try:
         _check_one_query(connection, sql)
-        lowered = {name.lower(): name for name in views}
-        for name in sorted(_names(connection, sql)):
-            known = lowered.get(name.lower())
-            if known is not None:
-                _attach(connection, name, views[known])
+        for name, view in views.items():
+            if _named(name, sql):
+                _attach(connection, name, view)
         connection.execute(f"SET allowed_directories = ['{_literal(folder.resolve())}']")
         connection.execute("SET enable_external_access = false")
+        connection.execute("SET python_enable_replacements = false")
+        connection.execute("SET lock_configuration = true")
         return _Relation(connection, sql, views)
     except duckdb.Error as error:
         raise _query_error(error, views) from error
@@ -107,7 +109,8 @@ class _Relation:
 
 def _check_one_query(connection: Any, sql: str) -> None:
     statements = connection.extract_statements(sql)
-    if len(statements) != 1 or statements[0].type.name not in {"SELECT", "EXPLAIN"}:
+    # EXPLAIN is not among them: EXPLAIN ANALYZE runs what it explains, COPY … TO included.
+    if len(statements) != 1 or statements[0].type.name != "SELECT":
         raise QueryError(
             "`sql` takes one query that reads (SELECT …, or WITH … SELECT …); "
             f"found {len(statements)} statement(s). Measures and labels are written by "
@@ -115,8 +118,13 @@ def _check_one_query(connection: Any, sql: str) -> None:
         )
 
 
-def _names(connection: Any, sql: str) -> set[str]:
-    return {name.strip('"') for name in connection.get_table_names(sql)}
+def _named(name: str, sql: str) -> bool:
+    """Tell whether a name stands in the text, be it as a table or as something else.
+
+    DuckDB's own list of the tables of a query needs them to be there already.
+    """
+    written = re.escape(quoted(name)[1:-1])
+    return re.search(rf"(?<!\w){written}(?!\w)", sql, re.IGNORECASE) is not None
 
 
 def _attach(connection: Any, name: str, view: View) -> None:
@@ -132,7 +140,10 @@ def _attach(connection: Any, name: str, view: View) -> None:
             f"{missing[0]} is missing, though the catalogue names it. Put it back from your backup."
         )
     files = ", ".join(f"'{_literal(file.resolve())}'" for file in view.files)
-    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
+    try:
+        connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
+    except duckdb.Error as error:
+        raise damaged(name, error) from error
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:
@@ -157,8 +168,7 @@ def _literal(path: Path) -> str:
 
 def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
     text = str(error).split("\n")[0]
-    marker = "Table with name "
-    if marker in text:
-        name = text.split(marker, 1)[1].split(" ")[0].strip('"')
-        return unknown("table", name, views)
+    missing = re.search(r"Table with name (.+) does not exist", text)
+    if missing:
+        return unknown("table", missing[1].strip('"'), views)
     return QueryError(f"The query was refused: {text}")

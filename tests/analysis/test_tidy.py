@@ -1,0 +1,119 @@
+"""The tidy table, SQL over everything, and files that are safe to open."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow.parquet as pq
+import pytest
+from PIL import Image
+
+import mediacorpus as mc
+from mediacorpus.analysis.tidy import safe_cell
+from mediacorpus.errors import ParameterError, QueryError, UnknownName
+
+
+@pytest.fixture
+def posts(tmp_path: Path) -> mc.Corpus:
+    """Three pictures in five posts, labelled by two coders."""
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 256, (30, 20 + number, 3), np.uint8)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    (tmp_path / "posts.csv").write_text(
+        "id,file,format,shares,note\n"
+        "007,0.png,square,3,=SUM(A1)\n"
+        "008,0.png,square,4,-5\n"
+        "009,1.png,wide,5,plain\n"
+        "010,2.png,wide,,@you\n"
+        "011,2.png,wide,7,+1\n"
+    )
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    corpus.add(tmp_path / "posts.csv", id_column="id")
+    corpus.measure("facts", progress=False)
+    corpus.import_labels(
+        pd.DataFrame(
+            {
+                "file": ["0.png", "0.png", "1.png", "1.png"],
+                "variable": "crowd",
+                "value": ["yes", "yes", "yes", "no"],
+                "coder": ["A", "B", "A", "B"],
+            }
+        )
+    )
+    return corpus
+
+
+def test_one_row_a_record_with_the_users_columns(posts: mc.Corpus) -> None:
+    tidy = posts.table()
+    assert list(tidy["record"]) == [1, 2, 3, 4, 5]
+    assert list(tidy["id"]) == ["007", "008", "009", "010", "011"]
+    assert tidy["shares"].sum() == 19
+    assert tidy["item"].nunique() == 3
+    assert list(tidy["width"]) == [20, 20, 21, 22, 22]
+    assert not tidy.columns.duplicated().any()
+
+
+def test_ties_between_coders_are_no_gold(posts: mc.Corpus) -> None:
+    tidy = posts.table()
+    assert list(tidy["crowd"].fillna("")) == ["yes", "yes", "", "", ""]
+    assert list(posts.gold("crowd")["value"]) == ["yes"]
+
+
+def test_sql_joins_catalogue_and_tables(posts: mc.Corpus) -> None:
+    found = posts.sql(
+        "SELECT r.id, f.width, g.value FROM records r JOIN facts f USING (item) "
+        "LEFT JOIN gold g USING (item) WHERE shares >= 4 ORDER BY id"
+    )
+    assert list(found["id"]) == ["008", "009", "011"]
+    assert list(found["width"]) == [20, 21, 22]
+    with pytest.raises(UnknownName, match="records"):
+        posts.sql("SELECT * FROM record")
+    with pytest.raises(QueryError):
+        posts.sql("DELETE FROM records")
+
+
+@pytest.mark.parametrize("name", ["tidy", "records", "items", "facts", "labels", "runs", "gold"])
+def test_csv_and_parquet_hold_the_same(posts: mc.Corpus, tmp_path: Path, name: str) -> None:
+    frame = posts.table(name, output=tmp_path / "t.csv")
+    posts.table(name, output=tmp_path / "t.parquet")
+    read = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)
+    assert len(frame) == len(read) == pq.read_table(tmp_path / "t.parquet").num_rows > 0
+    assert list(frame.columns) == list(read.columns)
+    assert not list(tmp_path.glob("*.tmp"))
+
+
+def test_cells_that_a_spreadsheet_would_run_are_quoted(posts: mc.Corpus, tmp_path: Path) -> None:
+    posts.table("records", output=tmp_path / "records.csv")
+    notes = pd.read_csv(tmp_path / "records.csv", dtype=str)["note"]
+    assert list(notes) == ["'=SUM(A1)", "'-5", "plain", "'@you", "'+1"]
+    assert safe_cell(-5) == -5
+
+
+def test_other_endings_are_refused(posts: mc.Corpus, tmp_path: Path) -> None:
+    with pytest.raises(ParameterError, match=r"\.parquet"):
+        posts.table("items", output=tmp_path / "items.xlsx")
+    assert not (tmp_path / "items.xlsx").exists()
+
+
+def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    (tmp_path / "p.csv").write_text("file,Item,path,width,crowd\na.png,x,y,z,w\n")
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    corpus.add(tmp_path / "p.csv", path_column="file")
+    corpus.measure("facts", progress=False)
+    corpus.import_labels(pd.DataFrame({"file": ["a.png"], "variable": "crowd", "value": "no"}))
+    tidy = corpus.table()
+    assert len(tidy) == 1
+    assert len({name.lower() for name in tidy.columns}) == len(tidy.columns)
+    assert tidy["path_"][0] == "y"
+    assert {"x", "y", "z", "w", "no"} <= {str(cell) for cell in tidy.iloc[0]}
+
+
+def test_an_empty_corpus_has_all_its_tables(tmp_path: Path) -> None:
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    for name in ("tidy", "items", "records", "failures", "runs", "labels", "splits", "models"):
+        assert corpus.table(name).empty
+    assert "0 items" in repr(corpus)
+    assert "0" in corpus._repr_html_()

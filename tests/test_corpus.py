@@ -1,0 +1,199 @@
+"""The whole way on real pictures, from Python and from the command line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import mediacorpus as mc
+from mediacorpus.cli import main
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
+    """A corpus of 200 small photographs, half of them faces, split and measured."""
+    from PIL import Image
+    from skimage.data import lfw_subset
+
+    folder = tmp_path_factory.mktemp("faces")
+    for number, pixels in enumerate((lfw_subset() * 255).round().astype("uint8")):
+        place = folder / "pictures" / ("face" if number < 100 else "other")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(place / f"{number:03d}.png")
+    corpus = mc.Corpus.create(folder / "corpus")
+    corpus.add(folder / "pictures", variable="face")
+    corpus.measure("facts", "tags", "embedding", progress=False)
+    corpus.split("face", shares="60/20/20", seed=1)
+    return corpus
+
+
+@pytest.fixture(scope="module")
+def probe(faces: mc.Corpus) -> mc.Corpus:
+    faces.train("face", name="probe", progress=False)
+    faces.apply("probe", progress=False)
+    return faces
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
+    capsys.readouterr()
+    with pytest.raises(SystemExit) as end:
+        main([str(a) for a in arguments])
+    assert end.value.code == 0
+    return json.loads(capsys.readouterr().out)
+
+
+def test_probe_learns_and_is_validated_on_the_test_part(probe: mc.Corpus) -> None:
+    found = probe.validate("probe", against="face")
+    assert found.part == "test"
+    assert found.scores.n == 40
+    assert found.scores.accuracy.estimate >= 0.9
+    assert found.scores.positive == "face"
+    assert 0 < found.scores.accuracy.low <= found.scores.accuracy.estimate
+    assert "test part" in str(found)
+    assert "<table" in found._repr_html_()
+
+
+def test_predictions_cover_the_corpus_and_sum_to_one(probe: mc.Corpus) -> None:
+    rows = probe.table("probe")
+    assert rows["item"].nunique() == 200
+    assert (rows.groupby("item")["score"].sum() - 1).abs().max() < 1e-5
+    tidy = probe.table()
+    assert {"face", "face_part", "probe", "probe_face", "probe_other", "tags"} <= set(tidy.columns)
+    agree = (tidy["face"] == tidy["probe"]).mean()
+    assert agree > 0.95
+
+
+def test_test_items_are_never_trained_on(probe: mc.Corpus) -> None:
+    card = json.loads((probe.folder / "models" / "probe" / "model.json").read_text())
+    parts = probe.sql("SELECT part, count(*) AS n FROM splits GROUP BY part")
+    counts = dict(zip(parts["part"], parts["n"], strict=True))
+    assert counts == {"train": 120, "val": 40, "test": 40}
+    assert sum(card["counts"]["train"].values()) == 120
+    assert "test" not in card["counts"]
+
+
+def test_training_again_changes_nothing_but_other_settings_need_replace(
+    probe: mc.Corpus,
+) -> None:
+    before = (probe.folder / "models" / "probe" / "weights.safetensors").read_bytes()
+    probe.train("face", name="probe", progress=False)
+    assert (probe.folder / "models" / "probe" / "weights.safetensors").read_bytes() == before
+    with pytest.raises(mc.errors.ParameterError, match="--replace"):
+        probe.train("face", name="probe", class_weights=True, progress=False)
+
+
+def test_a_measure_is_validated_like_a_model(probe: mc.Corpus) -> None:
+    found = probe.validate("facts:bytes>=0", against="face", positive="face")
+    assert found.scores.recall.estimate == 1.0
+    assert found.scores.precision.estimate == pytest.approx(0.5)
+    assert found.scores.n == 200
+
+
+def test_runs_say_what_was_done(probe: mc.Corpus) -> None:
+    runs = probe.runs()
+    assert {"add", "measure", "split", "train", "apply"} <= set(runs["verb"])
+    assert set(runs["status"]) == {"done"}
+    train = runs[runs["verb"] == "train"].iloc[0]
+    assert json.loads(train["parameters"])["method"] == "probe"
+    assert len(train["model_hash"]) == 64
+    assert json.loads(train["machine"])["packages"]["numpy"]
+
+
+def test_report_and_results(probe: mc.Corpus) -> None:
+    probe.validate("probe", against="face")
+    path = probe.report(title="Faces <script>")
+    page = path.read_text(encoding="utf-8")
+    assert path == probe.folder / "reports" / "report.html"
+    assert "Faces &lt;script&gt;" in page
+    assert page.count("data:image/jpeg") >= 12
+    assert "<script" not in page
+    results = json.loads(path.with_name("results.json").read_text())
+    assert (results["items"], results["records"], results["failures"]) == (200, 200, 0)
+    model = results["models"]["probe"]
+    assert (model["n_train"], model["n_val"], model["n_test"]) == (120, 40, 40)
+    assert model["accuracy"] >= 0.9
+    low, high = model["intervals"]["f1"]
+    assert low <= model["f1"] <= high
+    assert sum(map(sum, model["confusion_matrix"])) == 40
+    assert model["seconds"] > 0
+
+
+def test_notebooks_show_pictures(probe: mc.Corpus) -> None:
+    assert probe._repr_html_().count("<img") == 12
+    item = probe.items()["item"][0]
+    assert probe.show([item[:8]])._repr_html_().count("<img") == 1
+    with pytest.raises(mc.errors.UnknownName):
+        probe.show(["zzz"])
+
+
+@pytest.mark.parametrize(
+    ("command", "twin"),
+    [
+        (["items"], lambda c: c.items()),
+        (["records"], lambda c: c.records()),
+        (["failures"], lambda c: c.failures()),
+        (["table", "labels"], lambda c: c.table("labels")),
+        (["table"], lambda c: c.table()),
+        (["gold", "face"], lambda c: c.gold("face")),
+        (
+            ["sql", "SELECT count(*) AS n FROM tags"],
+            lambda c: c.sql("SELECT count(*) AS n FROM tags"),
+        ),
+    ],
+)
+def test_json_holds_what_python_returns(
+    probe: mc.Corpus, capsys: pytest.CaptureFixture[str], command: list[str], twin: Any
+) -> None:
+    verb, *rest = command
+    printed = said(capsys, verb, probe.folder, *rest, "--json")
+    frame: pd.DataFrame = twin(probe)
+    assert len(printed) == len(frame)
+    if printed:
+        assert list(printed[0]) == list(frame.columns)
+
+
+def test_json_of_results(probe: mc.Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    validated = said(capsys, "validate", probe.folder, "probe", "--against", "face", "--json")
+    assert validated["n"] == 40
+    assert len(validated["intervals"]["accuracy"]) == 2
+    measured = said(capsys, "measure", probe.folder, "facts", "--json")
+    assert (measured["items"], measured["failed"]) == (0, 0)
+    assert [m["name"] for m in said(capsys, "measures", "--json")] == ["embedding", "facts", "tags"]
+    split = said(capsys, "split", probe.folder, "face", "--json")
+    assert sum(p == "train" for p in split["parts"].values()) == 160
+
+
+def test_finetune_end_to_end(faces: mc.Corpus) -> None:
+    faces.split("face", shares="60/20/20", seed=2)
+    seen = []
+    trained = faces.train(
+        "face",
+        name="tuned",
+        method="finetune",
+        epochs=3,
+        unfreeze="head",
+        progress=False,
+        on_epoch=lambda epoch, epochs, row: seen.append((epoch, epochs, row["val_loss"])),
+    )
+    assert [(e, n) for e, n, _ in seen] == [(1, 3), (2, 3), (3, 3)]
+    assert set(trained.curves.columns) >= {"epoch", "train_loss", "val_loss", "val_accuracy"}
+    faces.apply("tuned", progress=False)
+    assert faces.validate("tuned", against="face").scores.accuracy.estimate >= 0.85
+
+
+@pytest.mark.slow
+def test_ants_and_bees(test_data: Path, tmp_path: Path) -> None:
+    """Both methods reach .93 on the photographs of the well-known tutorial."""
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    corpus.add(test_data / "hymenoptera", variable="insect", progress=False)
+    for name in ("probe", "finetune"):
+        corpus.train("insect", name=name, method=name, progress=False)
+        corpus.apply(name, progress=False)
+        found = corpus.validate(name, against="insect")
+        assert found.part == "val"
+        assert found.scores.n == 153
+        assert found.scores.accuracy.estimate >= 0.93

@@ -151,7 +151,8 @@ def backbones() -> str:
     """List the pretrained networks that `train` knows by name."""
     from mediacorpus.learning.backbones import BACKBONES
 
-    rows = [[f"`{i.name}`", i.summary, i.licence, i.citation] for i in BACKBONES]
+    infos = [i for i in BACKBONES if BACKBONES.get(i.name).__module__.startswith("mediacorpus.")]
+    rows = [[f"`{i.name}`", i.summary, i.licence, i.citation] for i in infos]
     header = ["backbone", "what it is", "licence", "citation"]
     return "\n\n".join(["# Backbones", words("backbones", "intro"), table(header, rows)])
 

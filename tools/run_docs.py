@@ -118,7 +118,7 @@ def _block(found: re.Match[str], ran: Ran) -> str:
         wanted = CODE.search(command)
         if code != (int(wanted[1]) if wanted else 0):
             ran.problems.append(f"`{command}` ended with {code}: {output.strip()}")
-        errors = [line for line in old.splitlines() if line.startswith("Error:")]
+        errors = [line for line in old.splitlines() if wanted and line.startswith("Error:")]
         if any(_plain(line) not in _plain(output) for line in errors):
             ran.problems.append(f"`{command}` shows another error: {output.strip()}")
         written.append(f"$ {command}\n{output}")

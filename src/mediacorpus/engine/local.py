@@ -13,7 +13,7 @@ from mediacorpus.catalogue import holdings, progress
 from mediacorpus.catalogue.runs import Run
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.part import Options, PartResult, Prepared, Trouble, Work, run_part
-from mediacorpus.engine.pool import gentle_interrupt
+from mediacorpus.engine.pool import Crew, gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.records import Failure
 from mediacorpus.tables import parts
@@ -103,6 +103,7 @@ def run(
     by_setup = {m.setup: m for m in measures}
     with (
         gentle_interrupt() as interrupt,
+        Crew(options.workers, timeout=options.timeout) as crew,
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
         for number, (lacking, rows) in enumerate(
@@ -110,9 +111,9 @@ def run(
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
-            result = run_part(works, wanted, options, report=report, interrupt=interrupt)
+            result = run_part(works, wanted, options, crew=crew, report=report, interrupt=interrupt)
             _commit(store, result, measures=wanted, current=current, number=number)
-            inputs.update("\n".join(work.item for work in works).encode())
+            inputs.update("".join(f"{work.item}\n" for work in works).encode())
             if interrupt:
                 break
     if total:

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from mediacorpus.engine.contract import Batch, Measure, Picture
-from mediacorpus.engine.pool import Interrupt, outcomes
+from mediacorpus.engine.pool import Crew, Interrupt
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.media.decode import decode, read
@@ -96,6 +96,7 @@ def run_part(
     measures: Sequence[Prepared],
     options: Options,
     *,
+    crew: Crew,
     report: Report,
     interrupt: Interrupt | None = None,
 ) -> PartResult:
@@ -114,6 +115,8 @@ def run_part(
         What to measure.
     options:
         Batch size, threads and limits.
+    crew:
+        The threads to run them in.
     report:
         Told after each batch.
     interrupt:
@@ -135,13 +138,7 @@ def run_part(
         waiting = _batches(works, options.batch_size, full_size=min_side is None and pixels)
         singles: list[list[Work]] = []
         for tasks in (waiting, singles):
-            for outcome in outcomes(
-                work_on,
-                tasks,
-                workers=options.workers,
-                timeout=options.timeout,
-                interrupt=interrupt,
-            ):
+            for outcome in crew.outcomes(work_on, tasks, interrupt=interrupt):
                 if outcome.value is not None:
                     done = outcome.value
                 elif len(outcome.task) > 1:
@@ -180,42 +177,51 @@ def _run_batch(
     pixels: bool,
     min_side: int | None,
 ) -> PartResult:
+    """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them."""
     result = PartResult()
+    headers = [m for m in measures if not m.info.pixels]
+    if headers:
+        batch = Batch([Picture(work.item, work.facts) for work in works])
+        for prepared in headers:
+            _measure(prepared, batch, works=works, run=options.run, result=result)
+    if not pixels:
+        return result
+    deep = [m for m in measures if m.info.pixels]
     good: list[Work] = []
     pictures: list[Picture] = []
     for work in works:
         try:
-            pictures.append(_picture(work, options, pixels=pixels, min_side=min_side))
+            pictures.append(_picture(work, options, min_side=min_side))
             good.append(work)
         except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
-            result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
+            result.add(_all_failed(work, deep, stage="read", reason=_reason(error)))
     if good:
         batch = Batch(pictures)
-        for prepared in measures:
+        for prepared in deep:
             _measure(prepared, batch, works=good, run=options.run, result=result)
     return result
 
 
-def _picture(work: Work, options: Options, *, pixels: bool, min_side: int | None) -> Picture:
-    if not pixels:
-        return Picture(work.item, work.facts)
-    data = _read_any(work.paths)
-    if hashlib.sha256(data).hexdigest() != work.sha256:
-        raise MediacorpusError(
-            "The file has changed since it was added. Add it again to measure it as it is now."
-        )
+def _picture(work: Work, options: Options, *, min_side: int | None) -> Picture:
+    data = _read_any(work)
     array = decode(data, min_side=min_side, max_pixels=options.max_pixels, facts=work.facts)
     return Picture(work.item, work.facts, array)
 
 
-def _read_any(paths: Sequence[Path]) -> bytes:
-    """Read the first of several copies that can be read."""
+def _read_any(work: Work) -> bytes:
+    """Read the first of several copies that can be read and is still what was added."""
     first: Exception | None = None
-    for path in paths:
+    for path in work.paths:
         try:
-            return read(path)
+            data = read(path)
         except MediacorpusError as error:
             first = first or error
+            continue
+        if hashlib.sha256(data).hexdigest() == work.sha256:
+            return data
+        first = first or MediacorpusError(
+            "The file has changed since it was added. Add it again to measure it as it is now."
+        )
     raise first or MediacorpusError("No file is known for this item.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import queue
 import signal
 import threading
@@ -10,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, Self, TypeVar
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -42,14 +43,14 @@ def gentle_interrupt() -> Iterator[Interrupt]:
     """Let the first Ctrl-C ask for a stop; a second one stops at once.
 
     Yields an `Interrupt` that turns true. At the end a stop that was asked for is raised as
-    `KeyboardInterrupt`. Outside the main thread, where signals cannot be caught, and inside
-    another such block nothing is changed.
+    `KeyboardInterrupt`. Outside the main thread, where signals cannot be caught, and where
+    the signal is ignored, as for a job in the background, nothing is changed.
     """
     flag = Interrupt()
-    if threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or before is signal.SIG_IGN:
         yield flag
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def ask(number: int, frame: FrameType | None) -> None:
         del number, frame
@@ -72,10 +73,10 @@ class _Worker:
 
     tasks: queue.SimpleQueue[Any]
     results: queue.SimpleQueue[Any]
-    function: Callable[[Any], Any]
     current: tuple[int, Any] | None = None
     since: float = 0.0
     given_up: bool = False
+    lock: threading.Lock = field(default_factory=threading.Lock)
     thread: threading.Thread = field(init=False)
 
     def __post_init__(self) -> None:
@@ -87,104 +88,136 @@ class _Worker:
             entry = self.tasks.get()
             if entry is None:
                 return
-            number, task = entry
-            self.since = time.monotonic()
-            self.current = (number, task)
+            number, task, function = entry
+            with self.lock:
+                self.since = time.monotonic()
+                self.current = (number, task)
             try:
-                outcome: Outcome[Any, Any] = Outcome(task, value=self.function(task))
+                outcome: Outcome[Any, Any] = Outcome(task, value=function(task))
             except BaseException as error:  # noqa: BLE001 - reported, never swallowed
                 outcome = Outcome(task, error=error)
-            self.current = None
+            with self.lock:
+                self.current = None
             self.results.put((number, outcome))
 
+    def give_up(self, timeout: float) -> tuple[int, Any] | None:
+        """Give this thread up if it has been at one task for too long; return that task.
 
-def outcomes(
-    function: Callable[[Task], Result],
-    tasks: Iterable[Task],
-    *,
-    workers: int,
-    timeout: float,
-    interrupt: Interrupt | None = None,
-) -> Iterator[Outcome[Task, Result]]:
-    """Run a function over tasks in threads and give each outcome as it comes.
+        A thread that is given up takes no further task, so none is left without a watch.
+        """
+        with self.lock:
+            if self.current is None or time.monotonic() - self.since <= timeout:
+                return None
+            self.given_up = True
+            return self.current
+
+
+class Crew:
+    """Worker threads for one run, used in a `with` block.
+
+    The same threads serve all parts of a run: each new thread would keep a pool of memory of
+    its own.
 
     Parameters
     ----------
-    function:
-        Called once with each task.
-    tasks:
-        Read one by one, never more than twice the number of workers ahead.
     workers:
         Number of threads.
     timeout:
         Seconds after which a task is given up: its outcome carries a `TimeoutError`, and a
         fresh thread takes the place of the one that hangs.
-    interrupt:
-        When true no further task is begun; those under way are finished.
-
-    Yields
-    ------
-    Outcome
-        One for each task, in the order of completion.
 
     Examples
     --------
-    >>> sorted(o.value for o in outcomes(abs, [-1, -2], workers=2, timeout=5))
+    >>> with Crew(2, timeout=5) as crew:
+    ...     sorted(outcome.value for outcome in crew.outcomes(abs, [-1, -2]))
     [1, 2]
     """
-    todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
-    results: queue.SimpleQueue[tuple[int, Outcome[Task, Result]]] = queue.SimpleQueue()
-    crew = [_Worker(todo, results, function) for _ in range(workers)]
-    for worker in crew:
-        worker.thread.start()
-    source = enumerate(tasks)
-    open_tasks: set[int] = set()
-    exhausted = False
-    try:
+
+    def __init__(self, workers: int, *, timeout: float) -> None:
+        self.timeout = timeout
+        self._todo: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._results: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._numbers = itertools.count()
+        self._workers = [self._worker() for _ in range(workers)]
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._withdrawn()
+        for worker in self._workers:
+            worker.given_up = worker.current is not None
+            self._todo.put(None)
+
+    def outcomes(
+        self,
+        function: Callable[[Task], Result],
+        tasks: Iterable[Task],
+        *,
+        interrupt: Interrupt | None = None,
+    ) -> Iterator[Outcome[Task, Result]]:
+        """Run a function over tasks and give each outcome as it comes.
+
+        Parameters
+        ----------
+        function:
+            Called once with each task.
+        tasks:
+            Read one by one, never more than twice the number of workers ahead.
+        interrupt:
+            When true no further task is begun; those under way are finished.
+
+        Yields
+        ------
+        Outcome
+            One for each task, in the order of completion.
+        """
+        source = zip(self._numbers, tasks, strict=False)
+        waiting: set[int] = set()
+        more = True
         while True:
-            while not exhausted and len(open_tasks) < 2 * workers and not interrupt:
+            while more and not interrupt and len(waiting) < 2 * len(self._workers):
                 entry = next(source, None)
                 if entry is None:
-                    exhausted = True
+                    more = False
                     break
-                open_tasks.add(entry[0])
-                todo.put(entry)
-            if interrupt and not exhausted:
-                exhausted = True
-                _drop_waiting(todo, open_tasks)
-            if not open_tasks:
+                waiting.add(entry[0])
+                self._todo.put((*entry, function))
+            if interrupt and more:
+                more = False
+                waiting -= self._withdrawn()
+            if not waiting:
                 return
-            for number, outcome in _arrived(results, crew, timeout):
+            for number, outcome in self._arrived():
                 # A worker that was given up may still answer; its task was reported already.
-                if number in open_tasks:
-                    open_tasks.remove(number)
+                if number in waiting:
+                    waiting.remove(number)
                     yield outcome
-    finally:
-        for worker in crew:
-            worker.given_up = worker.current is not None
-            todo.put(None)
 
+    def _worker(self) -> _Worker:
+        worker = _Worker(self._todo, self._results)
+        worker.thread.start()
+        return worker
 
-def _drop_waiting(todo: queue.SimpleQueue[Any], open_tasks: set[int]) -> None:
-    with contextlib.suppress(queue.Empty):
-        while True:
-            entry = todo.get_nowait()
-            open_tasks.discard(entry[0])
+    def _withdrawn(self) -> set[int]:
+        """Take back the tasks that no worker has begun."""
+        numbers = set()
+        with contextlib.suppress(queue.Empty):
+            while True:
+                numbers.add(self._todo.get_nowait()[0])
+        return numbers
 
-
-def _arrived(
-    results: queue.SimpleQueue[Any], crew: list[_Worker], timeout: float
-) -> Iterator[tuple[int, Outcome[Any, Any]]]:
-    """Wait a little for a result; then replace workers that have been at one task too long."""
-    with contextlib.suppress(queue.Empty):
-        yield results.get(timeout=min(POLL, timeout))
-    now = time.monotonic()
-    for position, worker in enumerate(crew):
-        current = worker.current
-        if current is None or now - worker.since <= timeout:
-            continue
-        worker.given_up = True
-        crew[position] = _Worker(worker.tasks, worker.results, worker.function)
-        crew[position].thread.start()
-        number, task = current
-        yield number, Outcome(task, error=TimeoutError(f"no answer within {timeout:g} seconds"))
+    def _arrived(self) -> Iterator[tuple[int, Outcome[Any, Any]]]:
+        """Wait a little for a result; then replace workers that have been at one task too long."""
+        with contextlib.suppress(queue.Empty):
+            yield self._results.get(timeout=min(POLL, self.timeout))
+        now = time.monotonic()
+        for position, worker in enumerate(self._workers):
+            current = worker.current
+            if current is None or now - worker.since <= self.timeout:
+                continue
+            worker.given_up = True
+            self._workers[position] = self._worker()
+            number, task = current
+            late = TimeoutError(f"no answer within {self.timeout:g} seconds")
+            yield number, Outcome(task, error=late)

@@ -15,7 +15,7 @@ from mediacorpus.catalogue import holdings, people
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.engine.pool import Interrupt, gentle_interrupt, outcomes
+from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import MediacorpusError, MediaError, SourceError
 from mediacorpus.media.decode import probe, read
@@ -144,21 +144,24 @@ def add(
     }
     with running(store, "add", parameters=parameters) as run:
         source_id = holdings.add_source(store, kind, location=path, run=run.id)
-        adding = _Adding(store, run.id, source_id, variable=variable, coder=kind)
+        limits = settings()
         with (
             gentle_interrupt() as interrupt,
+            Crew(limits.workers, timeout=limits.timeout) as crew,
             progress(f"adding {path.name}", unit="files", show=show) as report,
         ):
-            for chunk in chunks(found, min(CHUNK, settings().part_size)):
+            adding = _Adding(
+                store, crew, run=run.id, source=source_id, variable=variable, coder=kind
+            )
+            for chunk in chunks(found, min(CHUNK, limits.part_size)):
                 before = adding.added.failed
                 adding.chunk(chunk, interrupt)
                 report(len(chunk), failed=adding.added.failed - before)
+                run.done, run.failed = adding.added.records, adding.added.failed
                 if interrupt:
                     break
         adding.finish(skipped)
-        run.done, run.failed = adding.added.records, adding.added.failed
-        if not interrupt:
-            _complain_if_empty(adding.added, path, kind)
+        _complain_if_empty(adding.added, path, kind)
     return adding.added
 
 
@@ -166,9 +169,17 @@ class _Adding:
     """The state of one `add`: what it has done so far."""
 
     def __init__(
-        self, store: Store, run: int, source: int, *, variable: str | None, coder: str
+        self,
+        store: Store,
+        crew: Crew,
+        *,
+        run: int,
+        source: int,
+        variable: str | None,
+        coder: str,
     ) -> None:
         self.store = store
+        self.crew = crew
         self.run = run
         self.source = source
         self.variable = variable
@@ -219,10 +230,7 @@ class _Adding:
             by_path.setdefault(occurrence.path, []).append((occurrence, status))
         todo = [path for path in by_path if path not in ready]
         failures = []
-        limits = settings()
-        for outcome in outcomes(
-            _read_file, todo, workers=limits.workers, timeout=limits.timeout, interrupt=interrupt
-        ):
+        for outcome in self.crew.outcomes(_read_file, todo, interrupt=interrupt):
             if outcome.value is not None:
                 ready[outcome.task] = outcome.value
                 continue

@@ -45,7 +45,7 @@ def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int
     Examples
     --------
     >>> info = Info("size", "1", "File size.", "Apache-2.0", outputs={"bytes": "int64"})
-    >>> to_rows(info, ["a"], [{"bytes": 5}], run=1).to_pylist()
+    >>> to_rows(info, ["a"], values=[{"bytes": 5}], run=1).to_pylist()
     [{'item': 'a', 'run': 1, 'bytes': 5}]
     """
     wanted = schema(info)
@@ -152,15 +152,14 @@ def sweep(folder: Path, recorded: Mapping[int, set[str]]) -> int:
     return removed
 
 
-def damaged(name: str, error: Exception) -> CorpusDamaged:
-    """Make the error for a part that is there and cannot be read.
+def missing(file: Path) -> CorpusDamaged:
+    """Make the error for a part that the catalogue names and the folder lacks.
 
-    >>> "broken" in str(damaged("tags", ValueError("no footer")))
+    >>> "backup" in str(missing(Path("part-00000.parquet")))
     True
     """
     return CorpusDamaged(
-        f"A part of the table {name!r} is broken ({str(error).splitlines()[0]}). "
-        "Put it back from your backup."
+        f"{file} is missing, though the catalogue names it. Put it back from your backup."
     )
 
 
@@ -175,10 +174,14 @@ def read_parts(files: Sequence[Path], info: Info, *, columns: Sequence[str] | No
     import pyarrow.dataset as ds
 
     wanted = schema(info)
-    missing = [file for file in files if not file.is_file()]
-    if missing:
-        raise CorpusDamaged(
-            f"{missing[0]} is missing, though the catalogue names it. Put it back from your backup."
-        )
+    for file in files:
+        try:
+            pq.read_metadata(file)
+        except FileNotFoundError as error:
+            raise missing(file) from error
+        except (OSError, pa.ArrowException) as error:
+            raise CorpusDamaged(
+                f"{file} is broken ({error}). Put it back from your backup."
+            ) from error
     data = ds.dataset([str(file) for file in files], schema=wanted, format="parquet")
     return data.scanner(columns=list(columns) if columns else wanted.names)

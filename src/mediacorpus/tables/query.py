@@ -14,7 +14,7 @@ import pyarrow as pa
 
 from mediacorpus.errors import CorpusDamaged, QueryError, unknown
 from mediacorpus.records import Info, schema
-from mediacorpus.tables.parts import damaged
+from mediacorpus.tables.parts import missing
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +134,11 @@ def _attach(connection: Any, name: str, view: View) -> None:
     if not view.files:
         connection.register(name, schema(view.info).empty_table())
         return
-    missing = [file for file in view.files if not file.is_file()]
-    if missing:
-        raise CorpusDamaged(
-            f"{missing[0]} is missing, though the catalogue names it. Put it back from your backup."
-        )
+    gone = next((file for file in view.files if not file.is_file()), None)
+    if gone is not None:
+        raise missing(gone)
     files = ", ".join(f"'{_literal(file.resolve())}'" for file in view.files)
-    try:
-        connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
-    except duckdb.Error as error:
-        raise damaged(name, error) from error
+    connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
 
 
 def _arrow(frame: pd.DataFrame) -> pa.Table:
@@ -168,7 +163,10 @@ def _literal(path: Path) -> str:
 
 def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
     text = str(error).split("\n")[0]
-    missing = re.search(r"Table with name (.+) does not exist", text)
-    if missing:
-        return unknown("table", missing[1].strip('"'), views)
+    absent = re.search(r"Table with name (.+) does not exist", text)
+    if absent:
+        return unknown("table", absent[1].strip('"'), views)
+    parts = (file for v in views.values() if isinstance(v, PartsView) for file in v.files)
+    if any(str(file.resolve()) in text for file in parts):
+        return CorpusDamaged(f"A part of a table is broken ({text}). Put it back from your backup.")
     return QueryError(f"The query was refused: {text}")

@@ -1,0 +1,394 @@
+"""The local engine: whatever happens, every item is measured exactly once."""
+
+import errno
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from mediacorpus.catalogue import progress
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine import local
+from mediacorpus.engine.local import Measured
+from mediacorpus.engine.part import Options
+from mediacorpus.errors import StorageFull
+from mediacorpus.sources.add import add
+from mediacorpus.tables import parts
+from mediacorpus.tables.parts import to_rows
+
+
+@pytest.fixture
+def go(store, prepared):
+    """Run measures, given as `name=function`, over a corpus in small parts."""
+
+    def call(corpus=store, *, retry=False, pixels=True, timeout=20.0, **measures):
+        with running(corpus, "measure") as run:
+            ready = []
+            for name, function in measures.items():
+                info = prepared(function, name, pixels=pixels).info
+                setup = progress.setup_id(corpus, info, {}, run=run.id)
+                ready.append(prepared(function, name, setup=setup, pixels=pixels))
+            if retry:
+                progress.forget_failed(corpus, [one.setup for one in ready])
+            options = Options(run=run.id, batch_size=2, part_size=5, timeout=timeout)
+            return local.run(corpus, ready, run, options=options, show=False)
+
+    return call
+
+
+def table(store, name):
+    setup, _ = progress.current_setups(store)[name]
+    return [
+        row for path in progress.files_of(store, setup) for row in pq.read_table(path).to_pylist()
+    ]
+
+
+def check_once(store, *names, lacking=()):
+    wanted = Counter(i for (i,) in store.rows("SELECT item FROM items") if i not in lacking)
+    for name in names:
+        assert Counter(row["item"] for row in table(store, name)) == wanted
+    on_disk = {
+        p.relative_to(store.folder).as_posix() for p in (store.folder / "tables").glob("*/*/*")
+    }
+    assert on_disk == {f for (f,) in store.rows("SELECT file FROM parts")}
+    for file, rows, size in store.rows("SELECT file, rows, bytes FROM parts"):
+        assert pq.read_metadata(store.folder / file).num_rows == rows
+        assert (store.folder / file).stat().st_size == size
+
+
+def test_all_items_are_measured_in_parts(store, go, brightness, items):
+    told = go(brightness=brightness)
+    assert (told.items, told.failed, told.failed_before) == (12, 0, 0)
+    assert Counter(brightness.seen) == Counter(items)
+    check_once(store, "brightness")
+    assert store.value("SELECT count(*) FROM parts") == 3
+    assert store.rows("SELECT status, done, failed FROM runs ORDER BY run DESC LIMIT 1") == [
+        ("done", 12, 0)
+    ]
+    assert {row["run"] for row in table(store, "brightness")} == {2}
+
+
+def test_a_second_run_has_nothing_to_do(store, go, brightness):
+    go(brightness=brightness)
+    before = list(brightness.seen)
+    told = go(brightness=brightness)
+    assert brightness.seen == before
+    assert (told.items, str(told)) == (0, "Nothing to do: every item has brightness.")
+    check_once(store, "brightness")
+
+
+def test_an_item_in_forty_records_is_measured_once(tmp_path, save, go, brightness):
+    save(tmp_path / "p" / "a.jpg")
+    manifest = tmp_path / "posts.csv"
+    manifest.write_text("post,file\n" + "".join(f"{n},p/a.jpg\n" for n in range(40)))
+    with Store.create(tmp_path / "other") as store:
+        assert add(store, manifest, show=False).records == 40
+        go(store, brightness=brightness)
+        check_once(store, "brightness")
+    assert len(brightness.seen) == 1
+
+
+def test_three_measures_with_different_gaps_are_each_done_once(
+    store, go, items, brightness, tmp_path, save
+):
+    first, second, third = (type(brightness)() for _ in range(3))
+    second.trouble[items[4]] = lambda: "no number"
+    go(a=first)
+    save(tmp_path / "pictures" / "new.jpg", 30)
+    add(store, tmp_path / "pictures", show=False)
+    go(a=first, b=second)
+    for n in (31, 32):
+        save(tmp_path / "pictures" / f"{n}.jpg", n)
+    add(store, tmp_path / "pictures", show=False)
+    told = go(a=first, b=second, c=third)
+    assert (told.items, told.failed, told.failed_before) == (15, 0, 1)
+    for one in (first, third):
+        assert len(one.seen) == len(set(one.seen)) == 15
+    check_once(store, "a", "c")
+    assert Counter(row["item"] for row in table(store, "b")) == Counter(
+        set(first.seen) - {items[4]}
+    )
+
+
+def test_measures_of_one_run_share_the_batches(store, go, brightness):
+    other = type(brightness)()
+    go(a=brightness, b=other)
+    assert sorted(brightness.batches) == sorted(other.batches)
+
+
+def test_failures_are_listed_left_alone_and_tried_again_when_asked(
+    store, go, items, brightness, photographs
+):
+    brightness.trouble[items[4]] = lambda: "no number"
+    photographs[7].rename(photographs[7].with_suffix(".away"))
+    told = go(brightness=brightness)
+    assert (told.items, told.failed) == (10, 2)
+    assert "2 failed: see `mediacorpus failures`" in str(told)
+    listed = dict(store.rows("SELECT subject, stage FROM failures"))
+    assert listed == {items[4]: "brightness", items[7]: "read"}
+    assert set(store.rows("SELECT path FROM failures")) == {
+        (str(photographs[4]),),
+        (str(photographs[7]),),
+    }
+    check_once(store, "brightness", lacking={items[4], items[7]})
+    again = go(brightness=brightness)
+    assert (again.items, again.failed, again.failed_before) == (0, 0, 2)
+    assert "2 failed earlier; --retry" in str(again)
+    photographs[7].with_suffix(".away").rename(photographs[7])
+    third = go(retry=True, brightness=brightness)
+    assert (third.items, third.failed) == (1, 1)
+    assert dict(store.rows("SELECT subject, stage FROM failures")) == {items[4]: "brightness"}
+    brightness.trouble.clear()
+    assert go(retry=True, brightness=brightness).items == 1
+    assert store.value("SELECT count(*) FROM failures") == 0
+    check_once(store, "brightness")
+
+
+def test_a_measure_that_hangs_on_one_item_costs_just_that(store, go, items, brightness):
+    brightness.trouble[items[4]] = lambda: time.sleep(2)
+    told = go(brightness=brightness, timeout=0.5)
+    assert (told.items, told.failed) == (11, 1)
+    check_once(store, "brightness", lacking={items[4]})
+    assert "no answer within 0.5 seconds" in store.value("SELECT reason FROM failures")
+
+
+def test_a_measure_without_any_row_still_counts_as_done(store, go, prepared):
+    from mediacorpus.engine.part import Prepared
+    from mediacorpus.records import Info, Shape
+
+    info = Info("none", "1", "One line.", "MIT", shape=Shape.TAG)
+    with running(store, "measure") as run:
+        setup = progress.setup_id(store, info, {}, run=run.id)
+        ready = [Prepared(info, {}, lambda batch: [[] for _ in batch.pictures], setup)]
+        told = local.run(store, ready, run, options=Options(run=run.id), show=False)
+    assert told.items == 12
+    assert progress.count_pending(store, [setup]) == 0
+    assert table(store, "none") == []
+
+
+def test_an_empty_corpus(tmp_path, go, brightness):
+    with Store.create(tmp_path / "empty") as store:
+        assert go(store, brightness=brightness).items == 0
+    assert brightness.batches == []
+
+
+# -- moved, changed --------------------------------------------------------------------------
+
+
+def test_a_corpus_that_moved_with_its_pictures_is_measured(store, tmp_path, go, brightness):
+    store.close()
+    home = tmp_path / "elsewhere"
+    home.mkdir()
+    (tmp_path / "corpus").rename(home / "corpus")
+    (tmp_path / "pictures").rename(home / "pictures")
+    with Store(home / "corpus") as moved:
+        told = go(moved, brightness=brightness)
+        assert (told.items, told.failed) == (12, 0)
+        check_once(moved, "brightness")
+
+
+def test_content_that_a_file_no_longer_holds_is_no_failure(
+    store, go, brightness, photographs, save
+):
+    save(photographs[3], 40)
+    assert add(store, photographs[0].parent, show=False).changed == 1
+    told = go(brightness=brightness)
+    assert (told.items, told.failed) == (12, 0)
+
+
+# -- disk ------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_keeps_the_parts_before_it_and_the_next_run_goes_on(
+    store, go, brightness, monkeypatch
+):
+    real, calls = pq.write_table, []
+
+    def fills_up(*args, **kwargs):
+        calls.append(1)
+        if len(calls) > 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(*args, **kwargs)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parts.pq, "write_table", fills_up)
+        with pytest.raises(StorageFull, match="kept"):
+            go(brightness=brightness)
+    assert len(table(store, "brightness")) == 10
+    assert store.value("SELECT status FROM runs ORDER BY run DESC") == "failed"
+    assert go(brightness=brightness).items == 2
+    check_once(store, "brightness")
+
+
+def test_a_catalogue_that_is_full_records_nothing_and_the_next_run_goes_on(store, go, brightness):
+    def fill(batch):
+        store.value("SELECT 1")
+        return brightness(batch)
+
+    pages = store.value("PRAGMA page_count")
+    store.execute("CREATE TABLE ballast (text)")
+    store.execute(f"PRAGMA max_page_count = {pages + 3}")
+    with pytest.raises(StorageFull):
+        for _ in range(9999):
+            store.execute("INSERT INTO ballast VALUES (?)", ("x" * 900,))
+    with pytest.raises(StorageFull):
+        go(brightness=brightness)
+    store.execute("DROP TABLE ballast")
+    store.execute("PRAGMA max_page_count = 1000000")
+    brightness.batches.clear()
+    go(brightness=brightness)
+    check_once(store, "brightness")
+
+
+def test_parts_that_nobody_recorded_are_swept(store, go, brightness, monkeypatch):
+    """What a kill between writing and recording leaves behind."""
+
+    def dies(*_, **__):
+        raise RuntimeError("killed")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(local.progress, "record_parts", dies)
+        with pytest.raises(RuntimeError):
+            go(brightness=brightness)
+    orphans = list((store.folder / "tables").glob("*/*/*.parquet"))
+    assert len(orphans) == 1
+    (orphans[0].parent / ".part-00007.parquet.tmp").write_bytes(b"half a part")
+    assert table(store, "brightness") == []
+    go(brightness=brightness)
+    check_once(store, "brightness")
+    assert not orphans[0].exists()
+
+
+# -- Ctrl-C and kill -------------------------------------------------------------------------
+
+SLOW = """
+import os, signal, sys, time
+from pathlib import Path
+from mediacorpus.catalogue import progress
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine import local
+from mediacorpus.engine.part import Options, Prepared
+from mediacorpus.records import Info
+
+folder, number, after = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+seen = []
+
+def brightness(batch):
+    seen.append(1)
+    if len(seen) == after:
+        os.kill(os.getpid(), number)
+        time.sleep(0.3)
+    return [{"brightness": float(p.mean())} for p in batch.pixels]
+
+info = Info("brightness", "1", "One line.", "MIT", outputs={"brightness": "float64"})
+with Store(Path(folder)) as store, running(store, "measure") as run:
+    setup = progress.setup_id(store, info, {}, run=run.id)
+    options = Options(run=run.id, batch_size=2, part_size=5, workers=1)
+    local.run(store, [Prepared(info, {}, brightness, setup)], run, options=options, show=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: no SIGINT of this kind")
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "killed")]
+)
+def test_a_run_that_is_stopped_keeps_what_is_finished(store, go, brightness, number, status):
+    store.close()
+    done = subprocess.run(
+        [sys.executable, "-c", SLOW, store.folder, str(int(number)), "4"],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode in {-number, 130, 1}
+    if number == signal.SIGINT:
+        assert "KeyboardInterrupt" in done.stderr
+    with Store(store.folder) as found:
+        kept = len(table(found, "brightness"))
+        # The first part is recorded; of the second, Ctrl-C keeps the batches that were done.
+        assert kept == 5 if number == signal.SIGKILL else 5 < kept < 12
+        told = go(found, brightness=brightness)
+        assert told.items == 12 - kept
+        check_once(found, "brightness")
+        statuses = [s for (s,) in found.rows("SELECT status FROM runs ORDER BY run")]
+        assert statuses == ["done", status, "done"]
+
+
+def test_ctrl_c_in_this_process_is_raised_after_what_was_done_is_recorded(store, go, brightness):
+    if sys.platform == "win32":
+        pytest.skip("not on this machine: no SIGINT of this kind")
+
+    def presses(batch):
+        if len(brightness.batches) == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.1)
+        return brightness(batch)
+
+    with pytest.raises(KeyboardInterrupt):
+        go(brightness=presses)
+    kept = len(table(store, "brightness"))
+    assert 0 < kept < 12
+    assert store.rows("SELECT status, done FROM runs ORDER BY run DESC LIMIT 1") == [
+        ("interrupted", kept)
+    ]
+    assert go(brightness=brightness).items == 12 - kept
+    check_once(store, "brightness")
+
+
+# -- rows from rows, and words ---------------------------------------------------------------
+
+
+def test_rows_that_were_computed_from_rows_are_recorded_too(store, prepared, items):
+    with running(store, "apply") as run:
+        info = prepared(None, "model").info
+        ready = prepared(
+            None, "model", setup=progress.setup_id(store, info, {"hash": "ab"}, run=run.id)
+        )
+        for number, some in enumerate((items[:8], items[8:])):
+            values = [{"brightness": 1.0}] * len(some)
+            rows = to_rows(info, some, values=values, run=run.id)
+            local.commit_rows(store, ready, rows=rows, items=some, current=run, number=number)
+        assert run.done == 12
+    check_once(store, "model")
+
+
+def test_the_hash_of_the_input_does_not_depend_on_the_parts(store, go, brightness, monkeypatch):
+    def digest():
+        return store.value("SELECT input_hash FROM runs ORDER BY run DESC")
+
+    go(a=brightness)
+    first = digest()
+    real = Options.__init__
+    monkeypatch.setattr(
+        Options, "__init__", lambda self, **given: real(self, **(given | {"part_size": 3}))
+    )
+    go(b=brightness)
+    assert digest() == first
+    assert len(first) == 64
+
+
+def test_what_a_run_says_of_itself():
+    done = Measured(("facts", "tags"), items=2000, failed=0, failed_before=0, seconds=10.0)
+    assert str(done) == "Measured facts, tags of 2,000 items in 10.0 s (200 items/s)."
+    instant = Measured(("facts",), items=1, failed=1, failed_before=0, seconds=0.0)
+    assert "0 items/s" in str(instant)
+
+
+def test_works_know_their_files(store, items, photographs):
+    rows = store.rows("SELECT n, item FROM items")
+    for work in local.works_for(store, rows):
+        (path,) = work.paths
+        assert path == photographs[items.index(work.item)]
+        assert work.sha256.startswith(work.item)
+        assert work.facts.width > 0
+    assert isinstance(path, Path)
+    assert local.works_for(store, []) == []

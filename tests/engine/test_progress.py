@@ -1,0 +1,67 @@
+"""Progress: drawn where somebody looks, silent elsewhere."""
+
+import io
+import sys
+
+import pytest
+
+from mediacorpus.engine.progress import progress
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+@pytest.fixture
+def terminal(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stderr", screen)
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
+        monkeypatch.delenv(name, raising=False)
+    return screen
+
+
+def test_silent_when_not_a_terminal(capsys):
+    with progress("counting", total=2) as report:
+        report(1)
+        report(1, failed=1)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_silent_when_told_so_even_on_a_terminal(terminal):
+    with progress("counting", total=2, show=False) as report:
+        report(2)
+    assert terminal.getvalue() == ""
+
+
+def test_a_terminal_sees_counts_rate_and_failures(terminal):
+    import time
+
+    with progress("counting", total=300, unit="files") as report:
+        for _ in range(30):
+            report(10, failed=1)
+            time.sleep(0.02)
+    text = terminal.getvalue()
+    assert "counting" in text
+    assert "300/300" in text
+    assert "files/s" in text
+    assert "failed" in text
+
+
+def test_an_unknown_total_is_counted_all_the_same(terminal):
+    with progress("adding", unit="files") as report:
+        report(5)
+    assert "5/?" in terminal.getvalue()
+
+
+def test_an_error_passes_and_the_terminal_is_tidied(terminal):
+    def fail():
+        with progress("counting", total=2):
+            raise ValueError("inside")
+
+    with pytest.raises(ValueError, match="inside"):
+        fail()
+    assert terminal.getvalue().endswith(("\x1b[?25h", "\x1b[2K"))

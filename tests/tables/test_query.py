@@ -1,0 +1,223 @@
+"""SQL over everything a corpus holds, and over nothing else."""
+
+import pandas as pd
+import pytest
+
+from mediacorpus.errors import CorpusDamaged, QueryError, UnknownName
+from mediacorpus.records import Info
+from mediacorpus.tables.parts import to_rows, write_part
+from mediacorpus.tables.query import FetchView, PartsView, quoted, run_sql
+
+INFO = Info("size", "1", "One line.", "MIT", outputs={"bytes": "int64"})
+
+
+@pytest.fixture
+def folder(tmp_path):
+    made = tmp_path / "it's a corpus"
+    made.mkdir()
+    (made / "corpus.db").write_bytes(b"the catalogue")
+    return made
+
+
+@pytest.fixture
+def fetched():
+    return []
+
+
+@pytest.fixture
+def views(folder, fetched):
+    paths = [
+        write_part(
+            folder,
+            to_rows(INFO, [item], values=[{"bytes": n}], run=1),
+            name="size",
+            run=1,
+            number=n,
+        )
+        for n, item in enumerate(["a", "b"])
+    ]
+
+    def items():
+        fetched.append("items")
+        return pd.DataFrame({"item": ["a", "b", "c"], "format": ["JPEG", "PNG", None]})
+
+    def labels():
+        fetched.append("labels")
+        return pd.DataFrame({"item": ["a"], "mixed": [1], "empty": [None]})
+
+    return {
+        "items": FetchView(items),
+        "labels": FetchView(labels),
+        "size": PartsView(tuple(paths), INFO),
+        "nothing": PartsView((), INFO),
+        'odd "name"': FetchView(lambda: pd.DataFrame({"n": [1]})),
+    }
+
+
+@pytest.fixture
+def ask(views, folder):
+    return lambda sql: run_sql(sql, views, folder=folder)
+
+
+def test_one_query_joins_the_catalogue_and_the_parts(ask):
+    sql = "SELECT item, format, bytes FROM items LEFT JOIN size USING (item) ORDER BY item"
+    assert ask(sql).fetchall() == [("a", "JPEG", 0), ("b", "PNG", 1), ("c", None, None)]
+
+
+def test_a_frame_and_batches_hold_the_same(ask):
+    relation = ask("SELECT * FROM size ORDER BY item")
+    assert relation.columns == ["item", "run", "bytes"]
+    assert relation.frame()["bytes"].tolist() == [0, 1]
+    batches = list(ask("SELECT * FROM size ORDER BY item").batches())
+    assert [v for b in batches for v in b.column("bytes").to_pylist()] == [0, 1]
+
+
+def test_only_what_a_query_names_is_fetched(ask, fetched):
+    ask("SELECT 1").fetchall()
+    assert fetched == []
+    ask("SELECT count(*) FROM ITEMS").fetchall()
+    assert fetched == ["items"]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        'SELECT n FROM "odd ""name"""',
+        "SELECT count(*) FROM nothing",
+        "WITH mine AS (SELECT * FROM items) SELECT * FROM mine JOIN size USING (item)",
+        "SELECT * FROM items WHERE item IN (SELECT item FROM labels)",
+        "FROM items",
+        "SELECT item -- a remark; with a semicolon\nFROM items;",
+        "DESCRIBE size",
+        "SUMMARIZE size",
+        "SELECT * FROM main.items",
+        "SELECT ';' FROM items",
+    ],
+)
+def test_queries_of_many_kinds_read(ask, sql):
+    assert ask(sql).fetchall()
+
+
+def test_columns_that_hold_nothing_or_a_mixture_are_text(folder):
+    views = {
+        "odd": FetchView(
+            lambda: pd.DataFrame(
+                {
+                    "none": pd.Series([None, None], dtype=object),
+                    "mixed": pd.Series([1, "a"], dtype=object),
+                    "gap": pd.Series([{"k": 1}, None], dtype=object),
+                }
+            )
+        )
+    }
+    rows = run_sql("SELECT none, mixed FROM odd", views, folder=folder).fetchall()
+    assert rows == [(None, "1"), (None, "a")]
+
+
+def test_rows_without_any_are_a_table_still(folder):
+    views = {"labels": FetchView(lambda: pd.DataFrame({"item": [], "value": []}))}
+    assert run_sql("SELECT * FROM labels", views, folder=folder).frame().empty
+
+
+# -- what is refused -------------------------------------------------------------------------
+
+
+def test_an_unknown_table_lists_near_names(ask):
+    with pytest.raises(UnknownName, match=r"no table 'itemz'.*'items'.*Known: items"):
+        ask("SELECT * FROM itemz")
+    with pytest.raises(UnknownName, match="no table 'my own'"):
+        ask('SELECT * FROM "my own"')
+
+
+def test_variables_of_the_program_are_no_tables(ask):
+    secret = pd.DataFrame({"password": ["x"]})
+    assert len(secret) == 1
+    for name in ("secret", "views", "connection", "self"):
+        with pytest.raises(UnknownName):
+            ask(f"SELECT * FROM {name}").fetchall()
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "",
+        "   ;  ",
+        "SELECT 1; SELECT 2",
+        "SELEC 1",
+        "SELECT FROM WHERE",
+        "SELECT nocolumn FROM items",
+        "DROP TABLE items",
+        "INSERT INTO items VALUES ('x', 'y')",
+        "CREATE TABLE mine AS SELECT 1",
+        "UPDATE items SET format = 'x'",
+        "DELETE FROM items",
+        "ATTACH 'other.db'",
+        "INSTALL httpfs",
+        "LOAD httpfs",
+        "SET enable_external_access = true",
+        "PRAGMA database_list",
+        "SELECT 1 + 'text' FROM items",
+    ],
+)
+def test_what_is_not_one_query_that_reads_is_refused_in_one_line(ask, sql):
+    with pytest.raises(QueryError) as caught:
+        ask(sql).fetchall()
+    assert len(str(caught.value).splitlines()) == 1
+
+
+@pytest.mark.parametrize("before", ["", "EXPLAIN ", "EXPLAIN ANALYZE "])
+def test_nothing_is_written_not_even_inside_the_corpus(ask, folder, tmp_path, before):
+    inside = str(folder / "corpus.db").replace("'", "''")
+    for target in (inside, f"{tmp_path}/new.csv"):
+        with pytest.raises(QueryError):
+            ask(f"{before}COPY (SELECT 1 AS a) TO '{target}' (FORMAT csv)").fetchall()
+    assert (folder / "corpus.db").read_bytes() == b"the catalogue"
+    assert not (tmp_path / "new.csv").exists()
+
+
+def test_files_outside_the_corpus_cannot_be_read(ask, folder, tmp_path):
+    (tmp_path / "secret.csv").write_text("a\n1\n")
+    (tmp_path / "it's a corpus too").mkdir()
+    (tmp_path / "it's a corpus too" / "secret.csv").write_text("a\n1\n")
+    here = str(folder).replace("'", "''")
+    for place in (
+        f"{tmp_path}/secret.csv",
+        f"{here}/../secret.csv",
+        f"{here} too/secret.csv",
+        "/etc/passwd",
+        "secret.csv",
+        "https://example.org/a.csv",
+    ):
+        for sql in (
+            f"SELECT * FROM '{place}'",
+            f"SELECT * FROM read_csv('{place}')",
+            f"SELECT * FROM read_text('{place}')",
+            f"SELECT * FROM glob('{place}*')",
+        ):
+            with pytest.raises((QueryError, UnknownName)):
+                ask(sql).fetchall()
+
+
+@pytest.mark.parametrize("harm", ["missing", "broken"])
+def test_a_part_that_is_missing_or_broken_is_named(ask, views, harm):
+    path = views["size"].files[1]
+    if harm == "missing":
+        path.unlink()
+    else:
+        path.write_bytes(b"PAR1 no more")
+    with pytest.raises(CorpusDamaged, match=r"part-00001\.parquet.*backup"):
+        ask("SELECT sum(bytes) FROM size").fetchall()
+    assert ask("SELECT count(*) FROM items").fetchall() == [(3,)]
+
+
+def test_a_part_that_breaks_in_the_middle_is_an_error_of_ours(ask, views):
+    path = views["size"].files[1]
+    data = bytearray(path.read_bytes())
+    data[4:40] = b"\xff" * 36
+    path.write_bytes(data)
+    with pytest.raises((QueryError, CorpusDamaged)):
+        ask("SELECT * FROM size").fetchall()
+
+
+def test_quoted():
+    assert quoted('a"b') == '"a""b"'

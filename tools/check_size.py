@@ -42,7 +42,7 @@ def problems(path: Path) -> list[str]:
                 n
                 for n in node.body
                 if isinstance(n, ast.FunctionDef | ast.AsyncFunctionDef)
-                and not n.name.startswith("__")
+                and not n.name.startswith(("__", "_repr_"))
             ]
             if length(node) > CLASS:
                 found.append(f"{where}: class {node.name} has {length(node)} lines (max {CLASS})")

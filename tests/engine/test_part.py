@@ -13,7 +13,7 @@ from PIL import Image
 
 from mediacorpus.engine.contract import Batch
 from mediacorpus.engine.part import Options, PartResult, Prepared, _batches, run_part
-from mediacorpus.engine.pool import Interrupt
+from mediacorpus.engine.pool import Crew, Interrupt
 from mediacorpus.media import load, probe
 from mediacorpus.records import Info
 
@@ -23,13 +23,16 @@ def part(works):
     """Run measures over the works with small batches."""
 
     def go(*measures, timeout=20.0, some=None, interrupt=None, report=None, **options):
-        return run_part(
-            works if some is None else some,
-            measures,
-            Options(run=1, timeout=timeout, **({"batch_size": 4} | options)),
-            report=report or (lambda done, *, failed=0: None),
-            interrupt=interrupt,
-        )
+        chosen = Options(run=1, timeout=timeout, **({"batch_size": 4} | options))
+        with Crew(chosen.workers, timeout=timeout) as crew:
+            return run_part(
+                works if some is None else some,
+                measures,
+                chosen,
+                crew=crew,
+                report=report or (lambda done, *, failed=0: None),
+                interrupt=interrupt,
+            )
 
     return go
 
@@ -282,7 +285,7 @@ def test_without_pixels_no_file_is_read(part, works, photographs, brightness, pr
 # -- size, batches, interrupt ----------------------------------------------------------------
 
 
-def test_the_scale_is_what_the_most_demanding_measure_asks_for(tmp_path, works, photographs):
+def test_the_scale_is_what_the_most_demanding_measure_asks_for(part, works, photographs):
     Image.new("RGB", (1600, 1200)).save(photographs[0])
     data = photographs[0].read_bytes()
     work = dataclasses.replace(
@@ -303,12 +306,7 @@ def test_the_scale_is_what_the_most_demanding_measure_asks_for(tmp_path, works, 
             Info(f"m{n}", "1", "One line.", "MIT", outputs={"x": "float64"}, min_side=side)
             for n, side in enumerate(asked)
         ]
-        run_part(
-            [work],
-            [Prepared(info, {}, look) for info in infos],
-            Options(),
-            report=lambda done, *, failed=0: None,
-        )
+        part(*(Prepared(info, {}, look) for info in infos), some=[work])
         return set(shapes)
 
     assert sides(100) == {(150, 200)}

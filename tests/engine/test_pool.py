@@ -11,16 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediacorpus.engine.pool import Crew, Interrupt, _Worker, gentle_interrupt
-
-
-def outcomes(function, tasks, *, workers, timeout, interrupt=None):
-    with Crew(workers, timeout=timeout) as crew:
-        yield from crew.outcomes(function, tasks, interrupt=interrupt)
+from mediacorpus.engine.pool import Crew, Interrupt, _Worker, gentle_interrupt, outcomes
 
 
 def run(function, tasks, *, workers=2, timeout=5.0, interrupt=None):
-    return list(outcomes(function, tasks, workers=workers, timeout=timeout, interrupt=interrupt))
+    with Crew(workers, timeout=timeout) as crew:
+        return list(crew.outcomes(function, tasks, interrupt=interrupt))
 
 
 @given(st.lists(st.integers(-5, 5)), st.integers(1, 4))
@@ -47,9 +43,10 @@ def test_tasks_are_read_only_a_little_ahead():
             taken.append(n)
             yield n
 
-    for outcome in outcomes(lambda n: n, source(), workers=2, timeout=5):
-        done.append(outcome.value)
-        assert len(taken) - len(done) <= 4
+    with Crew(2, timeout=5) as crew:
+        for outcome in crew.outcomes(lambda n: n, source()):
+            done.append(outcome.value)
+            assert len(taken) - len(done) <= 4
     assert sorted(done) == list(range(100))
 
 
@@ -139,8 +136,9 @@ def test_a_consumer_that_leaves_takes_the_threads_along():
         begun.append(n)
         time.sleep(0.05)
 
-    for _ in outcomes(work, range(1000), workers=2, timeout=5):
-        break
+    with Crew(2, timeout=5) as crew:
+        for _ in crew.outcomes(work, range(1000)):
+            break
     deadline = time.monotonic() + 5
     while threading.active_count() > before and time.monotonic() < deadline:
         time.sleep(0.02)
@@ -155,6 +153,24 @@ def test_an_error_in_the_tasks_themselves_comes_out():
 
     with pytest.raises(RuntimeError, match="the source broke"):
         run(lambda n: n, source())
+
+
+def test_one_crew_serves_one_list_of_tasks_after_another():
+    """Answers that come too late for the first list are not taken for those of the second."""
+    slow = threading.Event()
+    with Crew(2, timeout=0.2) as crew:
+        first = list(crew.outcomes(lambda n: slow.wait(0.4) if n == 0 else n, range(6)))
+        second = list(crew.outcomes(lambda n: time.sleep(0.05) or n * 10, range(12)))
+    assert sorted(o.task for o in first) == list(range(6))
+    assert sum(isinstance(o.error, TimeoutError) for o in first) == 1
+    assert sorted(o.value for o in second) == [n * 10 for n in range(12)]
+
+
+def test_a_list_that_was_left_half_way_does_not_disturb_the_next():
+    with Crew(1, timeout=5) as crew:
+        for _ in crew.outcomes(lambda n: -1, range(100)):
+            break
+        assert sorted(o.value for o in crew.outcomes(lambda n: n, range(5))) == list(range(5))
 
 
 # -- Ctrl-C ----------------------------------------------------------------------------------

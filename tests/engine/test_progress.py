@@ -2,6 +2,7 @@
 
 import io
 import sys
+import time
 
 import pytest
 
@@ -15,13 +16,18 @@ class Terminal(io.StringIO):
 
 @pytest.fixture
 def terminal(monkeypatch):
-    screen = Terminal()
-    monkeypatch.setattr(sys, "stderr", screen)
+    """Stand in for a terminal; called in the test, as pytest sets its own for each phase."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
     for name in ("NO_COLOR", "FORCE_COLOR", "TTY_COMPATIBLE", "TTY_INTERACTIVE"):
         monkeypatch.delenv(name, raising=False)
-    return screen
+
+    def stand_in():
+        screen = Terminal()
+        monkeypatch.setattr(sys, "stderr", screen)
+        return screen
+
+    return stand_in
 
 
 def test_silent_when_not_a_terminal(capsys):
@@ -32,19 +38,19 @@ def test_silent_when_not_a_terminal(capsys):
 
 
 def test_silent_when_told_so_even_on_a_terminal(terminal):
+    screen = terminal()
     with progress("counting", total=2, show=False) as report:
         report(2)
-    assert terminal.getvalue() == ""
+    assert screen.getvalue() == ""
 
 
 def test_a_terminal_sees_counts_rate_and_failures(terminal):
-    import time
-
+    screen = terminal()
     with progress("counting", total=300, unit="files") as report:
         for _ in range(30):
             report(10, failed=1)
             time.sleep(0.02)
-    text = terminal.getvalue()
+    text = screen.getvalue()
     assert "counting" in text
     assert "300/300" in text
     assert "files/s" in text
@@ -52,16 +58,20 @@ def test_a_terminal_sees_counts_rate_and_failures(terminal):
 
 
 def test_an_unknown_total_is_counted_all_the_same(terminal):
+    screen = terminal()
     with progress("adding", unit="files") as report:
         report(5)
-    assert "5/?" in terminal.getvalue()
+    assert "5/?" in screen.getvalue()
 
 
 def test_an_error_passes_and_the_terminal_is_tidied(terminal):
+    screen = terminal()
+
     def fail():
         with progress("counting", total=2):
             raise ValueError("inside")
 
     with pytest.raises(ValueError, match="inside"):
         fail()
-    assert terminal.getvalue().endswith(("\x1b[?25h", "\x1b[2K"))
+    assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
+    assert screen.getvalue().endswith("\x1b[2K")

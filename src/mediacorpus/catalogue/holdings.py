@@ -245,6 +245,20 @@ def forget_failures(store: Store, stage: str, subjects: Iterable[str]) -> None:
         )
 
 
+def forget_older_failures(store: Store, source: str, *, run: int) -> None:
+    """Remove what earlier passes over a source listed and this whole pass did not."""
+    store.execute(
+        "DELETE FROM failures WHERE stage = 'add' AND run IN (SELECT run FROM runs WHERE "
+        "verb = 'add' AND run < ? AND json_extract(parameters, '$.source') = ?)",
+        (run, source),
+    )
+
+
+def count_failures(store: Store, run: int) -> int:
+    """Count the failures that a run has listed."""
+    return int(store.value("SELECT count(*) FROM failures WHERE run = ?", (run,)))
+
+
 def resolve_item(store: Store, text: str) -> str:
     """Find the item that `text` means: an item id, or the first digits of one.
 

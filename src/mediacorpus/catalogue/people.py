@@ -54,17 +54,22 @@ def _append_chunk(store: Store, labels: list[Label], run: int) -> int:
     return len(rows)
 
 
-def said_by(store: Store, variable: str, *, coder: str, items: list[str]) -> dict[str, str]:
-    """Return what one coder last said of some items: item → value."""
-    found: dict[str, str] = {}
+def said_by(
+    store: Store, variable: str, *, coder: str, items: list[str]
+) -> dict[str, tuple[str, str | None]]:
+    """Return what one coder last said of some items, and the source that it came from.
+
+    Gives item → (value, source as its run names it).
+    """
+    found: dict[str, tuple[str, str | None]] = {}
     for chunk in chunks(items):
-        found.update(
-            store.rows(
-                "SELECT item, value FROM labels WHERE variable = ? AND coder = ? "
-                f"AND item IN ({placeholders(len(chunk))}) ORDER BY label",
-                [variable, coder, *chunk],
-            )
-        )
+        for item, value, source in store.rows(
+            "SELECT item, value, json_extract(parameters, '$.source') FROM labels "
+            "JOIN runs USING (run) WHERE variable = ? AND coder = ? "
+            f"AND item IN ({placeholders(len(chunk))}) ORDER BY label",
+            [variable, coder, *chunk],
+        ):
+            found[item] = (value, source)
     return found
 
 

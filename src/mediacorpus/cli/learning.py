@@ -14,75 +14,91 @@ Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled va
 Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
 
 
+ModelName = Annotated[str, typer.Option("--name", help="Name of the new model.")]
+Method = Annotated[
+    str, typer.Option(help="probe (a linear classifier, seconds) or finetune (minutes).")
+]
+Backbone = Annotated[str, typer.Option(help="Pretrained network; timm:NAME takes any of timm.")]
+Weights = Annotated[str, typer.Option(help="pretrained, random, or a .safetensors or .pth file.")]
+Epochs = Annotated[int | None, typer.Option(help="Passes over the training part.")]
+Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate.")]
+Momentum = Annotated[float | None, typer.Option(help="Momentum of SGD.")]
+BatchSize = Annotated[int | None, typer.Option(help="Pictures in one step.")]
+StepSize = Annotated[int | None, typer.Option(help="Epochs after which the learning rate falls.")]
+Gamma = Annotated[float | None, typer.Option(help="Factor by which it falls.")]
+Optimizer = Annotated[str | None, typer.Option(help="sgd or adamw.")]
+Schedule = Annotated[str | None, typer.Option(help="step or cosine.")]
+Decay = Annotated[float | None, typer.Option("--weight-decay", help="Weight decay.")]
+Dropout = Annotated[float | None, typer.Option(help="Share of features dropped while learning.")]
+Unfreeze = Annotated[
+    str | None, typer.Option(help="Blocks that learn besides the last layer: all, head or N.")
+]
+Patience = Annotated[int | None, typer.Option(help="Epochs without gain before stopping early.")]
+Augment = Annotated[
+    bool | None, typer.Option(help="Learn from mirrored and cropped views too, or not.")
+]
+ClassWeights = Annotated[
+    bool, typer.Option("--class-weights", help="Weigh errors in rare classes more.")
+]
+Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
+Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
+
+
 @app.command()
 def train(
     folder: Folder,
     variable: Variable,
-    name: Annotated[str, typer.Option("--name", help="Name of the new model.")],
-    method: Annotated[
-        str, typer.Option(help="probe (a linear classifier, seconds) or finetune (minutes).")
-    ] = "probe",
-    backbone: Annotated[
-        str, typer.Option(help="Pretrained network; timm:NAME takes any of timm.")
-    ] = "efficientnet_lite0",
-    weights: Annotated[
-        str, typer.Option(help="pretrained, random, or a .safetensors or .pth file.")
-    ] = "pretrained",
-    epochs: Annotated[int | None, typer.Option(help="Passes over the training part.")] = None,
-    lr: Annotated[float | None, typer.Option(help="Learning rate.")] = None,
-    momentum: Annotated[float | None, typer.Option(help="Momentum of SGD.")] = None,
-    batch_size: Annotated[int | None, typer.Option(help="Pictures in one step.")] = None,
-    step_size: Annotated[
-        int | None, typer.Option(help="Epochs after which the learning rate falls.")
-    ] = None,
-    gamma: Annotated[float | None, typer.Option(help="Factor by which it falls.")] = None,
-    optimizer: Annotated[str | None, typer.Option(help="sgd or adamw.")] = None,
-    schedule: Annotated[str | None, typer.Option(help="step or cosine.")] = None,
-    weight_decay: Annotated[float | None, typer.Option(help="Weight decay.")] = None,
-    unfreeze: Annotated[
-        str | None, typer.Option(help="Blocks that learn besides the last layer: all, head or N.")
-    ] = None,
-    patience: Annotated[
-        int | None, typer.Option(help="Epochs without gain before stopping early.")
-    ] = None,
-    class_weights: Annotated[
-        bool, typer.Option("--class-weights", help="Weigh rare classes more.")
-    ] = False,
-    seed: Annotated[int, typer.Option(help="The same seed gives the same model.")] = 1,
-    replace: Annotated[
-        bool, typer.Option("--replace", help="Replace a model of that name.")
-    ] = False,
+    name: ModelName,
+    method: Method = "probe",
+    backbone: Backbone = "efficientnet_lite0",
+    weights: Weights = "pretrained",
+    epochs: Epochs = None,
+    rate: Rate = None,
+    momentum: Momentum = None,
+    batch_size: BatchSize = None,
+    step_size: StepSize = None,
+    gamma: Gamma = None,
+    optimizer: Optimizer = None,
+    schedule: Schedule = None,
+    weight_decay: Decay = None,
+    dropout: Dropout = None,
+    unfreeze: Unfreeze = None,
+    patience: Patience = None,
+    augment: Augment = None,
+    class_weights: ClassWeights = False,
+    seed: Seed = 1,
+    replace: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on the train part; run again after a stop, it goes on."""
     from mediacorpus.corpus import Corpus
+    from mediacorpus.learning.settings import TrainSettings
 
-    given = {
-        "epochs": epochs,
-        "lr": lr,
-        "momentum": momentum,
-        "batch_size": batch_size,
-        "step_size": step_size,
-        "gamma": gamma,
-        "optimizer": optimizer,
-        "schedule": schedule,
-        "weight_decay": weight_decay,
-        "unfreeze": int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze,
-        "patience": patience,
-    }
+    settings = TrainSettings(
+        method=method,
+        backbone=backbone,
+        weights=weights,
+        epochs=epochs,
+        lr=rate,
+        momentum=momentum,
+        batch_size=batch_size,
+        step_size=step_size,
+        gamma=gamma,
+        optimizer=optimizer,
+        schedule=schedule,
+        weight_decay=weight_decay,
+        dropout=dropout,
+        unfreeze=int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze,
+        patience=patience,
+        augment=augment,
+        class_weights=class_weights,
+        seed=seed,
+    )
+    shown = False if quiet or as_json else None
     with Corpus(folder) as corpus:
         trained = corpus.train(
-            variable,
-            name=name,
-            replace=replace,
-            progress=False if quiet or as_json else None,
-            method=method,
-            backbone=backbone,
-            weights=weights,
-            class_weights=class_weights,
-            seed=seed,
-            **{key: value for key, value in given.items() if value is not None},
+            variable, name=name, settings=settings, replace=replace, progress=shown
         )
     show(trained, as_json=as_json)
 

@@ -146,7 +146,7 @@ class Crew:
     def __exit__(self, *_: object) -> None:
         self._withdrawn()
         for worker in self._workers:
-            worker.given_up = worker.current is not None
+            worker.given_up = True
             self._todo.put(None)
 
     def outcomes(
@@ -183,7 +183,7 @@ class Crew:
                     break
                 waiting.add(entry[0])
                 self._todo.put((*entry, function))
-            if interrupt and more:
+            if interrupt:
                 more = False
                 waiting -= self._withdrawn()
             if not waiting:
@@ -211,13 +211,30 @@ class Crew:
         """Wait a little for a result; then replace workers that have been at one task too long."""
         with contextlib.suppress(queue.Empty):
             yield self._results.get(timeout=min(POLL, self.timeout))
-        now = time.monotonic()
         for position, worker in enumerate(self._workers):
-            current = worker.current
-            if current is None or now - worker.since <= self.timeout:
+            current = worker.give_up(self.timeout)
+            if current is None:
                 continue
-            worker.given_up = True
             self._workers[position] = self._worker()
             number, task = current
             late = TimeoutError(f"no answer within {self.timeout:g} seconds")
             yield number, Outcome(task, error=late)
+
+
+def outcomes(
+    function: Callable[[Task], Result],
+    tasks: Iterable[Task],
+    *,
+    workers: int,
+    timeout: float,
+    interrupt: Interrupt | None = None,
+) -> Iterator[Outcome[Task, Result]]:
+    """Run a function over tasks in threads that serve this once; see `Crew.outcomes`.
+
+    Examples
+    --------
+    >>> sorted(o.value for o in outcomes(abs, [-1, -2], workers=2, timeout=5))
+    [1, 2]
+    """
+    with Crew(workers, timeout=timeout) as crew:
+        yield from crew.outcomes(function, tasks, interrupt=interrupt)

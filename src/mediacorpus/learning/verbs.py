@@ -316,8 +316,8 @@ def _apply_to_embeddings(
                 continue
             ids = [items[i] for i in fresh]
             values = classifier.tags(classifier.from_embeddings(vectors[fresh]))
-            rows = parquet.to_rows(prepared.info, ids, values, run.id)
-            local.commit_rows(store, prepared, rows, ids, run, number=number)
+            rows = parquet.to_rows(prepared.info, ids, values=values, run=run.id)
+            local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
             report(len(ids))
     failed = progress.count_failed(store, [setup])
     return Measured(

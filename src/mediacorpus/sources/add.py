@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from mediacorpus.catalogue import holdings, people
+from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store, chunks, placeholders
@@ -19,9 +19,10 @@ from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import MediacorpusError, MediaError, SourceError
 from mediacorpus.media.decode import probe, read
-from mediacorpus.records import Failure, FileFacts, Label
+from mediacorpus.records import Failure, FileFacts
 from mediacorpus.settings import settings
 from mediacorpus.sources import folder, manifest
+from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.walk import PICTURE_SUFFIXES
 
@@ -150,9 +151,12 @@ def add(
             Crew(limits.workers, timeout=limits.timeout) as crew,
             progress(f"adding {path.name}", unit="files", show=show) as report,
         ):
-            adding = _Adding(
-                store, crew, run=run.id, source=source_id, variable=variable, coder=kind
+            labelling = (
+                Labelling(store, variable, coder=kind, place=path_text(path), run=run.id)
+                if variable
+                else None
             )
+            adding = _Adding(store, crew, run=run.id, source=source_id, labelling=labelling)
             for chunk in chunks(found, min(CHUNK, limits.part_size)):
                 before = adding.added.failed
                 adding.chunk(chunk, interrupt)
@@ -160,7 +164,8 @@ def add(
                 run.done, run.failed = adding.added.records, adding.added.failed
                 if interrupt:
                     break
-        adding.finish(skipped)
+        adding.finish(skipped, path_text(path))
+        run.done, run.failed = adding.added.records, adding.added.failed
         _complain_if_empty(adding.added, path, kind)
     return adding.added
 
@@ -175,19 +180,14 @@ class _Adding:
         *,
         run: int,
         source: int,
-        variable: str | None,
-        coder: str,
+        labelling: Labelling | None,
     ) -> None:
         self.store = store
         self.crew = crew
         self.run = run
         self.source = source
-        self.variable = variable
-        self.coder = coder
+        self.labelling = labelling
         self.added = Added()
-        self.parts: dict[str, set[str]] = {}
-        self.unlabelled = 0
-        self.disagreeing: set[str] = set()
 
     def chunk(self, found: Sequence[Occurrence | Failure], interrupt: Interrupt) -> None:
         """Read what is new of some occurrences and write it in one transaction."""
@@ -214,7 +214,8 @@ class _Adding:
             holdings.write_failures(self.store, failures, self.run)
             holdings.forget_failures(self.store, "add", [path_text(r.path) for r in records])
             items.update({r.key: holdings.item_id(r.sha256) for r in records})
-            self._label(wanted, items)
+            if self.labelling is not None:
+                self.added.labels += self.labelling.learn(wanted, items)
         self.added.items += counts["items"]
         self.added.records += counts["records"]
         self.added.changed += counts["changed"]
@@ -253,76 +254,33 @@ class _Adding:
         ]
         return records, failures
 
-    def _label(self, wanted: Sequence[Occurrence], items: dict[str, str]) -> None:
-        if self.variable is None:
-            return
-        labels = []
-        said = people.said_by(
-            self.store, self.variable, coder=self.coder, items=sorted(set(items.values()))
-        )
-        for occurrence in wanted:
-            item = items.get(occurrence.key)
-            if item is None:
-                continue
-            if occurrence.label is None:
-                self.unlabelled += 1
-                continue
-            # Copies of one picture in two class folders are two opinions, so that the
-            # disagreement shows instead of the last folder winning.
-            first = said.setdefault(item, occurrence.label)
-            coder = self.coder if first == occurrence.label else f"{self.coder} {occurrence.label}"
-            self.disagreeing.update([item] if first != occurrence.label else [])
-            labels.append(Label(item, self.variable, occurrence.label, coder))
-            if occurrence.part is not None:
-                self.parts.setdefault(item, set()).add(occurrence.part)
-        self.added.labels += people.append_labels(self.store, labels, self.run)
-
-    def finish(self, skipped: Counter[str]) -> None:
-        """Write the split that the folders stand for, and what the user should be told."""
+    def finish(self, skipped: Counter[str], place: str) -> None:
+        """Close the pass: what no longer fails, what was passed over, what to tell the user."""
+        holdings.forget_older_failures(self.store, place, run=self.run)
+        self.added.failed = holdings.count_failures(self.store, self.run)
         self.added.skipped = dict(skipped)
-        if self.unlabelled:
-            self.added.notes.append(
-                f"{self.unlabelled:,} pictures lie in no class folder and got no label."
-            )
-        if self.disagreeing:
-            self.added.notes.append(
-                f"{len(self.disagreeing):,} pictures have copies with different labels; they count "
-                "as unresolved and are left out of training."
-            )
-        if self.parts and self.variable is not None:
-            self._split(self.variable)
-
-    def _split(self, variable: str) -> None:
-        order = ("train", "val", "test")
-        parts = {i: min(names, key=order.index) for i, names in self.parts.items()}
-        across = sum(len(names) > 1 for names in self.parts.values())
-        if len(set(parts.values())) < 2:  # noqa: PLR2004 - one part is no split
-            return
-        latest = people.latest_split(self.store, variable)
-        if latest is not None and people.split_parts(self.store, latest) == parts:
-            return
-        people.write_split(
-            self.store,
-            variable,
-            parts,
-            shares="as found",
-            seed=None,
-            method="folders",
-            run=self.run,
-        )
-        self.added.notes.append("The folders train/val/test became the split.")
-        if across:
-            self.added.notes.append(
-                f"{across:,} pictures lie in more than one part; each was kept in the first "
-                "(train before val before test)."
-            )
+        if self.labelling is not None:
+            self.added.notes += self.labelling.finish()
 
 
 def _kind(path: Path) -> str:
-    if path.is_dir():
+    try:
+        mode = path.stat().st_mode
+    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
+        raise SourceError(
+            f"There is no file or folder {path_text(path)}. Check the name."
+        ) from error
+    except OSError as error:
+        raise SourceError(
+            f"{path_text(path)} cannot be looked at ({error.strerror}). Check its name and "
+            "permissions."
+        ) from error
+    if stat.S_ISDIR(mode):
         return "folder"
-    if not path.exists():
-        raise SourceError(f"There is no file or folder {path}. Check the name.")
+    if not stat.S_ISREG(mode):
+        raise SourceError(
+            f"{path_text(path)} is a pipe, socket or device. Name a folder, a picture or a table."
+        )
     if path.suffix.lower() in manifest.SUFFIXES:
         return "table"
     if path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}:
@@ -353,17 +311,18 @@ def _known_files(
 ) -> dict[Path, _Read]:
     """Find files that another record has read already and that have not changed since."""
     wanted = {path_text(o.path): (o.path, status) for o, status in fresh}
-    ready: dict[Path, _Read] = {}
+    same: dict[Path, tuple[str, str]] = {}
     for chunk in chunks(wanted):
         for text, size, mtime_ns, item, sha256 in store.rows(
             "SELECT path, size, mtime_ns, items.item, sha256 FROM records JOIN items USING (item) "
-            f"WHERE path IN ({placeholders(len(chunk))}) GROUP BY path",
+            f"WHERE path IN ({placeholders(len(chunk))})",
             chunk,
         ):
             path, status = wanted[text]
             if (size, mtime_ns) == (status.st_size, status.st_mtime_ns):
-                ready[path] = _Read(sha256, holdings.facts_of(store, [item])[item])
-    return ready
+                same[path] = (item, sha256)
+    facts = holdings.facts_of(store, [item for item, _ in same.values()])
+    return {path: _Read(sha256, facts[item]) for path, (item, sha256) in same.items()}
 
 
 def _read_file(path: Path) -> _Read:
@@ -384,9 +343,9 @@ def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
     if added.records or added.unchanged or added.changed or added.failed:
         return
     if kind == "folder" and not added.skipped:
-        raise SourceError(f"{path} holds no files. Check that it is the right folder.")
+        raise SourceError(f"{path_text(path)} holds no files. Check that it is the right folder.")
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(added.skipped.items()))
     raise SourceError(
-        f"There are no pictures in {path}; found only {kinds or 'other files'}. "
+        f"There are no pictures in {path_text(path)}; found only {kinds or 'other files'}. "
         f"Known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))}."
     )

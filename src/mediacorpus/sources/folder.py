@@ -56,7 +56,7 @@ def occurrences(
             yield found
             continue
         if not looks_like_picture(found):
-            skipped[found.suffix.lower() or "no suffix"] += 1
+            skipped[path_text(Path(found.suffix.lower())) if found.suffix else "no suffix"] += 1
             continue
         if min_bytes and found.stat().st_size < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
@@ -81,4 +81,4 @@ def _class_and_part(path: Path, root: Path) -> tuple[str | None, str | None]:
     part = PART_NAMES.get(folders[0].lower()) if len(folders) > 1 else None
     if part:
         folders = folders[1:]
-    return (folders[0] if folders else None), part
+    return (path_text(Path(folders[0])) if folders else None), part

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
+import os
 import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from mediacorpus.catalogue.holdings import path_text
+from mediacorpus.catalogue.store import storable
 from mediacorpus.errors import SourceError
 from mediacorpus.records import Failure
 from mediacorpus.sources.occurrence import Occurrence
@@ -52,8 +55,8 @@ def occurrences(
     path_column:
         Column that holds the paths; found by its name if not given.
     id_column:
-        Column that tells rows apart, such as a post's id. Without it equal rows are told
-        apart by how often they have occurred.
+        Column that tells rows apart, such as a post's id. Without it rows that name the same
+        file are told apart by their order.
     variable:
         Column whose value is a label of that variable.
 
@@ -86,7 +89,7 @@ def _rows(
     variable: str | None,
 ) -> Iterator[Occurrence | Failure]:
     seen: Counter[str] = Counter()
-    names = [str(name) for name in table.columns]
+    names = [storable(str(name)) for name in table.columns]
     for number, values in enumerate(table.itertuples(index=False, name=None), start=2):
         row = {n: _plain(v) for n, v in zip(names, values, strict=True)}
         text = str(row.pop(column) or "").strip()
@@ -107,10 +110,8 @@ def _rows(
 
 
 def _identity(row: dict[str, Any], path: str, id_column: str | None) -> str:
-    if id_column is not None:
-        return f"{row.get(id_column, path)}|{path}"
-    content = json.dumps([path, row], sort_keys=True, default=str)
-    return hashlib.sha256(content.encode("utf-8", "surrogateescape")).hexdigest()[:24]
+    """Give what tells a row apart, so that other columns may change and it is still the same."""
+    return storable(path if id_column is None else f"{row.get(id_column, path)}|{path}")
 
 
 def _problem(text: str) -> str | None:
@@ -121,19 +122,26 @@ def _problem(text: str) -> str | None:
         return "The row names a web address; this version adds files that are on this machine."
     if "\x00" in text:
         return "The path holds a zero byte."
+    try:
+        os.fsencode(text)
+    except UnicodeEncodeError:
+        return "The path holds characters that no file name can have."
     return None
 
 
 def _plain(value: Any) -> Any:
-    if value is None or value is pd.NA or value is pd.NaT:
+    """Turn a cell into what JSON can hold: text, number, truth value or nothing."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        value = value.tolist()
+    if value is None or value is pd.NaT or value is pd.NA:
         return None
-    if isinstance(value, float) and math.isnan(value):
-        return None
-    if hasattr(value, "item") and not isinstance(value, str):
-        return value.item()
-    if isinstance(value, (str, int, float, bool)):
+    if isinstance(value, float) and not math.isfinite(value):
+        return None if math.isnan(value) else str(value)
+    if isinstance(value, (int, float)):
         return value
-    return str(value)
+    if isinstance(value, (list, dict)):
+        value = json.dumps(value, ensure_ascii=False, default=str)
+    return storable(str(value))
 
 
 def _path_column(table: pd.DataFrame, wanted: str | None, manifest: Path) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TypeAlias
 
 from mediacorpus.records import Failure
 
@@ -34,6 +35,10 @@ PICTURE_SUFFIXES = frozenset(
         ".heif",
     ]
 )
+OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails")
+"""What a corpus folder holds of its own, where pictures lie in it too."""
+
+Place: TypeAlias = tuple[int, int]
 SIGNATURES = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
@@ -64,41 +69,55 @@ def walk(folder: Path, *, without: Path | None = None) -> Iterator[Path | Failur
     ------
     Path or Failure
     """
-    above = {_identity(folder)}
-    if without is not None and without.exists():
-        above.add(_identity(without))
-    yield from _walk(folder, frozenset(above))
+    on_the_way = {_identity(folder)}
+    for own in [] if without is None else [without, *(without / name for name in OWN_FOLDERS)]:
+        if own.exists():
+            on_the_way.add(_identity(own))
+    levels: list[tuple[Place | None, Iterator[os.DirEntry[str] | Failure]]] = [
+        (None, _entries(folder))
+    ]
+    while levels:
+        entry = next(levels[-1][1], None)
+        if entry is None:
+            place, _ = levels.pop()
+            on_the_way.discard(place)
+        elif isinstance(entry, Failure):
+            yield entry
+        elif not entry.name.startswith("."):
+            found = _look(entry)
+            if isinstance(found, (Path, Failure)):
+                yield found
+            elif found not in on_the_way:
+                on_the_way.add(found)
+                levels.append((found, _entries(Path(entry.path))))
 
 
-def _identity(path: Path) -> tuple[int, int]:
+def _identity(path: Path) -> Place:
     status = path.stat()
     return status.st_dev, status.st_ino
 
 
-def _walk(folder: Path, above: frozenset[tuple[int, int]]) -> Iterator[Path | Failure]:
+def _entries(folder: Path) -> Iterator[os.DirEntry[str] | Failure]:
     try:
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            yield from sorted(listing, key=lambda entry: entry.name)
     except OSError as error:
         yield _failure(folder, f"The folder cannot be read ({error.strerror}).")
-        return
-    for entry in entries:
-        if entry.name.startswith("."):
-            continue
-        path = folder / entry.name
-        try:
-            if entry.is_file():
-                yield path
-            elif entry.is_dir():
-                own = _identity(path)
-                if own not in above:
-                    yield from _walk(path, above | {own})
-            elif entry.is_symlink():
-                yield _failure(path, "The link leads nowhere.")
-            else:
-                yield _failure(path, "This is no regular file (a pipe, socket or device).")
-        except OSError as error:
-            yield _failure(path, f"The file cannot be looked at ({error.strerror}).")
+
+
+def _look(entry: os.DirEntry[str]) -> Path | Place | Failure:
+    """Give a file's path, a folder's identity, or what is wrong."""
+    path = Path(entry.path)
+    try:
+        if entry.is_file():
+            return path
+        if entry.is_dir():
+            return _identity(path)
+        if entry.is_symlink():
+            return _failure(path, "The link leads nowhere.")
+    except OSError as error:
+        return _failure(path, f"The file cannot be looked at ({error.strerror}).")
+    return _failure(path, "This is no regular file (a pipe, socket or device).")
 
 
 def _failure(path: Path, reason: str) -> Failure:

@@ -1,0 +1,223 @@
+"""What the training loop reads: views of the pictures, as far as they stay the same.
+
+What does not learn of a network gives the same numbers in each epoch. So it is computed once
+for a few views of each picture, and kept on disk.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.engine.pool import Outcome, outcomes
+from mediacorpus.errors import MediacorpusError, StorageFull
+from mediacorpus.learning.cache import RowCache
+from mediacorpus.learning.pictures import Pixels, fixed_views, min_side, plain_view
+from mediacorpus.media.decode import load
+from mediacorpus.media.resize import rescale_crop
+from mediacorpus.settings import settings
+
+if TYPE_CHECKING:
+    from mediacorpus.learning.backbones import Network
+    from mediacorpus.records import Example
+
+VIEWS = 4
+"""Views of each training picture that the fixed part sees."""
+
+SPARE = 200_000_000
+"""Bytes that must stay free on the disk."""
+
+SYNC_EVERY = 200
+
+Fixed = Callable[[Pixels], NDArray[np.float32]]
+"""The part of a network that does not learn: uint8 `(V, size, size, 3)` to features."""
+
+Progress = Callable[[int, int], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How views are made.
+
+    Parameters
+    ----------
+    size, crop:
+        As in `plain_view`.
+    views:
+        Views of each training picture; 1 is the plain one alone.
+    squares:
+        Whether training pictures are kept as larger squares, to be varied in each epoch.
+    seed:
+        Of the cut-outs.
+    """
+
+    size: int
+    crop: float
+    views: int
+    squares: bool
+    seed: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """The pictures of one part, ready for the loop.
+
+    Parameters
+    ----------
+    views:
+        Array `(rows, V, ...)` on disk: features, or uint8 pixels `(side, side, 3)`.
+    rows:
+        The rows of the pictures that could be read, int64 `(N,)`.
+    targets:
+        Class index of each of them, int64 `(N,)`.
+    """
+
+    views: NDArray[Any]
+    rows: NDArray[np.int64]
+    targets: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A picture that was left out, and why."""
+
+    item: str
+    path: str
+    reason: str
+
+
+def plan_for(network: Network, *, learns_all: bool, augment: bool, seed: int) -> Plan:
+    """Choose how many views are made, and of what kind."""
+    squares = learns_all and augment
+    views = 1 if learns_all or not augment else VIEWS
+    return Plan(network.size, network.crop, views, squares, seed)
+
+
+def prepare(
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    path: Path,
+    *,
+    plan: Plan,
+    fixed: Fixed | None = None,
+    progress: Progress | None = None,
+) -> tuple[Part, list[Unreadable]]:
+    """Read the pictures of one part and keep their views on disk.
+
+    What an earlier, killed run has written is used.
+
+    Parameters
+    ----------
+    examples:
+        Labelled pictures of one part.
+    classes:
+        All classes, in order.
+    path:
+        File to keep the views in.
+    plan:
+        How views are made.
+    fixed:
+        What does not learn of the network; None keeps pixels.
+    progress:
+        Told how many pictures are done, of how many.
+
+    Returns
+    -------
+    part : Part
+        Of the pictures that can be read.
+    unreadable : list of Unreadable
+        The rest.
+
+    Raises
+    ------
+    StorageFull
+        The disk has too little space.
+    """
+
+    def make(row: int) -> NDArray[Any]:
+        views = _views(examples[row], plan, row=row)
+        return views if fixed is None else fixed(views)
+
+    probe = np.zeros((plan.views, plan.size, plan.size, 3), np.uint8)
+    if fixed is not None:
+        shape, dtype = fixed(probe).shape, np.dtype(np.float32)
+    else:
+        side = min_side(plan.size, plan.crop) if plan.squares else plan.size
+        shape, dtype = (plan.views, side, side, 3), np.dtype(np.uint8)
+    _check_space(path, len(examples) * int(np.prod(shape)) * dtype.itemsize)
+    cache = RowCache(path, rows=len(examples), shape=shape, dtype=dtype)
+    failed = _fill(cache, make, progress)
+    rows = np.array([row for row in range(len(examples)) if row not in failed], np.int64)
+    targets = np.array([classes.index(examples[row].label) for row in rows], np.int64)
+    unreadable = [
+        Unreadable(examples[row].item, examples[row].path, reason)
+        for row, reason in sorted(failed.items())
+    ]
+    return Part(cache.read(), rows, targets), unreadable
+
+
+def _views(example: Example, plan: Plan, *, row: int) -> Pixels:
+    side = min_side(plan.size, plan.crop)
+    pixels = load(example.path, min_side=side, max_pixels=settings().max_megapixels * 1e6)
+    if plan.squares:
+        return rescale_crop(pixels, side)[None]
+    if plan.views == 1:
+        return plain_view(pixels, plan.size, plan.crop)[None]
+    return fixed_views(
+        pixels, size=plan.size, crop=plan.crop, count=plan.views, seed=(plan.seed, row)
+    )
+
+
+def _fill(
+    cache: RowCache, make: Callable[[int], NDArray[Any]], progress: Progress | None
+) -> dict[int, str]:
+    """Write the rows that are missing; return why some could not be had."""
+    chosen = settings()
+    missing = cache.missing()
+    failed: dict[int, str] = {}
+    threads = cv2.getNumThreads()
+    cv2.setNumThreads(1)
+    try:
+        found = outcomes(make, missing, workers=chosen.workers, timeout=chosen.timeout)
+        for number, outcome in enumerate(found, start=1):
+            if outcome.value is None:
+                failed[outcome.task] = _reason(outcome)
+            else:
+                cache.write(outcome.task, outcome.value)
+            if number % SYNC_EVERY == 0:
+                cache.sync()
+            if progress is not None:
+                progress(cache.rows - len(missing) + number, cache.rows)
+    finally:
+        cv2.setNumThreads(threads)
+        cache.close()
+    return failed
+
+
+def _reason(outcome: Outcome[int, Any]) -> str:
+    error = outcome.error
+    if error is None or not isinstance(error, Exception):
+        raise error or RuntimeError("a picture gave no views")
+    if isinstance(error, TimeoutError | MediacorpusError):
+        return str(error)
+    return f"{type(error).__name__}: {error}"
+
+
+def _check_space(path: Path, wanted: int) -> None:
+    have = path.stat().st_size if path.exists() else 0
+    free = shutil.disk_usage(path.parent).free
+    if wanted - have + SPARE > free:
+        raise StorageFull(
+            f"Training needs {wanted / 1e9:.1f} GB in {path.parent} for what it computes once; "
+            f"{free / 1e9:.1f} GB are free. Make room, or let fewer blocks learn (unfreeze)."
+        )

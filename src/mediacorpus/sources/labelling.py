@@ -1,0 +1,117 @@
+"""Labels and splits that a source itself states: class folders, a column of a table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.store import Store
+from mediacorpus.records import Label
+from mediacorpus.sources.occurrence import Occurrence
+
+PARTS = ("train", "val", "test")
+FOLDERS = "folders"
+
+
+class Labelling:
+    """What one pass over a source says of a variable.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        The variable that is labelled.
+    coder:
+        Who speaks: `"folder"` or `"table"`.
+    place:
+        The source, as its runs name it.
+    run:
+        The run that the labels belong to.
+    """
+
+    def __init__(self, store: Store, variable: str, *, coder: str, place: str, run: int) -> None:
+        self.store = store
+        self.variable = variable
+        self.coder = coder
+        self.place = place
+        self.run = run
+        self._parts: dict[str, set[str]] = {}
+        self._heard: set[str] = set()
+        self._disagreeing: set[str] = set()
+        self._unlabelled = 0
+
+    def learn(self, occurrences: Sequence[Occurrence], items: Mapping[str, str]) -> int:
+        """Append what some occurrences say; return how many labels are new.
+
+        `items` maps the key of an occurrence to its item, where that could be read. Copies of
+        one picture with different labels are two opinions by two coders, so that the
+        disagreement shows instead of the last one winning. But a source that says something
+        else than in an earlier pass has been corrected, and its newest word counts.
+        """
+        said = people.said_by(
+            self.store, self.variable, coder=self.coder, items=sorted(set(items.values()))
+        )
+        labels = []
+        for occurrence in occurrences:
+            item = items.get(occurrence.key)
+            if item is None:
+                continue
+            if occurrence.label is None:
+                self._unlabelled += 1
+                continue
+            value, place = said.get(item, (occurrence.label, self.place))
+            if item not in self._heard and place == self.place:
+                value = occurrence.label
+            said[item] = (value, place)
+            self._heard.add(item)
+            coder = self.coder
+            if value != occurrence.label:
+                coder = f"{self.coder} {occurrence.label}"
+                self._disagreeing.add(item)
+            labels.append(Label(item, self.variable, occurrence.label, coder))
+            if occurrence.part is not None:
+                self._parts.setdefault(item, set()).add(occurrence.part)
+        return people.append_labels(self.store, labels, self.run)
+
+    def finish(self) -> list[str]:
+        """Write the split that the folders stand for; return what the user should be told."""
+        notes = []
+        if self._unlabelled:
+            notes.append(
+                f"{self._unlabelled:,} rows have no value of {self.variable} and got no label."
+                if self.coder == "table"
+                else f"{self._unlabelled:,} pictures lie in no class folder and got no label."
+            )
+        if self._disagreeing:
+            notes.append(
+                f"{len(self._disagreeing):,} pictures have copies with different labels; they "
+                "count as unresolved and are left out of training."
+            )
+        return notes + self._split()
+
+    def _split(self) -> list[str]:
+        """Write what the folders say, unless they have said it; others' splits are not touched."""
+        found = {item: min(names, key=PARTS.index) for item, names in self._parts.items()}
+        latest = people.latest_split(self.store, self.variable, method=FOLDERS)
+        before = {} if latest is None else people.split_parts(self.store, latest)
+        parts = before | found
+        if parts == before or len(set(parts.values())) == 1:
+            return []
+        people.write_split(
+            self.store,
+            self.variable,
+            parts,
+            shares="as found",
+            seed=None,
+            method=FOLDERS,
+            run=self.run,
+        )
+        notes = ["The folders train/val/test became the split."]
+        across = sum(len(names) > 1 for names in self._parts.values())
+        if across:
+            notes.append(
+                f"{across:,} pictures lie in more than one part; each was kept in the first "
+                "(train before val before test)."
+            )
+        return notes

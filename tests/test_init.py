@@ -5,6 +5,8 @@ import subprocess
 import sys
 from importlib.metadata import version
 
+import pytest
+
 import mediacorpus as mc
 
 HEAVY = ("torch", "torchvision", "timm", "typer", "click", "fastapi", "pandas", "numpy", "cv2")
@@ -54,12 +56,8 @@ def test_what_is_listed_is_what_can_be_had():
 
 
 def test_a_name_that_is_not_there():
-    try:
+    with pytest.raises(AttributeError, match="Corpse"):
         _ = mc.Corpse
-    except AttributeError as error:
-        assert "Corpse" in str(error)
-    else:
-        raise AssertionError("a misspelt name was found")
 
 
 def test_the_version_is_the_installed_one():

@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import Label
 
@@ -87,8 +88,13 @@ def test_what_one_coder_last_said(store, run, items):
     people.append_labels(store, [Label(items[0], "face", "yes", "ana")], run)
     people.append_labels(store, [Label(items[0], "face", "no", "ana")], run)
     people.append_labels(store, [Label(items[1], "face", "yes", "ben")], run)
-    assert people.said_by(store, "face", coder="ana", items=items) == {items[0]: "no"}
+    assert people.said_by(store, "face", coder="ana", items=items) == {items[0]: ("no", None)}
     assert people.said_by(store, "mood", coder="ana", items=items) == {}
+    with running(store, "add", parameters={"source": "/pictures"}) as later:
+        people.append_labels(store, [Label(items[0], "face", "yes", "ana")], later.id)
+    assert people.said_by(store, "face", coder="ana", items=items) == {
+        items[0]: ("yes", "/pictures")
+    }
 
 
 def test_an_unknown_variable_lists_near_ones(store, run, items):

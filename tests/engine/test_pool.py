@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mediacorpus.engine.pool import Crew, Interrupt, _Worker, gentle_interrupt, outcomes
+from mediacorpus.engine.pool import Crew, Interrupt, _Worker, gentle_interrupt
 
 
 def run(function, tasks, *, workers=2, timeout=5.0, interrupt=None):

@@ -74,7 +74,8 @@ def add_source(store: Store, kind: str, *, location: Path, run: int) -> int:
     """Return the id of a source, written down on first sight.
 
     `location` is kept as an absolute path and, so that a corpus can be moved together with
-    its pictures, also relative to the corpus folder.
+    its pictures, also relative to the corpus folder. A source that was moved so is the same
+    source still: its records get their new paths.
     """
     text = path_text(location)
     found = store.value("SELECT source FROM sources WHERE kind = ? AND location = ?", (kind, text))
@@ -84,10 +85,65 @@ def add_source(store: Store, kind: str, *, location: Path, run: int) -> int:
         relative = path_text(Path(os.path.relpath(location, store.folder.absolute())))
     except ValueError:  # another drive on Windows
         relative = None
+    moved = _take_along(store, kind, location=location, relative=relative)
+    if moved is not None:
+        return moved
     return store.execute(
         "INSERT INTO sources (kind, location, relative, run) VALUES (?, ?, ?, ?)",
         (kind, text, relative, run),
     )
+
+
+def _take_along(store: Store, kind: str, *, location: Path, relative: str | None) -> int | None:
+    """Find a source that moved here together with the corpus, and set down its new place."""
+    for source, old in store.rows(
+        "SELECT source, location FROM sources WHERE kind = ? AND relative = ?", (kind, relative)
+    ):
+        if Path(old).exists():
+            continue
+        before, after = (
+            (Path(old), location) if kind == "folder" else (Path(old).parent, location.parent)
+        )
+        start, row_start = path_text(before) + os.sep, f"row:{old}#"
+        with store.transaction():
+            store.execute(
+                "UPDATE sources SET location = ? WHERE source = ?", (path_text(location), source)
+            )
+            rows = store.rows(
+                "SELECT record, key, path, path_raw FROM records WHERE substr(path, 1, ?) = ? "
+                "OR substr(key, 1, ?) = ?",
+                (len(start), start, len(row_start), row_start),
+            )
+            store.executemany(
+                "UPDATE OR IGNORE records SET key = ?, path = ?, path_raw = ? WHERE record = ?",
+                [
+                    _new_place(row, before=(start, row_start), after=(after, location))
+                    for row in rows
+                ],
+            )
+            store.execute(
+                "DELETE FROM failures WHERE stage = 'add' AND substr(path, 1, ?) = ?",
+                (len(start), start),
+            )
+        return int(source)
+    return None
+
+
+def _new_place(
+    row: tuple[int, str, str, bytes | None], *, before: tuple[str, str], after: tuple[Path, Path]
+) -> tuple[str, str, bytes | None, int]:
+    """Give key and path that a record has after its source was moved."""
+    record, key, path, raw = row
+    start, row_start = before
+    if path.startswith(start):
+        own = key == f"file:{path}"
+        path = path_text(after[0]) + os.sep + path[len(start) :]
+        key = f"file:{path}" if own else key
+        if raw is not None and raw.startswith(os.fsencode(start)):
+            raw = os.fsencode(after[0] / "x")[:-1] + raw[len(os.fsencode(start)) :]
+    if key.startswith(row_start):
+        key = f"row:{path_text(after[1])}#{key[len(row_start) :]}"
+    return key, path, raw, record
 
 
 def known_records(store: Store, keys: Iterable[str]) -> dict[str, Known]:

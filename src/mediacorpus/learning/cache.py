@@ -64,7 +64,7 @@ class RowCache:
         # Written through the file and not through a memory map: on a full disk a map ends
         # the process, a file raises.
         self._data.seek(row * self._bytes)
-        rest = memoryview(content).cast("B")
+        rest = memoryview(content.tobytes())
         while rest:
             rest = rest[self._data.write(rest) :]
         self._done.seek(row)
@@ -97,13 +97,13 @@ class RowCache:
 
 
 def write_json(path: Path, content: Any) -> None:
-    """Write a JSON file so that it is whole or absent.
+    r"""Write a JSON file so that it is whole or absent.
 
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     write_json(Path(folder) / "a.json", {"b": 1})
     ...     (Path(folder) / "a.json").read_text(encoding="utf-8")
-    '{\\n  "b": 1\\n}'
+    '{\n  "b": 1\n}'
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True, default=str)
     write_whole(path, text.encode("utf-8"))

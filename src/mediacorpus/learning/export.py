@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import io
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,9 +68,44 @@ def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:
     count = len(network.blocks) - network.learning_blocks(unfreeze)
     fixed, learning = list(network.blocks[:count]), list(network.blocks[count:])
     head = list(network.head) if isinstance(network.head, nn.Sequential) else [network.head]
-    while not learning and not isinstance(head[0], nn.Dropout) and not any(head[0].parameters()):
+    while not learning and not isinstance(head[0], nn.Dropout) and not _has_weights(head[0]):
         fixed.append(head.pop(0))
     return fixed, learning + head
+
+
+def standardizer(network: Network) -> Any:
+    """Make the module that turns pictures into a network's input.
+
+    Examples
+    --------
+    >>> from mediacorpus.learning.backbones import create
+    >>> module = standardizer(create("efficientnet_lite0", weights="random", classes=2))
+    >>> module(need("torch").full((1, 2, 2, 3), 255, dtype=need("torch").uint8)).unique()
+    tensor([1.])
+    """
+    return _standardizer_class()(network.mean, network.sd)
+
+
+@functools.cache
+def _standardizer_class() -> Any:
+    torch = need("torch")
+
+    class Standardizer(torch.nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self, mean: Sequence[float], sd: Sequence[float]) -> None:
+            super().__init__()
+            centre, spread = (torch.tensor(v).view(3, 1, 1) for v in (mean, sd))
+            self.register_buffer("gain", 1 / (255 * spread), persistent=False)
+            self.register_buffer("shift", -centre / spread, persistent=False)
+
+        def forward(self, pixels: Any) -> Any:
+            # (N, size, size, 3) uint8 → (N, 3, size, size) float32
+            return pixels.permute(0, 3, 1, 2).float() * self.gain + self.shift
+
+    return Standardizer
+
+
+def _has_weights(module: Any) -> bool:
+    return next(module.parameters(), None) is not None
 
 
 def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
@@ -101,4 +135,162 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
     key.update(f"{network.size} {network.mean} {network.sd}".encode())
     name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
     make = functools.partial(_trace_fixed, network, fixed)
-    return stored(settings().cache / "networks" / name, make).read_bytes()
+    path = stored(settings().cache / "networks" / name, make)
+    return path.read_bytes()
+
+
+def fitted_graph(network: Network, fixed: Sequence[Any], learning: Sequence[Any]) -> bytes:
+    """Write a fitted network as ONNX.
+
+    Parameters
+    ----------
+    network:
+        The network, with its fitted weights.
+    fixed, learning:
+        What `split` gave.
+
+    Returns
+    -------
+    bytes
+        Input `pixels` uint8 `(N, size, size, 3)`; output `probabilities` float32
+        `(N, classes)`.
+    """
+    if network.name == LITE:
+        content: bytes = _with_softmax(_lite(network)).SerializeToString(deterministic=True)
+        return content
+    return _trace(network, [*fixed, *learning, need("torch.nn").Softmax(1)], "probabilities")
+
+
+def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
+    """Write a linear classifier as ONNX.
+
+    Parameters
+    ----------
+    weight:
+        float32 `(classes, features)`.
+    bias:
+        float32 `(classes,)`.
+
+    Returns
+    -------
+    bytes
+        Input `embedding` float32 `(N, features)`; output `probabilities` `(N, classes)`.
+
+    Examples
+    --------
+    >>> session = open_session(linear_graph(np.eye(2, dtype="f4"), np.zeros(2, "f4")))
+    >>> session.run(None, {"embedding": np.zeros((1, 2), "f4")})[0].tolist()
+    [[0.5, 0.5]]
+    """
+    onnx, helper, tensor = need("onnx"), need("onnx.helper"), need("onnx.numpy_helper").from_array
+    value, number = helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    classes, features = weight.shape
+    inner = helper.make_graph(
+        [
+            helper.make_node("Gemm", ["embedding", "weight", "bias"], ["logits"], transB=1),
+            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+        ],
+        "probe",
+        [value("embedding", number, ["N", features])],
+        [value("probabilities", number, ["N", classes])],
+        [tensor(weight.astype(np.float32), "weight"), tensor(bias.astype(np.float32), "bias")],
+    )
+    opset = helper.make_opsetid("", 17)
+    model = helper.make_model(inner, opset_imports=[opset], ir_version=8, producer_name="")
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def agreement(network: Network, content: bytes, pixels: NDArray[np.uint8]) -> float:
+    """Give the largest difference of a probability between PyTorch and ONNX.
+
+    Parameters
+    ----------
+    network:
+        The fitted network.
+    content:
+        What `fitted_graph` gave.
+    pixels:
+        Some pictures, uint8 `(N, size, size, 3)`.
+
+    Raises
+    ------
+    TrainingError
+        The difference is larger than 0.001, so the exported network must not be used.
+    """
+    torch = need("torch")
+    module = torch.nn.Sequential(standardizer(network), network.module).eval()
+    with torch.inference_mode():
+        ours = torch.softmax(module(torch.from_numpy(pixels)), 1).numpy()
+    theirs = open_session(content).run(None, {"pixels": pixels})[0]
+    difference = float(np.abs(ours - theirs).max(initial=0.0))
+    if not difference <= TOLERANCE:
+        raise TrainingError(
+            f"The exported network of {network.name} differs from the fitted one by "
+            f"{difference:.3g} in a probability (at most {TOLERANCE:g} is let pass); "
+            "choose another backbone."
+        )
+    return difference
+
+
+def _lite(network: Network) -> Any:
+    tensors = [tensor.detach().numpy() for tensor in network.module.state_dict().values()]
+    return graph(tensors, {})
+
+
+def _lite_prefix(network: Network, count: int) -> bytes:
+    """Cut the written graph after some blocks."""
+    onnx = need("onnx")
+    names = ["stem.relu6"]
+    for stage, (blocks, _) in enumerate(STAGES):
+        names += [f"blocks.{stage}.{b}.{'sum' if b else 'project'}" for b in range(blocks)]
+    names += ["head.relu6", "embedding"]
+    whole = onnx.shape_inference.infer_shapes(_lite(network))
+    model = onnx.utils.Extractor(whole).extract_model(["pixels"], [names[count - 1]])
+    model.graph.node.append(onnx.helper.make_node("Identity", [names[count - 1]], ["features"]))
+    model.graph.output[0].name = "features"
+    content: bytes = model.SerializeToString(deterministic=True)
+    return content
+
+
+def _with_softmax(model: Any) -> Any:
+    helper = need("onnx.helper")
+    model.graph.node.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
+    outputs = [output for output in model.graph.output if output.name == "logits"]
+    outputs[0].name = "probabilities"
+    del model.graph.output[:]
+    model.graph.output.extend(outputs)
+    return model
+
+
+def _trace_fixed(network: Network, fixed: Sequence[Any]) -> bytes:
+    return _trace(network, fixed, "features")
+
+
+def _trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
+    """Trace modules from pixels on with PyTorch's exporter, without its chatter."""
+    torch = need("torch")
+    need("onnxscript")
+    whole = torch.nn.Sequential(standardizer(network), *modules).eval()
+    whole = whole.to(memory_format=torch.contiguous_format)
+    example = torch.zeros(2, network.size, network.size, 3, dtype=torch.uint8)
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            program = torch.onnx.export(
+                whole,
+                (example,),
+                dynamo=True,
+                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
+                input_names=["pixels"],
+                output_names=[output],
+                opset_version=OPSET,
+                verbose=False,
+            )
+    finally:
+        logger.setLevel(level)
+    content: bytes = program.model_proto.SerializeToString(deterministic=True)
+    return content

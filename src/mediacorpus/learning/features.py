@@ -150,7 +150,8 @@ def prepare(
 
     probe = np.zeros((plan.views, plan.size, plan.size, 3), np.uint8)
     if fixed is not None:
-        shape, dtype = fixed(probe).shape, np.dtype(np.float32)
+        shape: tuple[int, ...] = fixed(probe).shape
+        dtype: np.dtype[Any] = np.dtype(np.float32)
     else:
         side = min_side(plan.size, plan.crop) if plan.squares else plan.size
         shape, dtype = (plan.views, side, side, 3), np.dtype(np.uint8)

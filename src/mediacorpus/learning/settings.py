@@ -115,7 +115,7 @@ class TrainSettings:
         for name, least in _WHOLE.items():
             _check_whole(name, getattr(self, name), least)
         for name, (low, high) in _RANGES.items():
-            _check_number(name, getattr(self, name), low, high)
+            _check_number(name, getattr(self, name), low=low, high=high)
         if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED:
             raise ParameterError(
                 f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED}."
@@ -174,13 +174,10 @@ def weights_path(settings: TrainSettings) -> Path | None:
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     every = settings.unfreeze == "all"
     modern = settings.optimizer == "adamw"
-    if modern:
-        lr = 1e-4 if every else 1e-3
-    else:
-        lr = 5e-3 if every else 1e-2
+    rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
     return {
         "epochs": 15 if every else 25,
-        "lr": lr,
+        "lr": rates["adamw" if modern else "sgd"],
         "momentum": 0.9,
         "batch_size": 16 if every else 32,
         "step_size": 7,
@@ -206,7 +203,7 @@ def _check_whole(name: str, value: object, least: int) -> None:
         raise ParameterError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
 
 
-def _check_number(name: str, value: object, low: float, high: float) -> None:
+def _check_number(name: str, value: object, *, low: float, high: float) -> None:
     if value is None:
         return
     bounds = (

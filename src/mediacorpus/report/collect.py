@@ -19,7 +19,7 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
-from mediacorpus.learning.finetune import describe_curves
+from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folder import load_model
 from mediacorpus.records import Failure, Info
 from mediacorpus.report.content import (

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import math
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -91,21 +90,25 @@ def _rows(
     seen: Counter[str] = Counter()
     names = [storable(str(name)) for name in table.columns]
     for number, values in enumerate(table.itertuples(index=False, name=None), start=2):
-        row = {n: _plain(v) for n, v in zip(names, values, strict=True)}
-        text = str(row.pop(column) or "").strip()
+        cells = dict(zip(names, values, strict=True))
+        place = cells.pop(column)
+        # As it was written: a name that is no text must still find its file.
+        text = "" if _plain(place) is None else str(place).strip()
+        row = {name: _plain(value) for name, value in cells.items()}
         identity = _identity(row, text, id_column)
         seen[identity] += 1
         key = f"row:{path_text(manifest)}#{identity}#{seen[identity]}"
         problem = _problem(text)
         if problem:
-            yield Failure(key, text or f"{manifest.name} row {number}", "add", problem)
+            yield Failure(key, storable(text) or f"{manifest.name} row {number}", "add", problem)
             continue
         label = row.get(variable) if variable else None
+        label = None if label is None else str(label).strip()
         yield Occurrence(
             key=key,
             path=(manifest.parent / text),
             columns=row,
-            label=None if label in {None, ""} else str(label),
+            label=label or None,
         )
 
 

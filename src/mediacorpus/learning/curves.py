@@ -1,0 +1,93 @@
+"""Training curves in words."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+COLUMNS = (*("epoch", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),)
+"""Columns of the curves of `finetune`: one row per epoch."""
+
+RISE = 1.1
+"""Validation loss over its minimum from which we speak of over-fitting."""
+
+GAP = 0.1
+"""Training accuracy over validation accuracy from which we speak of over-fitting."""
+
+TAIL = 3
+"""Last epochs that tell whether training was still getting better."""
+
+STILL = 0.02
+"""Relative fall of the validation loss per epoch that counts as getting better."""
+
+
+def describe_curves(frame: pd.DataFrame) -> str:
+    """Say in words how training went.
+
+    Parameters
+    ----------
+    frame:
+        Curves of `finetune` (columns `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
+        `val_accuracy`) or of `probe` (columns `C`, `log_loss`, `accuracy`, `best`).
+
+    Returns
+    -------
+    str
+        One to three sentences: which row was kept, and signs of over-fitting or of training
+        that was too short.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> curves = pd.DataFrame({"epoch": [1, 2, 3], "train_loss": [0.6, 0.3, 0.1],
+    ...     "val_loss": [0.5, 0.4, 0.6], "train_accuracy": [0.7, 0.9, 1.0],
+    ...     "val_accuracy": [0.8, 0.85, 0.8]})
+    >>> print(describe_curves(curves))
+    The model of epoch 2 of 3 was kept: validation loss 0.400, accuracy 0.850. After it the \
+validation loss rose to 0.600 while the training loss fell to 0.100: a sign of over-fitting.
+    """
+    if not len(frame):
+        return "Nothing was trained."
+    return _of_probe(frame) if "C" in frame.columns else _of_epochs(frame)
+
+
+def _of_probe(frame: pd.DataFrame) -> str:
+    row = frame[frame["best"]].iloc[0]
+    text = (
+        f"C = {row['C']:.3g} was chosen of {len(frame)} by cross-validation on the training part: "
+        f"log loss {row['log_loss']:.3f}, accuracy {row['accuracy']:.3f}."
+    )
+    if row["C"] in {frame["C"].min(), frame["C"].max()}:
+        text += " It lies at the edge of what was tried."
+    return text
+
+
+def _of_epochs(frame: pd.DataFrame) -> str:
+    best = frame.iloc[int(frame["val_loss"].argmin())]
+    last = frame.iloc[-1]
+    text = (
+        f"The model of epoch {best['epoch']:.0f} of {last['epoch']:.0f} was kept: validation loss "
+        f"{best['val_loss']:.3f}, accuracy {best['val_accuracy']:.3f}."
+    )
+    rose = last["val_loss"] > RISE * best["val_loss"]
+    fell = last["train_loss"] < best["train_loss"]
+    if rose and fell:
+        return text + (
+            f" After it the validation loss rose to {last['val_loss']:.3f} while the training "
+            f"loss fell to {last['train_loss']:.3f}: a sign of over-fitting."
+        )
+    if best["train_accuracy"] - best["val_accuracy"] > GAP:
+        return text + (
+            f" Training accuracy is {best['train_accuracy']:.3f}, much above validation: a sign "
+            "of over-fitting. More labels, fewer learning blocks or stronger dropout help."
+        )
+    if len(frame) > TAIL and _still_falling(frame):
+        return text + " The validation loss was still falling: more epochs may help."
+    return text + " There is no sign of over-fitting."
+
+
+def _still_falling(frame: pd.DataFrame) -> bool:
+    losses = frame["val_loss"].to_numpy()[-TAIL:]
+    return bool(losses[-1] == frame["val_loss"].min() and losses[-1] < losses[0] * (1 - STILL))

@@ -1,0 +1,692 @@
+"""Adding: new things once, changed things anew, broken things with their reason."""
+
+import errno
+import json
+import os
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import CorpusBusy, CorpusReadOnly, SourceError, StorageFull
+from mediacorpus.sources import add as module
+from mediacorpus.sources.add import Added
+from mediacorpus.sources.add import add as add_source
+
+
+@pytest.fixture
+def classes(tmp_path, save):
+    """Ants and bees, three each, no two alike."""
+    folder = tmp_path / "insects"
+    for n in range(6):
+        save(folder / ("ants" if n < 3 else "bees") / f"{n}.jpg", n)
+    return folder
+
+
+# -- items and records -----------------------------------------------------------------------
+
+
+def test_a_folder_gives_items_and_records(add, pictures, counts):
+    told = add(pictures)
+    assert (told.items, told.records, told.changed, told.unchanged, told.failed) == (6, 6, 0, 0, 0)
+    assert counts() == (6, 6, 0)
+
+
+def test_adding_again_adds_nothing(store, add, pictures, counts):
+    add(pictures)
+    before = store.rows("SELECT * FROM records")
+    told = add(pictures)
+    assert (told.items, told.records, told.changed, told.unchanged) == (0, 0, 0, 6)
+    assert store.rows("SELECT * FROM records") == before
+    assert counts() == (6, 6, 0)
+
+
+def test_unchanged_files_are_not_read_again(add, pictures, monkeypatch):
+    add(pictures)
+    monkeypatch.setattr(module, "_read_file", lambda path: pytest.fail(f"{path} was read"))
+    assert add(pictures).unchanged == 6
+
+
+def test_copies_and_equal_names_are_kept_apart(store, add, pictures, save, counts):
+    shutil.copy(pictures / "0.jpg", pictures / "copy of 0.jpg")
+    save(pictures / "sub" / "0.jpg", 20)
+    told = add(pictures)
+    assert (told.items, told.records) == (7, 8)
+    assert counts() == (7, 8, 0)
+
+
+def test_one_picture_and_a_new_one_later(add, pictures, save, counts):
+    assert add(pictures / "0.jpg").records == 1
+    assert add(pictures).unchanged == 1
+    save(pictures / "new.png", 30)
+    told = add(pictures)
+    assert (told.records, told.unchanged) == (1, 6)
+    assert counts() == (7, 7, 0)
+
+
+def test_a_file_that_changed_is_the_same_record_of_a_new_item(store, add, pictures, save, counts):
+    add(pictures)
+    (old,) = store.rows("SELECT record, item FROM records WHERE path LIKE '%/0.jpg'")
+    save(pictures / "0.jpg", 40)
+    told = add(pictures)
+    assert (told.items, told.records, told.changed, told.unchanged) == (1, 0, 1, 5)
+    (new,) = store.rows("SELECT record, item FROM records WHERE path LIKE '%/0.jpg'")
+    assert new[0] == old[0]
+    assert new[1] != old[1]
+    assert counts() == (7, 6, 0)
+
+
+def test_a_file_that_was_only_touched_keeps_its_item(add, pictures, counts):
+    add(pictures)
+    os.utime(pictures / "0.jpg", ns=(1, 1))
+    told = add(pictures)
+    assert (told.items, told.records, told.changed) == (0, 0, 1)
+    assert counts() == (6, 6, 0)
+
+
+def test_a_parent_folder_and_a_part_of_it_are_not_counted_twice(add, classes, counts):
+    add(classes / "ants")
+    told = add(classes)
+    assert (told.records, told.unchanged) == (3, 3)
+    assert counts() == (6, 6, 0)
+
+
+def test_a_relative_path_is_the_same_source(add, pictures, monkeypatch, counts):
+    add(pictures)
+    monkeypatch.chdir(pictures.parent)
+    assert add("pictures").unchanged == 6
+    assert add(Path("corpus/../pictures/")).unchanged == 6
+
+
+def test_many_files_go_in_by_chunks(add, tmp_path, save, monkeypatch, counts):
+    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "4")
+    for n in range(10):
+        save(tmp_path / "p" / f"{n}.png", n)
+    assert add(tmp_path / "p").records == 10
+    assert counts() == (10, 10, 0)
+
+
+# -- tables of paths -------------------------------------------------------------------------
+
+
+def test_forty_rows_of_one_file_are_one_item_read_once(
+    store, add, pictures, counts, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "7")
+    read, real = [], module._read_file
+    monkeypatch.setattr(module, "_read_file", lambda path: (read.append(path), real(path))[1])
+    table = tmp_path / "posts.csv"
+    table.write_text("post,file\n" + "".join(f"{n:03},pictures/0.jpg\n" for n in range(40)))
+    assert add(table).records == 40
+    assert counts() == (1, 40, 0)
+    assert len(read) == 1
+    posts = store.rows("SELECT json_extract(columns, '$.post') FROM records ORDER BY record")
+    assert [p for (p,) in posts] == [f"{n:03}" for n in range(40)]
+    assert add(table).unchanged == 40
+
+
+def test_a_table_and_a_folder_share_items_but_not_records(add, pictures, counts, tmp_path):
+    add(pictures)
+    (tmp_path / "posts.csv").write_text("file\npictures/0.jpg\n")
+    told = add(tmp_path / "posts.csv")
+    assert (told.items, told.records) == (0, 1)
+    assert counts() == (6, 7, 0)
+
+
+@pytest.mark.parametrize("options", [{}, {"id_column": "post"}])
+def test_columns_that_changed_are_taken_over(store, add, pictures, tmp_path, counts, options):
+    table = tmp_path / "posts.csv"
+    table.write_text("post,file,likes\n007,pictures/0.jpg,1\n008,pictures/1.png,2\n")
+    add(table, **options)
+    table.write_text("post,file,likes\n007,pictures/0.jpg,100\n008,pictures/1.png,2\n")
+    told = add(table, **options)
+    assert (told.records, told.changed, told.unchanged) == (0, 1, 1)
+    assert counts() == (2, 2, 0)
+    assert [json.loads(c) for (c,) in store.rows("SELECT columns FROM records")] == [
+        {"post": "007", "likes": "100"},
+        {"post": "008", "likes": "2"},
+    ]
+
+
+def test_rows_that_cannot_be_added_are_listed_and_the_rest_is(add, pictures, reasons, tmp_path):
+    (tmp_path / "pictures" / "sub").mkdir()
+    table = tmp_path / "posts.csv"
+    table.write_text(
+        "post,file\n1,pictures/0.jpg\n2,gone.jpg\n3,\n4,https://example.org/web.jpg\n"
+        f"5,pictures/sub\n6,{'x' * 300}.jpg\n7,pictures/0.jpg/inner.jpg\n"
+    )
+    told = add(table)
+    assert (told.records, told.failed) == (1, 6)
+    found = reasons()
+    assert "not there" in found["gone.jpg"]
+    assert "names no file" in found["posts.csv row 4"]
+    assert "web address" in found["web.jpg"]
+    assert "no regular file" in found["sub"]
+    assert "cannot be looked at" in found["x" * 300 + ".jpg"]
+    assert "inner.jpg" in found
+
+
+def test_a_file_that_many_rows_miss_is_one_failure(add, tmp_path, counts, pictures):
+    table = tmp_path / "posts.csv"
+    table.write_text("post,file\n0,pictures/0.jpg\n" + "".join(f"{n},gone.jpg\n" for n in range(9)))
+    told = add(table)
+    assert told.failed == 1
+    assert counts() == (1, 1, 1)
+
+
+def test_a_table_from_another_program_with_cells_of_all_kinds(store, add, pictures, tmp_path):
+    table = pd.DataFrame(
+        {"file": ["pictures/0.jpg"], "inf": [float("inf")], "list": [[1, 2]], "n": [2**60]}
+    )
+    table.to_parquet(tmp_path / "posts.parquet")
+    assert add(tmp_path / "posts.parquet").records == 1
+    assert json.loads(store.value("SELECT columns FROM records"))["n"] == 2**60
+    lines = tmp_path / "posts.jsonl"
+    lines.write_text('{"file": "pictures/1.png", "odd": "\\ud83d", "deep": {"a": [1]}}\n')
+    assert add(lines).records == 1
+    assert add(lines).unchanged == 1
+
+
+# -- bad input -------------------------------------------------------------------------------
+
+
+def test_sources_that_hold_nothing(add, tmp_path, counts):
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(SourceError, match="holds no files"):
+        add(tmp_path / "empty")
+    (tmp_path / "texts").mkdir()
+    (tmp_path / "texts" / "a.txt").write_text("hello")
+    with pytest.raises(SourceError, match=r"no pictures.*\.txt 1.*\.jpg"):
+        add(tmp_path / "texts")
+    with pytest.raises(SourceError, match="no pictures"):
+        add(tmp_path / "texts" / "a.txt")
+    assert counts() == (0, 0, 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("gone", "There is no file or folder"),
+        ("file.txt/inner", "There is no file or folder"),
+        ("x" * 5000, "cannot be looked at"),
+        ("a\0b", "There is no file or folder"),
+        ("archive.zip", "is an archive. Unpack it"),
+    ],
+)
+def test_sources_that_are_none(store, add, tmp_path, name, words):
+    (tmp_path / "file.txt").write_text("x")
+    (tmp_path / "archive.zip").write_bytes(b"PK")
+    with pytest.raises(SourceError, match=words):
+        add(tmp_path / name)
+    assert store.value("SELECT count(*) FROM runs") == 0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="not on this machine: no named pipes")
+def test_a_pipe_as_source_does_not_block(add, tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(SourceError, match="pipe"):
+        add(tmp_path / "pipe")
+
+
+def test_broken_files_are_listed_with_their_reason_and_the_rest_is_added(
+    add, pictures, save, reasons, counts
+):
+    (pictures / "empty.jpg").write_bytes(b"")
+    (pictures / "text.jpg").write_text("this is a text")
+    whole = (pictures / "0.jpg").read_bytes()
+    (pictures / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (pictures / "page.png").write_text("<!DOCTYPE html><title>404</title>")
+    save(pictures / "really a png.jpg", 7, "PNG")
+    told = add(pictures)
+    assert (told.records, told.failed) == (7, 4)
+    found = reasons()
+    assert set(found) == {"empty.jpg", "text.jpg", "cut.jpg", "page.png"}
+    assert "0 bytes" in found["empty.jpg"]
+    assert "text" in found["text.jpg"]
+    assert "runcated" in found["cut.jpg"]
+    assert "HTML" in found["page.png"]
+    assert add(pictures).failed == 4
+    assert counts() == (7, 7, 4)
+
+
+def test_what_was_mended_is_no_longer_listed(add, pictures, save, counts, reasons, tmp_path):
+    (pictures / "a.jpg").write_bytes(b"")
+    (pictures / "b.jpg").write_bytes(b"")
+    (pictures / "c.jpg").write_bytes(b"")
+    table = tmp_path / "posts.csv"
+    table.write_text("post,file\n1,\n2,gone.jpg\n")
+    add(pictures)
+    add(table)
+    assert counts() == (6, 6, 5)
+    save(pictures / "a.jpg", 50)
+    (pictures / "b.jpg").unlink()
+    add(pictures)
+    assert set(reasons()) == {"c.jpg", "posts.csv row 2", "gone.jpg"}
+    table.write_text("post,file\n1,pictures/0.jpg\n")
+    add(table)
+    assert set(reasons()) == {"c.jpg"}
+
+
+def test_a_file_without_permission(ordinary_user, save):
+    folder, lowered = ordinary_user
+    save(folder / "p" / "a.jpg")
+    save(folder / "p" / "closed.jpg", 1).chmod(0)
+    save(folder / "p" / "closed" / "b.jpg", 2)
+    with Store.create(folder / "warm up") as store:
+        add_source(store, folder / "p", show=False)  # imports all that is needed
+    Store.create(folder / "corpus").close()
+    with lowered(), Store(folder / "corpus") as store:
+        (folder / "p" / "closed").chmod(0)
+        told = add_source(store, folder / "p", show=False)
+        (folder / "p" / "closed").chmod(0o700)
+        assert (told.records, told.failed) == (1, 2)
+        listed = dict(store.rows("SELECT path, reason FROM failures"))
+    assert "permission is denied" in listed[str(folder / "p" / "closed.jpg")]
+    assert "cannot be read" in listed[str(folder / "p" / "closed")]
+
+
+def test_a_source_below_a_closed_folder(ordinary_user, save):
+    folder, lowered = ordinary_user
+    save(folder / "closed" / "a.jpg")
+    Store.create(folder / "corpus").close()
+    with lowered(), Store(folder / "corpus") as store:
+        (folder / "closed").chmod(0)
+        with pytest.raises(SourceError, match="cannot be looked at"):
+            add_source(store, folder / "closed" / "a.jpg", show=False)
+
+
+def test_a_file_that_hangs_is_given_up_and_the_rest_is_added(add, pictures, monkeypatch, reasons):
+    monkeypatch.setenv("MEDIACORPUS_TIMEOUT", "0.3")
+    real = module.read
+    monkeypatch.setattr(
+        module, "read", lambda path: (time.sleep(2 * (path.name == "3.png")), real(path))[1]
+    )
+    told = add(pictures)
+    assert (told.records, told.failed) == (5, 1)
+    assert "no answer within 0.3 seconds" in reasons()["3.png"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: names are UTF-16")
+@pytest.mark.parametrize(
+    "name", [b"\xff.jpg", "\U0001f600.jpg".encode(), "\u202egpj.exe.jpg".encode(), b"new\nline.jpg"]
+)
+def test_names_of_any_kind(store, add, tmp_path, save, name, counts):
+    try:
+        save(tmp_path / "p" / os.fsdecode(name))
+    except OSError:
+        pytest.skip("not on this machine: its file system refuses the name")
+    (tmp_path / "p" / os.fsdecode(b"bad " + name)).write_bytes(b"")
+    told = add(tmp_path / "p")
+    assert (told.records, told.failed) == (1, 1)
+    str(told).encode()
+    assert add(tmp_path / "p").unchanged == 1
+    assert counts() == (1, 1, 1)
+    store.value("SELECT path FROM records").encode()
+    store.value("SELECT reason FROM failures").encode()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: names are UTF-16")
+def test_classes_named_by_no_text(add, tmp_path, save, labels):
+    try:
+        save(tmp_path / "p" / os.fsdecode(b"caf\xe9") / "a.jpg")
+    except OSError:
+        pytest.skip("not on this machine: its file system refuses the name")
+    assert add(tmp_path / "p", variable="kind").labels == 1
+    assert labels() == {"a.jpg": {"folder": r"caf\xe9"}}
+
+
+def test_links_and_the_corpus_inside_the_source(tmp_path, save, add, counts):
+    """The corpus lies in the very folder that is added, with pictures of its own."""
+    save(tmp_path / "a.jpg")
+    save(tmp_path / "corpus" / "reports" / "plot.png", 1)
+    try:
+        (tmp_path / "loop").symlink_to(tmp_path, target_is_directory=True)
+        (tmp_path / "dangling.jpg").symlink_to("gone.jpg")
+    except OSError:
+        pytest.skip("not on this machine: no symbolic links")
+    told = add(tmp_path)
+    assert (told.records, told.failed) == (1, 1)
+    assert counts() == (1, 1, 1)
+
+
+# -- labels and parts ------------------------------------------------------------------------
+
+
+def test_class_folders_become_labels(add, classes, labels):
+    told = add(classes, variable="kind")
+    assert told.labels == 6
+    assert labels() == {f"{n}.jpg": {"folder": "ants" if n < 3 else "bees"} for n in range(6)}
+    assert add(classes, variable="kind").labels == 0
+
+
+def test_labels_can_come_with_a_second_pass(add, classes):
+    assert add(classes).labels == 0
+    told = add(classes, variable="kind")
+    assert (told.unchanged, told.labels) == (6, 6)
+
+
+def test_pictures_outside_all_classes_are_told(add, classes, save):
+    save(classes / "stray.jpg", 20)
+    told = add(classes, variable="kind")
+    assert told.labels == 6
+    assert "1 pictures lie in no class folder" in str(told)
+
+
+def test_a_column_of_a_table_becomes_labels(add, pictures, labels, tmp_path):
+    table = tmp_path / "posts.csv"
+    table.write_text("file,mood\npictures/0.jpg,glad\npictures/1.png,\npictures/2.jpg,sad\n")
+    told = add(table, variable="mood")
+    assert labels() == {"0.jpg": {"table": "glad"}, "2.jpg": {"table": "sad"}}
+    assert "1 rows have no value of mood" in str(told)
+
+
+def test_copies_with_different_labels_are_both_kept_as_unresolved(add, classes, save, labels):
+    save(classes / "bees" / "copy.jpg", 0)  # the same bytes as ants/0.jpg
+    told = add(classes, variable="kind")
+    assert "1 pictures have copies with different labels" in str(told)
+    wanted = {"folder": "ants", "folder bees": "bees"}
+    assert labels()["0.jpg"] == wanted
+    for _ in range(2):
+        again = add(classes, variable="kind")
+        assert again.labels == 0
+        assert "1 pictures have copies with different labels" in str(again)
+    assert labels()["0.jpg"] == wanted
+
+
+def test_copies_are_found_to_disagree_across_chunks_too(add, classes, save, labels, monkeypatch):
+    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "2")
+    save(classes / "bees" / "copy.jpg", 0)
+    for _ in range(2):
+        told = add(classes, variable="kind")
+        assert "1 pictures have copies with different labels" in str(told)
+        assert labels()["0.jpg"] == {"folder": "ants", "folder bees": "bees"}
+
+
+def test_a_copy_in_another_source_disagrees_too(add, classes, save, labels, tmp_path):
+    add(classes, variable="kind")
+    save(tmp_path / "more" / "wasps" / "x.jpg", 0)
+    told = add(tmp_path / "more", variable="kind")
+    assert "different labels" in str(told)
+    assert labels()["0.jpg"] == {"folder": "ants", "folder wasps": "wasps"}
+    assert add(tmp_path / "more", variable="kind").labels == 0
+    assert add(classes, variable="kind").labels == 0
+
+
+def test_a_picture_that_was_put_into_the_right_folder_has_the_new_label(add, classes, labels):
+    add(classes, variable="kind")
+    (classes / "ants" / "0.jpg").rename(classes / "bees" / "0.jpg")
+    told = add(classes, variable="kind")
+    assert "different labels" not in str(told)
+    assert labels()["0.jpg"] == {"folder": "bees"}
+
+
+def test_a_label_that_was_corrected_in_the_table_counts(add, pictures, labels, tmp_path):
+    table = tmp_path / "posts.csv"
+    table.write_text("file,mood\npictures/0.jpg,glad\n")
+    add(table, variable="mood")
+    table.write_text("file,mood\npictures/0.jpg,sad\n")
+    told = add(table, variable="mood")
+    assert told.changed == 1
+    assert labels() == {"0.jpg": {"table": "sad"}}
+
+
+@pytest.fixture
+def tree(tmp_path, save):
+    for n in range(8):
+        part = "train" if n < 5 else "val"
+        save(tmp_path / "data" / part / ("ants" if n % 2 else "bees") / f"{n}.jpg", n)
+    return tmp_path / "data"
+
+
+def parts_of(store, variable="kind"):
+    latest = people.latest_split(store, variable)
+    parts = people.split_parts(store, latest)
+    return {
+        Path(path).name: parts.get(item)
+        for item, path in store.rows("SELECT item, path FROM records")
+    }
+
+
+def test_folders_of_parts_become_labels_and_a_split(store, add, tree, labels):
+    told = add(tree, variable="kind")
+    assert "train/val/test became the split" in str(told)
+    assert labels()["1.jpg"] == {"folder": "ants"}
+    assert parts_of(store) == {f"{n}.jpg": "train" if n < 5 else "val" for n in range(8)}
+    again = add(tree, variable="kind")
+    assert "became the split" not in str(again)
+    assert store.value("SELECT count(*) FROM splits") == 1
+
+
+def test_copies_in_two_parts_are_kept_in_the_first(store, add, tree, save):
+    save(tree / "test" / "ants" / "copy.jpg", 6)
+    save(tree / "train" / "bees" / "copy.jpg", 6)
+    told = add(tree, variable="kind")
+    assert "1 pictures lie in more than one part" in str(told)
+    assert parts_of(store)["6.jpg"] == "train"
+
+
+def test_a_split_that_was_drawn_afterwards_is_not_overridden(store, add, tree, save):
+    add(tree, variable="kind")
+    parts = dict.fromkeys(people.split_parts(store, 1), "test")
+    with running(store, "split") as run:
+        mine = people.write_split(
+            store, "kind", parts, shares="0/100", seed=1, method="random", run=run.id
+        )
+    add(tree, variable="kind")
+    assert people.latest_split(store, "kind") == mine
+
+
+def test_a_second_tree_adds_to_the_split_of_the_first(store, add, tree, tmp_path, save):
+    add(tree, variable="kind")
+    save(tmp_path / "more" / "val" / "ants" / "20.jpg", 20)
+    add(tmp_path / "more", variable="kind")
+    parts = parts_of(store)
+    assert parts["20.jpg"] == "val"
+    assert parts["0.jpg"] == "train"
+
+
+def test_one_part_alone_is_no_split(store, add, tree):
+    add(tree / "train", variable="kind")
+    shutil.rmtree(tree / "val")
+    add(tree, variable="kind")
+    assert people.latest_split(store, "kind") is None
+
+
+# -- moved -----------------------------------------------------------------------------------
+
+
+def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels):
+    home = tmp_path / "home"
+    save(home / "pictures" / "ants" / "0.jpg", 0)
+    save(home / "pictures" / "bees" / "1.png", 1)
+    (home / "pictures" / "bees" / "bad.jpg").write_bytes(b"")
+    try:
+        save(home / "pictures" / "bees" / os.fsdecode(b"\xff.png"), 2)
+    except OSError:  # the file system takes UTF-8 only
+        save(home / "pictures" / "bees" / "2.png", 2)
+    (home / "posts.csv").write_text("post,file\n1,pictures/ants/0.jpg\n2,pictures/bees/1.png\n")
+    sources = ("pictures", "posts.csv", "pictures/ants/0.jpg")
+    with Store.create(home / "corpus") as store:
+        for name in sources:
+            add_source(store, home / name, show=False)
+    new = home.rename(tmp_path / "new")
+    with Store(new / "corpus") as store:
+        before = store.rows("SELECT item, record FROM records")
+        assert len(before) == 5
+        for name in sources:
+            told = add_source(store, new / name, show=False)
+            assert (told.items, told.records, told.changed) == (0, 0, 0), name
+        assert store.rows("SELECT item, record FROM records") == before
+        assert store.value("SELECT count(*) FROM sources") == 3
+        for table in ("records", "failures"):
+            for (path,) in store.rows(f"SELECT path FROM {table}"):
+                assert path.startswith(str(new))
+
+
+def test_pictures_that_were_copied_elsewhere_are_other_records(store, add, pictures, tmp_path):
+    add(pictures)
+    shutil.copytree(pictures, tmp_path / "second")
+    told = add(tmp_path / "second")
+    assert (told.items, told.records) == (0, 6)
+
+
+# -- what the corpus and the disk refuse -----------------------------------------------------
+
+
+def test_a_corpus_that_cannot_be_written_to(store, pictures, monkeypatch):
+    store.close()
+    allowed = os.access
+    monkeypatch.setattr(os, "access", lambda p, mode: mode != os.W_OK and allowed(p, mode))
+    with Store(store.folder) as found, pytest.raises(CorpusReadOnly, match="cannot be written"):
+        add_source(found, pictures, show=False)
+
+
+def test_a_corpus_that_another_run_writes_to(store, pictures):
+    with running(store, "measure"), Store(store.folder) as other, pytest.raises(CorpusBusy):
+        add_source(other, pictures, show=False)
+
+
+def test_a_full_disk_keeps_whole_chunks_and_the_next_pass_goes_on(
+    store, add, tmp_path, save, monkeypatch, counts
+):
+    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "10")
+    for n in range(60):
+        save(tmp_path / "p" / f"{n:02}.png", n)
+    store.execute(f"PRAGMA max_page_count = {store.value('PRAGMA page_count') + 4}")
+    with pytest.raises(StorageFull, match="kept"):
+        add(tmp_path / "p")
+    items, records, _ = counts()
+    assert items == records < 60
+    assert items % 10 == 0
+    store.execute("PRAGMA max_page_count = 1000000")
+    assert add(tmp_path / "p").records == 60 - records
+    assert counts() == (60, 60, 0)
+
+
+def test_a_disk_that_fails_in_the_middle_rolls_the_chunk_back(
+    store, add, pictures, monkeypatch, counts
+):
+    def refuse(*_, **__):
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(module.holdings, "write_failures", refuse)
+        with pytest.raises(OSError, match="Input/output"):
+            add(pictures)
+    assert counts() == (0, 0, 0)
+    assert store.value("SELECT status FROM runs") == "failed"
+    assert add(pictures).records == 6
+
+
+# -- Ctrl-C and kill -------------------------------------------------------------------------
+
+STOPPED = """
+import os, signal, sys, time
+from pathlib import Path
+from mediacorpus.catalogue.store import Store
+from mediacorpus.sources import add as module
+
+number, seen, real = int(sys.argv[3]), [], module._read_file
+
+def read(path):
+    seen.append(path)
+    if len(seen) == 7:
+        os.kill(os.getpid(), number)
+        time.sleep(0.3)
+    return real(path)
+
+module._read_file = read
+with Store(Path(sys.argv[1])) as store:
+    module.add(store, sys.argv[2], variable="kind", show=False)
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: no SIGINT of this kind")
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "killed")]
+)
+def test_a_pass_that_is_stopped_keeps_what_is_finished(
+    store, tmp_path, save, number, status, counts, add
+):
+    for n in range(20):
+        part = "train" if n < 12 else "val"
+        save(tmp_path / "p" / part / "ants" / f"{n:02}.png", n)
+    done = subprocess.run(
+        [sys.executable, "-c", STOPPED, store.folder, tmp_path / "p", str(int(number))],
+        env=os.environ | {"MEDIACORPUS_PART_SIZE": "4", "MEDIACORPUS_WORKERS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode != 0
+    items, records, failures = counts()
+    assert failures == 0
+    assert items == records
+    assert 4 <= records < 20
+    assert people.latest_split(store, "kind") is None
+    told = add(tmp_path / "p", variable="kind")
+    assert told.records == 20 - records
+    assert counts() == (20, 20, 0)
+    assert store.value("SELECT count(*) FROM labels") == 20
+    assert store.rows("SELECT status FROM runs ORDER BY run") == [(status,), ("done",)]
+    assert store.value("PRAGMA integrity_check") == "ok"
+    if status == "interrupted":
+        assert store.value("SELECT done FROM runs ORDER BY run") == records
+
+
+def test_a_catalogue_that_somebody_else_locks_is_waited_for(store, add, pictures):
+    other = sqlite3.connect(store.folder / "corpus.db", isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    store.execute("PRAGMA busy_timeout = 50")
+    try:
+        with pytest.raises(CorpusBusy):
+            add(pictures)
+    finally:
+        other.close()
+    assert add(pictures).records == 6
+
+
+# -- words -----------------------------------------------------------------------------------
+
+
+def test_what_a_pass_says_of_itself():
+    told = Added(
+        items=1_000,
+        records=2_000,
+        changed=3,
+        unchanged=4,
+        failed=5,
+        skipped={".txt": 2, ".pdf": 1},
+        labels=6,
+        notes=["A remark."],
+    )
+    assert str(told) == (
+        "Added 2,000 records of 1,000 new items (3 changed, 4 unchanged). 6 labels. Passed over "
+        "3 files (.pdf 1, .txt 2). 5 could not be added: see `mediacorpus failures`. A remark."
+    )
+    assert str(Added()) == "Added 0 records of 0 new items."
+
+
+def test_what_a_run_remembers(store, add, classes):
+    add(classes, variable="kind", min_bytes=10)
+    verb, status, done, parameters = store.rows("SELECT verb, status, done, parameters FROM runs")[
+        0
+    ]
+    assert (verb, status, done) == ("add", "done", 6)
+    assert json.loads(parameters) == {
+        "source": str(classes),
+        "variable": "kind",
+        "path_column": None,
+        "id_column": None,
+        "min_bytes": 10,
+    }

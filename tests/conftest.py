@@ -36,7 +36,7 @@ def data_folder() -> Path:
 def test_data() -> Path:
     folder = data_folder()
     if not folder.is_dir():
-        pytest.skip(f"the test data are not at {folder}; set MEDIACORPUS_TEST_DATA")
+        pytest.skip(f"{EXCUSE} no test data at {folder}; MEDIACORPUS_TEST_DATA names them")
     return folder.resolve()
 
 

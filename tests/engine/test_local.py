@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+import zipfile
 from collections import Counter
 from pathlib import Path
 
@@ -396,3 +397,19 @@ def test_works_know_their_files(store, items, photographs):
         assert work.facts.width > 0
     assert isinstance(path, Path)
     assert local.works_for(store, []) == []
+
+
+def test_every_hostile_picture_is_measured_or_fails_with_a_reason(
+    test_data, tmp_path, go, brightness
+):
+    with zipfile.ZipFile(test_data / "hostile" / "hostile.zip") as archive:
+        archive.extractall(tmp_path / "hostile")
+    with Store.create(tmp_path / "other") as store:
+        add(store, tmp_path / "hostile", show=False)
+        told = go(store, brightness=brightness)
+        failed = {i for (i,) in store.rows("SELECT subject FROM failures WHERE stage <> 'add'")}
+        assert len(failed) == told.failed
+        assert told.items + told.failed == store.value("SELECT count(*) FROM items") > 100
+        assert told.items > 100
+        check_once(store, "brightness", lacking=failed)
+        assert all(r for (r,) in store.rows("SELECT reason FROM failures"))

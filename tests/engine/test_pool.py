@@ -129,7 +129,7 @@ def test_an_interrupt_before_the_start_begins_nothing():
 
 
 def test_a_consumer_that_leaves_takes_the_threads_along():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     begun = []
 
     def work(n):
@@ -139,10 +139,11 @@ def test_a_consumer_that_leaves_takes_the_threads_along():
     with Crew(2, timeout=5) as crew:
         for _ in crew.outcomes(work, range(1000)):
             break
-    deadline = time.monotonic() + 5
-    while threading.active_count() > before and time.monotonic() < deadline:
-        time.sleep(0.02)
-    assert threading.active_count() == before
+        own = set(threading.enumerate()) - before
+    assert len(own) == 2
+    for thread in own:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
     assert len(begun) <= 4
 
 

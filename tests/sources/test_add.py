@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -690,3 +691,37 @@ def test_what_a_run_remembers(store, add, classes):
         "id_column": None,
         "min_bytes": 10,
     }
+
+
+# -- real data -------------------------------------------------------------------------------
+
+
+def test_every_hostile_file_is_a_record_or_has_a_reason(store, add, test_data, tmp_path, counts):
+    with zipfile.ZipFile(test_data / "hostile" / "hostile.zip") as archive:
+        archive.extractall(tmp_path / "hostile")
+    files = [p for p in (tmp_path / "hostile").rglob("*") if p.is_file()]
+    told = add(tmp_path / "hostile")
+    _, records, failures = counts()
+    hidden = sum(any(part.startswith(".") for part in p.relative_to(tmp_path).parts) for p in files)
+    assert records + failures + sum(told.skipped.values()) + hidden == len(files)
+    assert records > 100
+    assert failures > 20
+    again = add(tmp_path / "hostile")
+    assert (again.records, again.changed, again.unchanged) == (0, 0, records)
+    assert counts()[2] == failures
+    for (reason,) in store.rows("SELECT reason FROM failures"):
+        assert "Traceback" not in reason
+        assert reason.endswith((".", ")"))
+
+
+def test_a_real_table_of_labels(store, add, test_data):
+    folder = test_data / "hymenoptera"
+    told = add(folder / "labels.csv", variable="label")
+    assert told.failed == 0
+    assert told.records >= 398
+    assert set(people.variables(store)) == {"label"}
+    assert dict(store.rows("SELECT value, count(*) FROM labels GROUP BY value")).keys() >= {
+        "ants",
+        "bees",
+    }
+    assert add(folder / "labels.csv", variable="label").unchanged == told.records

@@ -134,7 +134,9 @@ def fit(
                 break
             started = time.monotonic()
             lr = state.optimizer.param_groups[0]["lr"]
-            train_loss, train_accuracy = _learn(state, train, plan=plan, loss=loss, s=s, epoch=epoch)
+            train_loss, train_accuracy = _learn(
+                state, train, plan=plan, loss=loss, s=s, epoch=epoch
+            )
             logits = predict(module, val)
             val_loss = float(loss(logits, torch.from_numpy(val.targets)))
             _check_finite(val_loss, state, epoch=epoch, work=work)

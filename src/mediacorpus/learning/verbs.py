@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from typing import Any
@@ -20,9 +20,10 @@ from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
+from mediacorpus.engine.progress import Report
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import ParameterError, TrainingError, writing
-from mediacorpus.learning.backbones import BACKBONES
+from mediacorpus.errors import ParameterError, TrainingError
+from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.predict import Classifier
 from mediacorpus.learning.settings import TrainSettings
@@ -90,8 +91,7 @@ def train(
     chosen = _settings(settings, parameters)
     _check_name(name)
     chosen.check()
-    if not chosen.backbone.startswith("timm:"):
-        BACKBONES.info(chosen.backbone)
+    backbone_info(chosen.backbone)
     number, split = splitting.latest(store, variable)
     if chosen.method == "probe":
         _check_probe(chosen)
@@ -103,19 +103,17 @@ def train(
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
-        _make_room(
-            store,
-            name,
-            target=target,
-            variable=variable,
-            split=number,
-            settings=chosen,
-            replace_model=replace_model,
-        )
         facts = {"name": name, "variable": variable, "split": number, "run": run.id}
-        with _epochs(name, on_epoch, show=show) as report, writing(store.folder):
+        with _watched(name, on_epoch, show=show) as watch:
             trained = fit(
-                examples, target, chosen, embeddings=embeddings, card=facts, on_epoch=report
+                examples,
+                target,
+                chosen,
+                embeddings=embeddings,
+                card=facts,
+                replace_model=replace_model,
+                on_epoch=watch.epoch,
+                on_read=watch.read,
             )
         run.done = len(examples)
         _record(store, trained, split=number, run=run)
@@ -193,37 +191,6 @@ def _vectors(
             yield rows["item"].to_pylist(), flat.reshape(rows.num_rows, -1)
 
 
-def _make_room(
-    store: Store,
-    name: str,
-    *,
-    target: Any,
-    variable: str,
-    split: int,
-    settings: TrainSettings,
-    replace_model: bool,
-) -> None:
-    """See to it that a model of the same name is this one, or is replaced on purpose."""
-    known = {entry["model"]: entry for entry in people.models(store)}
-    old = known.get(name)
-    if old is None or not target.exists():
-        return
-    same = (
-        old["variable"] == variable
-        and old["split"] == split
-        and old["card"].get("asked") == asdict(settings)
-    )
-    if same and not replace_model:
-        return
-    if not replace_model:
-        raise ParameterError(
-            f"A model {name!r} is there already, trained on {old['variable']!r} with other "
-            "settings or another split. Choose another name, or replace it with --replace."
-        )
-    with writing(store.folder):
-        shutil.rmtree(target)
-
-
 def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:
     people.write_model(store, trained.card, split=split, digest=trained.card["hash"], run=run.id)
     store.execute(
@@ -232,25 +199,44 @@ def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> Non
     )
 
 
+class _Watch:
+    """Shows bars over the pictures read and the epochs done, and passes each epoch on."""
+
+    def __init__(self, name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> None:
+        self.name = name
+        self.on_epoch = on_epoch
+        self.show = show
+        self.bars = contextlib.ExitStack()
+        self.title = ""
+        self.done = 0
+        self.report: Report | None = None
+
+    def read(self, part: str, done: int, total: int) -> None:
+        """Show how many pictures have been read."""
+        self._to(f"reading {part}", done, total=total, unit="pictures")
+
+    def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+        """Show how many epochs are done."""
+        self._to(f"training {self.name}", epoch, total=epochs, unit="epochs")
+        if self.on_epoch is not None:
+            self.on_epoch(epoch, epochs, row)
+
+    def _to(self, title: str, done: int, *, total: int, unit: str) -> None:
+        if title != self.title or self.report is None:
+            self.bars.close()
+            self.title, self.done = title, 0
+            self.report = self.bars.enter_context(
+                show_progress(title, total=total, unit=unit, show=self.show)
+            )
+        self.report(done - self.done)
+        self.done = done
+
+
 @contextlib.contextmanager
-def _epochs(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[OnEpoch]:
-    """Show a bar over epochs, and pass each epoch on."""
-    with contextlib.ExitStack() as stack:
-        bar: Any = None
-        done = 0
-
-        def report(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
-            nonlocal bar, done
-            if bar is None:
-                bar = stack.enter_context(
-                    show_progress(f"training {name}", total=epochs, unit="epochs", show=show)
-                )
-            bar(epoch - done)
-            done = epoch
-            if on_epoch is not None:
-                on_epoch(epoch, epochs, row)
-
-        yield report
+def _watched(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[_Watch]:
+    watch = _Watch(name, on_epoch, show=show)
+    with watch.bars:
+        yield watch
 
 
 def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = None) -> Measured:
@@ -295,8 +281,6 @@ def _apply_to_embeddings(
     store: Store, prepared: Prepared, *, classifier: Classifier, run: Run, show: bool | None
 ) -> Measured:
     """Predict from stored embeddings, part by part, without opening a picture."""
-    import time
-
     started = time.monotonic()
     local.sweep(store)
     setup, info = progress.current_setups(store)["embedding"]

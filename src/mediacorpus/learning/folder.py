@@ -1,0 +1,167 @@
+"""A model as a folder: weights, card, curves and network; nothing in it runs when it is read."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mediacorpus.errors import ModelError, writing
+from mediacorpus.extras import need
+from mediacorpus.learning.cache import write_json, write_whole
+
+CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
+FILES = (WEIGHTS, NETWORK, CURVES)
+REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelFolder:
+    """A model that was read from its folder.
+
+    Parameters
+    ----------
+    path:
+        The folder.
+    card:
+        Content of `model.json`.
+    curves:
+        Content of `curves.csv`.
+    """
+
+    path: Path
+    card: Mapping[str, Any]
+    curves: pd.DataFrame
+
+    def network(self) -> bytes:
+        """Return the ONNX network."""
+        return (self.path / NETWORK).read_bytes()
+
+    def weights(self) -> dict[str, NDArray[Any]]:
+        """Return all weights by name."""
+        tensors: dict[str, NDArray[Any]] = need("safetensors.numpy").load_file(self.path / WEIGHTS)
+        return tensors
+
+
+def save_model(
+    path: Path,
+    card: Mapping[str, Any],
+    *,
+    weights: Mapping[str, NDArray[Any]],
+    curves: pd.DataFrame,
+    network: bytes,
+) -> ModelFolder:
+    """Write a model folder, whole or not at all; one of that name is replaced.
+
+    Parameters
+    ----------
+    path:
+        The folder to make.
+    card:
+        Facts about the model; the hashes of the files are added.
+    weights:
+        Arrays by name.
+    curves:
+        One row per epoch or per strength tried.
+    network:
+        ONNX, from pixels or embeddings to probabilities.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The folder cannot be written.
+    """
+    fresh = path.with_name(f".new-{path.name}-{uuid.uuid4().hex[:8]}")
+    with writing(path.parent):
+        fresh.mkdir(parents=True)
+        try:
+            arrays = {name: np.ascontiguousarray(values) for name, values in weights.items()}
+            write_whole(fresh / WEIGHTS, need("safetensors.numpy").save(arrays))
+            write_whole(fresh / NETWORK, network)
+            write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
+            files = {name: _sha256(fresh / name) for name in FILES}
+            # What the model says depends on these alone, so equal models have equal hashes.
+            parts = [files[NETWORK], files[WEIGHTS], *map(str, card["classes"])]
+            digest = hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
+            write_json(fresh / CARD, dict(card) | {"files": files, "hash": digest})
+            _swap(fresh, path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+    return load_model(path)
+
+
+def _swap(fresh: Path, path: Path) -> None:
+    old = path.with_name(f".old-{path.name}-{uuid.uuid4().hex[:8]}")
+    if path.exists():
+        path.rename(old)
+    fresh.rename(path)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def load_model(path: Path) -> ModelFolder:
+    """Read a model folder and check that it is whole and as it was written.
+
+    Raises
+    ------
+    ModelError
+        A file is missing, broken, or has been changed.
+    """
+    if not path.is_dir():
+        raise ModelError(f"There is no model in {path}. Train it again with `mediacorpus train`.")
+    card = _card(path)
+    for name in FILES:
+        file = path / name
+        if not file.is_file():
+            raise ModelError(
+                f"The model in {path} lacks its file {name}. Put the folder back from your "
+                "backup, or train it again."
+            )
+        if _sha256(file) != card["files"].get(name):
+            raise ModelError(
+                f"The file {name} of the model in {path} was changed or damaged since training "
+                "(its hash differs from the card's). Put it back, or train the model again."
+            )
+    return ModelFolder(path, card, pd.read_csv(path / CURVES))
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads((path / CARD).read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(
+            f"The model in {path} lacks its card {CARD}. Put the folder back from your backup, "
+            "or train it again."
+        ) from error
+    except ValueError as error:
+        raise ModelError(
+            f"The card {CARD} of the model in {path} cannot be read ({error}). Put it back, or "
+            "train the model again."
+        ) from error
+    missing = [name for name in REQUIRED if not isinstance(card, dict) or name not in card]
+    if missing:
+        raise ModelError(
+            f"The card {CARD} of the model in {path} lacks {missing[0]!r}. Put it back, or train "
+            "the model again."
+        )
+    return dict(card)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def clear_leftovers(models: Path) -> None:
+    """Remove half-written folders that a killed run left among the models."""
+    for pattern in (".new-*", ".old-*"):
+        for path in models.glob(pattern):
+            shutil.rmtree(path, ignore_errors=True)

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import json
-import platform
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -19,28 +16,26 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus._version import __version__
 from mediacorpus.catalogue.runs import now
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
 from mediacorpus.extras import need
 from mediacorpus.learning import export
-from mediacorpus.learning.backbones import Network, backbone_info, create
+from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.cache import write_json
+from mediacorpus.learning.card import card_facts, fingerprint_of
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.features import Part, Plan, Unreadable, plan_for, prepare
 from mediacorpus.learning.finetune import OnEpoch, fit
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
 from mediacorpus.learning.probe import fit_probe
-from mediacorpus.learning.settings import TrainSettings, weights_path
-from mediacorpus.records import Example, Info
+from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.records import Example
 
 LEAST = 2
 """Pictures that each class needs in the training part."""
 
 CHECKED = 8
 """Validation pictures on which the exported network is compared with the trained one."""
-
-PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
 
 OnRead = Callable[[str, int, int], None]
 """Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
@@ -153,14 +148,14 @@ def train(
     chosen = [examples[i] for i in used]
     classes = _check(chosen)
     facts = dict(card or {})
-    fingerprint = _fingerprint(chosen, complete, embeddings, variable=facts.get("variable"))
+    fingerprint = fingerprint_of(chosen, complete, embeddings, variable=facts.get("variable"))
     clear_leftovers(folder.parent)
     finished = _finished(folder, fingerprint, replace_model=replace_model)
     if finished is not None:
         return _result(finished)
     started = time.monotonic()
     work = _work_folder(folder, fingerprint)
-    facts |= _facts(chosen, classes, complete, asked=settings, fingerprint=fingerprint)
+    facts |= card_facts(chosen, classes, complete, asked=settings, fingerprint=fingerprint)
     if complete.method == "probe":
         if embeddings is None:
             raise ParameterError("The probe learns from embeddings; none were given.")
@@ -347,27 +342,6 @@ def _check(examples: Sequence[Example]) -> list[str]:
     return classes
 
 
-def _fingerprint(
-    examples: Sequence[Example],
-    settings: TrainSettings,
-    embeddings: NDArray[Any] | None,
-    *,
-    variable: str | None,
-) -> str:
-    """Hash all that the result depends on."""
-    content = hashlib.sha256()
-    rows = sorted((e.item, e.label, e.part) for e in examples)
-    facts = {"settings": asdict(settings), "rows": rows, "variable": variable, "of": __version__}
-    content.update(json.dumps(facts, sort_keys=True, default=str).encode("utf-8"))
-    if embeddings is not None:
-        content.update(np.ascontiguousarray(embeddings, np.float32).tobytes())
-    path = weights_path(settings)
-    if path is not None and path.is_file():
-        with path.open("rb") as file:
-            content.update(hashlib.file_digest(file, "sha256").digest())
-    return content.hexdigest()
-
-
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:
     """Return the model in the folder if it is the one that is asked for."""
     if not folder.exists():
@@ -398,43 +372,6 @@ def _work_folder(folder: Path, fingerprint: str) -> Path:
         work.mkdir(parents=True)
         write_json(note, {"of": fingerprint})
     return work
-
-
-def _facts(
-    examples: Sequence[Example],
-    classes: Sequence[str],
-    settings: TrainSettings,
-    *,
-    asked: TrainSettings,
-    fingerprint: str,
-) -> dict[str, Any]:
-    """Gather what the card says whatever the method."""
-    info: Info = backbone_info(settings.backbone)
-    counts = {
-        part: dict(sorted(Counter(e.label for e in examples if e.part == part).items()))
-        for part in ("train", "val")
-    }
-    items = "\n".join(sorted(e.item for e in examples if e.part == "train"))
-    versions = {"python": platform.python_version(), "mediacorpus": __version__}
-    for name in PACKAGES:
-        try:
-            versions[name] = version(name)
-        except PackageNotFoundError:
-            continue
-    return {
-        "method": settings.method,
-        "backbone": settings.backbone,
-        "licence": info.licence,
-        "citation": info.citation,
-        "classes": list(classes),
-        "settings": asdict(settings),
-        "asked": asdict(asked),
-        "seed": settings.seed,
-        "counts": counts,
-        "data_hash": hashlib.sha256(items.encode()).hexdigest(),
-        "fingerprint": fingerprint,
-        "versions": versions,
-    }
 
 
 def _result(model: ModelFolder) -> TrainedModel:

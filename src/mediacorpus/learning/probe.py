@@ -19,6 +19,9 @@ STRENGTHS = tuple(float(f"{c:.3g}") for c in 10.0 ** np.arange(-4.0, 1.01, 0.5))
 FOLDS = 5
 """Folds of the cross-validation; fewer where a class has fewer pictures."""
 
+REPEATS = 5
+"""Times that the cross-validation is repeated with other folds where there are few pictures."""
+
 MANY = 3000
 """Training pictures beyond which the cross-validation works on a stratified sample."""
 
@@ -118,12 +121,13 @@ def _shares(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:
 def _cross_validate(
     x: Floats, targets: NDArray[np.int64], *, balanced: bool, seed: int
 ) -> pd.DataFrame:
-    from sklearn.model_selection import StratifiedKFold
+    from sklearn.model_selection import RepeatedStratifiedKFold
 
     folds = min(FOLDS, int(np.bincount(targets).min()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    losses = np.zeros((len(STRENGTHS), folds))
-    hits = np.zeros((len(STRENGTHS), folds))
+    repeats = max(1, min(REPEATS, MANY // len(x)))
+    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
+    losses = np.zeros((len(STRENGTHS), folds * repeats))
+    hits = np.zeros_like(losses)
     for fold, (learn, test) in enumerate(splitter.split(x, targets)):
         for number, strength in enumerate(STRENGTHS):
             weight, bias = _fit(x[learn], targets[learn], strength=strength, balanced=balanced)
@@ -135,6 +139,7 @@ def _cross_validate(
         {
             "C": STRENGTHS,
             "log_loss": losses.mean(1),
+            # Repeats see the same pictures, so they do not make the error smaller.
             "log_loss_se": losses.std(1, ddof=1) / np.sqrt(folds),
             "accuracy": hits.mean(1),
         }

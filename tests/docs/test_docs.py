@@ -111,6 +111,19 @@ def test_each_backbone_is_in_the_reference():
     assert [info.name for info in BACKBONES if f"`{info.name}`" not in page] == []
 
 
+def test_the_defaults_of_training_are_those_in_the_table():
+    from mediacorpus import TrainSettings
+
+    page = text(DOCS / "how-to" / "train.md")
+    told = dict(re.findall(r"\| `(\w+)` \| ([\w.]+)[^|]*\|", page))
+    known = TrainSettings(method="finetune").complete()
+    names = {"yes": "True", "no": "False", "0": "0.0"}
+    assert len(told) == 17
+    assert {n: names.get(v, v) for n, v in told.items()} == {
+        n: str(getattr(known, n)) for n in told
+    }
+
+
 def test_each_setting_is_in_the_reference():
     code = "\n".join(text(path) for path in (ROOT / "src").rglob("*.py"))
     used = set(re.findall(r"\bMEDIACORPUS_[A-Z_]+\b", code)) - {"MEDIACORPUS_TEST_DATA"}

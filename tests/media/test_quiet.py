@@ -40,3 +40,15 @@ def test_other_threads_keep_their_warnings():
         warnings.warn("mine", UserWarning, stacklevel=1)
     done.set()
     thread.join()
+
+
+def test_others_may_read_the_filters():
+    """scikit-learn copies the filters for its own threads, by their patterns."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.model_selection import cross_val_score
+
+    with quiet():
+        pass
+    x = [[float(n)] for n in range(20)]
+    y = [int(n >= 10) for n in range(20)]
+    assert cross_val_score(LogisticRegression(), x, y, cv=2).mean() > 0.5

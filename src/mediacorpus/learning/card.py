@@ -27,7 +27,7 @@ def fingerprint_of(
     settings: TrainSettings,
     embeddings: NDArray[Any] | None,
     *,
-    variable: str | None,
+    variable: str,
 ) -> str:
     """Hash all that a trained model depends on.
 

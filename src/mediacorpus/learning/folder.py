@@ -21,6 +21,7 @@ from mediacorpus.learning.cache import write_json, write_whole
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
+DECISIVE = ("classes", "input", "size", "crop", "mean", "sd")
 REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
 
 
@@ -89,10 +90,7 @@ def save_model(
             write_whole(fresh / NETWORK, network)
             write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
             files = {name: _sha256(fresh / name) for name in FILES}
-            # What the model says depends on these alone, so equal models have equal hashes.
-            parts = [files[NETWORK], files[WEIGHTS], *map(str, card["classes"])]
-            digest = hashlib.sha256("\n".join(parts).encode("utf-8")).hexdigest()
-            write_json(fresh / CARD, dict(card) | {"files": files, "hash": digest})
+            write_json(fresh / CARD, dict(card) | {"files": files, "hash": _digest(card, files)})
             _swap(fresh, path)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -130,7 +128,21 @@ def load_model(path: Path) -> ModelFolder:
                 f"The file {name} of the model in {path} was changed or damaged since training "
                 "(its hash differs from the card's). Put it back, or train the model again."
             )
+    if card["hash"] != _digest(card, card["files"]):
+        raise ModelError(
+            f"The card {CARD} of the model in {path} was changed since training: its classes or "
+            "the way pictures are prepared differ from its hash. Put it back, or train the model "
+            "again."
+        )
     return ModelFolder(path, card, pd.read_csv(path / CURVES))
+
+
+def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
+    """Hash all that the model's answers depend on, so that equal models have equal hashes."""
+    facts = {name: card.get(name) for name in DECISIVE}
+    facts |= {name: files.get(name) for name in (NETWORK, WEIGHTS)}
+    text = json.dumps(facts, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _card(path: Path) -> dict[str, Any]:
@@ -160,8 +172,8 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def clear_leftovers(models: Path) -> None:
-    """Remove half-written folders that a killed run left among the models."""
-    for pattern in (".new-*", ".old-*"):
-        for path in models.glob(pattern):
-            shutil.rmtree(path, ignore_errors=True)
+def clear_leftovers(path: Path) -> None:
+    """Remove the half-written folders that a killed run of the model in `path` left beside it."""
+    for kind in ("new", "old"):
+        for leftover in path.parent.glob(f".{kind}-{path.name}-*"):
+            shutil.rmtree(leftover, ignore_errors=True)

@@ -77,7 +77,9 @@ class Classifier:
                 f"The model {self.card['name']!r} works on embeddings; use `from_embeddings`."
             )
         size, crop = int(self.card["size"]), float(self.card["crop"])
-        views = np.stack([plain_view(pixels, size, crop) for pixels in batch.pixels])
+        views = np.zeros((len(batch), size, size, 3), np.uint8)
+        for place, pixels in enumerate(batch.pixels):
+            views[place] = plain_view(pixels, size, crop)
         return self.tags(self._run(views))
 
     def from_embeddings(self, embeddings: NDArray[Any]) -> NDArray[np.float32]:

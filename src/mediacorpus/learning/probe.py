@@ -19,10 +19,7 @@ STRENGTHS = tuple(float(f"{c:.3g}") for c in 10.0 ** np.arange(-4.0, 1.01, 0.5))
 FOLDS = 5
 """Folds of the cross-validation; fewer where a class has fewer pictures."""
 
-REPEATS = 5
-"""Times that the cross-validation is repeated with other folds where there are few pictures."""
-
-MANY = 3000
+MANY = 2000
 """Training pictures beyond which the cross-validation works on a stratified sample."""
 
 ITERATIONS = 5000
@@ -68,8 +65,8 @@ def fit_probe(
     Each feature is centred and divided by its standard deviation plus the mean standard
     deviation of all, so that features that hardly vary do not become noise (the shrinkage of
     Tusher et al.). C is chosen on the training part alone, by stratified cross-validation: the
-    smallest C whose log loss is within one standard error of the lowest one. The scaling is
-    folded into the weights.
+    smallest C whose log loss is at most one standard error above the lowest one. The scaling
+    is folded into the weights.
 
     Parameters
     ----------
@@ -99,15 +96,19 @@ def fit_probe(
     >>> probe.weight.shape, bool((probe.probabilities(np.ones((1, 5)) * 4) [0] > 0.5)[1])
     ((2, 5), True)
     """
+    from threadpoolctl import threadpool_limits
+
     x = np.asarray(embeddings, np.float64)
-    curves = _cross_validate(*_sample(x, targets, seed), balanced=balanced, seed=seed)
-    best = _choose(curves)
+    # The matrices are small: several threads would wait for each other, and sum up otherwise.
+    with threadpool_limits(1):
+        curves = _cross_validate(*_sample(x, targets, seed), balanced=balanced, seed=seed)
+        best = _choose(curves)
+        strength = float(curves["C"].iloc[best])
+        weight, bias = _fit(x, targets, strength=strength, balanced=balanced)
     curves["best"] = np.arange(len(curves)) == best
     for number, row in enumerate(curves.to_dict("records"), start=1):
         if on_epoch is not None:
             on_epoch(number, len(curves), {str(k): v for k, v in row.items()})
-    strength = float(curves["C"].iloc[best])
-    weight, bias = _fit(x, targets, strength=strength, balanced=balanced)
     return Probe(weight.astype(np.float32), bias.astype(np.float32), strength, curves)
 
 
@@ -121,12 +122,11 @@ def _shares(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:
 def _cross_validate(
     x: Floats, targets: NDArray[np.int64], *, balanced: bool, seed: int
 ) -> pd.DataFrame:
-    from sklearn.model_selection import RepeatedStratifiedKFold
+    from sklearn.model_selection import StratifiedKFold
 
     folds = min(FOLDS, int(np.bincount(targets).min()))
-    repeats = max(1, min(REPEATS, MANY // len(x)))
-    splitter = RepeatedStratifiedKFold(n_splits=folds, n_repeats=repeats, random_state=seed)
-    losses = np.zeros((len(STRENGTHS), folds * repeats))
+    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
+    losses = np.zeros((len(STRENGTHS), folds))
     hits = np.zeros_like(losses)
     for fold, (learn, test) in enumerate(splitter.split(x, targets)):
         for number, strength in enumerate(STRENGTHS):
@@ -139,7 +139,6 @@ def _cross_validate(
         {
             "C": STRENGTHS,
             "log_loss": losses.mean(1),
-            # Repeats see the same pictures, so they do not make the error smaller.
             "log_loss_se": losses.std(1, ddof=1) / np.sqrt(folds),
             "accuracy": hits.mean(1),
         }

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import html
-import json
 import shutil
 import time
 from collections import Counter
@@ -147,9 +146,9 @@ def train(
     used = [i for i, example in enumerate(examples) if example.part in {"train", "val"}]
     chosen = [examples[i] for i in used]
     classes = _check(chosen)
-    facts = dict(card or {})
-    fingerprint = fingerprint_of(chosen, complete, embeddings, variable=facts.get("variable"))
-    clear_leftovers(folder.parent)
+    facts: dict[str, Any] = {"name": folder.name, "variable": ""} | dict(card or {})
+    fingerprint = fingerprint_of(chosen, complete, embeddings, variable=str(facts["variable"]))
+    clear_leftovers(folder)
     finished = _finished(folder, fingerprint, replace_model=replace_model)
     if finished is not None:
         return _result(finished)
@@ -366,7 +365,7 @@ def _work_folder(folder: Path, fingerprint: str) -> Path:
     work = folder.with_name(f".work-{folder.name}")
     note = work / "run.json"
     with writing(folder.parent):
-        if note.is_file() and json.loads(note.read_text("utf-8")).get("of") == fingerprint:
+        if note.is_file() and fingerprint in note.read_text("utf-8", errors="replace"):
             return work
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
@@ -376,5 +375,5 @@ def _work_folder(folder: Path, fingerprint: str) -> Path:
 
 def _result(model: ModelFolder) -> TrainedModel:
     card = model.card
-    name = str(card.get("name", model.path.name))
-    return TrainedModel(name, model.path, card, model.curves, float(card["seconds"]))
+    seconds = float(card["seconds"])
+    return TrainedModel(str(card["name"]), model.path, card, model.curves, seconds)

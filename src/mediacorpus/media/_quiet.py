@@ -16,6 +16,10 @@ class _ThisThread(threading.local):
 
     depth = 0
 
+    # Others read the patterns of the filters, as scikit-learn does to hand them on to its own
+    # threads; there this one must match nothing.
+    pattern = "(?!)"
+
     def match(self, _text: str) -> bool:
         return self.depth > 0
 

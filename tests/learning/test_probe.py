@@ -1,0 +1,75 @@
+"""Logistic regression on embeddings."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mediacorpus.learning.probe import STRENGTHS, fit_probe
+
+
+def made(n=120, features=20, classes=3, seed=0, spread=1.0):
+    rng = np.random.default_rng(seed)
+    targets = np.arange(n) % classes
+    centres = rng.normal(size=(classes, features))
+    return rng.normal(size=(n, features)) * spread + centres[targets], targets.astype(np.int64)
+
+
+def test_the_folded_weights_are_scikit_learns_on_scaled_features():
+    from sklearn.linear_model import LogisticRegression
+
+    x, y = made()
+    x = x * np.linspace(0.1, 50, x.shape[1]) + 7
+    probe = fit_probe(x, y)
+    scaled = (x - x.mean(0)) / (x.std(0) + x.std(0).mean())
+    model = LogisticRegression(C=probe.strength, tol=1e-8, max_iter=10_000).fit(scaled, y)
+    assert np.allclose(probe.probabilities(x), model.predict_proba(scaled), atol=2e-2)
+    assert (probe.probabilities(x).argmax(1) == model.predict(scaled)).mean() >= 0.99
+
+
+@pytest.mark.parametrize("classes", [2, 3, 5])
+def test_classes_that_lie_apart_are_told_apart(classes):
+    x, y = made(n=40 * classes, classes=classes, spread=0.3)
+    probe = fit_probe(x, y)
+    assert (probe.probabilities(x).argmax(1) == y).mean() > 0.95
+    assert np.allclose(probe.probabilities(x).sum(1), 1)
+
+
+def test_noise_is_regularized_strongly_and_kept_modest():
+    rng = np.random.default_rng(3)
+    x, y = rng.normal(size=(80, 200)), (np.arange(80) % 2).astype(np.int64)
+    probe = fit_probe(x, y)
+    assert probe.strength <= 1e-2
+    assert probe.probabilities(rng.normal(size=(50, 200))).max() < 0.95
+
+
+def test_two_pictures_a_class_are_enough():
+    x = np.array([[0.0, 1], [0.1, 1], [5, 1], [5.1, 1]])
+    probe = fit_probe(x, np.array([0, 0, 1, 1]))
+    assert (probe.probabilities(x).argmax(1) == [0, 0, 1, 1]).all()
+
+
+def test_balanced_weights_find_more_of_the_rare_class():
+    rng = np.random.default_rng(1)
+    y = (np.arange(300) % 10 == 0).astype(np.int64)
+    x = rng.normal(size=(300, 3)) + 0.8 * y[:, None]
+    plain, balanced = fit_probe(x, y), fit_probe(x, y, balanced=True)
+    rare = y == 1
+    assert (balanced.probabilities(x).argmax(1) == 1)[rare].mean() > (
+        plain.probabilities(x).argmax(1) == 1
+    )[rare].mean()
+
+
+def test_curves_have_a_row_for_each_strength_and_one_best():
+    x, y = made()
+    seen = []
+    probe = fit_probe(x, y, on_epoch=lambda n, of, row: seen.append((n, of, row["C"])))
+    assert list(probe.curves["C"]) == list(STRENGTHS)
+    assert probe.curves["best"].sum() == 1
+    assert [n for n, _, _ in seen] == list(range(1, len(STRENGTHS) + 1))
+    assert float(probe.curves["C"][probe.curves["best"]].iloc[0]) == probe.strength
+
+
+def test_the_same_data_give_the_same_probe():
+    x, y = made()
+    assert np.array_equal(fit_probe(x, y).weight, fit_probe(x, y).weight)

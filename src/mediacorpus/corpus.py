@@ -179,11 +179,13 @@ class Corpus:
 
         return import_labels(self._store, source, coder=coder)
 
-    def gold(self, variable: str, *, rule: str = "majority") -> pd.DataFrame:
+    def gold(
+        self, variable: str, *, rule: str = "majority", positive: str | None = None
+    ) -> pd.DataFrame:
         """Return one value for each labelled item; see `mediacorpus.coding.splitting.gold`."""
         from mediacorpus.coding.splitting import gold
 
-        return gold(self._store, variable, rule=rule)
+        return gold(self._store, variable, rule=rule, positive=positive)
 
     def split(self, variable: str, *, shares: str = "80/20", seed: int = 1) -> Split:
         """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""

@@ -109,7 +109,10 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
         table.add_row(*(escape(cell) for cell in row[:fitting]))
     if cells:
         console.print(table)
-    said = [f"{len(frame):,} rows" + (f", {rows} shown" if len(frame) > rows else "")]
+    said = [
+        f"{len(frame):,} {'row' if len(frame) == 1 else 'rows'}"
+        + (f", {rows} shown" if len(frame) > rows else "")
+    ]
     if fitting < len(names):
         said.append(f"{len(names)} columns, not shown: {', '.join(names[fitting:])}")
     out("; ".join(said))

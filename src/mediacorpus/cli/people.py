@@ -45,13 +45,16 @@ def gold(
     rule: Annotated[
         str, typer.Option(help="majority, any, unanimous, mean or median.")
     ] = "majority",
+    positive: Annotated[
+        str | None, typer.Option(help="With the rule any: the value that one coder is enough for.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Show one value for each labelled item, computed from all coders."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        show(corpus.gold(variable, rule=rule), as_json=as_json)
+        show(corpus.gold(variable, rule=rule, positive=positive), as_json=as_json)
 
 
 @app.command()

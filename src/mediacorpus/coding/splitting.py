@@ -73,7 +73,9 @@ class Split:
         return str(self.counts().to_html())
 
 
-def gold(store: Store, variable: str, *, rule: str = "majority") -> pd.DataFrame:
+def gold(
+    store: Store, variable: str, *, rule: str = "majority", positive: str | None = None
+) -> pd.DataFrame:
     """Return one value for each labelled item: `item`, `value`, `coders`, `agreed`.
 
     Raises
@@ -81,7 +83,7 @@ def gold(store: Store, variable: str, *, rule: str = "majority") -> pd.DataFrame
     UnknownName
         No label has that variable.
     """
-    values, _ = gold_of(people.label_log(store, variable), rule=rule)
+    values, _ = gold_of(people.label_log(store, variable), rule=rule, positive=positive)
     return values
 
 

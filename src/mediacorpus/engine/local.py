@@ -38,6 +38,8 @@ class Measured:
         Time taken.
     note:
         A sentence about how it was done, or None.
+    verb:
+        How the sentence begins: `"Measured"`, or `"Applied"` for a model.
     """
 
     measures: tuple[str, ...]
@@ -46,6 +48,7 @@ class Measured:
     failed_before: int
     seconds: float
     note: str | None = None
+    verb: str = "Measured"
 
     def __str__(self) -> str:
         names = ", ".join(self.measures)
@@ -53,8 +56,9 @@ class Measured:
             text = f"Nothing to do: every item has {names}."
         else:
             rate = self.items / self.seconds if self.seconds else 0.0
+            joint = "to" if self.verb == "Applied" else "of"
             text = (
-                f"Measured {names} of {self.items:,} items in {self.seconds:.1f} s "
+                f"{self.verb} {names} {joint} {self.items:,} items in {self.seconds:.1f} s "
                 f"({rate:.0f} items/s)."
             )
         if self.failed:

@@ -273,7 +273,8 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
             progress.forget_failed(store, [setup])
         prepared = Prepared(info, {}, classifier, setup)
         if model["card"]["input"] != "embedding":
-            return local.run(store, [prepared], run, options=options(run.id), show=show)
+            done = local.run(store, [prepared], run, options=options(run.id), show=show)
+            return replace(done, verb="Applied")
         return _apply_to_embeddings(store, prepared, classifier=classifier, run=run, show=show)
 
 
@@ -310,4 +311,5 @@ def _apply_to_embeddings(
         failed=0,
         failed_before=failed,
         seconds=time.monotonic() - started,
+        verb="Applied",
     )

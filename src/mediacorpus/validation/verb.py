@@ -330,15 +330,20 @@ def _held_out(
     present = {parts.get(item) for item in truth}
     chosen = part or ("test" if "test" in present else "val")
     items = sorted(i for i in truth if parts.get(i) == chosen)
-    notes = []
-    if chosen == "val":
-        notes.append(
-            "The validation part was used to choose the model's settings, so these scores may be "
-            "a little too good; a split such as 60/20/20 keeps a test part for an honest score."
-            if model["card"].get("method") == "finetune"
-            else "There is no test part; scores are on the validation part."
-        )
+    notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
     return _some(items, model["model"], variable), chosen, notes
+
+
+def _of_val(model: dict[str, Any], *, has_test: bool) -> str:
+    """Say what a score on the validation part is worth."""
+    if has_test:
+        return "This is for choosing between models; the score to report is that of the test part."
+    if model["card"].get("method") == "finetune":
+        return (
+            "The validation part was used to choose the best epoch, so these scores may be a "
+            "little too good; a split such as 60/20/20 keeps a test part for an honest score."
+        )
+    return "There is no test part; scores are on the validation part."
 
 
 def _some(items: list[str], name: str, variable: str) -> list[str]:

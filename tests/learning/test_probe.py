@@ -73,3 +73,24 @@ def test_curves_have_a_row_for_each_strength_and_one_best():
 def test_the_same_data_give_the_same_probe():
     x, y = made()
     assert np.array_equal(fit_probe(x, y).weight, fit_probe(x, y).weight)
+
+
+def test_views_that_repeat_the_pictures_change_nothing():
+    x, y = made()
+    plain = fit_probe(x, y)
+    again = fit_probe(x, y, views=np.repeat(x[:, None], 3, axis=1))
+    assert again.strength == plain.strength
+    assert np.allclose(again.probabilities(x), plain.probabilities(x), atol=2e-2)
+
+
+def test_views_teach_what_the_pictures_alone_do_not():
+    """Two features tell the classes apart, but only the views vary the misleading one."""
+    rng = np.random.default_rng(0)
+    y = (np.arange(40) % 2).astype(np.int64)
+    signal = y + rng.normal(size=40) * 0.3
+    x = np.stack([signal, y * 1.0], axis=1)
+    views = np.stack([np.stack([signal, rng.integers(0, 2, 40)], 1) for _ in range(6)], axis=1)
+    plain, taught = fit_probe(x, y), fit_probe(x, y, views=views)
+    assert abs(taught.weight[1, 1] / taught.weight[1, 0]) < abs(
+        plain.weight[1, 1] / plain.weight[1, 0]
+    )

@@ -211,3 +211,18 @@ def test_other_recipes(faces, models, options):
     made = train(faces, models / "m", replace(SHORT, epochs=2, unfreeze="head", **options))
     assert len(made.curves) == 2
     assert np.isfinite(made.curves["val_loss"]).all()
+
+
+def test_the_probe_learns_from_views_unless_told_not_to(faces, embeddings, models):
+    seen = []
+    viewed = train(
+        faces,
+        models / "a",
+        TrainSettings(),
+        embeddings=embeddings,
+        on_read=lambda *row: seen.append(row),
+    )
+    plain = train(faces, models / "b", TrainSettings(augment=False), embeddings=embeddings)
+    assert seen[-1] == ("views", 32, 32)
+    assert viewed.card["hash"] != plain.card["hash"]
+    assert list(viewed.curves["C"]) == list(plain.curves["C"])

@@ -6,6 +6,7 @@ for a few views of each picture, and kept on disk.
 
 from __future__ import annotations
 
+import functools
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,8 @@ from mediacorpus.engine.pool import Outcome, outcomes
 from mediacorpus.errors import MediacorpusError, StorageFull
 from mediacorpus.learning.cache import RowCache
 from mediacorpus.learning.pictures import Pixels, fixed_views, min_side, plain_view
+from mediacorpus.measures.efficientnet import CROP, open_session
+from mediacorpus.measures.efficientnet_graph import SIDE
 from mediacorpus.media.decode import load
 from mediacorpus.media.resize import rescale_crop
 from mediacorpus.settings import settings
@@ -30,6 +33,9 @@ if TYPE_CHECKING:
 
 VIEWS = 4
 """Views of each training picture that the fixed part sees."""
+
+MOST_VIEWED = 1000
+"""Training pictures up to which the probe learns from several views of each."""
 
 SPARE = 200_000_000
 """Bytes that must stay free on the disk."""
@@ -165,6 +171,52 @@ def prepare(
         for row, reason in sorted(failed.items())
     ]
     return Part(cache.read(), rows, targets), unreadable
+
+
+def embedded_views(
+    examples: Sequence[Example],
+    classes: Sequence[str],
+    path: Path,
+    *,
+    seed: int,
+    progress: Callable[[str, int, int], None] | None = None,
+) -> NDArray[np.float32] | None:
+    """Embed mirrored and cut-out views of the training pictures, for the probe to learn from.
+
+    Parameters
+    ----------
+    examples:
+        Labelled pictures; only those of the part `"train"` are read.
+    classes:
+        All classes, in order.
+    path:
+        File to keep the embeddings in.
+    seed:
+        Of the cut-outs.
+    progress:
+        Told `"views"`, how many pictures are done, and of how many.
+
+    Returns
+    -------
+    float32 array `(N, VIEWS - 1, 1280)` or None
+        NaN for a picture that cannot be read any more. None where there are so many training
+        pictures that views add little.
+    """
+    own = [example for example in examples if example.part == "train"]
+    if len(own) > MOST_VIEWED:
+        return None
+    session = open_session()
+    part, _ = prepare(
+        own,
+        classes,
+        path,
+        plan=Plan(SIDE, CROP, views=VIEWS, squares=False, seed=seed),
+        fixed=lambda views: session.run(views)[0],
+        progress=None if progress is None else functools.partial(progress, "views"),
+    )
+    found = np.array(part.views[:, 1:])
+    found[np.setdiff1d(np.arange(len(own)), part.rows)] = np.nan
+    return found
 
 
 def _views(example: Example, plan: Plan, *, row: int) -> Pixels:

@@ -56,6 +56,7 @@ def fit_probe(
     embeddings: NDArray[Any],
     targets: NDArray[np.int64],
     *,
+    views: NDArray[Any] | None = None,
     balanced: bool = False,
     seed: int = 1,
     on_epoch: OnEpoch | None = None,
@@ -74,6 +75,9 @@ def fit_probe(
         Array `(N, features)`.
     targets:
         Class indices `(N,)`, 0 to classes - 1, each at least twice.
+    views:
+        Embeddings of other views of the same pictures, `(N, V, features)`: mirrored and cut out.
+        C is chosen without them; then they are learned from too, each picture counting once.
     balanced:
         Whether rare classes weigh more.
     seed:
@@ -104,12 +108,29 @@ def fit_probe(
         curves = _cross_validate(*_sample(x, targets, seed), balanced=balanced, seed=seed)
         best = _choose(curves)
         strength = float(curves["C"].iloc[best])
-        weight, bias = _fit(x, targets, strength=strength, balanced=balanced)
+        weight, bias = _fit_views(x, targets, views, strength=strength, balanced=balanced)
     curves["best"] = np.arange(len(curves)) == best
     for number, row in enumerate(curves.to_dict("records"), start=1):
         if on_epoch is not None:
             on_epoch(number, len(curves), {str(k): v for k, v in row.items()})
     return Probe(weight.astype(np.float32), bias.astype(np.float32), strength, curves)
+
+
+def _fit_views(
+    x: Floats,
+    targets: NDArray[np.int64],
+    views: NDArray[Any] | None,
+    *,
+    strength: float,
+    balanced: bool,
+) -> tuple[Floats, Floats]:
+    if views is None or not views.shape[1]:
+        return _fit(x, targets, strength=strength, balanced=balanced)
+    count = 1 + views.shape[1]
+    every = np.concatenate([x[:, None], np.asarray(views, np.float64)], axis=1)
+    rows = every.reshape(-1, x.shape[1])
+    # C weighs the sum of the losses, so each view takes its part of it.
+    return _fit(rows, np.repeat(targets, count), strength=strength / count, balanced=balanced)
 
 
 def _shares(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:

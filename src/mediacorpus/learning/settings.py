@@ -22,7 +22,7 @@ _ABOVE_ZERO = {"lr", "gamma"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _NOT_OF_PROBE = (
     *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
-    *("weight_decay", "unfreeze", "patience", "augment", "dropout"),
+    *("weight_decay", "unfreeze", "patience", "dropout"),
 )
 
 

@@ -23,7 +23,7 @@ from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.card import card_facts, fingerprint_of
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.features import Part, Plan, Unreadable, plan_for, prepare
+from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
 from mediacorpus.learning.finetune import OnEpoch, fit
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
 from mediacorpus.learning.probe import fit_probe
@@ -158,7 +158,13 @@ def train(
     if complete.method == "probe":
         if embeddings is None:
             raise ParameterError("The probe learns from embeddings; none were given.")
-        made = _probe(chosen, np.asarray(embeddings)[used], classes, s=complete, on_epoch=on_epoch)
+        rows = np.asarray(embeddings)[used]
+        views = None
+        if complete.augment is not False:
+            views = embedded_views(
+                chosen, classes, work / "views.bin", seed=complete.seed, progress=on_read
+            )
+        made = _probe(chosen, rows, classes, views=views, s=complete, on_epoch=on_epoch)
     else:
         made = _finetune(chosen, classes, complete, work=work, on_epoch=on_epoch, on_read=on_read)
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
@@ -184,14 +190,18 @@ def _probe(
     embeddings: NDArray[Any],
     classes: Sequence[str],
     *,
+    views: NDArray[Any] | None,
     s: TrainSettings,
     on_epoch: OnEpoch | None,
 ) -> _Made:
     targets = np.array([classes.index(e.label) for e in examples], np.int64)
     train = np.array([e.part == "train" for e in examples])
+    if views is not None:
+        views = np.where(np.isnan(views), embeddings[train][:, None], views)
     probe = fit_probe(
         embeddings[train],
         targets[train],
+        views=views,
         balanced=bool(s.class_weights),
         seed=s.seed,
         on_epoch=on_epoch,

@@ -30,7 +30,7 @@ def label(store, run, hold):
     (item,) = hold(1)
     return store.execute(
         "INSERT INTO labels (item, variable, value, coder, time, run) VALUES (?,?,?,?,?,?)",
-        (item, "face", "yes", "ana", "2025-01-01T00:00:00.000Z", run),
+        (item, "face", "yes", "A", "2025-01-01T00:00:00.000Z", run),
     )
 
 

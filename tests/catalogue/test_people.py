@@ -35,7 +35,7 @@ said = st.lists(
         st.integers(0, ITEMS - 1),
         st.sampled_from(["face", "mood"]),
         st.sampled_from(["yes", "no", "", "Zoë \U0001f600"]),
-        st.sampled_from(["", "ana", "ben"]),
+        st.sampled_from(["", "A", "B"]),
     ),
     max_size=12,
 )
@@ -62,11 +62,11 @@ def test_the_log_holds_what_was_said_and_importing_twice_changes_nothing(store, 
 
 def test_a_coder_may_change_their_mind_and_the_log_keeps_both(store, run, items):
     for value in ("yes", "no", "yes"):
-        assert people.append_labels(store, [Label(items[0], "face", value, "ana", 1.5)], run) == 1
+        assert people.append_labels(store, [Label(items[0], "face", value, "A", 1.5)], run) == 1
     log = people.label_log(store, "face")
     assert list(log["value"]) == ["yes", "no", "yes"]
     assert set(log["seconds"]) == {1.5}
-    assert current(store) == {(items[0], "face", "ana"): "yes"}
+    assert current(store) == {(items[0], "face", "A"): "yes"}
 
 
 def test_more_labels_than_fit_into_one_query(store, run, hold):
@@ -85,14 +85,14 @@ def test_a_label_of_an_item_that_is_not_held_takes_the_others_with_it(store, run
 
 
 def test_what_one_coder_last_said(store, run, items):
-    people.append_labels(store, [Label(items[0], "face", "yes", "ana")], run)
-    people.append_labels(store, [Label(items[0], "face", "no", "ana")], run)
-    people.append_labels(store, [Label(items[1], "face", "yes", "ben")], run)
-    assert people.said_by(store, "face", coder="ana", items=items) == {items[0]: ("no", None)}
-    assert people.said_by(store, "mood", coder="ana", items=items) == {}
+    people.append_labels(store, [Label(items[0], "face", "yes", "A")], run)
+    people.append_labels(store, [Label(items[0], "face", "no", "A")], run)
+    people.append_labels(store, [Label(items[1], "face", "yes", "B")], run)
+    assert people.said_by(store, "face", coder="A", items=items) == {items[0]: ("no", None)}
+    assert people.said_by(store, "mood", coder="A", items=items) == {}
     with running(store, "add", parameters={"source": "/pictures"}) as later:
-        people.append_labels(store, [Label(items[0], "face", "yes", "ana")], later.id)
-    assert people.said_by(store, "face", coder="ana", items=items) == {
+        people.append_labels(store, [Label(items[0], "face", "yes", "A")], later.id)
+    assert people.said_by(store, "face", coder="A", items=items) == {
         items[0]: ("yes", "/pictures")
     }
 

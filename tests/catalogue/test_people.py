@@ -92,9 +92,7 @@ def test_what_one_coder_last_said(store, run, items):
     assert people.said_by(store, "mood", coder="A", items=items) == {}
     with running(store, "add", parameters={"source": "/pictures"}) as later:
         people.append_labels(store, [Label(items[0], "face", "yes", "A")], later.id)
-    assert people.said_by(store, "face", coder="A", items=items) == {
-        items[0]: ("yes", "/pictures")
-    }
+    assert people.said_by(store, "face", coder="A", items=items) == {items[0]: ("yes", "/pictures")}
 
 
 def test_an_unknown_variable_lists_near_ones(store, run, items):

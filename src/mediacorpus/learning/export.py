@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus._version import __version__
-from mediacorpus.errors import ModelError, TrainingError
+from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.measures.efficientnet_graph import STAGES, graph
+from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.stored import stored
 from mediacorpus.settings import settings
 
@@ -28,27 +29,6 @@ TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
 
 OPSET = 18
-
-
-def open_session(content: bytes) -> Any:
-    """Load an ONNX network on one thread; it may be called from several threads at once.
-
-    Raises
-    ------
-    ModelError
-        ONNX Runtime cannot load it.
-    """
-    ort = need("onnxruntime")
-    options = ort.SessionOptions()
-    # Threads outside share out the pictures; threads inside the network would compete.
-    options.intra_op_num_threads = 1
-    options.inter_op_num_threads = 1
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    options.log_severity_level = 4
-    try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:
-        raise ModelError(f"ONNX Runtime cannot load the network: {error}") from error
 
 
 def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:

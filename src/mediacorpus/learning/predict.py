@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ModelError, ParameterError
-from mediacorpus.learning.export import open_session
 from mediacorpus.learning.pictures import min_side, plain_view
+from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Info, Shape, Tag
 
 if TYPE_CHECKING:

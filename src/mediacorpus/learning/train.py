@@ -28,6 +28,7 @@ from mediacorpus.learning.finetune import OnEpoch, fit
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
 from mediacorpus.learning.probe import fit_probe
 from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
 LEAST = 2
@@ -289,7 +290,7 @@ def _read(
     """Read the pictures of both parts, through the part of the network that does not learn."""
     features = None
     if fixed:
-        session = export.open_session(export.fixed_graph(network, fixed))
+        session = open_session(export.fixed_graph(network, fixed))
 
         def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
             found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]

@@ -127,7 +127,16 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _load(path: Path, content: bytes) -> Any:
+def open_session(content: bytes) -> Any:
+    """Load an ONNX network on one thread; it may be called from several threads at once.
+
+    Raises
+    ------
+    ModelError
+        ONNX Runtime cannot load it.
+    MissingExtra
+        onnxruntime is not installed.
+    """
     onnxruntime = need("onnxruntime")
     options = onnxruntime.SessionOptions()
     # The engine's threads share out the pictures; threads inside the network would compete.
@@ -137,8 +146,15 @@ def _load(path: Path, content: bytes) -> Any:
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     options.log_severity_level = 4
     try:
-        session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
     except Exception as error:
+        raise ModelError(f"ONNX Runtime cannot load the network: {error}") from error
+
+
+def _load(path: Path, content: bytes) -> Any:
+    try:
+        session = open_session(content)
+    except ModelError as error:
         raise ModelError(f"{path} is no network that ONNX Runtime can load: {error}") from error
     inputs = [value.name for value in session.get_inputs()]
     outputs = [value.name for value in session.get_outputs()]

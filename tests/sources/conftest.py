@@ -59,3 +59,15 @@ def labels(store: Store) -> Callable[..., Any]:
         return found
 
     return look
+
+
+@pytest.fixture
+def classes(tmp_path, save):
+    """Ants and bees, three each, no two alike."""
+    folder = tmp_path / "insects"
+    for n in range(6):
+        save(folder / ("ants" if n < 3 else "bees") / f"{n}.jpg", n)
+    return folder
+
+
+# -- items and records -----------------------------------------------------------------------

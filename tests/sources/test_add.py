@@ -1,12 +1,8 @@
 """Adding: new things once, changed things anew, broken things with their reason."""
 
-import errno
 import json
 import os
 import shutil
-import signal
-import sqlite3
-import subprocess
 import sys
 import time
 import zipfile
@@ -16,24 +12,11 @@ import pandas as pd
 import pytest
 
 from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
-from mediacorpus.errors import CorpusBusy, CorpusReadOnly, SourceError, StorageFull
+from mediacorpus.errors import SourceError
 from mediacorpus.sources import add as module
 from mediacorpus.sources.add import Added
 from mediacorpus.sources.add import add as add_source
-
-
-@pytest.fixture
-def classes(tmp_path, save):
-    """Ants and bees, three each, no two alike."""
-    folder = tmp_path / "insects"
-    for n in range(6):
-        save(folder / ("ants" if n < 3 else "bees") / f"{n}.jpg", n)
-    return folder
-
-
-# -- items and records -----------------------------------------------------------------------
 
 
 def test_a_folder_gives_items_and_records(add, pictures, counts):
@@ -362,149 +345,6 @@ def test_links_and_the_corpus_inside_the_source(tmp_path, save, add, counts):
 # -- labels and parts ------------------------------------------------------------------------
 
 
-def test_class_folders_become_labels(add, classes, labels):
-    told = add(classes, variable="kind")
-    assert told.labels == 6
-    assert labels() == {f"{n}.jpg": {"folder": "ants" if n < 3 else "bees"} for n in range(6)}
-    assert add(classes, variable="kind").labels == 0
-
-
-def test_labels_can_come_with_a_second_pass(add, classes):
-    assert add(classes).labels == 0
-    told = add(classes, variable="kind")
-    assert (told.unchanged, told.labels) == (6, 6)
-
-
-def test_pictures_outside_all_classes_are_told(add, classes, save):
-    save(classes / "stray.jpg", 20)
-    told = add(classes, variable="kind")
-    assert told.labels == 6
-    assert "1 pictures lie in no class folder" in str(told)
-
-
-def test_a_column_of_a_table_becomes_labels(add, pictures, labels, tmp_path):
-    table = tmp_path / "posts.csv"
-    table.write_text("file,mood\npictures/0.jpg,glad\npictures/1.png,\npictures/2.jpg,sad\n")
-    told = add(table, variable="mood")
-    assert labels() == {"0.jpg": {"table": "glad"}, "2.jpg": {"table": "sad"}}
-    assert "1 rows have no value of mood" in str(told)
-
-
-def test_copies_with_different_labels_are_both_kept_as_unresolved(add, classes, save, labels):
-    save(classes / "bees" / "copy.jpg", 0)  # the same bytes as ants/0.jpg
-    told = add(classes, variable="kind")
-    assert "1 pictures have copies with different labels" in str(told)
-    wanted = {"folder": "ants", "folder bees": "bees"}
-    assert labels()["0.jpg"] == wanted
-    for _ in range(2):
-        again = add(classes, variable="kind")
-        assert again.labels == 0
-        assert "1 pictures have copies with different labels" in str(again)
-    assert labels()["0.jpg"] == wanted
-
-
-def test_copies_are_found_to_disagree_across_chunks_too(add, classes, save, labels, monkeypatch):
-    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "2")
-    save(classes / "bees" / "copy.jpg", 0)
-    for _ in range(2):
-        told = add(classes, variable="kind")
-        assert "1 pictures have copies with different labels" in str(told)
-        assert labels()["0.jpg"] == {"folder": "ants", "folder bees": "bees"}
-
-
-def test_a_copy_in_another_source_disagrees_too(add, classes, save, labels, tmp_path):
-    add(classes, variable="kind")
-    save(tmp_path / "more" / "wasps" / "x.jpg", 0)
-    told = add(tmp_path / "more", variable="kind")
-    assert "different labels" in str(told)
-    assert labels()["0.jpg"] == {"folder": "ants", "folder wasps": "wasps"}
-    assert add(tmp_path / "more", variable="kind").labels == 0
-    assert add(classes, variable="kind").labels == 0
-
-
-def test_a_picture_that_was_put_into_the_right_folder_has_the_new_label(add, classes, labels):
-    add(classes, variable="kind")
-    (classes / "ants" / "0.jpg").rename(classes / "bees" / "0.jpg")
-    told = add(classes, variable="kind")
-    assert "different labels" not in str(told)
-    assert labels()["0.jpg"] == {"folder": "bees"}
-
-
-def test_a_label_that_was_corrected_in_the_table_counts(add, pictures, labels, tmp_path):
-    table = tmp_path / "posts.csv"
-    table.write_text("file,mood\npictures/0.jpg,glad\n")
-    add(table, variable="mood")
-    table.write_text("file,mood\npictures/0.jpg,sad\n")
-    told = add(table, variable="mood")
-    assert told.changed == 1
-    assert labels() == {"0.jpg": {"table": "sad"}}
-
-
-@pytest.fixture
-def tree(tmp_path, save):
-    for n in range(8):
-        part = "train" if n < 5 else "val"
-        save(tmp_path / "data" / part / ("ants" if n % 2 else "bees") / f"{n}.jpg", n)
-    return tmp_path / "data"
-
-
-def parts_of(store, variable="kind"):
-    latest = people.latest_split(store, variable)
-    parts = people.split_parts(store, latest)
-    return {
-        Path(path).name: parts.get(item)
-        for item, path in store.rows("SELECT item, path FROM records")
-    }
-
-
-def test_folders_of_parts_become_labels_and_a_split(store, add, tree, labels):
-    told = add(tree, variable="kind")
-    assert "train/val/test became the split" in str(told)
-    assert labels()["1.jpg"] == {"folder": "ants"}
-    assert parts_of(store) == {f"{n}.jpg": "train" if n < 5 else "val" for n in range(8)}
-    again = add(tree, variable="kind")
-    assert "became the split" not in str(again)
-    assert store.value("SELECT count(*) FROM splits") == 1
-
-
-def test_copies_in_two_parts_are_kept_in_the_first(store, add, tree, save):
-    save(tree / "test" / "ants" / "copy.jpg", 6)
-    save(tree / "train" / "bees" / "copy.jpg", 6)
-    told = add(tree, variable="kind")
-    assert "1 pictures lie in more than one part" in str(told)
-    assert parts_of(store)["6.jpg"] == "train"
-
-
-def test_a_split_that_was_drawn_afterwards_is_not_overridden(store, add, tree, save):
-    add(tree, variable="kind")
-    parts = dict.fromkeys(people.split_parts(store, 1), "test")
-    with running(store, "split") as run:
-        mine = people.write_split(
-            store, "kind", parts, shares="0/100", seed=1, method="random", run=run.id
-        )
-    add(tree, variable="kind")
-    assert people.latest_split(store, "kind") == mine
-
-
-def test_a_second_tree_adds_to_the_split_of_the_first(store, add, tree, tmp_path, save):
-    add(tree, variable="kind")
-    save(tmp_path / "more" / "val" / "ants" / "20.jpg", 20)
-    add(tmp_path / "more", variable="kind")
-    parts = parts_of(store)
-    assert parts["20.jpg"] == "val"
-    assert parts["0.jpg"] == "train"
-
-
-def test_one_part_alone_is_no_split(store, add, tree):
-    add(tree / "train", variable="kind")
-    shutil.rmtree(tree / "val")
-    add(tree, variable="kind")
-    assert people.latest_split(store, "kind") is None
-
-
-# -- moved -----------------------------------------------------------------------------------
-
-
 def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels):
     home = tmp_path / "home"
     save(home / "pictures" / "ants" / "0.jpg", 0)
@@ -541,123 +381,6 @@ def test_pictures_that_were_copied_elsewhere_are_other_records(store, add, pictu
 
 
 # -- what the corpus and the disk refuse -----------------------------------------------------
-
-
-def test_a_corpus_that_cannot_be_written_to(store, pictures, monkeypatch):
-    store.close()
-    allowed = os.access
-    monkeypatch.setattr(os, "access", lambda p, mode: mode != os.W_OK and allowed(p, mode))
-    with Store(store.folder) as found, pytest.raises(CorpusReadOnly, match="cannot be written"):
-        add_source(found, pictures, show=False)
-
-
-def test_a_corpus_that_another_run_writes_to(store, pictures):
-    with running(store, "measure"), Store(store.folder) as other, pytest.raises(CorpusBusy):
-        add_source(other, pictures, show=False)
-
-
-def test_a_full_disk_keeps_whole_chunks_and_the_next_pass_goes_on(
-    store, add, tmp_path, save, monkeypatch, counts
-):
-    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "10")
-    for n in range(60):
-        save(tmp_path / "p" / f"{n:02}.png", n)
-    store.execute(f"PRAGMA max_page_count = {store.value('PRAGMA page_count') + 4}")
-    with pytest.raises(StorageFull, match="kept"):
-        add(tmp_path / "p")
-    items, records, _ = counts()
-    assert items == records < 60
-    assert items % 10 == 0
-    store.execute("PRAGMA max_page_count = 1000000")
-    assert add(tmp_path / "p").records == 60 - records
-    assert counts() == (60, 60, 0)
-
-
-def test_a_disk_that_fails_in_the_middle_rolls_the_chunk_back(
-    store, add, pictures, monkeypatch, counts
-):
-    def refuse(*_, **__):
-        raise OSError(errno.EIO, "Input/output error")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(module.holdings, "write_failures", refuse)
-        with pytest.raises(OSError, match="Input/output"):
-            add(pictures)
-    assert counts() == (0, 0, 0)
-    assert store.value("SELECT status FROM runs") == "failed"
-    assert add(pictures).records == 6
-
-
-# -- Ctrl-C and kill -------------------------------------------------------------------------
-
-STOPPED = """
-import os, signal, sys, time
-from pathlib import Path
-from mediacorpus.catalogue.store import Store
-from mediacorpus.sources import add as module
-
-number, seen, real = int(sys.argv[3]), [], module._read_file
-
-def read(path):
-    seen.append(path)
-    if len(seen) == 7:
-        os.kill(os.getpid(), number)
-        time.sleep(0.3)
-    return real(path)
-
-module._read_file = read
-with Store(Path(sys.argv[1])) as store:
-    module.add(store, sys.argv[2], variable="kind", show=False)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: no SIGINT of this kind")
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "killed")]
-)
-def test_a_pass_that_is_stopped_keeps_what_is_finished(
-    store, tmp_path, save, number, status, counts, add
-):
-    for n in range(20):
-        part = "train" if n < 12 else "val"
-        save(tmp_path / "p" / part / "ants" / f"{n:02}.png", n)
-    done = subprocess.run(
-        [sys.executable, "-c", STOPPED, store.folder, tmp_path / "p", str(int(number))],
-        env=os.environ | {"MEDIACORPUS_PART_SIZE": "4", "MEDIACORPUS_WORKERS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode != 0
-    items, records, failures = counts()
-    assert failures == 0
-    assert items == records
-    assert 4 <= records < 20
-    assert people.latest_split(store, "kind") is None
-    told = add(tmp_path / "p", variable="kind")
-    assert told.records == 20 - records
-    assert counts() == (20, 20, 0)
-    assert store.value("SELECT count(*) FROM labels") == 20
-    assert store.rows("SELECT status FROM runs ORDER BY run") == [(status,), ("done",)]
-    assert store.value("PRAGMA integrity_check") == "ok"
-    if status == "interrupted":
-        assert store.value("SELECT done FROM runs ORDER BY run") == records
-
-
-def test_a_catalogue_that_somebody_else_locks_is_waited_for(store, add, pictures):
-    other = sqlite3.connect(store.folder / "corpus.db", isolation_level=None)
-    other.execute("BEGIN IMMEDIATE")
-    store.execute("PRAGMA busy_timeout = 50")
-    try:
-        with pytest.raises(CorpusBusy):
-            add(pictures)
-    finally:
-        other.close()
-    assert add(pictures).records == 6
-
-
-# -- words -----------------------------------------------------------------------------------
 
 
 def test_what_a_pass_says_of_itself():

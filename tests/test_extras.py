@@ -25,7 +25,11 @@ def test_a_missing_package_gives_the_line_that_installs_it(monkeypatch, module, 
 
 def test_every_extra_that_is_named_is_declared_and_brings_the_package():
     declared = tomllib.loads(PYPROJECT.read_text("utf-8"))["project"]["optional-dependencies"]
-    package = {"skimage": "scikit-image"}
+    package = {
+        "skimage": "scikit-image",
+        "resvg_py": "resvg-py",
+        "scenedetect": "scenedetect-headless",
+    }
     for module, extra in EXTRA_OF.items():
         wanted = package.get(module, module.replace("_", "-"))
         assert any(line.split(">")[0] == wanted for line in declared[extra]), module

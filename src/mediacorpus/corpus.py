@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
-    from mediacorpus.sources.add import Added
+    from mediacorpus.sources.adding import Added
     from mediacorpus.validation.verb import Validation
 
 PathLike = str | os.PathLike[str]
@@ -85,16 +85,21 @@ class Corpus:
 
     def add(
         self,
-        source: PathLike,
+        source: PathLike | Sequence[PathLike],
         *,
         variable: str | None = None,
         path_column: str | None = None,
         id_column: str | None = None,
         min_bytes: int = 0,
         progress: bool | None = None,
+        **options: Any,
     ) -> Added:
-        """Add a folder, a picture or a table of paths; see `mediacorpus.sources.add.add`."""
+        """Add folders, files, archives, tables; see `mediacorpus.sources.add.add`.
+
+        `options` are those of `AddOptions`, such as `frames="every=1s"` or `pages="1-20"`.
+        """
         from mediacorpus.sources.add import add
+        from mediacorpus.sources.options import AddOptions
 
         return add(
             self._store,
@@ -103,16 +108,29 @@ class Corpus:
             path_column=path_column,
             id_column=id_column,
             min_bytes=min_bytes,
+            options=AddOptions(**options),
             show=progress,
         )
 
-    def table(self, name: str = "tidy", *, output: PathLike | None = None) -> pd.DataFrame:
+    def table(
+        self,
+        name: str = "tidy",
+        *,
+        by: str | None = None,
+        at_least: float = 0.0,
+        output: PathLike | None = None,
+    ) -> pd.DataFrame:
         """Return a table, by default one row for each record with all that is known of it.
 
         Parameters
         ----------
         name:
             `"tidy"`, a table of the catalogue (`"items"`, `"labels"`, …), a measure or a model.
+        by:
+            `"video"`, `"shot"` or `"document"` sums a measure of frames or pages up: see
+            `mediacorpus.analysis.rollup.rollup`.
+        at_least:
+            Tags and regions with a lower score do not count in that sum.
         output:
             Also write it to this `.csv` or `.parquet` file.
 
@@ -124,8 +142,8 @@ class Corpus:
         from mediacorpus.analysis import tidy
 
         if output is not None:
-            tidy.export(self._store, name, Path(output))
-        return tidy.table(self._store, name)
+            tidy.export(self._store, name, Path(output), by=by, at_least=at_least)
+        return tidy.table(self._store, name, by=by, at_least=at_least)
 
     def sql(self, query: str) -> pd.DataFrame:
         """Run one SQL query (DuckDB's dialect) over all tables and return a data frame."""

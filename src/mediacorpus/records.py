@@ -6,6 +6,7 @@ import enum
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -22,9 +23,25 @@ class Shape(enum.StrEnum):
     VECTOR = "vector"
 
 
+class Kind(enum.StrEnum):
+    """What an item is: a file's content, or a place in another item."""
+
+    PICTURE = "picture"
+    VIDEO = "video"
+    AUDIO = "audio"
+    DOCUMENT = "document"
+    FRAME = "frame"
+    PAGE = "page"
+    REGION = "region"
+
+
+PICTORIAL = (Kind.PICTURE, Kind.FRAME, Kind.PAGE, Kind.REGION)
+"""Kinds of items that have pixels."""
+
+
 @dataclass(frozen=True, slots=True)
 class FileFacts:
-    """What the header of a picture file says.
+    """What the header of a file says.
 
     Parameters
     ----------
@@ -48,6 +65,16 @@ class FileFacts:
         EXIF date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None.
     icc:
         Whether a colour profile is embedded.
+    kind:
+        What the item is.
+    duration:
+        Length of a video or sound in seconds, else None.
+    frame_rate:
+        Frames per second of a video on average, else None.
+    sample_rate:
+        Samples per second of the sound, None without sound.
+    channels:
+        Channels of the sound, None without sound.
     """
 
     format: str
@@ -61,6 +88,100 @@ class FileFacts:
     dpi: float | None = None
     taken: str | None = None
     icc: bool = False
+    kind: Kind = Kind.PICTURE
+    duration: float | None = None
+    frame_rate: float | None = None
+    sample_rate: int | None = None
+    channels: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Locator:
+    """The place of a derived item in its parent: one frame, one page or one box.
+
+    Parameters
+    ----------
+    kind:
+        `Kind.FRAME`, `Kind.PAGE` or `Kind.REGION`.
+    frame:
+        Number of a frame in the order of showing, from 0.
+    pts:
+        Time stamp of a frame in units of its stream, by which it is found again.
+    time:
+        Time of a frame in seconds from the first.
+    page:
+        Number of a page, from 1.
+    dpi:
+        Density at which a page is drawn, in dots per inch; None where it is a picture already.
+    box:
+        x, y, width and height of a region in fractions of its parent, 0 to 1.
+
+    Examples
+    --------
+    >>> str(Locator(Kind.FRAME, frame=300, pts=153_600, time=12.0))
+    'frame=300'
+    >>> str(Locator(Kind.PAGE, page=2, dpi=200.0))
+    'page=2@200dpi'
+    """
+
+    kind: Kind
+    frame: int | None = None
+    pts: int | None = None
+    time: float | None = None
+    page: int | None = None
+    dpi: float | None = None
+    box: tuple[float, float, float, float] | None = None
+
+    def __str__(self) -> str:
+        if self.kind is Kind.FRAME:
+            return f"frame={self.frame}"
+        if self.kind is Kind.PAGE:
+            return f"page={self.page}" + (f"@{self.dpi:g}dpi" if self.dpi else "")
+        return "box=" + ",".join(f"{side:.6g}" for side in self.box or ())
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an item is: a file, and for a derived item the way from the file to it.
+
+    Parameters
+    ----------
+    paths:
+        Files that hold the content, the best first.
+    sha256:
+        What the content of the file must hash to.
+    facts:
+        What its header says.
+    locators:
+        Steps from the file to the item; none for the file itself.
+    """
+
+    paths: tuple[Path, ...]
+    sha256: str
+    facts: FileFacts
+    locators: tuple[Locator, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shot:
+    """One shot of a video: frames between two cuts.
+
+    Parameters
+    ----------
+    number:
+        Place of the shot in its video, from 1.
+    first, last:
+        Numbers of its first and last frame, from 0.
+    start, stop:
+        Time of its first frame, and of the first frame after it (or the video's end), in
+        seconds.
+    """
+
+    number: int
+    first: int
+    last: int
+    start: float
+    stop: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +218,15 @@ class Label:
     seconds: float | None = None
 
 
+PASSED_OVER = "passed over"
+
+
 @dataclass(frozen=True, slots=True)
 class Failure:
     """A file or item that a run could not deal with, and why.
 
-    `subject` is an item id, or the path of a file that never became an item.
+    `subject` is an item id, or the path of a file that never became an item. The stage
+    `PASSED_OVER` is for files that are no media, which is no fault.
     """
 
     subject: str
@@ -112,15 +237,17 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One labelled item for training: where its file is and which part it is in.
+    """One labelled item for training: where it is and which part it is in.
 
-    `part` is `"train"`, `"val"` or `"test"`.
+    `part` is `"train"`, `"val"` or `"test"`. Where `place` is given the pixels are had from
+    there, and `path` is only its name.
     """
 
     item: str
     path: str
     label: str
     part: str
+    place: Place | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +278,8 @@ class Info:
     min_side:
         Pixels that the short side of the decoded picture must have at least
         (pictures that are smaller come as they are); None asks for the full size.
+    kinds:
+        Kinds of items that can be measured; others are passed over.
     """
 
     name: str
@@ -163,6 +292,7 @@ class Info:
     outputs: Mapping[str, str] = field(default_factory=dict)
     pixels: bool = True
     min_side: int | None = 256
+    kinds: tuple[Kind, ...] = PICTORIAL
 
 
 @functools.cache

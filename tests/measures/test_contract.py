@@ -18,6 +18,6 @@ def test_the_measures_on_board_are_registered():
 @pytest.mark.parametrize("name", MEASURES.names())
 def test_measure_states_what_it_needs(name):
     info = MEASURES.info(name)
-    assert info.extra in {"", "models"}
+    assert info.extra in {"", "models", "descriptors"}
     assert info.summary.endswith(".")
     assert not info.extra or info.citation

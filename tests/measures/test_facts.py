@@ -1,6 +1,6 @@
 from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures.facts import INFO, facts
-from mediacorpus.records import FileFacts
+from mediacorpus.records import FileFacts, Kind
 
 
 def test_facts_come_from_the_header():
@@ -17,6 +17,7 @@ def test_facts_come_from_the_header():
     )
     [row] = facts(Batch([Picture("a", file)]))
     assert row == {
+        "kind": "picture",
         "format": "TIFF",
         "width": 3000,
         "height": 2000,
@@ -28,7 +29,22 @@ def test_facts_come_from_the_header():
         "taken": "1936-03-01T12:00:00",
         "megapixels": 6.0,
         "aspect_ratio": 1.5,
+        "duration": None,
+        "frame_rate": None,
+        "sample_rate": None,
+        "channels": None,
     }
+
+
+def test_sound_and_video_have_a_length_and_sound_no_sides():
+    sound = FileFacts(
+        "WAV", 0, 0, "", 9, kind=Kind.AUDIO, duration=2.5, sample_rate=44_100, channels=2
+    )
+    frame = FileFacts("MP4", 640, 360, "RGB", 0, kind=Kind.FRAME)
+    first, second = facts(Batch([Picture("a", sound), Picture("b", frame)]))
+    assert (first["aspect_ratio"], first["megapixels"]) == (None, 0)
+    assert (first["duration"], first["sample_rate"], first["channels"]) == (2.5, 44_100, 2)
+    assert (second["kind"], second["bytes"]) == ("frame", None)
 
 
 def test_what_the_file_does_not_say_is_none():

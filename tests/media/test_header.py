@@ -98,7 +98,10 @@ def test_png_exif_is_read_without_decoding_the_picture(encode, monkeypatch):
             b"\x00\x00\x00\x18ftypheic",
             "The file is a HEIC picture, a format that is not supported.",
         ),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n", "The file is a PostScript file, not a picture."),
+        (
+            b"%!PS-Adobe-3.0 EPSF-3.0\n",
+            "The file is a PostScript file, a format that is not supported: save it as PDF.",
+        ),
         (bytes(100), "The file is of no picture format that is known; it may be damaged."),
     ],
 )

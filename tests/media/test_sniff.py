@@ -13,7 +13,7 @@ from mediacorpus.media.sniff import as_text, looks_like
         (b"\n\n <HTML><BODY>403</BODY>", "an HTML page"),
         (
             b"<?xml version='1.0'?><svg xmlns='x'/>",
-            "an SVG drawing, a format that is not supported",
+            "an SVG drawing",
         ),
         (b"<?xml version='1.0'?><feed/>", "an XML file"),
         (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3", "a PDF document"),

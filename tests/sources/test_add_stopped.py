@@ -68,9 +68,9 @@ STOPPED = """
 import os, signal, sys, time
 from pathlib import Path
 from mediacorpus.catalogue.store import Store
-from mediacorpus.sources import add as module
+from mediacorpus.sources import add as verb, adding as module
 
-number, seen, real = int(sys.argv[3]), [], module._read_file
+number, seen, real = int(sys.argv[3]), [], module.read_file
 
 def read(path):
     seen.append(path)
@@ -79,9 +79,9 @@ def read(path):
         time.sleep(0.3)
     return real(path)
 
-module._read_file = read
+module.read_file = read
 with Store(Path(sys.argv[1])) as store:
-    module.add(store, sys.argv[2], variable="kind", show=False)
+    verb.add(store, sys.argv[2], variable="kind", show=False)
 """
 
 

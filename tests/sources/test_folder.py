@@ -7,12 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from mediacorpus.sources.folder import PART_NAMES, _class_and_part, occurrences
+from mediacorpus.records import Failure
+from mediacorpus.sources.folder import PART_NAMES, class_and_part, occurrences
 
 
 def found(root, **options):
     skipped = Counter()
-    return list(occurrences(root, skipped=skipped, **options)), skipped
+    some = list(occurrences(root, skipped=skipped, **options))
+    over = [o for o in some if isinstance(o, Failure)]
+    assert all(o.stage == "passed over" for o in over)
+    assert len(over) == sum(n for kind, n in skipped.items() if not kind.startswith("under"))
+    return [o for o in some if not isinstance(o, Failure)], skipped
 
 
 def test_pictures_come_with_their_path_as_key_and_others_are_counted(tmp_path, save):
@@ -58,7 +63,7 @@ def test_small_files_can_be_left_out(tmp_path, save):
     ],
 )
 def test_class_and_part(path, wanted):
-    assert _class_and_part(Path("/p") / path, Path("/p")) == wanted
+    assert class_and_part(Path("/p") / path, Path("/p")) == wanted
 
 
 def test_parts_have_one_name_each_in_the_end():

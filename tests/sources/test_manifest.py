@@ -10,7 +10,7 @@ import pytest
 
 from mediacorpus.errors import SourceError
 from mediacorpus.records import Failure
-from mediacorpus.sources.manifest import PATH_COLUMNS, occurrences
+from mediacorpus.sources.manifest import PATH_COLUMNS, Link, Manifest
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def write(tmp_path):
 
 
 def rows(path, **options):
-    found = list(occurrences(path, **options))
+    found = list(Manifest(path, **options).found())
     return [o for o in found if not isinstance(o, Failure)], [
         f for f in found if isinstance(f, Failure)
     ]
@@ -88,7 +88,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_read(
     write, content, options, words
 ):
     with pytest.raises(SourceError, match=words):
-        occurrences(write(content), **options)
+        Manifest(write(content), **options)
 
 
 def test_one_post_with_several_pictures_is_no_repeated_id(write):
@@ -96,19 +96,18 @@ def test_one_post_with_several_pictures_is_no_repeated_id(write):
     assert len({o.key for o in some}) == 3
 
 
-def test_rows_that_name_nothing_on_this_machine_say_why(write):
+def test_rows_name_files_or_links_or_say_why_not(write):
     content = "id,file\n1,\n2,   \n3,https://example.org/a.jpg\n4,HTTP://x/y.png\n5,a.jpg\n"
     some, broken = rows(write(content))
-    assert [o.columns["id"] for o in some] == ["5"]
-    assert [f.reason.split(";")[0] for f in broken] == [
-        "The row names no file.",
-        "The row names no file.",
-        "The row names a web address",
-        "The row names a web address",
-    ]
+    *local, first, second = some
+    assert [o.columns["id"] for o in local] == ["5"]
+    assert (first, second) == (
+        Link("https://example.org/a.jpg", (2,)),
+        Link("HTTP://x/y.png", (3,)),
+    )
+    assert [f.reason for f in broken] == ["The row names no file."] * 2
     assert broken[0].path == "posts.csv row 2"
-    assert broken[2].path == "https://example.org/a.jpg"
-    assert len({f.subject for f in broken}) == 4
+    assert len({f.subject for f in broken}) == 2
 
 
 def test_paths_that_no_system_has_are_failures(write):

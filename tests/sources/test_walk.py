@@ -7,7 +7,14 @@ import sys
 import pytest
 
 from mediacorpus.records import Failure
-from mediacorpus.sources.walk import OWN_FOLDERS, PICTURE_SUFFIXES, looks_like_picture, walk
+from mediacorpus.sources.walk import (
+    OWN_FOLDERS,
+    PICTURE_SUFFIXES,
+    first_bytes,
+    looks_like_media,
+    passed_over,
+    walk,
+)
 
 
 @pytest.fixture
@@ -157,7 +164,11 @@ def test_a_tree_that_is_deeper_than_the_stack(tmp_path):
 
 @pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
 def test_known_suffixes_in_any_case(tmp_path, suffix):
-    assert looks_like_picture(tmp_path / f"a{suffix.upper()}")
+    assert is_media(tmp_path / f"a{suffix.upper()}")
+
+
+def is_media(path):
+    return looks_like_media(path.suffix, first_bytes(path))
 
 
 @pytest.mark.parametrize(
@@ -168,14 +179,27 @@ def test_pictures_with_another_name_are_known_by_their_first_bytes(
     tmp_path, save, name, wanted, kind
 ):
     save(tmp_path / name, 0, kind)
-    assert looks_like_picture(tmp_path / name) is wanted
+    assert is_media(tmp_path / name) is wanted
 
 
-@pytest.mark.parametrize("content", [b"", b"hello", b"\x00" * 20, b"%PDF-1.7"])
+@pytest.mark.parametrize("content", [b"", b"hello", b"\x00" * 20, b"PK\x03\x04"])
 def test_other_files_are_not(tmp_path, content):
     (tmp_path / "a.dat").write_bytes(content)
-    assert not looks_like_picture(tmp_path / "a.dat")
+    assert not is_media(tmp_path / "a.dat")
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"Dear all", "is text, not media"),
+        (b"", "is empty, or cannot be read"),
+        (b"\x01\x02\x03" * 9, "no kind that is known"),
+        (b"\xff\x0a", "a format that is not supported."),
+    ],
+)
+def test_what_is_passed_over_has_a_reason(head, words):
+    assert words in passed_over("a", head).reason
 
 
 def test_a_file_that_is_not_there_looks_like_nothing(tmp_path):
-    assert not looks_like_picture(tmp_path / "gone")
+    assert not is_media(tmp_path / "gone")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
+from mediacorpus.records import PASSED_OVER
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def overview(store: Store) -> Overview:
         folder=store.folder,
         items=int(store.value("SELECT count(*) FROM items")),
         records=int(store.value("SELECT count(*) FROM records")),
-        failures=int(store.value("SELECT count(*) FROM failures")),
+        failures=int(store.value("SELECT count(*) FROM failures WHERE stage <> ?", (PASSED_OVER,))),
         bytes=int(store.value("SELECT coalesce(sum(bytes), 0) FROM items")),
         measures=measures,
         variables=variables,

@@ -14,6 +14,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from mediacorpus.analysis.rollup import rollup
 from mediacorpus.analysis.views import views
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
@@ -38,20 +39,26 @@ def sql(store: Store, query: str) -> pd.DataFrame:
     return frame
 
 
-def table(store: Store, name: str = TIDY) -> pd.DataFrame:
+def table(
+    store: Store, name: str = TIDY, *, by: str | None = None, at_least: float = 0.0
+) -> pd.DataFrame:
     """Return one table whole; `"tidy"` is the one row a record table.
+
+    `by` sums a measure up: see `analysis.rollup.rollup`.
 
     Raises
     ------
     UnknownName
         There is no such table.
     """
-    relation = _relation(store, name)
+    relation = _relation(store, name, by=by, at_least=at_least)
     frame: pd.DataFrame = relation.frame()
     return frame
 
 
-def export(store: Store, name: str, target: Path) -> int:
+def export(
+    store: Store, name: str, target: Path, *, by: str | None = None, at_least: float = 0.0
+) -> int:
     """Write a table to a `.csv` or `.parquet` file, in batches; return its number of rows.
 
     CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`
@@ -62,7 +69,7 @@ def export(store: Store, name: str, target: Path) -> int:
     ParameterError
         The file's suffix is neither `.csv` nor `.parquet`.
     """
-    relation = _relation(store, name)
+    relation = _relation(store, name, by=by, at_least=at_least)
     return write_batches(relation.columns, relation.batches(), target)
 
 
@@ -126,7 +133,9 @@ def safe_cell(cell: Any) -> Any:
     return cell
 
 
-def _relation(store: Store, name: str) -> Any:
+def _relation(store: Store, name: str, *, by: str | None, at_least: float) -> Any:
+    if by is not None:
+        return rollup(store, name, by, at_least=at_least)
     known = views(store)
     if name == TIDY:
         return run_sql(_tidy_sql(store), known | _wide(store), folder=store.folder)

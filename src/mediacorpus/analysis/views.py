@@ -16,9 +16,20 @@ from mediacorpus.tables.query import FetchView, PartsView, View
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 
 CATALOGUE: Mapping[str, str] = {
-    "items": "SELECT items.item, format, width, height, mode, bytes, count(record) AS records, "
-    "alpha <> 0 AS alpha, frames, dpi, taken, sha256, items.run FROM items "
+    "items": "SELECT items.item, kind, format, width, height, mode, bytes, "
+    "count(record) AS records, alpha <> 0 AS alpha, frames, dpi, taken, duration, frame_rate, "
+    "sample_rate, channels, items.parent, place, sha256, items.run FROM items "
     "LEFT JOIN records ON records.item = items.item GROUP BY items.n ORDER BY items.n",
+    "frames": "SELECT items.item, parent, json_extract(locator, '$.frame') AS frame, "
+    "json_extract(locator, '$.time') AS time, shot, width, height FROM items "
+    "LEFT JOIN shots ON shots.item = items.parent AND json_extract(locator, '$.frame') "
+    "BETWEEN first_frame AND last_frame WHERE kind = 'frame' ORDER BY parent, frame",
+    "pages": "SELECT item, parent, json_extract(locator, '$.page') AS page, dpi, width, height "
+    "FROM items WHERE kind = 'page' ORDER BY parent, page",
+    "shots": "SELECT item, shot, first_frame, last_frame, start, stop, stop - start AS duration, "
+    "run FROM shots ORDER BY item, shot",
+    "downloads": "SELECT url, final_url, status, type, bytes, etag, modified, sha256, stored, "
+    "time, run FROM downloads ORDER BY time, url",
     "failures": "SELECT path, reason, stage, subject, time, run FROM failures ORDER BY time, path",
     "runs": "SELECT run, verb, status, done, failed, started, ended, parameters, seed, "
     "model_hash, input_hash, version, machine, note FROM runs ORDER BY run",

@@ -12,9 +12,17 @@ from typing import Any
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.errors import UnknownName
-from mediacorpus.records import Failure, FileFacts
+from mediacorpus.records import PASSED_OVER, Failure, FileFacts, Kind
 
 ITEM_LENGTH = 16
+
+FACTS: tuple[str, ...] = FileFacts.__slots__
+"""Columns of the items that hold the header's facts."""
+
+INSERT_ITEM = (
+    f"INSERT INTO items (item, sha256, {', '.join(FACTS)}, run) "
+    f"VALUES ({placeholders(len(FACTS) + 3)}) ON CONFLICT (sha256) DO NOTHING"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,12 +33,14 @@ class NewRecord:
     """
 
     key: str
-    path: Path
+    path: Path | str
     size: int
     mtime_ns: int
     sha256: str
     facts: FileFacts
     columns: Mapping[str, Any]
+    stored: str | None = None
+    """Path, relative to the corpus, of a copy that the corpus keeps itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +52,7 @@ class Known:
     size: int
     mtime_ns: int
     columns: str
+    stored: str | None
 
 
 def item_id(sha256: str) -> str:
@@ -53,7 +64,7 @@ def item_id(sha256: str) -> str:
     return sha256[:ITEM_LENGTH]
 
 
-def path_text(path: Path) -> str:
+def path_text(path: Path | str) -> str:
     r"""Write a path as text that any database holds; bytes that are no UTF-8 become `\xNN`.
 
     >>> path_text(Path("a.jpg"))
@@ -62,7 +73,7 @@ def path_text(path: Path) -> str:
     return os.fsencode(path).decode("utf-8", "backslashreplace")
 
 
-def _raw(path: Path) -> bytes | None:
+def _raw(path: Path | str) -> bytes | None:
     try:
         str(path).encode("utf-8")
     except UnicodeEncodeError:
@@ -151,7 +162,7 @@ def known_records(store: Store, keys: Iterable[str]) -> dict[str, Known]:
     found: dict[str, Known] = {}
     for chunk in chunks(keys):
         for key, *rest in store.rows(
-            "SELECT key, item, path, size, mtime_ns, columns FROM records "
+            "SELECT key, item, path, size, mtime_ns, columns, stored FROM records "
             f"WHERE key IN ({placeholders(len(chunk))})",
             chunk,
         ):
@@ -172,41 +183,30 @@ def write_records(
         return counts
     with store.transaction():
         counts["items"] = store.executemany(
-            "INSERT INTO items (item, sha256, format, width, height, mode, bytes, alpha, frames, "
-            "orientation, dpi, taken, icc, run) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?) "
-            "ON CONFLICT (sha256) DO NOTHING",
-            [_item_row(record, run) for record in records],
+            INSERT_ITEM, [item_row(record.sha256, record.facts, run) for record in records]
         )
         known = known_records(store, [record.key for record in records])
         written = {record.key: record for record in records}
         counts["changed"] = len(known)
         counts["records"] = len(written) - len(known)
         store.executemany(
-            "INSERT INTO records (item, source, key, path, path_raw, size, mtime_ns, columns, run) "
-            "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET item = excluded.item, "
-            "path = excluded.path, path_raw = excluded.path_raw, size = excluded.size, "
-            "mtime_ns = excluded.mtime_ns, columns = excluded.columns, run = excluded.run",
+            "INSERT INTO records (item, source, key, path, path_raw, size, mtime_ns, columns, "
+            "stored, run) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET "
+            "item = excluded.item, path = excluded.path, path_raw = excluded.path_raw, "
+            "size = excluded.size, mtime_ns = excluded.mtime_ns, columns = excluded.columns, "
+            "stored = excluded.stored, run = excluded.run",
             [_record_row(record, source, run) for record in written.values()],
         )
     return counts
 
 
-def _item_row(record: NewRecord, run: int) -> tuple[Any, ...]:
-    facts = record.facts
+def item_row(sha256: str, facts: FileFacts, run: int) -> tuple[Any, ...]:
+    """Give the values of one item for `INSERT_ITEM`."""
+    values = [getattr(facts, name) for name in FACTS]
     return (
-        item_id(record.sha256),
-        record.sha256,
-        facts.format,
-        facts.width,
-        facts.height,
-        facts.mode,
-        facts.bytes,
-        int(facts.alpha),
-        facts.frames,
-        facts.orientation,
-        facts.dpi,
-        facts.taken,
-        int(facts.icc),
+        item_id(sha256),
+        sha256,
+        *(int(v) if isinstance(v, bool) else v for v in values),
         run,
     )
 
@@ -221,6 +221,7 @@ def _record_row(record: NewRecord, source: int, run: int) -> tuple[Any, ...]:
         record.size,
         record.mtime_ns,
         json.dumps(dict(record.columns), ensure_ascii=False, default=str),
+        record.stored,
         run,
     )
 
@@ -230,33 +231,37 @@ def facts_of(store: Store, items: Sequence[str]) -> dict[str, FileFacts]:
     found: dict[str, FileFacts] = {}
     for chunk in chunks(items):
         for item, *rest in store.rows(
-            "SELECT item, format, width, height, mode, bytes, alpha, frames, orientation, dpi, "
-            f"taken, icc FROM items WHERE item IN ({placeholders(len(chunk))})",
+            f"SELECT item, {', '.join(FACTS)} FROM items "
+            f"WHERE item IN ({placeholders(len(chunk))})",
             chunk,
         ):
-            facts = dict(zip(FileFacts.__slots__, rest, strict=True))
+            facts = dict(zip(FACTS, rest, strict=True))
             facts["alpha"], facts["icc"] = bool(facts["alpha"]), bool(facts["icc"])
+            facts["kind"] = Kind(facts["kind"])
             found[item] = FileFacts(**facts)
     return found
 
 
 def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tuple[Path, ...]]:
-    """Say where the bytes of some items may be: up to `most` paths for each, oldest first.
+    """Say where the bytes of some files may be: up to `most` paths for each, oldest first.
 
-    A path that many records name counts once. Where its file is gone, the same place relative
-    to the corpus folder is given instead.
+    A path that many records name counts once. What the corpus keeps itself is looked for
+    there. Where a file is gone, the same place relative to the corpus folder is given instead.
     """
     found: dict[str, list[Path]] = {item: [] for item in items}
     for chunk in chunks(items):
-        for item, path, raw, *source in store.rows(
-            "SELECT records.item, records.path, path_raw, kind, location, relative FROM records "
-            "JOIN sources USING (source) "
+        for item, path, raw, stored, *source in store.rows(
+            "SELECT records.item, records.path, path_raw, stored, kind, location, relative "
+            "FROM records JOIN sources USING (source) "
             f"WHERE records.item IN ({placeholders(len(chunk))}) "
-            "GROUP BY records.item, records.path ORDER BY min(record)",
+            "GROUP BY records.item, coalesce(stored, records.path) ORDER BY min(record)",
             chunk,
         ):
             paths = found[item]
             if len(paths) >= most:
+                continue
+            if stored is not None:
+                paths.append(store.folder / stored)
                 continue
             original = Path(os.fsdecode(raw)) if raw is not None else Path(path)
             paths.append(_moved(original, source, store.folder))
@@ -304,15 +309,19 @@ def forget_failures(store: Store, stage: str, subjects: Iterable[str]) -> None:
 def forget_older_failures(store: Store, source: str, *, run: int) -> None:
     """Remove what earlier passes over a source listed and this whole pass did not."""
     store.execute(
-        "DELETE FROM failures WHERE stage = 'add' AND run IN (SELECT run FROM runs WHERE "
+        "DELETE FROM failures WHERE stage IN ('add', ?) AND run IN (SELECT run FROM runs WHERE "
         "verb = 'add' AND run < ? AND json_extract(parameters, '$.source') = ?)",
-        (run, source),
+        (PASSED_OVER, run, source),
     )
 
 
 def count_failures(store: Store, run: int) -> int:
-    """Count the failures that a run has listed."""
-    return int(store.value("SELECT count(*) FROM failures WHERE run = ?", (run,)))
+    """Count the failures that a run has listed, without files that are no media."""
+    return int(
+        store.value(
+            "SELECT count(*) FROM failures WHERE run = ? AND stage <> ?", (run, PASSED_OVER)
+        )
+    )
 
 
 def resolve_item(store: Store, text: str) -> str:

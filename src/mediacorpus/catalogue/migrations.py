@@ -149,4 +149,43 @@ MIGRATIONS: tuple[str, ...] = (
         run INTEGER NOT NULL REFERENCES runs (run)
     ) STRICT;
     """,
+    """
+    ALTER TABLE items ADD COLUMN kind TEXT NOT NULL DEFAULT 'picture';
+    ALTER TABLE items ADD COLUMN duration REAL;
+    ALTER TABLE items ADD COLUMN frame_rate REAL;
+    ALTER TABLE items ADD COLUMN sample_rate INTEGER;
+    ALTER TABLE items ADD COLUMN channels INTEGER;
+    ALTER TABLE items ADD COLUMN parent TEXT REFERENCES items (item);
+    ALTER TABLE items ADD COLUMN place TEXT;
+    ALTER TABLE items ADD COLUMN locator TEXT CHECK (locator IS NULL OR json_valid(locator));
+    CREATE INDEX items_parent ON items (parent);
+    ALTER TABLE records ADD COLUMN stored TEXT;
+    ALTER TABLE records ADD COLUMN parent INTEGER REFERENCES records (record);
+    CREATE INDEX records_parent ON records (parent);
+
+    CREATE TABLE shots (
+        item TEXT NOT NULL REFERENCES items (item),
+        shot INTEGER NOT NULL,
+        first_frame INTEGER NOT NULL,
+        last_frame INTEGER NOT NULL,
+        start REAL NOT NULL,
+        stop REAL NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run),
+        PRIMARY KEY (item, shot)
+    ) STRICT, WITHOUT ROWID;
+
+    CREATE TABLE downloads (
+        url TEXT PRIMARY KEY,
+        final_url TEXT NOT NULL,
+        status INTEGER NOT NULL,
+        etag TEXT,
+        modified TEXT,
+        type TEXT,
+        bytes INTEGER NOT NULL,
+        sha256 TEXT NOT NULL,
+        stored TEXT NOT NULL,
+        time TEXT NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    """,
 )

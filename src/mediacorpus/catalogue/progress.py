@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.records import Info
+from mediacorpus.records import PICTORIAL, Info, Kind, Shape
 
 HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
 """Whether any file is known to hold the item still."""
@@ -52,12 +52,10 @@ def pending(
 
     Yields the setups that are missing and up to `size` items `(n, item)` that lack just
     those. Within one call no item is given twice, whether or not it was measured meanwhile.
-    Items whose last record has gone over to other content are left out.
+    Items whose last record has gone over to other content are left out, and so are, for each
+    setup, the kinds of items that it cannot measure.
     """
-    flags = "'' || " + " || ".join(
-        f"(NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n))"
-        for s in setups
-    )
+    flags = "'' || " + " || ".join(f"({_lacks(store, setup)})" for setup in setups)
     masks = [
         row[0]
         for row in store.rows(f"SELECT DISTINCT {flags} AS mask FROM items WHERE {HELD}")
@@ -80,11 +78,18 @@ def pending(
 
 def count_pending(store: Store, setups: Sequence[int]) -> int:
     """Count the items that at least one of the setups has not measured yet."""
-    missing = " OR ".join(
-        f"NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(s)} AND n = items.n)"
-        for s in setups
-    )
+    missing = " OR ".join(f"({_lacks(store, setup)})" for setup in setups)
     return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {HELD}"))
+
+
+def _lacks(store: Store, setup: int) -> str:
+    """Give the SQL condition for an item that a setup can measure and has not measured."""
+    text = str(store.value("SELECT info FROM setups WHERE setup = ?", (int(setup),)))
+    kinds = ", ".join(f"'{kind.value}'" for kind in info_from(json.loads(text)).kinds)
+    return (
+        f"NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(setup)} AND n = items.n) "
+        f"AND items.kind IN ({kinds})"
+    )
 
 
 def record_parts(
@@ -158,9 +163,14 @@ def current_setups(store: Store) -> dict[str, tuple[int, Info]]:
 
 def info_from(facts: dict[str, Any]) -> Info:
     """Make an `Info` from what `setup_id` stored."""
-    from mediacorpus.records import Shape
-
-    return Info(**(facts | {"shape": Shape(facts["shape"])}))
+    kinds = facts.get("kinds")
+    return Info(
+        **(
+            facts
+            | {"shape": Shape(facts["shape"])}
+            | {"kinds": PICTORIAL if kinds is None else tuple(map(Kind, kinds))}
+        )
+    )
 
 
 def files_of(store: Store, setup: int) -> list[Path]:

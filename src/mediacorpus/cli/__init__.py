@@ -12,7 +12,14 @@ def main(arguments: list[str] | None = None) -> None:
     items failed. 130: stopped with Ctrl-C.
     """
     # Each module hangs its commands on the application when it is imported.
-    from mediacorpus.cli import demo, holdings, learning, measuring, people  # noqa: F401
+    from mediacorpus.cli import (  # noqa: F401
+        demo,
+        holdings,
+        learning,
+        measuring,
+        people,
+        showing,
+    )
     from mediacorpus.cli.app import app
     from mediacorpus.cli.output import exit_code
 

@@ -23,63 +23,130 @@ def create(folder: Folder, as_json: Json = False) -> None:
         out(f"Made an empty corpus in {folder}.")
 
 
+Sources = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="SOURCE...",
+        help="Folders, pictures, drawings, PDF, video or sound files, zip or tar archives, "
+        "or a CSV, TSV, Parquet or JSON-lines table of paths or links.",
+    ),
+]
+Variable = Annotated[
+    str | None,
+    typer.Option(help="Class folders (or this column of a table) become its labels."),
+]
+PathColumn = Annotated[
+    str | None, typer.Option(help="Column of a table that holds the paths or links.")
+]
+IdColumn = Annotated[str | None, typer.Option(help="Column of a table that tells its rows apart.")]
+MinBytes = Annotated[int, typer.Option(help="Leave out smaller files.", min=0)]
+SkipSmall = Annotated[bool, typer.Option("--skip-small", help="Leave out files under 5,000 bytes.")]
+Frames = Annotated[
+    str | None,
+    typer.Option(help="Frames of videos that become items: every=1s, every=30, or shots."),
+]
+Pages = Annotated[
+    str | None,
+    typer.Option(help="Pages of documents that become items: 1-20, or 1,3,5-7; else all."),
+]
+Dpi = Annotated[float, typer.Option(help="Density at which PDF pages are drawn.")]
+Boxes = Annotated[
+    str | None,
+    typer.Option(help="Columns x,y,width,height of a table whose rows are about regions."),
+]
+BoxUnit = Annotated[str, typer.Option(help="pixels or fractions.")]
+Refresh = Annotated[
+    bool, typer.Option("--refresh", help="Ask servers whether downloaded files have changed.")
+]
+AllowPrivate = Annotated[
+    bool, typer.Option("--allow-private", help="Fetch from private addresses too.")
+]
+IgnoreRobots = Annotated[
+    bool, typer.Option("--ignore-robots", help="Fetch what robots.txt or noai forbid.")
+]
+Parallel = Annotated[int, typer.Option(help="Requests at once.", min=1)]
+Rate = Annotated[
+    float, typer.Option(help="Requests per second to one host; 0 for no limit.", min=0)
+]
+Contact = Annotated[
+    str | None, typer.Option(help="How site owners can reach you, sent with each request.")
+]
+
+
 @app.command()
 def add(
     folder: Folder,
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SOURCE",
-            help="A folder, a picture, or a CSV, TSV, Parquet or JSON-lines table of paths.",
-        ),
-    ],
-    variable: Annotated[
-        str | None,
-        typer.Option(help="Class folders (or this column of a table) become its labels."),
-    ] = None,
-    path_column: Annotated[
-        str | None, typer.Option(help="Column of a table that holds the paths.")
-    ] = None,
-    id_column: Annotated[
-        str | None, typer.Option(help="Column of a table that tells its rows apart.")
-    ] = None,
-    min_bytes: Annotated[int, typer.Option(help="Leave out smaller files.", min=0)] = 0,
-    skip_small: Annotated[
-        bool, typer.Option("--skip-small", help="Leave out files under 5,000 bytes.")
-    ] = False,
+    sources: Sources,
+    variable: Variable = None,
+    path_column: PathColumn = None,
+    id_column: IdColumn = None,
+    min_bytes: MinBytes = 0,
+    skip_small: SkipSmall = False,
+    frames: Frames = None,
+    pages: Pages = None,
+    dpi: Dpi = 200.0,
+    boxes: Boxes = None,
+    box_unit: BoxUnit = "pixels",
+    refresh: Refresh = False,
+    allow_private: AllowPrivate = False,
+    ignore_robots: IgnoreRobots = False,
+    parallel: Parallel = 16,
+    rate: Rate = 10.0,
+    contact: Contact = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Add pictures to the corpus in DIR; adding again reads only what is new."""
+    """Add media to the corpus in DIR; adding again reads only what is new."""
     from mediacorpus.corpus import Corpus
     from mediacorpus.sources.add import SMALL
 
     with Corpus(folder) as corpus:
         added = corpus.add(
-            source,
+            sources,
             variable=variable,
             path_column=path_column,
             id_column=id_column,
             min_bytes=max(min_bytes, SMALL if skip_small else 0),
             progress=False if quiet or as_json else None,
+            frames=frames,
+            pages=pages,
+            dpi=dpi,
+            boxes=boxes,
+            box_unit=box_unit,
+            refresh=refresh,
+            allow_private=allow_private,
+            robots=not ignore_robots,
+            parallel=parallel,
+            rate=rate or None,
+            contact=contact,
         )
     show(added, as_json=as_json)
     some_failed(added.failed)
 
 
-def _look(folder: Path, name: str, *, output: Path | None, rows: int, as_json: bool) -> None:
+def _look(
+    folder: Path,
+    name: str,
+    *,
+    output: Path | None,
+    rows: int,
+    as_json: bool,
+    by: str | None = None,
+    at_least: float = 0.0,
+) -> None:
     from mediacorpus.analysis import tidy
     from mediacorpus.catalogue.store import Store
 
     if output is not None and not as_json:
         with Store(folder) as store:
-            written = tidy.export(store, name, output)
+            written = tidy.export(store, name, output, by=by, at_least=at_least)
         out(f"Wrote {written:,} rows to {output}.")
         return
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        show(corpus.table(name, output=output), as_json=as_json, rows=rows)
+        found = corpus.table(name, by=by, at_least=at_least, output=output)
+        show(found, as_json=as_json, rows=rows)
 
 
 @app.command()
@@ -121,16 +188,23 @@ def table(
         str,
         typer.Argument(
             metavar="TABLE",
-            help="tidy (one row a record, all side by side), items, records, labels, gold, "
-            "splits, models, validations, a measure or a model.",
+            help="tidy (one row a record, all side by side), items, records, frames, shots, "
+            "pages, labels, gold, splits, models, validations, a measure or a model.",
         ),
     ] = "tidy",
+    by: Annotated[
+        str | None,
+        typer.Option(help="Sum a measure of frames or pages up by shot, video or document."),
+    ] = None,
+    at_least: Annotated[
+        float, typer.Option(help="Least score of the tags that count in that sum.")
+    ] = 0.0,
     output: Output_ = None,
     rows: Rows = ROWS_SHOWN,
     as_json: Json = False,
 ) -> None:
     """Show a table, or write it to a file."""
-    _look(folder, name, output=output, rows=rows, as_json=as_json)
+    _look(folder, name, output=output, rows=rows, as_json=as_json, by=by, at_least=at_least)
 
 
 @app.command()

@@ -29,6 +29,7 @@ ROWS_SHOWN = 20
 CELL_WIDTH = 120
 ALWAYS_SHOWN = 2
 PIPE_WIDTH = 240
+EXACT = 1e15
 
 
 class Output:
@@ -121,7 +122,9 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
 def _cell(value: Any) -> str:
     if value is None or value != value:  # noqa: PLR0124 - NaN
         return ""
-    text = f"{value:.4g}" if isinstance(value, float) else str(value)
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
+    text = f"{value:.4g}" if isinstance(value, float) and not whole else str(value)
+    text = f"{value:.0f}" if whole else text
     return text if len(text) <= CELL_WIDTH else f"{text[: CELL_WIDTH - 1]}…"
 
 

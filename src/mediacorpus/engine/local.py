@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mediacorpus.catalogue import holdings, progress
+from mediacorpus.catalogue import derived, holdings, progress
 from mediacorpus.catalogue.runs import Run
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.part import Options, PartResult, Prepared, Trouble, Work, run_part
@@ -137,16 +137,9 @@ def run(
 def works_for(store: Store, rows: Sequence[tuple[int, str]]) -> list[Work]:
     """Gather what is needed to measure some items `(n, item)`."""
     items = [item for _, item in rows]
-    facts = holdings.facts_of(store, items)
-    paths = holdings.locate(store, items)
-    hashes: dict[str, str] = {}
-    for chunk in chunks(items):
-        hashes.update(
-            store.rows(
-                f"SELECT item, sha256 FROM items WHERE item IN ({placeholders(len(chunk))})", chunk
-            )
-        )
-    return [Work(n, item, hashes[item], paths[item], facts[item]) for n, item in rows]
+    facts, places = holdings.facts_of(store, items), derived.places(store, items)
+    names = derived.names_of(store, items)
+    return [Work(n, item, places[item], facts[item], names.get(item, "")) for n, item in rows]
 
 
 def sweep(store: Store) -> int:
@@ -197,9 +190,7 @@ def commit_rows(
 
 
 def _failure(trouble: Trouble) -> Failure:
-    paths = trouble.work.paths
-    path = holdings.path_text(paths[0]) if paths else ""
-    return Failure(trouble.work.item, path, trouble.stage, trouble.reason)
+    return Failure(trouble.work.item, trouble.work.name, trouble.stage, trouble.reason)
 
 
 def _write(

@@ -6,20 +6,18 @@ run it as it is.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from mediacorpus.engine.contract import Batch, Measure, Picture
-from mediacorpus.engine.pool import Crew, Interrupt
+from mediacorpus.engine.contract import Batch, Measure, Picture, Pixels
+from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediacorpusError
-from mediacorpus.media.decode import decode, read
-from mediacorpus.records import FileFacts, Info
+from mediacorpus.media.opening import Opener
+from mediacorpus.records import FileFacts, Info, Place
 from mediacorpus.tables.parts import to_rows
 
 PIXEL_BUDGET = 64e6
@@ -38,13 +36,13 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One item to be measured: where its bytes may be and what they must hash to."""
+    """One item to be measured: where it is, what its header says, and its name for people."""
 
     n: int
     item: str
-    sha256: str
-    paths: tuple[Path, ...]
+    place: Place
     facts: FileFacts
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,19 +121,20 @@ def run_part(
         When true the batches under way are finished and the rest is left.
     """
     import cv2
+    import threadpoolctl
 
     result = PartResult()
-    pixels = any(m.info.pixels for m in measures)
-    sides = [m.info.min_side for m in measures if m.info.pixels]
-    min_side = None if None in sides else max((s for s in sides if s), default=None)
+    sides = {m.info.min_side for m in measures if m.info.pixels}
 
     def work_on(batch: Sequence[Work]) -> PartResult:
-        return _run_batch(batch, measures, options, pixels=pixels, min_side=min_side)
+        return _run_batch(batch, measures, options)
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
+    # Libraries that start threads of their own would only wait for one another here.
+    limits = threadpoolctl.threadpool_limits(1, user_api="blas")
     try:
-        waiting = _batches(works, options.batch_size, full_size=min_side is None and pixels)
+        waiting = _batches(works, options.batch_size, full_size=None in sides)
         singles: list[list[Work]] = []
         for tasks in (waiting, singles):
             for outcome in crew.outcomes(work_on, tasks, interrupt=interrupt):
@@ -150,6 +149,7 @@ def run_part(
                 result.add(done)
                 report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
     finally:
+        limits.restore_original_limits()
         cv2.setNumThreads(threads)
     return result
 
@@ -169,60 +169,58 @@ def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[l
         yield batch
 
 
-def _run_batch(
-    works: Sequence[Work],
-    measures: Sequence[Prepared],
-    options: Options,
-    *,
-    pixels: bool,
-    min_side: int | None,
-) -> PartResult:
-    """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them."""
+def _run_batch(works: Sequence[Work], measures: Sequence[Prepared], options: Options) -> PartResult:
+    """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them.
+
+    Measures that need pictures of one size share a batch; what each of them sees does not
+    depend on which others were asked for.
+    """
     result = PartResult()
     headers = [m for m in measures if not m.info.pixels]
     if headers:
         batch = Batch([Picture(work.item, work.facts) for work in works])
         for prepared in headers:
             _measure(prepared, batch, works=works, run=options.run, result=result)
-    if not pixels:
-        return result
     deep = [m for m in measures if m.info.pixels]
-    good: list[Work] = []
-    pictures: list[Picture] = []
-    for work in works:
-        try:
-            pictures.append(_picture(work, options, min_side=min_side))
-            good.append(work)
-        except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
-            result.add(_all_failed(work, deep, stage="read", reason=_reason(error)))
-    if good:
+    if not deep:
+        return result
+    sides = list(dict.fromkeys(m.info.min_side for m in deep))
+    good, decoded = _decoded(works, deep, options, sides=sides, result=result)
+    for number, side in enumerate(sides):
+        if not good:
+            break
+        pictures = [
+            Picture(work.item, work.facts, pixels[number])
+            for work, pixels in zip(good, decoded, strict=True)
+        ]
         batch = Batch(pictures)
         for prepared in deep:
-            _measure(prepared, batch, works=good, run=options.run, result=result)
+            if prepared.info.min_side == side:
+                _measure(prepared, batch, works=good, run=options.run, result=result)
+                beat()
     return result
 
 
-def _picture(work: Work, options: Options, *, min_side: int | None) -> Picture:
-    data = _read_any(work)
-    array = decode(data, min_side=min_side, max_pixels=options.max_pixels, facts=work.facts)
-    return Picture(work.item, work.facts, array)
-
-
-def _read_any(work: Work) -> bytes:
-    """Read the first of several copies that can be read and is still what was added."""
-    first: Exception | None = None
-    for path in work.paths:
-        try:
-            data = read(path)
-        except MediacorpusError as error:
-            first = first or error
-            continue
-        if hashlib.sha256(data).hexdigest() == work.sha256:
-            return data
-        first = first or MediacorpusError(
-            "The file has changed since it was added. Add it again to measure it as it is now."
-        )
-    raise first or MediacorpusError("No file is known for this item.")
+def _decoded(
+    works: Sequence[Work],
+    measures: Sequence[Prepared],
+    options: Options,
+    *,
+    sides: Sequence[int | None],
+    result: PartResult,
+) -> tuple[list[Work], list[list[Pixels]]]:
+    """Decode each picture at each of some sizes; set down those that cannot be had."""
+    good: list[Work] = []
+    decoded: list[list[Pixels]] = []
+    with Opener(max_pixels=options.max_pixels) as opener:
+        for work in works:
+            try:
+                decoded.append(opener.pictures(work.place, sides))
+                good.append(work)
+            except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
+                result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
+            beat()
+    return good, decoded
 
 
 def _measure(

@@ -67,6 +67,27 @@ def gentle_interrupt() -> Iterator[Interrupt]:
         raise KeyboardInterrupt
 
 
+class _Current(threading.local):
+    """The worker that the calling thread is."""
+
+    worker: _Worker | None = None
+
+
+_CURRENT = _Current()
+
+
+def beat() -> None:
+    """Tell the crew that the task under way goes on, so that its time begins anew.
+
+    A task of many files calls it after each, and the time limit is then one for a file.
+    Outside a crew nothing happens.
+
+    >>> beat()
+    """
+    if _CURRENT.worker is not None:
+        _CURRENT.worker.since = time.monotonic()
+
+
 @dataclass(slots=True)
 class _Worker:
     """One thread: what it is at, since when, and whether it was given up."""
@@ -84,6 +105,7 @@ class _Worker:
         self.thread = threading.Thread(target=self._work, daemon=True, name="mediacorpus-worker")
 
     def _work(self) -> None:
+        _CURRENT.worker = self
         while not self.given_up:
             entry = self.tasks.get()
             if entry is None:

@@ -24,6 +24,7 @@ from mediacorpus.learning.pictures import Pixels, fixed_views, min_side, plain_v
 from mediacorpus.measures.efficientnet import CROP, open_session
 from mediacorpus.measures.efficientnet_graph import SIDE
 from mediacorpus.media.decode import load
+from mediacorpus.media.opening import Opener
 from mediacorpus.media.resize import rescale_crop
 from mediacorpus.settings import settings
 
@@ -221,7 +222,12 @@ def embedded_views(
 
 def _views(example: Example, plan: Plan, *, row: int) -> Pixels:
     side = min_side(plan.size, plan.crop)
-    pixels = load(example.path, min_side=side, max_pixels=settings().max_megapixels * 1e6)
+    limit = settings().max_megapixels * 1e6
+    if example.place is None:
+        pixels = load(example.path, min_side=side, max_pixels=limit)
+    else:
+        with Opener(max_pixels=limit) as opener:
+            pixels = opener.pixels(example.place, side)
     if plan.squares:
         return rescale_crop(pixels, side)[None]
     if plan.views == 1:

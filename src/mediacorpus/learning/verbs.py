@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from mediacorpus.catalogue import holdings, people, progress
+from mediacorpus.catalogue import derived, people, progress
 from mediacorpus.catalogue.runs import Run, running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
@@ -30,7 +30,7 @@ from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import TrainedModel
 from mediacorpus.learning.train import train as fit
 from mediacorpus.measures.verb import measure, options
-from mediacorpus.records import Example, Info
+from mediacorpus.records import Example, Info, Kind, Place
 from mediacorpus.tables import parts as parquet
 from mediacorpus.tables.parts import read_parts
 
@@ -151,12 +151,16 @@ def _check_probe(settings: TrainSettings) -> None:
 def _examples(store: Store, split: splitting.Split) -> list[Example]:
     """List the labelled items of train and val with their files; test stays out of sight."""
     items = sorted(item for item, part in split.parts.items() if part != "test")
-    paths = holdings.locate(store, items)
+    places, names = derived.places(store, items), derived.names_of(store, items)
     return [
-        Example(item, str(paths[item][0]), split.labels[item], split.parts[item])
+        Example(item, names[item], split.labels[item], split.parts[item], places[item])
         for item in items
-        if paths[item]
+        if places[item].paths and _has_pixels(places[item])
     ]
+
+
+def _has_pixels(place: Place) -> bool:
+    return bool(place.locators) or place.facts.kind is Kind.PICTURE
 
 
 def _embeddings(

@@ -3,6 +3,34 @@
 Importing this package registers the measures on board; it loads no network.
 """
 
-from mediacorpus.measures import embedding, facts, tags
+from mediacorpus.measures import (
+    colour,
+    composition,
+    embedding,
+    facts,
+    haralick,
+    histogram,
+    hog,
+    keypoints,
+    lbp,
+    moments,
+    pixels,
+    quality,
+    tags,
+)
 
-__all__ = ["embedding", "facts", "tags"]
+__all__ = [
+    "colour",
+    "composition",
+    "embedding",
+    "facts",
+    "haralick",
+    "histogram",
+    "hog",
+    "keypoints",
+    "lbp",
+    "moments",
+    "pixels",
+    "quality",
+    "tags",
+]

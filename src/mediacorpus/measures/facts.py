@@ -5,17 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.engine.contract import Batch, measure
-from mediacorpus.records import FileFacts, Info
+from mediacorpus.records import FileFacts, Info, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
 INFO = Info(
     name="facts",
-    version="1",
-    summary="Format, size, colour mode, date and density, from the header of the file.",
+    version="2",
+    summary="Kind, format, size, colour mode, date, density, duration, from the file's header.",
     licence="Apache-2.0",
     outputs={
+        "kind": "string",
         "format": "string",
         "width": "int64",
         "height": "int64",
@@ -27,9 +28,14 @@ INFO = Info(
         "taken": "string",
         "megapixels": "float64",
         "aspect_ratio": "float64",
+        "duration": "float64",
+        "frame_rate": "float64",
+        "sample_rate": "int64",
+        "channels": "int64",
     },
     pixels=False,
     min_side=None,
+    kinds=tuple(Kind),
 )
 
 
@@ -45,9 +51,11 @@ def facts(batch: Batch) -> Sequence[Mapping[str, Any]]:
     Returns
     -------
     sequence of mapping
-        For each picture: format; width and height in pixels as shown; colour mode; alpha;
-        size in bytes; frames; density in dots per inch and EXIF date, None where the file
-        says nothing; millions of pixels; width divided by height.
+        For each item: kind; format; width and height in pixels as shown (0 for sound); colour
+        mode; alpha; size in bytes, None for a part of a file; frames or pages; density in dots
+        per inch and date of taking, None where the file says nothing; millions of pixels; width
+        divided by height; and for video and sound duration in seconds, frames per second,
+        samples per second and channels of sound.
 
     Examples
     --------
@@ -61,15 +69,20 @@ def facts(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
 def _row(file: FileFacts) -> Mapping[str, Any]:
     return {
+        "kind": file.kind.value,
         "format": file.format,
         "width": file.width,
         "height": file.height,
         "mode": file.mode,
         "alpha": file.alpha,
-        "bytes": file.bytes,
+        "bytes": file.bytes or None,
         "frames": file.frames,
         "dpi": file.dpi,
         "taken": file.taken,
         "megapixels": file.width * file.height / 1e6,
-        "aspect_ratio": file.width / file.height,
+        "aspect_ratio": file.width / file.height if file.height else None,
+        "duration": file.duration,
+        "frame_rate": file.frame_rate,
+        "sample_rate": file.sample_rate,
+        "channels": file.channels,
     }

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mediacorpus.catalogue import holdings
+from mediacorpus.catalogue import derived
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
 from mediacorpus.engine.progress import progress
@@ -19,7 +19,8 @@ from mediacorpus.measures.efficientnet import onnx_file, preprocess
 from mediacorpus.measures.onnx_session import Session
 from mediacorpus.measures.quantization import quantize
 from mediacorpus.measures.stored import intact
-from mediacorpus.media.decode import decode, read
+from mediacorpus.media.opening import Opener
+from mediacorpus.records import PICTORIAL
 
 FOLDER = "efficientnet_lite0_int8"
 CALIBRATION = 64
@@ -107,16 +108,21 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
 
 def _spread(store: Store, count: int) -> list[str]:
     """Choose items by their hashes: spread at random over the corpus, yet always the same."""
-    return [row[0] for row in store.rows("SELECT item FROM items ORDER BY item LIMIT ?", (count,))]
+    kinds = ", ".join(f"'{kind.value}'" for kind in PICTORIAL)
+    return [
+        row[0]
+        for row in store.rows(
+            f"SELECT item FROM items WHERE kind IN ({kinds}) ORDER BY item LIMIT ?", (count,)
+        )
+    ]
 
 
 def _pictures(store: Store, items: Sequence[str]) -> Iterator[Pixels]:
-    paths = holdings.locate(store, items)
-    for item in items:
-        for path in paths[item]:
+    places = derived.places(store, items)
+    with Opener() as opener:
+        for item in items:
             with contextlib.suppress(MediacorpusError):
-                yield preprocess(decode(read(path), min_side=MIN_SIDE))
-                break
+                yield preprocess(opener.pixels(places[item], MIN_SIDE))
 
 
 def _agreement(pictures: Sequence[Pixels], one: Session, other: Session) -> float:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
+import functools
 import threading
 import warnings
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -49,3 +52,25 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _HERE.depth -= 1
+
+
+@functools.cache
+def silence_libtiff() -> int:
+    """Keep libtiff, as it comes with Pillow, from writing to the terminal; count its copies.
+
+    Pillow raises libtiff's errors anyway. Where the library is built into Pillow, as on
+    Windows, it stays as it is.
+
+    >>> silence_libtiff() >= 0
+    True
+    """
+    import PIL
+
+    home = Path(PIL.__file__).parent
+    found = [*home.parent.glob("pillow.libs/libtiff*"), *home.glob(".dylibs/libtiff*")]
+    for path in found:
+        with suppress(OSError, AttributeError):
+            library = ctypes.CDLL(str(path))
+            for name in ("TIFFSetWarningHandler", "TIFFSetErrorHandler"):
+                getattr(library, name)(None)
+    return len(found)

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
 from mediacorpus.errors import MediaError, ParameterError, TooLarge
 from mediacorpus.media.colour import manage, to_rgb
@@ -22,6 +21,8 @@ from mediacorpus.media.header import (
     probe,
     read_orientation,
 )
+from mediacorpus.media.scale import Pixels, reduce, reduction
+from mediacorpus.media.vector import looks_like_svg, render_vector
 
 if TYPE_CHECKING:
     from cv2.typing import MatLike
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from mediacorpus.records import FileFacts
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "decode", "load", "probe", "read"]
-
-Pixels = NDArray[np.uint8]
 
 MAX_BYTES = 2_000_000_000
 """Bytes that a file may have by default: 2 GB."""
@@ -118,16 +117,20 @@ def decode(
     """
     if min_side is not None and min_side < 1:
         raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
+    if looks_like_svg(data):
+        return render_vector(data, min_side=min_side)
     with picture_errors():
         image = open_picture(data, max_pixels)
         orientation = facts.orientation if facts else read_orientation(image)
-        factor = _factor(min(image.size), min_side)
+        jpeg = image.format == "JPEG"
+        factor = reduction(min(image.size), min_side) if jpeg else 1
         pixels = _fast_jpeg(image, data, factor)
         if pixels is None:
             pixels = _with_pillow(image, factor, max_pixels)
             if image.format == "TIFF":  # Pillow has turned it while loading
                 orientation = 1
-        return np.ascontiguousarray(_upright(pixels, orientation))
+        upright = np.ascontiguousarray(_upright(pixels, orientation))
+        return upright if jpeg else reduce(upright, min_side)
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
@@ -200,13 +203,6 @@ def _refuse_special(status: os.stat_result, name: str) -> None:
     kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"))
     kind = next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
     raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
-
-
-def _factor(short: int, min_side: int | None) -> int:
-    """Give the largest of 1, 2, 4, 8 that leaves at least `min_side` of `short` pixels."""
-    if min_side is None:
-        return 1
-    return next((f for f in (8, 4, 2) if -(-short // f) >= min_side), 1)
 
 
 def _fast_jpeg(image: ImageFile.ImageFile, data: bytes, factor: int) -> Pixels | None:

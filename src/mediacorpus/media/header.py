@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
 
 from mediacorpus.errors import MediacorpusError, MediaError, TooLarge
-from mediacorpus.media._quiet import quiet
+from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.sniff import as_text, looks_like
 from mediacorpus.records import FileFacts
@@ -52,6 +52,7 @@ _SIDEWAYS = range(5, 9)
 
 # Pillow logs some errors that it also raises; without a handler they go to the terminal.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
+silence_libtiff()
 
 
 def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
@@ -234,6 +235,19 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
             if accept is not None:
                 failed = failed or (name, error)
     raise MediaError(_not_a_picture(data, failed))
+
+
+def known_mark(head: bytes) -> bool:
+    r"""Tell whether a file begins as one of the picture formats that Pillow reads.
+
+    >>> known_mark(b"qoif" + bytes(12)), known_mark(b"Dear all, I am")
+    (True, False)
+    """
+    if not head:
+        return False
+    start = head[:16].ljust(16, b"\x00")  # some of Pillow's tests need all of them
+    accepting = (Image.OPEN[name][1] for name in _formats())
+    return any(accept is not None and accept(start) is True for accept in accepting)
 
 
 def _not_a_picture(data: bytes, failed: tuple[str, Exception] | None) -> str:

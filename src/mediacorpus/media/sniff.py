@@ -6,8 +6,8 @@ import re
 
 _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
-    (0, b"%!PS", "a PostScript file"),
-    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file"),
+    (0, b"%!PS", "a PostScript file, a format that is not supported: save it as PDF"),
+    (0, b"\xc5\xd0\xd3\xc6", "a PostScript file, a format that is not supported: save it as PDF"),
     (0, b"PK\x03\x04", "a ZIP archive or an office document"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -32,6 +32,72 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x89HDF", "an HDF5 data file"),
     (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
 )
+VIDEO_SUFFIXES = frozenset(
+    (
+        ".mp4",
+        ".m4v",
+        ".mov",
+        ".qt",
+        ".3gp",
+        ".3g2",
+        ".mkv",
+        ".webm",
+        ".avi",
+        ".mpg",
+        ".mpeg",
+        ".mpe",
+        ".m2v",
+        ".vob",
+        ".mts",
+        ".m2ts",
+        ".ts",
+        ".wmv",
+        ".asf",
+        ".flv",
+        ".f4v",
+        ".ogv",
+        ".mxf",
+        ".dv",
+    )
+)
+AUDIO_SUFFIXES = frozenset(
+    (
+        ".mp3",
+        ".wav",
+        ".flac",
+        ".ogg",
+        ".oga",
+        ".opus",
+        ".m4a",
+        ".aac",
+        ".wma",
+        ".aif",
+        ".aiff",
+        ".au",
+        ".amr",
+        ".mka",
+        ".ac3",
+    )
+)
+_MOVING: tuple[tuple[int, bytes], ...] = (
+    (0, b"\x1a\x45\xdf\xa3"),
+    (8, b"AVI "),
+    (8, b"WAVE"),
+    (0, b"\x00\x00\x01\xba"),
+    (0, b"\x00\x00\x01\xb3"),
+    (0, b"ID3"),
+    (0, b"OggS"),
+    (0, b"fLaC"),
+    (0, b"FLV\x01"),
+    (0, b"\x30\x26\xb2\x75\x8e\x66\xcf\x11"),
+    (8, b"AIFF"),
+    (8, b"AIFC"),
+    (0, b"#!AMR"),
+    (4, b"moov"),
+    (4, b"mdat"),
+)
+_STILL_MARKS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"%PDF", b"<")
+_STILL_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _BRANDS = {
     b"heic": "a HEIC picture, a format that is not supported",
     b"heix": "a HEIC picture, a format that is not supported",
@@ -43,6 +109,30 @@ _HTML = re.compile(r"<(!doctype\s+html|html|head|body|script|title|meta)\b", re.
 _NOT_ASCII = bytes(range(127, 256))
 _TEXT_SHARE = 0.85
 _CONTROL = bytes(set(range(32)) - set(b"\t\n\r\f\x1b"))
+
+
+def is_moving(head: bytes, suffix: str) -> bool:
+    r"""Tell whether a file is a video or a sound, by its first bytes and its suffix.
+
+    Parameters
+    ----------
+    head:
+        First bytes of the file, some hundred at least.
+    suffix:
+        As in `".mp4"`; decides where the bytes bear no known mark.
+
+    Examples
+    --------
+    >>> is_moving(b"OggS" + bytes(40), ""), is_moving(b"\x89PNG" + bytes(40), ".mp4")
+    (True, False)
+    """
+    if head[4:8] == b"ftyp":
+        return head[8:12] not in _STILL_BRANDS
+    if any(head[offset : offset + len(mark)] == mark for offset, mark in _MOVING):
+        return True
+    if suffix.lower() not in VIDEO_SUFFIXES | AUDIO_SUFFIXES:
+        return False
+    return not head.startswith(_STILL_MARKS)
 
 
 def looks_like(data: bytes) -> str | None:
@@ -103,9 +193,9 @@ def _kind_of_text(text: str) -> str:
     if start.startswith("%PDF"):
         return "a PDF document"
     if start.startswith("%!PS"):
-        return "a PostScript file"
+        return "a PostScript file, a format that is not supported: save it as PDF"
     if "<svg" in start.lower():
-        return "an SVG drawing, a format that is not supported"
+        return "an SVG drawing"
     if _HTML.search(start):
         return "an HTML page"
     if start.startswith("<?xml"):

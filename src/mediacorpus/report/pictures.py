@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mediacorpus.catalogue import holdings
+from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import MediacorpusError
-from mediacorpus.media.decode import decode, read
+from mediacorpus.media.opening import Opener
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
+from mediacorpus.records import PICTORIAL
 from mediacorpus.report.content import Thumb
 from mediacorpus.report.gallery import Gallery
 
@@ -42,34 +44,27 @@ def thumbs(
         Items whose file cannot be read any more are left out.
     """
     made = []
-    paths = holdings.locate(store, items)
-    for item in items:
-        uri = _uri(paths[item], side)
-        if uri is not None:
-            caption = holdings.path_text(paths[item][0])
-            made.append(Thumb(item, uri, caption, **(facts or {}).get(item, {})))
+    places, names = derived.places(store, items), derived.names_of(store, items)
+    with Opener() as opener:
+        for item in items:
+            with contextlib.suppress(MediacorpusError):
+                pixels = opener.pixels(places[item], side)
+                uri = data_uri(thumbnail_jpeg(pixels, side))
+                made.append(Thumb(item, uri, names.get(item, item), **(facts or {}).get(item, {})))
     return made
-
-
-def _uri(paths: Sequence[Any], side: int) -> str | None:
-    for path in paths:
-        try:
-            return data_uri(thumbnail_jpeg(decode(read(path), min_side=side), side))
-        except MediacorpusError:
-            continue
-    return None
 
 
 def spread(store: Store, count: int) -> list[str]:
     """Choose items that lie at equal steps through the corpus, in the order they came."""
-    total = int(store.value("SELECT count(*) FROM items"))
+    pictorial = f"FROM items WHERE kind IN ({', '.join(repr(k.value) for k in PICTORIAL)})"
+    total = int(store.value(f"SELECT count(*) {pictorial}"))
     if not total:
         return []
     step = max(total / count, 1.0)
     places = sorted({int(i * step) for i in range(min(count, total))})
     chosen = []
     for place in places:
-        rows = store.rows("SELECT item FROM items ORDER BY n LIMIT 1 OFFSET ?", (place,))
+        rows = store.rows(f"SELECT item {pictorial} ORDER BY n LIMIT 1 OFFSET ?", (place,))
         chosen += [row[0] for row in rows]
     return chosen
 

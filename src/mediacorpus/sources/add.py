@@ -1,103 +1,70 @@
-"""Add a source: read what is new, set down what is broken, leave the rest alone."""
+"""The verb `add`: from a source of any kind to items and records."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+import glob
+import itertools
 import os
 import stat
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from mediacorpus.catalogue import holdings
-from mediacorpus.catalogue.holdings import NewRecord, path_text
+from mediacorpus.catalogue import holdings, originals
+from mediacorpus.catalogue.holdings import Known, path_text
 from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.catalogue.store import Store, chunks
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
-from mediacorpus.errors import MediacorpusError, MediaError, SourceError
-from mediacorpus.media.decode import probe, read
-from mediacorpus.records import Failure, FileFacts
+from mediacorpus.errors import SourceError
+from mediacorpus.records import Failure
 from mediacorpus.settings import settings
-from mediacorpus.sources import folder, manifest
+from mediacorpus.sources import folder, links, manifest, packed
+from mediacorpus.sources.adding import Added, Adding
+from mediacorpus.sources.archive import Member, is_archive, members
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.occurrence import Occurrence
-from mediacorpus.sources.walk import PICTURE_SUFFIXES
+from mediacorpus.sources.options import AddOptions
+from mediacorpus.sources.walk import MEDIA_SUFFIXES
+
+if TYPE_CHECKING:
+    from mediacorpus.sources.download import Fetched
+
+    Found = Occurrence | Failure | Fetched
 
 CHUNK = 500
+LINKED = 50
+"""Occurrences that are written at once; fewer where each of them is a download."""
 SMALL = 5000
-
-
-@dataclass(slots=True)
-class Added:
-    """What adding a source did.
-
-    Parameters
-    ----------
-    items, records:
-        New distinct pictures, and new occurrences of pictures.
-    changed:
-        Records whose file or columns had changed.
-    unchanged:
-        Records that were there already.
-    failed:
-        Files that could not be added; `failures` lists them.
-    skipped:
-        Files that are no pictures, by suffix.
-    labels:
-        New labels.
-    notes:
-        Sentences for the user.
-    """
-
-    items: int = 0
-    records: int = 0
-    changed: int = 0
-    unchanged: int = 0
-    failed: int = 0
-    skipped: dict[str, int] = field(default_factory=dict)
-    labels: int = 0
-    notes: list[str] = field(default_factory=list)
-
-    def __str__(self) -> str:
-        text = f"Added {self.records:,} records of {self.items:,} new items"
-        extra = [
-            f"{count:,} {name}"
-            for name, count in (("changed", self.changed), ("unchanged", self.unchanged))
-            if count
-        ]
-        text += f" ({', '.join(extra)})." if extra else "."
-        if self.labels:
-            text += f" {self.labels:,} labels."
-        if self.skipped:
-            kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(self.skipped.items()))
-            text += f" Passed over {sum(self.skipped.values()):,} files ({kinds})."
-        if self.failed:
-            text += f" {self.failed:,} could not be added: see `mediacorpus failures`."
-        return " ".join([text, *self.notes])
+PATTERN = "*?["
+UNREADABLE = {".7z", ".rar"}
+CODERS = {"folder": "folder", "archive": "folder", "file": "file", "table": "table"}
+PathLike = str | os.PathLike[str]
 
 
 @dataclass(frozen=True, slots=True)
-class _Read:
-    """What reading a file gave."""
+class _Source:
+    """One thing to be added: what it is, where, and for a list of files which."""
 
-    sha256: str
-    facts: FileFacts
+    kind: str
+    path: Path
+    files: tuple[Path, ...] | None = None
 
 
 def add(
     store: Store,
-    source: str | os.PathLike[str],
+    source: PathLike | Sequence[PathLike],
     *,
     variable: str | None = None,
     path_column: str | None = None,
     id_column: str | None = None,
     min_bytes: int = 0,
+    options: AddOptions | None = None,
     show: bool | None = None,
 ) -> Added:
-    """Add a folder, a picture or a table of paths to the corpus.
+    """Add folders, files, archives or tables of paths and links to the corpus.
 
     Adding the same source again reads only what is new or has changed.
 
@@ -106,14 +73,18 @@ def add(
     store:
         The catalogue.
     source:
-        Folder, picture file, or CSV / TSV / Parquet / JSON-lines table of paths.
+        Folder; picture, drawing, document, video or sound file; zip or tar archive; CSV / TSV /
+        Parquet / JSON-lines table of paths or links; a pattern such as `"scans/*.pdf"`; or a
+        list of these.
     variable:
-        For folders: class folders become labels of this variable. For tables: the column of
-        this name becomes labels.
+        For folders and archives: class folders become labels of this variable. For tables:
+        the column of this name becomes labels.
     path_column, id_column:
-        For tables: the column of paths, and the one that tells rows apart.
+        For tables: the column of paths or links, and the one that tells rows apart.
     min_bytes:
         Leave out smaller files.
+    options:
+        Which frames and pages become items, and how links are fetched.
     show:
         Whether to show progress; None decides by the terminal.
 
@@ -124,143 +95,188 @@ def add(
     KeyboardInterrupt
         The user asked to stop; what was finished is kept.
     """
-    path = Path(os.path.normpath(Path(source).expanduser().absolute()))
-    kind = _kind(path)
-    skipped: Counter[str] = Counter()
-    found: Iterator[Occurrence | Failure]
-    if kind == "table":
-        found = manifest.occurrences(
-            path, path_column=path_column, id_column=id_column, variable=variable
+    total = Added()
+    for one in _sources(source):
+        total.join(
+            _add(
+                store,
+                one,
+                options or AddOptions(),
+                asked={
+                    "variable": variable,
+                    "path_column": path_column,
+                    "id_column": id_column,
+                    "min_bytes": min_bytes,
+                },
+                show=show,
+            )
         )
-    else:
-        found = folder.occurrences(
-            path, variable=variable, without=store.folder, skipped=skipped, min_bytes=min_bytes
-        )
-    parameters = {
-        "source": path_text(path),
-        "variable": variable,
-        "path_column": path_column,
-        "id_column": id_column,
-        "min_bytes": min_bytes,
-    }
+    return total
+
+
+def _add(
+    store: Store,
+    source: _Source,
+    options: AddOptions,
+    *,
+    asked: dict[str, Any],
+    show: bool | None,
+) -> Added:
+    """Add one source in one run."""
+    place, variable = path_text(source.path), asked["variable"]
+    table = _table(source, options, asked=asked)
+    packing = _members(source.path) if source.kind == "archive" else ()
+    parameters = {"source": place, **asked, **asdict(options)}
+    if source.files is not None:
+        parameters["files"] = len(source.files)
     with running(store, "add", parameters=parameters) as run:
-        source_id = holdings.add_source(store, kind, location=path, run=run.id)
+        originals.sweep(store.folder)  # only now: what another run writes is not left over
+        source_id = holdings.add_source(store, source.kind, location=source.path, run=run.id)
         limits = settings()
         with (
             gentle_interrupt() as interrupt,
             Crew(limits.workers, timeout=limits.timeout) as crew,
-            progress(f"adding {path.name}", unit="files", show=show) as report,
+            progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
             labelling = (
-                Labelling(store, variable, coder=kind, place=path_text(path), run=run.id)
+                Labelling(store, variable, coder=CODERS[source.kind], place=place, run=run.id)
                 if variable
                 else None
             )
-            adding = _Adding(store, crew, run=run.id, source=source_id, labelling=labelling)
-            for chunk in chunks(found, min(CHUNK, limits.part_size)):
+            adding = Adding(
+                store, crew, run=run.id, source=source_id, labelling=labelling, rules=options.rules
+            )
+            skipped: Counter[str] = Counter()
+            found = _found(
+                store,
+                source,
+                options,
+                table=table,
+                packing=packing,
+                asked=asked,
+                skipped=skipped,
+                interrupt=interrupt,
+            )
+            size = min(LINKED if table and table.links else CHUNK, limits.part_size)
+            for chunk in chunks(found, size):
                 before = adding.added.failed
                 adding.chunk(chunk, interrupt)
                 report(len(chunk), failed=adding.added.failed - before)
                 run.done, run.failed = adding.added.records, adding.added.failed
                 if interrupt:
                     break
-        adding.finish(skipped, path_text(path))
+        whole = source.files is None and not interrupt
+        adding.finish(skipped, place if whole else None)
         run.done, run.failed = adding.added.records, adding.added.failed
-        _complain_if_empty(adding.added, path, kind)
+        _complain_if_empty(adding.added, source.path, source.kind)
     return adding.added
 
 
-class _Adding:
-    """The state of one `add`: what it has done so far."""
-
-    def __init__(
-        self,
-        store: Store,
-        crew: Crew,
-        *,
-        run: int,
-        source: int,
-        labelling: Labelling | None,
-    ) -> None:
-        self.store = store
-        self.crew = crew
-        self.run = run
-        self.source = source
-        self.labelling = labelling
-        self.added = Added()
-
-    def chunk(self, found: Sequence[Occurrence | Failure], interrupt: Interrupt) -> None:
-        """Read what is new of some occurrences and write it in one transaction."""
-        failures = [f for f in found if isinstance(f, Failure)]
-        wanted = [o for o in found if isinstance(o, Occurrence)]
-        known = holdings.known_records(self.store, [o.key for o in wanted])
-        items: dict[str, str] = {}
-        fresh: list[tuple[Occurrence, os.stat_result]] = []
-        for occurrence in wanted:
-            status = _status(occurrence)
-            if isinstance(status, Failure):
-                failures.append(status)
-                continue
-            old = known.get(occurrence.key)
-            if old is not None and _same(old, occurrence, status):
-                items[occurrence.key] = old.item
-                self.added.unchanged += 1
-            else:
-                fresh.append((occurrence, status))
-        records, broken = self._read(fresh, interrupt)
-        failures += broken
-        with self.store.transaction():
-            counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
-            holdings.write_failures(self.store, failures, self.run)
-            holdings.forget_failures(self.store, "add", [path_text(r.path) for r in records])
-            items.update({r.key: holdings.item_id(r.sha256) for r in records})
-            if self.labelling is not None:
-                self.added.labels += self.labelling.learn(wanted, items)
-        self.added.items += counts["items"]
-        self.added.records += counts["records"]
-        self.added.changed += counts["changed"]
-        self.added.failed += len(failures)
-
-    def _read(
-        self, fresh: Sequence[tuple[Occurrence, os.stat_result]], interrupt: Interrupt
-    ) -> tuple[list[NewRecord], list[Failure]]:
-        """Hash and probe files, each path once, unless the catalogue knows it already."""
-        ready = _known_files(self.store, fresh)
-        by_path: dict[Path, list[tuple[Occurrence, os.stat_result]]] = {}
-        for occurrence, status in fresh:
-            by_path.setdefault(occurrence.path, []).append((occurrence, status))
-        todo = [path for path in by_path if path not in ready]
-        failures = []
-        for outcome in self.crew.outcomes(_read_file, todo, interrupt=interrupt):
-            if outcome.value is not None:
-                ready[outcome.task] = outcome.value
-                continue
-            first = by_path[outcome.task][0][0]
-            if first.sure or not isinstance(outcome.error, MediaError):
-                text = path_text(outcome.task)
-                failures.append(Failure(text, text, "add", _reason(outcome.error)))
-        records = [
-            NewRecord(
-                o.key,
-                o.path,
-                status.st_size,
-                status.st_mtime_ns,
-                ready[o.path].sha256,
-                ready[o.path].facts,
-                o.columns,
+def _table(
+    source: _Source, options: AddOptions, *, asked: dict[str, Any]
+) -> manifest.Manifest | None:
+    if source.kind != "table":
+        if options.boxes is not None:
+            raise SourceError(
+                f"Boxes are columns of a table; {source.path.name} is none. Add a table of paths."
             )
-            for o, status in fresh
-            if o.path in ready
-        ]
-        return records, failures
+        return None
+    return manifest.Manifest(
+        source.path,
+        path_column=asked["path_column"],
+        id_column=asked["id_column"],
+        variable=asked["variable"],
+        boxes=options.box_columns,
+        fractions=options.box_unit == "fractions",
+    )
 
-    def finish(self, skipped: Counter[str], place: str) -> None:
-        """Close the pass: what no longer fails, what was passed over, what to tell the user."""
-        holdings.forget_older_failures(self.store, place, run=self.run)
-        self.added.failed = holdings.count_failures(self.store, self.run)
-        self.added.skipped = dict(skipped)
-        if self.labelling is not None:
-            self.added.notes += self.labelling.finish()
+
+def _found(
+    store: Store,
+    source: _Source,
+    options: AddOptions,
+    *,
+    table: manifest.Manifest | None,
+    packing: Iterable[Member | Failure],
+    asked: dict[str, Any],
+    skipped: Counter[str],
+    interrupt: Interrupt,
+) -> Iterator[Found]:
+    """Give what a source holds."""
+    variable, min_bytes = asked["variable"], asked["min_bytes"]
+    if table is not None:
+        yield from links.resolve(
+            table.found(),
+            table,
+            store,
+            manner=options.manner,
+            refresh=options.refresh,
+            interrupt=interrupt,
+        )
+    elif source.kind == "archive":
+        yield from packed.occurrences(
+            source.path,
+            store.folder,
+            found=packing,
+            known=_known_members(store, source.path),
+            variable=variable,
+            skipped=skipped,
+            min_bytes=min_bytes,
+        )
+    else:
+        yield from folder.occurrences(
+            source.path,
+            files=source.files,
+            variable=variable,
+            without=store.folder,
+            skipped=skipped,
+            min_bytes=min_bytes,
+        )
+
+
+def _members(path: Path) -> Iterator[Member | Failure]:
+    """Open an archive, so that one that is none is refused before a run begins."""
+    found = members(path)
+    first = list(itertools.islice(found, 1))
+    return itertools.chain(first, found)
+
+
+def _known_members(store: Store, archive: Path) -> dict[str, Known]:
+    start = f"file:{path_text(archive)}/"
+    return {
+        key: Known(*rest)
+        for key, *rest in store.rows(
+            "SELECT key, item, path, size, mtime_ns, columns, stored FROM records "
+            "WHERE key >= ? AND key < ? AND stored IS NOT NULL",
+            (start, start[:-1] + "0"),
+        )
+    }
+
+
+def _sources(source: PathLike | Sequence[PathLike]) -> list[_Source]:
+    """Tell what is to be added: single files together, all else one by one."""
+    several = not isinstance(source, (str, os.PathLike))
+    given: Iterable[PathLike] = source if several else [source]  # type: ignore[list-item, assignment]
+    paths = [path for one in given for path in _matching(one)]
+    if not paths:
+        raise SourceError("Nothing was named to be added. Name a folder, a file or a table.")
+    found = [_Source(_kind(path), path) for path in dict.fromkeys(paths)]
+    files = [one.path for one in found if one.kind == "file"]
+    if len(files) < 2:  # noqa: PLR2004 - one file is a source of its own
+        return found
+    together = _Source("folder", Path(os.path.commonpath([f.parent for f in files])), tuple(files))
+    return [*(one for one in found if one.kind != "file"), together]
+
+
+def _matching(source: PathLike) -> list[Path]:
+    """Give the absolute path, or the paths that match a pattern."""
+    path = Path(os.path.normpath(Path(source).expanduser().absolute()))
+    if not any(mark in str(source) for mark in PATTERN) or os.path.lexists(path):
+        return [path]
+    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - keeps the pattern whole
+    if not found:
+        raise SourceError(f"No file matches the pattern {os.fspath(source)!r}. Check its folder.")
+    return [Path(one) for one in found]
 
 
 def _kind(path: Path) -> str:
@@ -279,73 +295,22 @@ def _kind(path: Path) -> str:
         return "folder"
     if not stat.S_ISREG(mode):
         raise SourceError(
-            f"{path_text(path)} is a pipe, socket or device. Name a folder, a picture or a table."
+            f"{path_text(path)} is a pipe, socket or device. Name a folder, a file or a table."
         )
     if path.suffix.lower() in manifest.SUFFIXES:
         return "table"
-    if path.suffix.lower() in {".zip", ".tar", ".gz", ".tgz", ".7z", ".rar"}:
-        raise SourceError(f"{path.name} is an archive. Unpack it and add the folder.")
-    return "file"
-
-
-def _status(occurrence: Occurrence) -> os.stat_result | Failure:
-    text = path_text(occurrence.path)
-    try:
-        status = occurrence.path.stat()
-    except FileNotFoundError:
-        return Failure(text, text, "add", "The file is not there.")
-    except (OSError, ValueError) as error:
-        return Failure(text, text, "add", f"The file cannot be looked at ({error}).")
-    if not stat.S_ISREG(status.st_mode):
-        return Failure(text, text, "add", "This is no regular file.")
-    return status
-
-
-def _same(old: holdings.Known, occurrence: Occurrence, status: os.stat_result) -> bool:
-    columns = json.dumps(dict(occurrence.columns), ensure_ascii=False, default=str)
-    return (old.size, old.mtime_ns, old.columns) == (status.st_size, status.st_mtime_ns, columns)
-
-
-def _known_files(
-    store: Store, fresh: Sequence[tuple[Occurrence, os.stat_result]]
-) -> dict[Path, _Read]:
-    """Find files that another record has read already and that have not changed since."""
-    wanted = {path_text(o.path): (o.path, status) for o, status in fresh}
-    same: dict[Path, tuple[str, str]] = {}
-    for chunk in chunks(wanted):
-        for text, size, mtime_ns, item, sha256 in store.rows(
-            "SELECT path, size, mtime_ns, items.item, sha256 FROM records JOIN items USING (item) "
-            f"WHERE path IN ({placeholders(len(chunk))})",
-            chunk,
-        ):
-            path, status = wanted[text]
-            if (size, mtime_ns) == (status.st_size, status.st_mtime_ns):
-                same[path] = (item, sha256)
-    facts = holdings.facts_of(store, [item for item, _ in same.values()])
-    return {path: _Read(sha256, facts[item]) for path, (item, sha256) in same.items()}
-
-
-def _read_file(path: Path) -> _Read:
-    data = read(path)
-    facts = probe(data, max_pixels=settings().max_megapixels * 1e6)
-    return _Read(hashlib.sha256(data).hexdigest(), facts)
-
-
-def _reason(error: BaseException | None) -> str:
-    if isinstance(error, MediacorpusError):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        return f"Given up: {error}. The file may be damaged, or the disk too slow."
-    return f"{type(error).__name__}: {error}"
+    archived = path.suffix.lower() in UNREADABLE or is_archive(path)
+    return "archive" if archived else "file"
 
 
 def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
     if added.records or added.unchanged or added.changed or added.failed:
         return
-    if kind == "folder" and not added.skipped:
-        raise SourceError(f"{path_text(path)} holds no files. Check that it is the right folder.")
+    if kind in {"folder", "archive"} and not added.skipped:
+        raise SourceError(f"{path_text(path)} holds no files. Check that it is the right {kind}.")
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(added.skipped.items()))
     raise SourceError(
-        f"There are no pictures in {path_text(path)}; found only {kinds or 'other files'}. "
-        f"Known suffixes: {' '.join(sorted(PICTURE_SUFFIXES))}."
+        f"There are no pictures or other media in {path_text(path)}; found only "
+        f"{kinds or 'other files'}. "
+        f"Known suffixes: {' '.join(sorted(MEDIA_SUFFIXES))}."
     )

@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.records import Failure
 from mediacorpus.sources.occurrence import Occurrence
-from mediacorpus.sources.walk import PICTURE_SUFFIXES, looks_like_picture, walk
+from mediacorpus.sources.walk import (
+    MEDIA_SUFFIXES,
+    first_bytes,
+    looks_like_media,
+    passed_over,
+    walk,
+)
 
 PART_NAMES = {
     "train": "train",
@@ -26,24 +32,27 @@ PART_NAMES = {
 def occurrences(
     root: Path,
     *,
+    files: Sequence[Path] | None = None,
     variable: str | None = None,
     without: Path | None = None,
     skipped: Counter[str],
     min_bytes: int = 0,
 ) -> Iterator[Occurrence | Failure]:
-    """Give the pictures below a folder, or the one picture that `root` is.
+    """Give the media files below a folder, or the one file that `root` is.
 
     Parameters
     ----------
     root:
         Absolute path of a folder or file.
+    files:
+        Some files below `root` that alone are meant; None for all.
     variable:
         If given, the first folder below `root` is the value of that variable. A tree
         `train/…`, `val/…`, `test/…` says besides which part each picture is in.
     without:
         A folder to leave out.
     skipped:
-        Counts, by suffix, the files that are no pictures.
+        Counts, by suffix, the files that are no media.
     min_bytes:
         Smaller files are left out.
 
@@ -51,30 +60,33 @@ def occurrences(
     ------
     Occurrence or Failure
     """
-    for found in walk(root, without=without) if root.is_dir() else iter([root]):
+    whole = walk(root, without=without) if root.is_dir() else iter([root])
+    for found in whole if files is None else files:
         if isinstance(found, Failure):
             yield found
             continue
-        if not looks_like_picture(found):
+        head = first_bytes(found)
+        if not looks_like_media(found.suffix, head):
             skipped[path_text(Path(found.suffix.lower())) if found.suffix else "no suffix"] += 1
+            yield passed_over(path_text(found), head)
             continue
         if min_bytes and found.stat().st_size < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
             continue
-        label, part = _class_and_part(found, root) if variable else (None, None)
+        label, part = class_and_part(found, root) if variable else (None, None)
         yield Occurrence(
             key=f"file:{path_text(found)}",
             path=found,
             label=label,
             part=part,
-            sure=found.suffix.lower() in PICTURE_SUFFIXES,
+            sure=found.suffix.lower() in MEDIA_SUFFIXES,
         )
 
 
-def _class_and_part(path: Path, root: Path) -> tuple[str | None, str | None]:
+def class_and_part(path: Path, root: Path) -> tuple[str | None, str | None]:
     """Read class and part from the folders between `root` and the file.
 
-    >>> _class_and_part(Path("/p/val/ants/1.jpg"), Path("/p"))
+    >>> class_and_part(Path("/p/val/ants/1.jpg"), Path("/p"))
     ('ants', 'val')
     """
     folders = list(path.relative_to(root).parts[:-1])

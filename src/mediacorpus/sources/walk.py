@@ -7,7 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from mediacorpus.records import Failure
+from mediacorpus.media.header import known_mark
+from mediacorpus.media.sniff import AUDIO_SUFFIXES, VIDEO_SUFFIXES, is_moving, looks_like
+from mediacorpus.records import PASSED_OVER, Failure
 
 PICTURE_SUFFIXES = frozenset(
     [
@@ -33,9 +35,30 @@ PICTURE_SUFFIXES = frozenset(
         ".avif",
         ".heic",
         ".heif",
+        ".dds",
+        ".sgi",
+        ".fli",
+        ".flc",
+        ".blp",
+        ".qoi",
+        ".cur",
+        ".icns",
+        ".pcx",
+        ".xbm",
+        ".xpm",
+        ".psd",
+        ".eps",
+        ".ps",
+        ".jxl",
+        ".fits",
+        ".hdr",
+        ".ff",
+        ".msp",
+        ".fpx",
     ]
 )
-OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails")
+MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | {".svg", ".svgz", ".pdf"}
+OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails", "media")
 """What a corpus folder holds of its own, where pictures lie in it too."""
 
 Place: TypeAlias = tuple[int, int]
@@ -46,9 +69,11 @@ SIGNATURES = (
     b"BM",
     b"II*\x00",
     b"MM\x00*",
-    b"RIFF",
+    b"RIFF",  # WebP, and AVI and WAV with it
     b"\x00\x00\x00\x0cjP",
+    b"%PDF-",
 )
+HEAD = 1024
 
 
 def walk(folder: Path, *, without: Path | None = None) -> Iterator[Path | Failure]:
@@ -127,16 +152,40 @@ def _failure(path: Path, reason: str) -> Failure:
     return Failure(subject=text, path=text, stage="add", reason=reason)
 
 
-def looks_like_picture(path: Path) -> bool:
-    """Tell whether a file may be a picture, by its name or by its first bytes.
-
-    >>> looks_like_picture(Path("a.JPG"))
-    True
-    """
-    if path.suffix.lower() in PICTURE_SUFFIXES:
-        return True
+def first_bytes(path: Path) -> bytes:
+    """Read the beginning of a file; nothing where it cannot be read, which shows later."""
+    if path.suffix.lower() in MEDIA_SUFFIXES:
+        return b""
     try:
         with path.open("rb") as file:
-            return file.read(16).startswith(SIGNATURES)
+            return file.read(HEAD)
     except OSError:
-        return False
+        return b""
+
+
+def passed_over(path: str, head: bytes) -> Failure:
+    """Set down a file that is no media, with what it looks like.
+
+    >>> passed_over("notes.txt", b"Dear all").reason
+    'The file is text, not media.'
+    """
+    kind = looks_like(head)
+    if not head:
+        reason = "The file is empty, or cannot be read, and its name is of no known kind."
+    elif kind is None:
+        reason = "The file is of no kind that is known."
+    else:
+        more = ". Add it by its name" if "archive" in kind else ", not media"
+        reason = f"The file is {kind}" + ("." if "not supported" in kind else f"{more}.")
+    return Failure(path, path, PASSED_OVER, reason)
+
+
+def looks_like_media(suffix: str, head: bytes) -> bool:
+    """Tell whether a file may hold media by its suffix and its first bytes.
+
+    >>> looks_like_media("", b"%PDF-1.7"), looks_like_media(".txt", b"Dear all")
+    (True, False)
+    """
+    if suffix.lower() in MEDIA_SUFFIXES:
+        return True
+    return head.startswith(SIGNATURES) or is_moving(head, "") or known_mark(head)

@@ -1,0 +1,210 @@
+"""Derived items: frames, pages and regions, each a parent and a place in it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from mediacorpus.catalogue.holdings import INSERT_ITEM, facts_of, item_id, item_row, locate
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
+
+
+def derived_sha256(parent: str, locator: Locator) -> str:
+    """Give what identifies a derived item: a hash of its parent's SHA-256 and its place.
+
+    >>> len(derived_sha256("ab" * 32, Locator(Kind.FRAME, frame=3)))
+    64
+    """
+    return hashlib.sha256(f"{parent}#{locator}".encode()).hexdigest()
+
+
+def write_derived(
+    store: Store, parent: str, places: Iterable[tuple[Locator, FileFacts]], *, run: int
+) -> int:
+    """Write items that lie in another one; return how many are new.
+
+    Each of them occurs wherever its parent does: see `write_derived_records`.
+    """
+    sha256 = str(store.value("SELECT sha256 FROM items WHERE item = ?", (parent,)))
+    new = 0
+    with store.transaction():
+        for chunk in chunks(places):
+            hashes = [derived_sha256(sha256, locator) for locator, _ in chunk]
+            new += store.executemany(
+                INSERT_ITEM,
+                [item_row(own, facts, run) for own, (_, facts) in zip(hashes, chunk, strict=True)],
+            )
+            store.executemany(
+                "UPDATE items SET parent = ?, place = ?, locator = ? WHERE sha256 = ?",
+                [
+                    (parent, str(locator), _json(locator), own)
+                    for own, (locator, _) in zip(hashes, chunk, strict=True)
+                ],
+            )
+    return new
+
+
+def write_derived_records(store: Store, parents: Sequence[str], *, run: int) -> int:
+    """Let derived items occur wherever their parents do; return how many records are new.
+
+    They take over the parent record's columns. Records of what a file held before it changed
+    are removed.
+    """
+    new = 0
+    with store.transaction():
+        for chunk in chunks(parents):
+            marks = placeholders(len(chunk))
+            before = _count(store)
+            store.execute(
+                "INSERT INTO records (item, source, key, path, size, mtime_ns, columns, parent, "
+                "run) SELECT child.item, r.source, r.key || '#' || child.place, "
+                "r.path || '#' || child.place, r.size, r.mtime_ns, r.columns, r.record, ? "
+                "FROM records AS r JOIN items AS child ON child.parent = r.item "
+                f"WHERE r.item IN ({marks}) AND child.kind <> 'region' ORDER BY r.record, child.n "
+                "ON CONFLICT (key) DO UPDATE SET item = excluded.item, "
+                "columns = excluded.columns, parent = excluded.parent",
+                [run, *chunk],
+            )
+            new += _count(store) - before
+    return new
+
+
+def write_region_records(
+    store: Store,
+    parent: str,
+    rows: Sequence[tuple[str, Locator, Mapping[str, Any]]],
+    *,
+    run: int,
+) -> dict[str, str]:
+    """Write rows `(key, place, columns)` about regions of a file; return key → item.
+
+    `parent` is the key of the file's record.
+    """
+    record, sha256, source, path, size, mtime_ns = store.rows(
+        "SELECT record, sha256, source, path, size, mtime_ns FROM records "
+        "JOIN items USING (item) WHERE key = ?",
+        (parent,),
+    )[0]
+    items = {key: derived_id(sha256, place) for key, place, _ in rows}
+    store.executemany(
+        "INSERT INTO records (item, source, key, path, size, mtime_ns, columns, parent, run) "
+        "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET item = excluded.item, "
+        "path = excluded.path, columns = excluded.columns, parent = excluded.parent",
+        [
+            (
+                items[key],
+                source,
+                key,
+                f"{path}#{place}",
+                size,
+                mtime_ns,
+                json.dumps(dict(columns), ensure_ascii=False, default=str),
+                record,
+                run,
+            )
+            for key, place, columns in rows
+        ],
+    )
+    return items
+
+
+def forget_strays(store: Store, records: Sequence[str]) -> None:
+    """Remove derived records whose parent record, named by its key, holds other content now."""
+    for chunk in chunks(records):
+        store.execute(
+            "DELETE FROM records WHERE record IN (SELECT child.record FROM records AS child "
+            "JOIN records AS r ON child.parent = r.record JOIN items ON items.item = child.item "
+            f"WHERE r.key IN ({placeholders(len(chunk))}) AND items.parent <> r.item)",
+            chunk,
+        )
+
+
+def write_shots(store: Store, item: str, shots: Sequence[Shot], *, run: int) -> None:
+    """Write the shots of a video in place of those that were known."""
+    with store.transaction():
+        store.execute("DELETE FROM shots WHERE item = ?", (item,))
+        store.executemany(
+            "INSERT INTO shots (item, shot, first_frame, last_frame, start, stop, run) "
+            "VALUES (?,?,?,?,?,?,?)",
+            [(item, s.number, s.first, s.last, s.start, s.stop, run) for s in shots],
+        )
+
+
+def places(store: Store, items: Sequence[str]) -> dict[str, Place]:
+    """Say where some items are, derived ones by the way from their file to them."""
+    known: dict[str, tuple[str | None, Locator | None, str]] = {}
+    wanted = set(items)
+    while wanted:
+        for chunk in chunks(sorted(wanted)):
+            for item, parent, locator, sha256 in store.rows(
+                "SELECT item, parent, locator, sha256 FROM items "
+                f"WHERE item IN ({placeholders(len(chunk))})",
+                chunk,
+            ):
+                known[item] = (parent, None if locator is None else _locator(locator), sha256)
+        above = {known[item][0] for item in wanted if item in known}
+        wanted = {parent for parent in above if parent is not None and parent not in known}
+    roots = [item for item, (parent, _, _) in known.items() if parent is None]
+    paths, facts = locate(store, roots), facts_of(store, roots)
+    found = {}
+    for item in items:
+        root, steps = item, []
+        while (entry := known[root])[0] is not None:
+            steps.append(entry[1])
+            root = str(entry[0])
+        locators = tuple(step for step in reversed(steps) if step is not None)
+        found[item] = Place(paths[root], known[root][2], facts[root], locators)
+    return found
+
+
+def with_parts(store: Store, items: Sequence[str]) -> set[str]:
+    """Tell which of some items have items in them."""
+    found: set[str] = set()
+    for chunk in chunks(items):
+        rows = store.rows(
+            f"SELECT DISTINCT parent FROM items WHERE parent IN ({placeholders(len(chunk))})", chunk
+        )
+        found.update(parent for (parent,) in rows)
+    return found
+
+
+def names_of(store: Store, items: Sequence[str]) -> dict[str, str]:
+    """Give the path of the oldest record of each item, as people know it."""
+    found: dict[str, str] = {}
+    for chunk in chunks(items):
+        found.update(
+            store.rows(
+                "SELECT item, path FROM records WHERE record IN (SELECT min(record) FROM records "
+                f"WHERE item IN ({placeholders(len(chunk))}) GROUP BY item)",
+                chunk,
+            )
+        )
+    return found
+
+
+def derived_id(parent_sha256: str, locator: Locator) -> str:
+    """Give the id of a derived item.
+
+    >>> derived_id("ab" * 32, Locator(Kind.PAGE, page=1, dpi=200.0))
+    'cf9e186215370fb3'
+    """
+    return item_id(derived_sha256(parent_sha256, locator))
+
+
+def _count(store: Store) -> int:
+    return int(store.value("SELECT count(*) FROM records"))
+
+
+def _json(locator: Locator) -> str:
+    return json.dumps({k: v for k, v in asdict(locator).items() if v is not None})
+
+
+def _locator(text: str) -> Locator:
+    values = json.loads(text)
+    if values.get("box") is not None:
+        values["box"] = tuple(values["box"])
+    return Locator(**(values | {"kind": Kind(values["kind"])}))

@@ -1,0 +1,98 @@
+"""Texture as Haralick measured it: which grey levels lie side by side."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from mediacorpus.engine.contract import MEASURES, Batch, Measure
+from mediacorpus.extras import need
+from mediacorpus.measures._working import scaled_grey
+from mediacorpus.records import Info, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from numpy.typing import NDArray
+
+SIDE = 256
+FEATURES = 13
+
+INFO = Info(
+    name="haralick",
+    version="1",
+    summary="Texture: Haralick's 13 features of grey-level co-occurrence, mean and range.",
+    licence="MIT (mahotas)",
+    citation=(
+        "Haralick, R. M., Shanmugam, K., & Dinstein, I. (1973). Textural features for image "
+        "classification. IEEE Transactions on Systems, Man, and Cybernetics, SMC-3(6), 610-621."
+    ),
+    extra="descriptors",
+    shape=Shape.VECTOR,
+    outputs={"vector": str(2 * FEATURES)},
+    min_side=SIDE,
+)
+
+
+@MEASURES.register(INFO)
+def haralick() -> Measure:
+    """Make the measure that describes texture by Haralick's features.
+
+    Returns
+    -------
+    Measure
+        For each picture a float32 array `(26,)`, what `mahotas.features.haralick(grey,
+        return_mean_ptp=True)` gives: 13 features of the co-occurrence of grey levels in
+        adjacent pixels, first their means over the four directions (horizontal, vertical and
+        the two diagonals), then their ranges (greatest less least). The features are angular
+        second moment, contrast, correlation, variance, inverse difference moment, sum
+        average, sum variance, sum entropy, entropy, difference variance, difference entropy
+        and the two information measures of correlation. The grey picture has 256 levels and a
+        short side of 256 pixels; smaller ones stay as they are.
+
+    Raises
+    ------
+    MissingExtra
+        mahotas is not installed.
+
+    Notes
+    -----
+    All values are finite. In a picture of one grey level the correlation is 1, the entropies
+    are 0 and the ranges are 0. A picture one pixel wide or high has no diagonal neighbours:
+    its only row or column is doubled.
+
+    The unit of the variances is the squared grey level: standardise before you compare or
+    cluster. The difference variance is the library's: the variance of the shares of
+    differences, which depends on the picture's brightest level.
+
+    References
+    ----------
+    Haralick, R. M., Shanmugam, K., & Dinstein, I. (1973). Textural features for image
+    classification. *IEEE Transactions on Systems, Man, and Cybernetics, SMC-3*(6), 610-621.
+
+    Examples
+    --------
+    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.records import FileFacts
+    >>> black = np.zeros((64, 64, 3), np.uint8)
+    >>> [vector] = haralick()(Batch([Picture("a", FileFacts("PNG", 64, 64, "RGB", 9), black)]))
+    >>> vector[:5].tolist()
+    [1.0, 0.0, 1.0, 0.0, 1.0]
+    """
+    describe = need("mahotas.features").haralick
+
+    def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
+        return [
+            describe(_with_neighbours(picture), return_mean_ptp=True).astype(np.float32)
+            for picture in scaled_grey(batch, SIDE)
+        ]
+
+    return measure
+
+
+def _with_neighbours(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = picture.shape
+    if min(height, width) > 1:
+        return picture
+    return np.pad(picture, ((0, height == 1), (0, width == 1)), mode="edge")

@@ -1,0 +1,195 @@
+"""Animated pictures (GIF, PNG, WebP, AVIF): the interface of a video, decoded by Pillow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Self
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.errors import MediaError, ParameterError
+from mediacorpus.media.colour import to_rgb
+from mediacorpus.media.frames import count_frames
+from mediacorpus.media.header import MAX_PIXELS, check_size, open_picture, picture_errors
+from mediacorpus.media.scale import reduction
+from mediacorpus.media.video import FrameIndex
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+
+    from PIL import ImageFile
+
+Pixels = NDArray[np.uint8]
+
+_PAUSE = 100
+"""Milliseconds that a frame without a duration is shown, as browsers do."""
+
+
+def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
+    """List the frames of an animated picture.
+
+    Parameters
+    ----------
+    data:
+        The whole file.
+    max_pixels:
+        Pictures with more pixels are refused.
+
+    Returns
+    -------
+    FrameIndex
+        The time stamp of a frame is its number in the file. A PNG may begin with a picture for
+        programs that show no animations; it is left out, and the stamps begin at 1. A frame
+        with duration 0 counts as shown for 100 ms. Decoding can begin at the first frame only.
+
+    Raises
+    ------
+    MediaError
+        The file is empty, is no picture, or is damaged or truncated.
+    TooLarge
+        The picture has more than `max_pixels` pixels.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> buffer = io.BytesIO()
+    >>> pages = [Image.new("L", (8, 8), grey) for grey in (0, 100, 200)]
+    >>> pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:], duration=[40, 0, 80])
+    >>> index_animation(buffer.getvalue()).times.tolist()
+    [0.0, 0.04, 0.14]
+    """
+    stamps: list[int] = []
+    lengths: list[float] = []
+    with AnimationReader(data, max_pixels=max_pixels) as reader, picture_errors():
+        for number, image in reader.images():
+            stamps.append(number)
+            lengths.append(float(image.info.get("duration") or 0) or _PAUSE)
+    keys = np.zeros(len(stamps), np.bool_)
+    keys[:1] = True
+    times = np.cumsum([0.0, *lengths[:-1]]) / 1000
+    return FrameIndex(np.array(stamps, np.int64), times[: len(stamps)], keys)
+
+
+class AnimationReader:
+    """Frames of an animated picture by their numbers, as they are shown.
+
+    Each frame is laid over those before it as the format demands, and on white where it is
+    transparent. Ascending requests decode the file once. Use one reader per thread.
+
+    Parameters
+    ----------
+    data:
+        The whole file.
+    max_pixels:
+        Pictures with more pixels are refused.
+
+    Raises
+    ------
+    MediaError
+        The file is empty, is no picture, or its header is damaged.
+    TooLarge
+        The picture has more than `max_pixels` pixels.
+
+    Examples
+    --------
+    >>> import io
+    >>> from PIL import Image
+    >>> buffer = io.BytesIO()
+    >>> pages = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    >>> pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:])
+    >>> with AnimationReader(buffer.getvalue()) as reader:
+    ...     reader.frame(1)[0, 0].tolist()
+    [0, 0, 255]
+    """
+
+    def __init__(self, data: bytes, *, max_pixels: float = MAX_PIXELS) -> None:
+        self._data, self._limit = data, max_pixels
+        with picture_errors():
+            self._image: ImageFile.ImageFile = open_picture(data, max_pixels)
+            self._count = count_frames(self._image, data)
+            self._first = int(bool(getattr(self._image, "default_image", False)))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Free the memory of the picture; the reader is of no use afterwards."""
+        self._image.close()
+
+    def frame(self, pts: int, *, min_side: int | None = None) -> Pixels:
+        """Decode one frame.
+
+        Parameters
+        ----------
+        pts:
+            Number of the frame, from `FrameIndex.pts` or `Locator.pts`.
+        min_side:
+            As in `VideoReader.frame`.
+
+        Returns
+        -------
+        ndarray of uint8, shape (H, W, 3)
+
+        Raises
+        ------
+        MediaError
+            The picture has no such frame, or is damaged there.
+        ParameterError
+            `min_side` is less than 1.
+        """
+        if min_side is not None and min_side < 1:
+            raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
+        with picture_errors():
+            if not self._first <= pts < self._count or not self._show(int(pts)):
+                raise MediaError(
+                    f"The frame {pts} is beyond the end: the picture has the frames "
+                    f"{self._first} to {self._count - 1}."
+                )
+            return self._pixels(min_side)
+
+    def frames(self, *, min_side: int | None = None) -> Iterator[tuple[int, float, Pixels]]:
+        """Walk through all frames in order: number, seconds from the first frame, pixels."""
+        time = 0.0
+        with picture_errors():
+            for number, image in self.images():
+                yield number, time / 1000, self._pixels(min_side)
+                time += float(image.info.get("duration") or 0) or _PAUSE
+
+    def images(self) -> Iterator[tuple[int, ImageFile.ImageFile]]:
+        """Walk through all frames as Pillow gives them; each is valid until the next."""
+        for number in range(self._first, self._count):
+            if not self._show(number):
+                return
+            yield number, self._image
+
+    def _show(self, number: int) -> bool:
+        if number < self._image.tell():  # opened anew, as Pillow cannot always go back
+            self._image.close()
+            self._image = open_picture(self._data, self._limit)
+        try:
+            self._image.seek(number)
+        except EOFError:
+            return False
+        self._image.load()  # WebP tells the duration only then
+        check_size(self._image.size, self._limit)
+        return True
+
+    def _pixels(self, min_side: int | None) -> Pixels:
+        pixels = to_rgb(self._image)
+        factor = reduction(min(self._image.size), min_side)
+        if factor == 1:
+            return pixels
+        width, height = self._image.size
+        wanted = (-(-width // factor), -(-height // factor))
+        return np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.uint8)

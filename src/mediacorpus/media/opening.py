@@ -1,0 +1,249 @@
+"""Open a file of any kind: what it is, and the pixels of the items in it."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from mediacorpus.errors import MediacorpusError, MediaError
+from mediacorpus.media.animation import AnimationReader
+from mediacorpus.media.decode import MAX_PIXELS, decode, read
+from mediacorpus.media.document import Document, probe_document
+from mediacorpus.media.header import probe
+from mediacorpus.media.resize import crop_box
+from mediacorpus.media.scale import Pixels, reduce, reduction
+from mediacorpus.media.sniff import is_moving
+from mediacorpus.media.vector import looks_like_svg, probe_vector
+from mediacorpus.media.video import VideoReader, probe_video
+from mediacorpus.records import FileFacts, Kind, Locator, Place
+
+HEAD = 4096
+BLOCK = 1 << 22
+
+_hashes: dict[tuple[str, int, int], str] = {}
+_hashing = threading.Lock()
+
+
+def inspect(
+    path: Path, *, max_pixels: float = MAX_PIXELS, beat: Callable[[], None] | None = None
+) -> tuple[str, FileFacts]:
+    """Find out what a file is; hash its content.
+
+    Parameters
+    ----------
+    path:
+        A picture, drawing, document, video or sound file.
+    max_pixels:
+        Pictures with more pixels are refused.
+    beat:
+        Called now and then while a large file is read.
+
+    Returns
+    -------
+    sha256 : str
+        Of the whole content, in hexadecimal.
+    facts : FileFacts
+        What the header says.
+
+    Raises
+    ------
+    MediaError
+        The file cannot be read, is of no known kind, or is damaged.
+    TooLarge
+        It has too many bytes or pixels.
+    """
+    head = first_bytes(path)
+    if is_moving(head, path.suffix):
+        return hash_file(path, beat=beat), probe_video(path)
+    data = read(path)
+    digest = hashlib.sha256(data).hexdigest()
+    return digest, probe_any(data, max_pixels=max_pixels)
+
+
+def first_bytes(path: Path, count: int = HEAD) -> bytes:
+    """Read the beginning of a regular file; raises `MediaError`."""
+    if path.is_file() and path.stat().st_size <= count:
+        return read(path)
+    try:
+        if not path.is_file():
+            return read(path, max_bytes=count)
+        with path.open("rb") as file:
+            return file.read(count)
+    except (OSError, ValueError) as error:
+        raise MediaError(f"The file {str(path)!r} cannot be read: {error}.") from error
+
+
+def probe_any(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+    """Read the header of a picture, drawing or document; raises `MediaError`."""
+    if data.lstrip()[:5] == b"%PDF-":
+        return probe_document(data)
+    if looks_like_svg(data):
+        return probe_vector(data)
+    return probe(data, max_pixels=max_pixels)
+
+
+def hash_file(path: Path, *, beat: Callable[[], None] | None = None) -> str:
+    """Give the SHA-256 of a file, read in blocks; a file that has not changed is read once."""
+    try:
+        status = path.stat()
+        key = (str(path), status.st_size, status.st_mtime_ns)
+        if key in _hashes:
+            return _hashes[key]
+        digest = hashlib.sha256()
+        with path.open("rb") as file:
+            while block := file.read(BLOCK):
+                digest.update(block)
+                if beat is not None:
+                    beat()
+    except OSError as error:
+        raise MediaError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
+    with _hashing:
+        if len(_hashes) > 10_000:  # noqa: PLR2004 - only a bound on memory
+            _hashes.clear()
+        _hashes[key] = digest.hexdigest()
+    return _hashes[key]
+
+
+class Opener:
+    """Gives the pixels of items; what was opened last stays open, as neighbours share files.
+
+    Not for several threads at once: each takes one of its own.
+
+    Parameters
+    ----------
+    max_pixels:
+        Pictures with more pixels are refused.
+    """
+
+    def __init__(self, *, max_pixels: float = MAX_PIXELS) -> None:
+        self.max_pixels = max_pixels
+        self._sha256 = ""
+        self._open: VideoReader | AnimationReader | Document | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file that is open."""
+        if self._open is not None:
+            self._open.close()
+        self._open, self._sha256 = None, ""
+
+    def pixels(self, place: Place, min_side: int | None = None) -> Pixels:
+        """Give the upright RGB pixels `(H, W, 3)` of one item; see `pictures`."""
+        return self.pictures(place, [min_side])[0]
+
+    def pictures(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
+        """Give an item's pixels once for each of several values of `min_side`.
+
+        Each is what it would be if it were asked for alone.
+
+        Raises
+        ------
+        MediaError
+            The file is gone, has changed, is damaged, or holds no such frame, page or box.
+        TooLarge
+            It has too many pixels.
+        """
+        if not place.locators:
+            return self._file(place, sides)
+        last = place.locators[-1]
+        if last.kind is Kind.REGION:
+            above = Place(place.paths, place.sha256, place.facts, place.locators[:-1])
+            cut = crop_box(self.pixels(above), last.box or (0, 0, 1, 1), fractions=True)
+            return [reduce(cut, side) for side in sides]
+        return [self._within(place, last, side) for side in sides]
+
+    def _file(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
+        data = content(place)
+        if place.facts.format == "JPEG" or len(sides) == 1:
+            short = min(place.facts.width, place.facts.height)
+            by_factor: dict[int, Pixels] = {}
+            for side in sides:
+                factor = reduction(short, side)
+                if factor not in by_factor:
+                    by_factor[factor] = decode(
+                        data, min_side=side, max_pixels=self.max_pixels, facts=place.facts
+                    )
+            return [by_factor[reduction(short, side)] for side in sides]
+        if place.facts.format == "SVG":
+            return [decode(data, min_side=side) for side in sides]
+        full = decode(data, max_pixels=self.max_pixels, facts=place.facts)
+        return [reduce(full, side) for side in sides]
+
+    def _within(self, place: Place, locator: Locator, side: int | None) -> Pixels:
+        container = self._container(place)
+        if isinstance(container, Document):
+            return container.page(
+                locator.page or 1,
+                dpi=locator.dpi or 0.0,
+                min_side=side,
+                max_pixels=self.max_pixels,
+            )
+        pts = locator.pts if locator.kind is Kind.FRAME else (locator.page or 1) - 1
+        return container.frame(pts or 0, min_side=side)
+
+    def _container(self, place: Place) -> VideoReader | AnimationReader | Document:
+        if self._open is None or self._sha256 != place.sha256:
+            self.close()
+            if place.facts.kind is Kind.DOCUMENT:
+                self._open = Document(content(place))
+            elif place.facts.kind is Kind.VIDEO:
+                self._open = VideoReader(_unchanged(place), max_pixels=self.max_pixels)
+            else:
+                self._open = AnimationReader(content(place), max_pixels=self.max_pixels)
+            self._sha256 = place.sha256
+        return self._open
+
+
+def content(place: Place) -> bytes:
+    """Read the first of several copies that can be read and is still what was added.
+
+    Raises
+    ------
+    MediaError
+        None of them is.
+    """
+    first: MediacorpusError | None = None
+    for path in place.paths:
+        try:
+            data = read(path)
+        except MediacorpusError as error:
+            first = first or error
+            continue
+        if hashlib.sha256(data).hexdigest() == place.sha256:
+            return data
+        first = first or _changed()
+    raise first or MediaError("No file is known for this item.")
+
+
+def _unchanged(place: Place) -> Path:
+    """Give the first copy that is still what was added, without reading it into memory."""
+    first: MediacorpusError | None = None
+    for path in place.paths:
+        try:
+            if hash_file(path) == place.sha256:
+                return path
+        except MediacorpusError as error:
+            first = first or error
+            continue
+        first = first or _changed()
+    raise first or MediaError("No file is known for this item.")
+
+
+def _changed() -> MediaError:
+    return MediaError(
+        "The file has changed since it was added. Add it again to measure it as it is now."
+    )

@@ -1,0 +1,133 @@
+"""Sheets that show pictures as they are, or as programs see them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from mediacorpus.catalogue import derived, holdings
+from mediacorpus.catalogue.store import DATABASE, Store
+from mediacorpus.errors import ParameterError
+from mediacorpus.media.opening import Opener, inspect
+from mediacorpus.media.representations import channels
+from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
+from mediacorpus.media.video import index_frames, locators
+from mediacorpus.records import Kind, Locator, Place
+
+GLANCES = 12
+"""Frames or pages by which a video or a document is shown."""
+SHEET_DPI = 100.0
+
+
+def show_sheet(
+    place: Path,
+    items: Sequence[str] = (),
+    *,
+    target: Path,
+    kind: str = "rgb",
+    resize: str | None = None,
+    augment: int = 0,
+    seed: int = 1,
+) -> int:
+    """Draw pictures on a sheet and write it to a file; return how many tiles it has.
+
+    Parameters
+    ----------
+    place:
+        A corpus folder, or a media file.
+    items:
+        Items of the corpus by their ids or the first digits of them; none for a file. Of a
+        video some frames are drawn, of a document some pages.
+    target:
+        `.png`, `.jpg` or `.webp` file to write.
+    kind:
+        `"rgb"`, `"gray"`, `"hsv"`, `"lab"` or `"edges"`.
+    resize:
+        Such as `"crop 224"`, `"pad 320x240"` or `"50%"`; None leaves the size.
+    augment:
+        Number of random versions that are drawn beside each picture.
+    seed:
+        Of the random versions.
+
+    Raises
+    ------
+    MediaError
+        A picture cannot be read.
+    UnknownName, ParameterError
+        An item, a kind or a way to resize is not known, or no item was named.
+    """
+    if (place / DATABASE).is_file():
+        if not items:
+            raise ParameterError(
+                f"Name an item of the corpus in {place}; `mediacorpus items {place}` lists them."
+            )
+        with Store(place) as store:
+            found = _of_corpus(store, items)
+    elif items:
+        raise ParameterError(
+            f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "
+            "items, or one media file alone."
+        )
+    else:
+        digest, facts = inspect(place)
+        found = [(place.name, Place((place,), digest, facts))]
+    tiles: list[Captioned] = []
+    with Opener() as opener:
+        for name, where in found:
+            for caption, one in _glances(name, where):
+                pixels = opener.pixels(one)
+                tiles += _tiles(caption, pixels, kind, resize=resize, augment=augment, seed=seed)
+    write_sheet(target, sheet(tiles))
+    return len(tiles)
+
+
+def _of_corpus(store: Store, items: Sequence[str]) -> list[tuple[str, Place]]:
+    ids = [holdings.resolve_item(store, text) for text in items]
+    places, names = derived.places(store, ids), derived.names_of(store, ids)
+    return [(Path(names.get(item, item)).name, places[item]) for item in ids]
+
+
+def _glances(name: str, place: Place) -> Iterator[tuple[str, Place]]:
+    """Give a picture itself, and of a video or a document some frames or pages."""
+    kind = place.facts.kind
+    if place.locators or kind is Kind.PICTURE:
+        yield name, place
+        return
+    if kind is Kind.AUDIO:
+        raise ParameterError(f"{name} is sound without pictures; there is nothing to draw.")
+    for step in _steps(place):
+        own = f"{step.time:.1f} s" if step.time is not None else f"page {step.page}"
+        yield f"{name}, {own}", Place(place.paths, place.sha256, place.facts, (step,))
+
+
+def _steps(place: Place) -> list[Locator]:
+    if place.facts.kind is Kind.DOCUMENT:
+        last = min(place.facts.frames, GLANCES)
+        return [Locator(Kind.PAGE, page=n, dpi=SHEET_DPI) for n in range(1, last + 1)]
+    there = (path for path in place.paths if path.is_file())
+    index = index_frames(next(there, place.paths[0]))
+    spread = np.linspace(0, len(index) - 1, min(len(index), GLANCES))
+    return locators(index, np.unique(spread.astype(np.int64)))
+
+
+def _tiles(
+    name: str,
+    pixels: np.ndarray,
+    kind: str,
+    *,
+    resize: str | None,
+    augment: int,
+    seed: int,
+) -> list[Captioned]:
+    shrink: Callable[[np.ndarray], np.ndarray] = (
+        (lambda p: resized(p, resize)) if resize else (lambda p: p)
+    )
+    versions = augmented(pixels, augment, seed=seed) if augment else [pixels]
+    tiles: list[Captioned] = []
+    for number, version in enumerate(versions):
+        own = f"version {number}" if number else name
+        parts = channels(shrink(version), kind)
+        tiles += [(own if len(parts) == 1 else f"{own}: {part}", drawn) for part, drawn in parts]
+    return tiles

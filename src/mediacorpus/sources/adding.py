@@ -1,0 +1,359 @@
+"""Read what is new of a source, set down what is broken, leave the rest alone."""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mediacorpus.catalogue import derived, holdings
+from mediacorpus.catalogue.holdings import NewRecord, path_text
+from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.engine.pool import Crew, Interrupt, beat
+from mediacorpus.errors import MediaError
+from mediacorpus.records import PASSED_OVER, PICTORIAL, Failure, FileFacts, Kind, Locator, Shot
+from mediacorpus.sources.derive import SHOTS, Derived, Rules, derive
+from mediacorpus.sources.labelling import Labelling
+from mediacorpus.sources.links import write_downloads
+from mediacorpus.sources.occurrence import Box, Occurrence
+from mediacorpus.sources.reading import Status, known_files, look, read_file, reason, same
+
+if TYPE_CHECKING:
+    from mediacorpus.sources.download import Fetched
+
+
+_AS_WHAT = {Kind.VIDEO: "a video", Kind.AUDIO: "sound", Kind.DOCUMENT: "a document"}
+
+
+@dataclass(slots=True)
+class Added:
+    """What adding a source did.
+
+    Parameters
+    ----------
+    items, records:
+        New distinct files, and new occurrences of files.
+    derived:
+        New frames, pages and regions.
+    changed:
+        Records whose file or columns had changed.
+    unchanged:
+        Records that were there already.
+    failed:
+        Files that could not be added; `failures` lists them.
+    skipped:
+        Files that are no media, by suffix.
+    labels:
+        New labels.
+    notes:
+        Sentences for the user.
+    """
+
+    items: int = 0
+    records: int = 0
+    derived: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    failed: int = 0
+    skipped: dict[str, int] = field(default_factory=dict)
+    labels: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        text = f"Added {self.records:,} records of {self.items:,} new items"
+        extra = [
+            f"{count:,} {name}"
+            for name, count in (("changed", self.changed), ("unchanged", self.unchanged))
+            if count
+        ]
+        text += f" ({', '.join(extra)})." if extra else "."
+        if self.derived:
+            text += f" {self.derived:,} frames, pages or regions in them."
+        if self.labels:
+            text += f" {self.labels:,} labels."
+        if self.skipped:
+            kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(self.skipped.items()))
+            text += f" Passed over {sum(self.skipped.values()):,} files ({kinds})."
+        if self.failed:
+            text += f" {self.failed:,} could not be added: see `mediacorpus failures`."
+        return " ".join([text, *self.notes])
+
+    def join(self, other: Added) -> None:
+        """Take in what adding another source did."""
+        for name in ("items", "records", "derived", "changed", "unchanged", "failed", "labels"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.skipped = dict(Counter(self.skipped) + Counter(other.skipped))
+        self.notes += [note for note in other.notes if note not in self.notes]
+
+
+class Adding:
+    """The state of one pass over a source: what it has done so far.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    crew:
+        Threads that read files.
+    run, source:
+        Ids of the run and of the source.
+    labelling:
+        What the source says of a variable, or None.
+    rules:
+        Which frames and pages become items.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        crew: Crew,
+        *,
+        run: int,
+        source: int,
+        labelling: Labelling | None,
+        rules: Rules,
+    ) -> None:
+        self.store = store
+        self.crew = crew
+        self.run = run
+        self.source = source
+        self.labelling = labelling
+        self.rules = rules
+        self.added = Added()
+        self._unframed: set[str] = set()
+        self._settled: set[str] = set()
+
+    def chunk(self, found: Sequence[Occurrence | Failure | Fetched], interrupt: Interrupt) -> None:
+        """Read what is new of some occurrences and write it in one transaction."""
+        failures = [f for f in found if isinstance(f, Failure)]
+        wanted = [o for o in found if isinstance(o, Occurrence)]
+        fetched = [f for f in found if not isinstance(f, (Failure, Occurrence))]
+        known = holdings.known_records(self.store, [o.key for o in wanted])
+        items: dict[str, str] = {}
+        fresh: list[tuple[Occurrence, Status]] = []
+        for occurrence in wanted:
+            status = look(occurrence)
+            if isinstance(status, Failure):
+                failures.append(status)
+                continue
+            old = known.get(occurrence.key)
+            if old is not None and same(old, occurrence, status):
+                items[occurrence.key] = old.item
+                self.added.unchanged += 1
+            else:
+                fresh.append((occurrence, status))
+        records, broken = self._read(fresh, interrupt)
+        failures += broken
+        items.update({r.key: holdings.item_id(r.sha256) for r in records})
+        with self.store.transaction():
+            write_downloads(self.store, fetched, self.run)
+            counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
+            derived.forget_strays(self.store, [r.key for r in records if r.key in known])
+            failures += self._regions(wanted, items)
+            holdings.write_failures(self.store, failures, self.run)
+            for stage in ("add", PASSED_OVER):
+                holdings.forget_failures(self.store, stage, [path_text(r.path) for r in records])
+            if self.labelling is not None:
+                self.added.labels += self.labelling.learn(_labelled(wanted), items)
+        self.added.items += counts["items"]
+        self.added.records += counts["records"]
+        self.added.changed += counts["changed"]
+        self.added.failed += sum(f.stage != PASSED_OVER for f in failures)
+        self._derive(wanted, items, interrupt)
+
+    def _read(
+        self, fresh: Sequence[tuple[Occurrence, Status]], interrupt: Interrupt
+    ) -> tuple[list[NewRecord], list[Failure]]:
+        """Hash and probe files, each path once, unless the catalogue knows it already."""
+        ready = known_files(self.store, fresh)
+        by_path: dict[Path, list[tuple[Occurrence, Status]]] = {}
+        for occurrence, status in fresh:
+            by_path.setdefault(self._file(occurrence), []).append((occurrence, status))
+        todo = [path for path in by_path if path not in ready]
+        failures = []
+        for outcome in self.crew.outcomes(read_file, todo, interrupt=interrupt):
+            if outcome.value is not None:
+                ready[outcome.task] = outcome.value
+                continue
+            unknown = isinstance(outcome.error, MediaError)
+            why = reason(outcome.error)
+            for occurrence in {path_text(o.path): o for o, _ in by_path[outcome.task]}.values():
+                text = path_text(occurrence.path)
+                stage = PASSED_OVER if unknown and not occurrence.sure else "add"
+                failures.append(Failure(text, text, stage, why))
+        records = [
+            NewRecord(
+                o.key,
+                o.path,
+                status.size,
+                status.mtime_ns,
+                ready[self._file(o)].sha256,
+                ready[self._file(o)].facts,
+                o.columns,
+                None if o.copy is None else o.copy.stored,
+            )
+            for o, status in fresh
+            if self._file(o) in ready
+        ]
+        return records, failures
+
+    def _file(self, occurrence: Occurrence) -> Path:
+        if occurrence.copy is not None:
+            return self.store.folder / occurrence.copy.stored
+        return Path(occurrence.path)
+
+    def _regions(self, wanted: Sequence[Occurrence], items: dict[str, str]) -> list[Failure]:
+        """Write the regions that rows are about; `items` learns their ids."""
+        failures = []
+        boxed = [o for o in wanted if o.boxes and o.key in items]
+        facts = holdings.facts_of(self.store, [items[o.key] for o in boxed])
+        for occurrence in boxed:
+            parent = items[occurrence.key]
+            rows: list[tuple[Box, Locator, FileFacts]] = []
+            for box in occurrence.boxes:
+                region = _region(box, facts[parent])
+                if isinstance(region, str):
+                    text = path_text(occurrence.path)
+                    failures.append(Failure(box.key, text, "add", region))
+                else:
+                    rows.append((box, *region))
+            self.added.derived += derived.write_derived(
+                self.store, parent, [(place, own) for _, place, own in rows], run=self.run
+            )
+            items.update(
+                derived.write_region_records(
+                    self.store,
+                    occurrence.key,
+                    [(box.key, place, box.columns) for box, place, _ in rows],
+                    run=self.run,
+                )
+            )
+        return failures
+
+    def _derive(
+        self, wanted: Sequence[Occurrence], items: dict[str, str], interrupt: Interrupt
+    ) -> None:
+        """Let frames and pages of some files become items that occur where their files do."""
+        files = {items[o.key]: o for o in wanted if o.key in items}
+        facts = holdings.facts_of(self.store, list(files))
+        parents = [item for item in files if facts[item].frames > 1 or _holds_more(facts[item])]
+        if self.rules.frames is None:
+            self._unframed.update(item for item in parents if facts[item].kind is Kind.VIDEO)
+        todo = [
+            item
+            for item in parents
+            if self.rules.concern(facts[item]) and item not in self._settled
+        ]
+        shots = self._known_shots(todo) if self.rules.frames == SHOTS else {}
+        task = functools.partial(self._derived, files=files, facts=facts, shots=shots)
+        for outcome in self.crew.outcomes(task, todo, interrupt=interrupt):
+            if outcome.value is None:
+                text = path_text(files[outcome.task].path)
+                failure = Failure(text, text, "add", reason(outcome.error))
+                holdings.write_failures(self.store, [failure], self.run)
+                self.added.failed += 1
+                continue
+            self._settled.add(outcome.task)
+            with self.store.transaction():
+                self.added.derived += derived.write_derived(
+                    self.store, outcome.task, outcome.value.places, run=self.run
+                )
+                if outcome.value.shots:
+                    derived.write_shots(self.store, outcome.task, outcome.value.shots, run=self.run)
+        derived.write_derived_records(self.store, parents, run=self.run)
+
+    def _derived(
+        self,
+        item: str,
+        *,
+        files: dict[str, Occurrence],
+        facts: dict[str, FileFacts],
+        shots: dict[str, list[Shot]],
+    ) -> Derived:
+        path = self._file(files[item])
+        return derive(path, facts[item], self.rules, shots=shots.get(item, ()), beat=beat)
+
+    def _known_shots(self, items: Sequence[str]) -> dict[str, list[Shot]]:
+        found: dict[str, list[Shot]] = {}
+        for chunk in chunks(items):
+            for item, *values in self.store.rows(
+                "SELECT item, shot, first_frame, last_frame, start, stop FROM shots "
+                f"WHERE item IN ({placeholders(len(chunk))}) ORDER BY item, shot",
+                chunk,
+            ):
+                found.setdefault(item, []).append(Shot(*values))
+        return found
+
+    def finish(self, skipped: Counter[str], place: str | None) -> None:
+        """Close the pass: what no longer fails, what was passed over, what to tell the user.
+
+        `place` names the source where all of it was seen.
+        """
+        if place is not None:
+            holdings.forget_older_failures(self.store, place, run=self.run)
+        self.added.failed = holdings.count_failures(self.store, self.run)
+        self.added.skipped = dict(skipped)
+        unframed = self._unframed - derived.with_parts(self.store, sorted(self._unframed))
+        if unframed:
+            self.added.notes.append(
+                f"No frames were taken of the videos ({len(unframed):,}): add them again with "
+                "--frames every=1s, or --frames shots, to measure their pictures."
+            )
+        if self.labelling is not None:
+            self.added.notes += self.labelling.finish()
+
+
+def _holds_more(facts: FileFacts) -> bool:
+    return facts.kind in {Kind.VIDEO, Kind.DOCUMENT}
+
+
+def _labelled(wanted: Sequence[Occurrence]) -> list[Occurrence]:
+    """Give what carries labels: the rows about regions in place of their pictures."""
+    found = []
+    for occurrence in wanted:
+        if not occurrence.boxes:
+            found.append(occurrence)
+        found += [
+            Occurrence(box.key, occurrence.path, box.columns, label=box.label)
+            for box in occurrence.boxes
+        ]
+    return found
+
+
+def _region(box: Box, facts: FileFacts) -> tuple[Locator, FileFacts] | str:
+    """Give the place of a box in its picture, cut off at its edges, or what is wrong."""
+    if facts.kind not in PICTORIAL:
+        return f"A box is a part of a picture; the file is {_AS_WHAT[facts.kind]}."
+    width, height = (1.0, 1.0) if box.fractions else (facts.width, facts.height)
+    x, y, w, h = box.sides
+    left, right = max(0.0, x / width), min(1.0, (x + w) / width)
+    top, bottom = max(0.0, y / height), min(1.0, (y + h) / height)
+    place = tuple(round(side, 6) for side in (left, top, right - left, bottom - top))
+    pixels = (
+        _pixels(place[0], place[2], facts.width),
+        _pixels(place[1], place[3], facts.height),
+    )
+    if not (all(map(math.isfinite, box.sides)) and min(w, h, *pixels) > 0):
+        return (
+            f"The box {box.sides} (x, y, width, height in "
+            f"{'fractions' if box.fractions else 'pixels'}) holds no pixel of a picture of "
+            f"{facts.width} x {facts.height} pixels."
+        )
+    own = replace(
+        FileFacts(facts.format, pixels[0], pixels[1], facts.mode, 0, taken=facts.taken),
+        kind=Kind.REGION,
+    )
+    return Locator(Kind.REGION, box=(place[0], place[1], place[2], place[3])), own
+
+
+def _pixels(start: float, length: float, whole: int) -> int:
+    """Count the pixels between two edges, rounded as `media.resize.crop_box` does."""
+    edges = (
+        min(max(edge, 0.0), float(whole)) for edge in (start * whole, (start + length) * whole)
+    )
+    first, last = map(round, edges)
+    return last - first

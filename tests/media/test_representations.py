@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from mediacorpus.errors import ParameterError, UnknownName
+from mediacorpus.media.colour_spaces import to_gray
+from mediacorpus.media.representations import channels, represent
+
+KINDS = {"rgb": 1, "gray": 1, "hsv": 3, "lab": 3, "edges": 1}
+
+
+def one(colour: tuple[int, int, int], kind: str, part: int) -> list[int]:
+    return channels(np.full((3, 3, 3), colour, np.uint8), kind)[part][1][1, 1].tolist()
+
+
+@pytest.mark.parametrize(("kind", "parts"), KINDS.items())
+@pytest.mark.parametrize("grey", [False, True])
+def test_every_kind_gives_colour_pictures_of_the_same_size(scene, kind, parts, grey):
+    picture = to_gray(scene(50, 75)) if grey else scene(50, 75)
+    before = picture.copy()
+    found = channels(picture, kind)
+    assert len({name for name, _ in found}) == len(found) == parts
+    for _, part in found:
+        assert (part.shape, part.dtype) == ((50, 75, 3), np.uint8)
+        assert not np.shares_memory(part, picture)
+    assert (picture == before).all()
+    assert represent(picture, kind).shape == (50, parts * 75 + (parts - 1) * 3, 3)
+
+
+def test_parts_stand_side_by_side_with_white_between(scene):
+    picture = scene(50, 75)
+    joined = represent(picture, "hsv")
+    for place, (_, part) in enumerate(channels(picture, "hsv")):
+        assert (joined[:, place * 78 : place * 78 + 75] == part).all()
+    assert (joined[:, 75:78] == 255).all()
+
+
+def test_grey_and_rgb(scene):
+    picture = scene()
+    assert (represent(picture, "rgb") == picture).all()
+    assert (represent(picture, "gray") == to_gray(picture)[..., None]).all()
+
+
+def test_hue_is_pure_and_absent_from_greys():
+    assert one((60, 30, 30), "hsv", 0) == [255, 0, 0]
+    assert one((10, 10, 200), "hsv", 0) == [0, 0, 255]
+    assert one((90, 90, 90), "hsv", 0) == [128, 128, 128]
+    assert one((60, 15, 15), "hsv", 1) == [191, 191, 191]
+    assert one((60, 30, 30), "hsv", 2) == [60, 60, 60]
+
+
+def test_opponents_show_their_colour_and_white_for_none():
+    assert [one((128, 128, 128), "lab", part) for part in (1, 2)] == [[255] * 3] * 2
+    green, magenta = one((0, 255, 0), "lab", 1), one((255, 0, 255), "lab", 1)
+    assert green[1] > max(green[0], green[2])
+    assert magenta[1] < min(magenta[0], magenta[2])
+    blue, yellow = one((0, 0, 255), "lab", 2), one((255, 255, 0), "lab", 2)
+    assert blue[2] > max(blue[:2])
+    assert yellow[2] < min(yellow[:2])
+    assert one((255, 255, 255), "lab", 0) == [255] * 3
+
+
+def test_edges_are_black_where_the_step_is():
+    step = np.full((60, 80, 3), 60, np.uint8)
+    step[:, 40:] = 190
+    lines = represent(step, "edges")
+    assert set(np.unique(lines)) == {0, 255}
+    rows, columns = np.nonzero(lines[..., 0] == 0)
+    assert set(rows[5:-5]) >= set(range(5, 55))
+    assert set(columns) <= {38, 39, 40, 41}
+
+
+def test_an_even_or_slightly_noisy_ground_has_no_edges():
+    noise = np.random.default_rng(5).integers(120, 136, (90, 90, 3), dtype=np.uint8)
+    for flat in (np.full((40, 40, 3), 99, np.uint8), noise, np.zeros((1, 1), np.uint8)):
+        assert represent(flat, "edges").min() == 255
+
+
+def test_refusals(scene):
+    with pytest.raises(UnknownName, match="'gray'"):
+        represent(scene(), "grey")
+    for kind in KINDS:
+        with pytest.raises(ParameterError, match="A picture is a uint8 array"):
+            represent(scene().astype(float), kind)

@@ -50,6 +50,17 @@ def shown(url: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def public(url: str) -> str:
+    """Give an address as it was written, but without a user's name and password.
+
+    Examples
+    --------
+    >>> public("https://anna:secret@example.org/a.jpg")
+    'https://example.org/a.jpg'
+    """
+    return _USERINFO.sub(r"\1", url)
+
+
 def check_url(text: str) -> str:
     """Turn an address as it stands in a table into one that can be fetched.
 

@@ -18,6 +18,7 @@ from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.catalogue.store import storable
 from mediacorpus.errors import SourceError
 from mediacorpus.records import Failure
+from mediacorpus.sources.addresses import public
 from mediacorpus.sources.occurrence import Box, Copy, Occurrence
 from mediacorpus.tables.read import read_table
 
@@ -148,12 +149,13 @@ class Manifest:
 
     def linked(self, link: Link, copy: Copy) -> Iterator[Occurrence | Failure]:
         """Give the occurrences of a link whose content the corpus keeps now."""
+        url = storable(public(link.url))
         if self.boxes is not None:
-            yield from self._regions(link.rows, path=link.url, copy=copy)
+            yield from self._regions(link.rows, path=url, copy=copy)
             return
         for number in link.rows:
             values = self._row(number)
-            yield self._occurrence(number, values, path=link.url, copy=copy)
+            yield self._occurrence(number, values, path=url, copy=copy)
 
     def _occurrence(
         self, number: int, values: Sequence[Any], *, path: Path | str, copy: Copy | None = None

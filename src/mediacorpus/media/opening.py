@@ -66,13 +66,13 @@ def inspect(
 
 def first_bytes(path: Path, count: int = HEAD) -> bytes:
     """Read the beginning of a regular file; raises `MediaError`."""
-    if path.is_file() and path.stat().st_size <= count:
-        return read(path)
     try:
-        if not path.is_file():
+        if not path.is_file() or path.stat().st_size <= count:
             return read(path, max_bytes=count)
         with path.open("rb") as file:
             return file.read(count)
+    except MediacorpusError:
+        raise
     except (OSError, ValueError) as error:
         raise MediaError(f"The file {str(path)!r} cannot be read: {error}.") from error
 

@@ -126,7 +126,7 @@ def check_address(address: str | Address) -> None:
     >>> check_address("::ffff:127.0.0.1")
     Traceback (most recent call last):
     mediacorpus.errors.MediaError: The address 127.0.0.1 is loopback; only addresses of the public \
-internet are fetched unless private ones are allowed.
+internet are fetched unless private ones are allowed (--allow-private).
     """
     try:
         found = ipaddress.ip_address(address)
@@ -137,7 +137,7 @@ internet are fetched unless private ones are allowed.
     if why:
         raise MediaError(
             f"The address {found} is {why}; only addresses of the public internet are fetched "
-            "unless private ones are allowed."
+            "unless private ones are allowed (--allow-private)."
         )
 
 

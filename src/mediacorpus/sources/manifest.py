@@ -130,6 +130,7 @@ class Manifest:
         """Give what the rows name: first what is on this machine, then each address once."""
         together: dict[Path, list[int]] = {}
         links: dict[str, list[int]] = {}
+        paths: dict[str, Path] = {}  # made once each: a table may name a file in many rows
         for number, values in enumerate(self._table.itertuples(index=False, name=None)):
             text = self._texts[number]
             problem = _problem(text)
@@ -141,7 +142,9 @@ class Manifest:
             elif self.boxes is not None:
                 together.setdefault(self.path.parent / text, []).append(number)
             else:
-                yield self._occurrence(number, values, path=self.path.parent / text)
+                if text not in paths:
+                    paths[text] = self.path.parent / text
+                yield self._occurrence(number, values, path=paths[text])
         for path, rows in together.items():
             yield from self._regions(rows, path=path)
         for url, rows in links.items():

@@ -293,7 +293,9 @@ def test_a_file_that_hangs_is_given_up_and_the_rest_is_added(add, pictures, monk
     monkeypatch.setenv("MEDIACORPUS_TIMEOUT", "1")
     real = opening.read
     monkeypatch.setattr(
-        opening, "read", lambda path: (time.sleep(4 * (path.name == "3.png")), real(path))[1]
+        opening,
+        "read",
+        lambda path, **most: (time.sleep(4 * (path.name == "3.png")), real(path, **most))[1],
     )
     told = add(pictures)
     assert (told.records, told.failed) == (5, 1)

@@ -26,8 +26,10 @@ from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
 from mediacorpus.learning.finetune import OnEpoch, fit
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
-from mediacorpus.learning.probe import fit_probe
+from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
+from mediacorpus.learning.targets import Target, TargetKind, make_target, split_values
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
@@ -86,8 +88,8 @@ class TrainedModel:
         counts = sum(card["counts"]["train"].values())
         text = (
             f"Trained {self.name} ({card['method']}, {card['backbone']}) on {counts:,} pictures in "
-            f"{self.seconds:.1f} s. Validation accuracy {found['accuracy']:.3f} on {found['n']:,} "
-            f"pictures. {self.words}"
+            f"{self.seconds:.1f} s. {_headline(found)} on {found['n']:,} validation pictures. "
+            f"{self.words}"
         )
         if card["unreadable"]:
             text += f" {len(card['unreadable']):,} pictures could not be read and were left out."
@@ -96,6 +98,20 @@ class TrainedModel:
     def _repr_html_(self) -> str:
         table = self.curves.to_html(index=False, float_format=lambda x: f"{x:.4g}")
         return f"<p>{html.escape(str(self))}</p>{table}"
+
+
+def _headline(scores: Mapping[str, Any]) -> str:
+    """Name the score of the validation part by which a model is known."""
+    for key, words in _HEADLINES.items():
+        if key in scores:
+            return f"{words} {scores[key]:.3f}"
+    return "Scored"
+
+
+_HEADLINES = {
+    "accuracy": "Validation accuracy",
+    "r_squared": "Validation R squared",
+}
 
 
 def train(
@@ -123,7 +139,7 @@ def train(
     settings:
         How to train.
     embeddings:
-        For the probe: array `(N, features)`, a row for each example.
+        For the methods probe and shallow: array `(N, features)`, a row for each example.
     card:
         Facts to be put on the card besides.
     replace_model:
@@ -145,8 +161,8 @@ def train(
     settings.check()
     complete = settings.complete()
     used = [i for i, example in enumerate(examples) if example.part in {"train", "val"}]
-    chosen = [examples[i] for i in used]
-    classes = _check(chosen)
+    chosen = [_against_rest(examples[i], complete.positive) for i in used]
+    target = _target(chosen, complete)
     facts: dict[str, Any] = {"name": folder.name, "variable": ""} | dict(card or {})
     fingerprint = fingerprint_of(chosen, complete, embeddings, variable=str(facts["variable"]))
     clear_leftovers(folder)
@@ -155,19 +171,17 @@ def train(
         return _result(finished)
     started = time.monotonic()
     work = _work_folder(folder, fingerprint)
-    facts |= card_facts(chosen, classes, complete, asked=settings, fingerprint=fingerprint)
-    if complete.method == "probe":
+    facts |= card_facts(chosen, target, complete, asked=settings, fingerprint=fingerprint)
+    if complete.method in {"probe", "shallow"}:
         if embeddings is None:
-            raise ParameterError("The probe learns from embeddings; none were given.")
+            raise ParameterError(f"The method {complete.method} learns from features: give some.")
         rows = np.asarray(embeddings)[used]
-        views = None
-        if complete.augment is not False:
-            views = embedded_views(
-                chosen, classes, work / "views.bin", seed=complete.seed, progress=on_read
-            )
-        made = _probe(chosen, rows, classes, views=views, s=complete, on_epoch=on_epoch)
+        learn = _probe if complete.method == "probe" else _shallow
+        made = learn(
+            chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
+        )
     else:
-        made = _finetune(chosen, classes, complete, work=work, on_epoch=on_epoch, on_read=on_read)
+        made = _finetune(chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read)
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
     saved = save_model(
         folder, facts, weights=made.weights, curves=made.curves, network=made.network
@@ -189,33 +203,74 @@ class _Made:
 def _probe(
     examples: Sequence[Example],
     embeddings: NDArray[Any],
-    classes: Sequence[str],
+    target: Target,
     *,
-    views: NDArray[Any] | None,
     s: TrainSettings,
+    work: Path,
     on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
 ) -> _Made:
-    targets = np.array([classes.index(e.label) for e in examples], np.int64)
+    encoded = target.encode([e.label for e in examples])
     train = np.array([e.part == "train" for e in examples])
+    views = None
+    if s.augment is not False:
+        views = embedded_views(examples, work / "views.bin", seed=s.seed, progress=on_read)
     if views is not None:
         views = np.where(np.isnan(views), embeddings[train][:, None], views)
-    probe = fit_probe(
+    probe = fit_linear(
         embeddings[train],
-        targets[train],
+        encoded[train],
+        target,
         views=views,
         balanced=bool(s.class_weights),
         seed=s.seed,
         on_epoch=on_epoch,
     )
-    scores = _scores(probe.probabilities(embeddings[~train]), targets[~train])
+    answer = target.answer(probe.outputs(embeddings[~train]))
     return _Made(
         weights={"weight": probe.weight, "bias": probe.bias},
         curves=probe.curves,
-        network=export.linear_graph(probe.weight, probe.bias),
+        network=export.linear_graph(probe.weight, probe.bias, target),
         facts={
             "input": "embedding",
-            "validation": scores,
+            "validation": target.scores(answer, encoded[~train]),
             "C": probe.strength,
+            "unreadable": [],
+        },
+    )
+
+
+def _shallow(
+    examples: Sequence[Example],
+    features: NDArray[Any],
+    target: Target,
+    *,
+    s: TrainSettings,
+    work: Path,
+    on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
+) -> _Made:
+    del work, on_read
+    encoded = target.encode([e.label for e in examples])
+    train = np.array([e.part == "train" for e in examples])
+    found = fit_shallow(
+        np.asarray(features[train], np.float32),
+        encoded[train],
+        classes=target.classes,
+        settings=ShallowSettings(str(s.model), seed=s.seed, class_weights=bool(s.class_weights)),
+        on_row=on_epoch,
+    )
+    answer = found.probabilities(np.asarray(features[~train], np.float32))
+    return _Made(
+        weights={},
+        curves=found.curves,
+        network=found.graph,
+        facts={
+            "input": "features",
+            "features": s.features,
+            "width": int(features.shape[1]),
+            "validation": target.scores(answer, encoded[~train]),
+            "chosen": dict(found.facts),
             "unreadable": [],
         },
     )
@@ -223,7 +278,7 @@ def _probe(
 
 def _finetune(
     examples: Sequence[Example],
-    classes: Sequence[str],
+    target: Target,
     s: TrainSettings,
     *,
     work: Path,
@@ -231,17 +286,18 @@ def _finetune(
     on_read: OnRead | None,
 ) -> _Made:
     nn = need("torch.nn")
+    scratch = s.method == "scratch"
     network = create(
-        s.backbone,
-        weights=s.weights,
-        classes=len(classes),
+        str(s.arch) if scratch else s.backbone,
+        weights="random" if scratch else s.weights,
+        classes=target.outputs,
         dropout=float(s.dropout or 0.0),
         seed=s.seed,
     )
     fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
     plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
     parts, unreadable = _read(
-        examples, classes, network, plan=plan, fixed=fixed, work=work, on_read=on_read
+        examples, target, network, plan=plan, fixed=fixed, work=work, on_read=on_read
     )
     first = [] if fixed else [export.standardizer(network)]
     found = fit(
@@ -250,11 +306,12 @@ def _finetune(
         parts["val"],
         plan=plan,
         settings=s,
+        target=target,
         work=work,
         on_epoch=on_epoch,
     )
     network.module.eval()
-    content = export.fitted_graph(network, fixed, learning)
+    content = export.fitted_graph(network, fixed, learning, target)
     pixels = np.random.default_rng(s.seed).integers(
         0, 256, (CHECKED, network.size, network.size, 3), np.uint8
     )
@@ -270,8 +327,9 @@ def _finetune(
             "mean": list(network.mean),
             "sd": list(network.sd),
             "best_epoch": found.best_epoch,
-            "validation": _scores(found.probabilities, parts["val"].targets),
-            "export_difference": export.agreement(network, content, pixels),
+            "lr": found.rate,
+            "validation": target.scores(found.answer, parts["val"].targets),
+            "export_difference": export.agreement(network, content, pixels, target),
             "unreadable": [asdict(one) for one in unreadable],
         },
     )
@@ -279,7 +337,7 @@ def _finetune(
 
 def _read(
     examples: Sequence[Example],
-    classes: Sequence[str],
+    target: Target,
     network: Network,
     *,
     plan: Plan,
@@ -306,12 +364,12 @@ def _read(
                 on_read(name, done, total)
 
         parts[name], lost = prepare(
-            own, classes, work / f"{name}.bin", plan=plain, fixed=features, progress=report
+            own, target.encode, work / f"{name}.bin", plan=plain, fixed=features, progress=report
         )
         unreadable += lost
-        gone = set(range(len(classes))) - set(parts[name].targets.tolist())
+        gone = _absent(target, parts[name].targets)
         if not len(parts[name]) or (name == "train" and gone):
-            what = f"of the class {classes[min(gone)]!r} " if gone and len(parts[name]) else ""
+            what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
             raise TrainingError(
                 f"No picture {what}in the {name} part can be read "
                 f"({lost[0].reason if lost else 'none is there'})."
@@ -319,37 +377,61 @@ def _read(
     return parts, unreadable
 
 
-def _scores(probabilities: NDArray[Any], targets: NDArray[np.int64]) -> dict[str, Any]:
-    """Score the validation part: number, accuracy and log loss."""
-    own = np.clip(probabilities[np.arange(len(targets)), targets], 1e-12, 1.0)
-    return {
-        "n": len(targets),
-        "accuracy": float((probabilities.argmax(axis=1) == targets).mean()),
-        "log_loss": float(-np.log(own).mean()),
-    }
+def _against_rest(example: Example, positive: str | None) -> Example:
+    """Take one value against all others where that is asked for."""
+    if positive is None or example.label == positive:
+        return example
+    return replace(example, label=f"not {positive}")
 
 
-def _check(examples: Sequence[Example]) -> list[str]:
-    """Return the classes in order; raise where the examples do not allow training."""
-    counts = Counter(e.label for e in examples if e.part == "train")
-    classes = sorted({e.label for e in examples})
-    if len(classes) < LEAST:
-        raise TrainingError(
-            f"A classifier needs at least two classes; the labels name {len(classes)} "
-            f"({', '.join(classes) or 'none'}). Label pictures of another class too."
-        )
-    for name in classes:
-        if counts[name] < LEAST:
-            raise TrainingError(
-                f"The class {name!r} has {counts[name]} pictures in the training part; at least "
-                f"{LEAST} are needed. Label more of them, or split again."
-            )
+def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:
+    """Name the classes that no picture has."""
+    if target.kind is TargetKind.SCALE:
+        return []
+    if target.kind is TargetKind.MULTILABEL:
+        there = set(np.flatnonzero(encoded.sum(axis=0)).tolist()) if len(encoded) else set()
+    else:
+        there = set(encoded.tolist())
+    return [name for place, name in enumerate(target.classes) if place not in there]
+
+
+def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
+    """Say what is learned; raise where the examples do not allow training."""
+    if s.positive is not None and all(e.label != s.positive for e in examples):
+        raise TrainingError(f"No label is {s.positive!r}, which is to be learned against the rest.")
+    train = [e.label for e in examples if e.part == "train"]
+    target = make_target(
+        s.target,
+        [e.label for e in examples],
+        train,
+        order=[name.strip() for name in s.order.split(",")] if s.order else (),
+        smoothing=float(s.label_smoothing or 0.0),
+    )
+    if target.kind is not TargetKind.SCALE:
+        _check_counts(target, train)
     if not any(e.part == "val" for e in examples):
         raise TrainingError(
             "There is no validation part to choose the best model by. Split with a share for it, "
             "such as 80/20."
         )
-    return classes
+    return target
+
+
+def _check_counts(target: Target, train: Sequence[str]) -> None:
+    """Raise where a class has too few pictures to learn from."""
+    several = target.kind is TargetKind.MULTILABEL
+    counts = Counter(n for label in train for n in (split_values(label) if several else [label]))
+    if len(target.classes) < (1 if several else LEAST):
+        raise TrainingError(
+            f"A classifier needs at least two classes; the labels name {len(target.classes)} "
+            f"({', '.join(target.classes) or 'none'}). Label pictures of another class too."
+        )
+    for name in target.classes:
+        if counts[name] < LEAST:
+            raise TrainingError(
+                f"The class {name!r} has {counts[name]} pictures in the training part; at least "
+                f"{LEAST} are needed. Label more of them, or split again."
+            )
 
 
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:

@@ -1,0 +1,454 @@
+"""Layers of a network: names, kinds, output shapes and parameters, as records, table and tree."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mediacorpus.errors import ModelError, ParameterError
+from mediacorpus.extras import need
+
+if TYPE_CHECKING:
+    from mediacorpus.learning.backbones import Network
+
+Shape = tuple[int, ...]
+
+CONVOLUTION, DEPTHWISE, DENSE = "convolution", "depthwise convolution", "dense"
+MAXIMUM, AVERAGE, INPUT = "max pooling", "average pooling", "input"
+_BATCH_NORM, _LAYER_NORM = "batch normalization", "layer normalization"
+
+_TORCH_KINDS = {
+    "Conv2d": CONVOLUTION,
+    "Linear": DENSE,
+    "MaxPool2d": MAXIMUM,
+    "AvgPool2d": AVERAGE,
+    "AdaptiveAvgPool2d": AVERAGE,
+    "BatchNorm1d": _BATCH_NORM,
+    "BatchNorm2d": _BATCH_NORM,
+    "BatchNormAct2d": _BATCH_NORM,
+    "LayerNorm": _LAYER_NORM,
+    "LayerNorm2d": _LAYER_NORM,
+    "Flatten": "flatten",
+    "Dropout": "dropout",
+    "Softmax": "softmax",
+    "Sigmoid": "sigmoid",
+}
+_ONNX_KINDS = {
+    "Conv": CONVOLUTION,
+    "Gemm": DENSE,
+    "MatMul": DENSE,
+    "MaxPool": MAXIMUM,
+    "AveragePool": AVERAGE,
+    "GlobalAveragePool": AVERAGE,
+    "ReduceMean": AVERAGE,
+    "BatchNormalization": _BATCH_NORM,
+    "LayerNormalization": _LAYER_NORM,
+    "Relu": "ReLU",
+    "Clip": "ReLU6",
+    "Gelu": "GELU",
+    "Sigmoid": "sigmoid",
+    "Softmax": "softmax",
+    "Flatten": "flatten",
+    "Reshape": "flatten",
+    "Add": "addition",
+    "Concat": "concatenation",
+}
+_WEIGHTED = {"Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"}
+_IMAGE = 4
+"""Dimensions of a batch of maps: `(N, channels, height, width)`."""
+_LONG = 30
+_NUMBERED = re.compile(r"^(?:[a-zA-Z_]\w*\.)*\d+(?=\.|$)")
+_NUMBERS = re.compile(r"^\d+(?=\.)|^blocks\.\d+\.\d+|^\w+")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer of a network.
+
+    Parameters
+    ----------
+    name:
+        Dotted name in the network.
+    kind:
+        What it does, such as `"convolution"`, `"max pooling"`, `"dense"`.
+    shape:
+        Its output for one picture: `(channels, height, width)` or `(features,)`.
+    parameters:
+        Number of its weights.
+    learns:
+        Whether training changes them; False where it has none.
+    detail:
+        Size of the filter or window, the stride, the share dropped; or `""`.
+    block:
+        Name of the block of the network that it belongs to.
+    """
+
+    name: str
+    kind: str
+    shape: Shape
+    parameters: int
+    learns: bool
+    detail: str = ""
+    block: str = ""
+
+    @property
+    def output(self) -> str:
+        """The output's shape as text.
+
+        >>> Layer("conv1", "convolution", (20, 28, 28), 520, True).output
+        '20 × 28 × 28'
+        """
+        return " × ".join(map(str, self.shape))
+
+
+def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[Layer]:
+    """List the layers in the order in which a picture passes them.
+
+    One grey picture goes through the network; each layer that has weights of its own or no
+    parts is noted as it is called. What is not a layer of its own, such as the addition in a
+    residual block, is not listed.
+
+    Parameters
+    ----------
+    network:
+        What `create` gave.
+    unfreeze:
+        What learns: `"head"`, a number of blocks before it, or `"all"`.
+
+    Returns
+    -------
+    list of Layer
+        First the input. A layer that is called again has its weights counted once.
+
+    Examples
+    --------
+    >>> from mediacorpus.learning.backbones import create
+    >>> layers = describe_network(create("lenet", weights="random", classes=10))
+    >>> [(layer.name, layer.output, layer.parameters) for layer in layers[:2]]
+    [('input', '1 × 28 × 28', 0), ('conv1', '20 × 28 × 28', 520)]
+    """
+    torch = need("torch")
+    parameter = next(network.module.parameters())
+    entry = (1 if network.grey else 3, network.size, network.size)
+    blocks, learning = _blocks_of(network, unfreeze)
+    found: list[Layer | None] = []
+    stack: list[int] = []
+    counted: set[Any] = set()
+
+    def enter(module: Any, given: Any) -> None:
+        del module, given
+        stack.append(len(found))
+        found.append(None)
+
+    def leave(module: Any, given: Any, output: Any) -> None:
+        del given
+        place = stack.pop()
+        if isinstance(output, torch.Tensor) and not _does_nothing(module):
+            own = 0 if module in counted else _own_parameters(module)
+            counted.add(module)
+            found[place] = Layer(
+                names[module] or network.name,
+                _kind(module),
+                tuple(output.shape[1:]),
+                own,
+                bool(own) and module in learning,
+                _detail(module),
+                blocks.get(module, ""),
+            )
+
+    names = {module: name for name, module in network.module.named_modules()}
+    hooks = []
+    for module in names:
+        if _own_parameters(module) or not list(module.children()):
+            hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
+    modes = {module: module.training for module in names}
+    network.module.eval()
+    try:
+        with torch.inference_mode():
+            network.module(torch.zeros(1, *entry, device=parameter.device))
+    finally:
+        for hook in hooks:
+            hook.remove()
+        for module, mode in modes.items():
+            module.training = mode
+    layers = [layer for layer in found if layer is not None]
+    return [Layer("input", INPUT, entry, 0, learns=False, block="input"), *_by_name(layers)]
+
+
+def _blocks_of(network: Network, unfreeze: str | int) -> tuple[dict[Any, str], set[Any]]:
+    """Tell in which block each module is, and which modules learn."""
+    parts = [*network.blocks, network.head]
+    frozen = len(network.blocks) - network.learning_blocks(unfreeze)
+    blocks: dict[Any, str] = {}
+    learning = set()
+    for place, part in enumerate(parts):
+        for module in part.modules():
+            blocks.setdefault(module, str(place))
+            if place >= frozen:
+                learning.add(module)
+    return blocks, learning
+
+
+def _by_name(layers: list[Layer]) -> list[Layer]:
+    """Take blocks from the layers' names where the network is cut into one block only."""
+    if len(layers) <= _LONG or len({layer.block for layer in layers}) > 1:
+        return layers
+    found = []
+    for layer in layers:
+        match = _NUMBERED.match(layer.name)
+        found.append(replace(layer, block=match[0] if match else layer.name.partition(".")[0]))
+    return found
+
+
+def _own_parameters(module: Any) -> int:
+    return sum(parameter.numel() for parameter in module.parameters(recurse=False))
+
+
+def _does_nothing(module: Any) -> bool:
+    return type(module).__name__ == "Identity" or getattr(module, "p", None) == 0
+
+
+def _kind(module: Any) -> str:
+    name = type(module).__name__
+    kind = _TORCH_KINDS.get(name, name)
+    return DEPTHWISE if kind == CONVOLUTION and module.groups == module.in_channels > 1 else kind
+
+
+def _detail(module: Any) -> str:
+    if isinstance(getattr(module, "p", None), float):
+        return f"{module.p:g}"
+    size = getattr(module, "kernel_size", None)
+    if size is None:
+        return ""
+    stride = getattr(module, "stride", 1)
+    return _window(_pair(size), _pair(stride), pooling=not _own_parameters(module))
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
+
+
+def _window(size: tuple[int, int], stride: tuple[int, int], *, pooling: bool) -> str:
+    """Write the size of a window, and its stride where it is not the usual one."""
+    usual = size if pooling else (1, 1)
+    text = f"{size[0]}×{size[1]}"
+    return text if stride == usual else f"{text}, stride {stride[0]}"
+
+
+def describe_onnx(content: bytes) -> list[Layer]:
+    """List the layers of an ONNX network, without PyTorch.
+
+    Batch normalization that the export has put into a convolution is not listed. A layer
+    counts as learning if it has weights: the file does not tell which of them were frozen.
+
+    Parameters
+    ----------
+    content:
+        The network, as in a model folder's `model.onnx`.
+
+    Returns
+    -------
+    list of Layer
+        First the input.
+
+    Raises
+    ------
+    ModelError
+        This is no ONNX network.
+    MissingExtra
+        onnx is not installed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from mediacorpus.learning.export import linear_graph
+    >>> from mediacorpus.learning.targets import Target, TargetKind
+    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
+    >>> content = linear_graph(np.zeros((2, 5), "f4"), np.zeros(2, "f4"), target)
+    >>> [(layer.kind, layer.shape, layer.parameters) for layer in describe_onnx(content)]
+    [('input', (5,), 0), ('dense', (2,), 12), ('softmax', (2,), 0)]
+    """
+    onnx = need("onnx")
+    try:
+        model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+        (entry, *_) = model.graph.input
+    except Exception as error:
+        raise ModelError(
+            f"The layers cannot be listed: this is no ONNX network that can be read ({error}). "
+            "Train the model again."
+        ) from error
+    weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    shapes = _shapes(model.graph, onnx.TensorProto.FLOAT)
+    shapes = {name: shape for name, shape in shapes.items() if name not in weights}
+    layers: list[Layer] = []
+    first = entry.name
+    for node in model.graph.node:
+        if node.op_type == "Add" and layers and _is_bias(node, weights, layers[-1]):
+            extra = sum(math.prod(weights[name]) for name in node.input if name in weights)
+            layers[-1] = replace(layers[-1], parameters=layers[-1].parameters + extra)
+            continue
+        layer = _onnx_layer(node, shapes, weights, block=layers[-1].block if layers else "0")
+        if layer is not None:
+            first = first if layers else node.input[0]
+            layers.append(layer)
+    shape = shapes.get(first) or shapes.get(entry.name) or ()
+    return [Layer("input", INPUT, shape, 0, learns=False, block="input"), *layers]
+
+
+def _shapes(graph: Any, number: int) -> dict[str, Shape]:
+    """Give the shapes of all float tensors without the batch; unknown sizes are 0."""
+    found = {}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        if kind.elem_type == number and len(kind.shape.dim) > 1:
+            found[value.name] = tuple(int(size.dim_value) for size in kind.shape.dim)[1:]
+    return found
+
+
+def _is_bias(node: Any, weights: Mapping[str, Shape], before: Layer) -> bool:
+    given = [weights[name] for name in node.input if name in weights]
+    return before.kind == DENSE and given == [before.shape[-1:]]
+
+
+def _onnx_layer(
+    node: Any, shapes: Mapping[str, Shape], weights: Mapping[str, Shape], *, block: str
+) -> Layer | None:
+    """Describe a node; None where it is no layer but, say, a change of type."""
+    kind = _ONNX_KINDS.get(node.op_type)
+    if node.domain == "ai.onnx.ml":
+        kind = _CAMEL.sub(" ", node.op_type).lower()
+    shape = shapes.get(node.output[0], ())
+    own = [name for name in node.input if name in weights and len(weights[name])]
+    if kind is None or not (shape or node.domain) or not _is_layer(node, shapes, own):
+        return None
+    parameters = 0
+    if node.op_type in _WEIGHTED:
+        # The mean and spread that batch normalization keeps are not learned but counted.
+        learned = own[:2] if kind == _BATCH_NORM else own
+        parameters = sum(math.prod(weights[name]) for name in learned)
+        block = _NUMBERS.match(own[0])[0] if _NUMBERS.match(own[0]) else block  # type: ignore[index]
+        name = own[0].removesuffix(".weight")
+    else:
+        plain = node.name and not node.name.startswith("node_")
+        name = node.name if plain else f"{block}.{node.op_type.lower()}"
+    window = {a.name: _pair(list(a.ints)) for a in node.attribute if len(a.ints)}
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    size = window.get("kernel_shape") or (weights[own[0]][-2:] if kind == CONVOLUTION else None)
+    stride = window.get("strides", (1, 1))
+    detail = _window(_pair(size), stride, pooling=kind != CONVOLUTION) if size else ""
+    if kind == CONVOLUTION and groups > 1 and weights[own[0]][1] == 1:
+        kind = DEPTHWISE
+    return Layer(name, kind, shape, parameters, bool(parameters), detail, block)
+
+
+def _is_layer(node: Any, shapes: Mapping[str, Shape], own: Sequence[str]) -> bool:
+    """Sort out the nodes that do arithmetic on constants or only change a shape."""
+    before = shapes.get(node.input[0], ())
+    if node.op_type in _WEIGHTED:
+        return bool(own)
+    if node.op_type == "Reshape":
+        return len(before) > len(shapes[node.output[0]]) == 1
+    if node.op_type == "ReduceMean":
+        return len(before) == _IMAGE - 1 and before != shapes[node.output[0]]
+    if node.op_type in {"Add", "Concat"}:
+        return all(name in shapes for name in node.input)
+    return True
+
+
+def parameter_counts(layers: Sequence[Layer]) -> dict[str, int]:
+    """Count all weights, and those that learn.
+
+    Returns
+    -------
+    dict
+        `parameters` and `learning`.
+
+    Examples
+    --------
+    >>> parameter_counts([Layer("a", "dense", (2,), 12, True), Layer("b", "dense", (2,), 6, False)])
+    {'parameters': 18, 'learning': 12}
+    """
+    return {
+        "parameters": sum(layer.parameters for layer in layers),
+        "learning": sum(layer.parameters for layer in layers if layer.learns),
+    }
+
+
+def layer_table(layers: Sequence[Layer]) -> pd.DataFrame:
+    """Give the layers as a table.
+
+    Returns
+    -------
+    DataFrame
+        Columns `layer`, `kind`, `detail`, `output`, `parameters`, `learns`.
+
+    Examples
+    --------
+    >>> layer_table([Layer("conv1", "convolution", (20, 28, 28), 520, True, "5×5")])
+       layer         kind detail        output  parameters  learns
+    0  conv1  convolution    5×5  20 × 28 × 28         520    True
+    """
+    rows = [(x.name, x.kind, x.detail, x.output, x.parameters, x.learns) for x in layers]
+    columns = ["layer", "kind", "detail", "output", "parameters", "learns"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def layer_tree(layers: Sequence[Layer]) -> str:
+    """Write the layers as a tree in plain text, with the number of weights at each branch.
+
+    Raises
+    ------
+    ParameterError
+        There is no layer.
+
+    Examples
+    --------
+    >>> print(layer_tree([Layer("body.conv1", "convolution", (20, 28, 28), 520, True, "5×5"),
+    ...                   Layer("last", "dense", (10,), 5010, True)]))
+    ├─ body                                   520
+    │  └─ conv1  convolution 5×5  20 × 28 × 28  520
+    └─ last      dense            10          5,010
+    5,530 parameters; 5,530 of them learn
+    """
+    if not layers:
+        raise ParameterError("A network without layers cannot be shown as a tree.")
+    rows = list(_branches([(layer.name.split("."), layer) for layer in layers], ""))
+    widths = [max(len(row[column]) for row in rows) for column in range(4)]
+    lines = [
+        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
+        for a, b, c, d in rows
+    ]
+    counts = parameter_counts(layers)
+    total = f"{counts['parameters']:,} parameters; {counts['learning']:,} of them learn"
+    return "\n".join([*lines, total])
+
+
+def _branches(
+    named: Sequence[tuple[list[str], Layer]], indent: str
+) -> Iterator[tuple[str, str, str, str]]:
+    """Go down the dotted names: stem of the tree, kind, output and weights of each line."""
+    groups: list[list[tuple[list[str], Layer]]] = []
+    for path, layer in named:
+        joins = groups and len(path) > 1 and len(groups[-1][0][0]) > 1
+        if joins and groups[-1][0][0][0] == path[0]:
+            groups[-1].append((path, layer))
+        else:
+            groups.append([(path, layer)])
+    for place, group in enumerate(groups):
+        end = place == len(groups) - 1
+        path, layer = group[0]
+        stem = f"{indent}{'└' if end else '├'}─ {path[0]}"
+        if len(path) == 1:
+            kind = f"{layer.kind} {layer.detail}".rstrip()
+            yield stem, kind, layer.output, f"{layer.parameters:,}" if layer.parameters else ""
+        else:
+            count = sum(layer.parameters for _, layer in group)
+            yield stem, "", "", f"{count:,}" if count else ""
+            inner = [(path[1:], layer) for path, layer in group]
+            yield from _branches(inner, indent + ("   " if end else "│  "))

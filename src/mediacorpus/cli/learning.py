@@ -9,6 +9,7 @@ import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
 from mediacorpus.cli.output import out, show, show_json, some_failed
+from mediacorpus.errors import ParameterError
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
 Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
@@ -16,22 +17,31 @@ Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
 
 ModelName = Annotated[str, typer.Option("--name", help="Name of the new model.")]
 Method = Annotated[
-    str, typer.Option(help="probe (a linear classifier, seconds) or finetune (minutes).")
+    str,
+    typer.Option(
+        help="probe (a linear classifier, seconds), finetune (minutes), scratch (a small network "
+        "that learns from nothing) or shallow (a classic model on a measure)."
+    ),
 ]
 Backbone = Annotated[str, typer.Option(help="Pretrained network; timm:NAME takes any of timm.")]
 Weights = Annotated[str, typer.Option(help="pretrained, random, or a .safetensors or .pth file.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training part.")]
-Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate.")]
+Rate = Annotated[str | None, typer.Option("--lr", help="Learning rate, or auto to search for one.")]
 Momentum = Annotated[float | None, typer.Option(help="Momentum of SGD.")]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures in one step.")]
 StepSize = Annotated[int | None, typer.Option(help="Epochs after which the learning rate falls.")]
 Gamma = Annotated[float | None, typer.Option(help="Factor by which it falls.")]
-Optimizer = Annotated[str | None, typer.Option(help="sgd or adamw.")]
-Schedule = Annotated[str | None, typer.Option(help="step or cosine.")]
+Optimizer = Annotated[str | None, typer.Option(help="sgd, adam or adamw.")]
+Schedule = Annotated[str | None, typer.Option(help="step, linear, polynomial, cosine or constant.")]
 Decay = Annotated[float | None, typer.Option("--weight-decay", help="Weight decay.")]
 Dropout = Annotated[float | None, typer.Option(help="Share of features dropped while learning.")]
 Unfreeze = Annotated[
-    str | None, typer.Option(help="Blocks that learn besides the last layer: all, head or N.")
+    str | None,
+    typer.Option(
+        "--unfreeze",
+        "--layers",
+        help="Blocks that learn besides the last layer: all, head or N.",
+    ),
 ]
 Patience = Annotated[int | None, typer.Option(help="Epochs without gain before stopping early.")]
 Augment = Annotated[
@@ -40,6 +50,37 @@ Augment = Annotated[
 ClassWeights = Annotated[
     bool, typer.Option("--class-weights", help="Weigh errors in rare classes more.")
 ]
+Arch = Annotated[
+    str | None,
+    typer.Option(help="For scratch: mlp, lenet, shallownet, minivggnet or minivggnet_bn."),
+]
+Shallow = Annotated[
+    str | None,
+    typer.Option("--model", help="For shallow: knn, random_forest, svm, logistic or naive_bayes."),
+]
+Features = Annotated[
+    str | None, typer.Option(help="For shallow: the measure that is learned from, such as hog.")
+]
+Against = Annotated[
+    str | None, typer.Option("--positive", help="For shallow: one value against all others.")
+]
+TargetKind = Annotated[
+    str, typer.Option("--target", help="classes, multilabel (a|b), ordinal or scale (numbers).")
+]
+Order = Annotated[
+    str | None, typer.Option(help="Values of an ordinal variable, lowest first, with commas.")
+]
+Nesterov = Annotated[bool | None, typer.Option(help="Nesterov's form of momentum.")]
+Power = Annotated[float | None, typer.Option(help="Exponent of the polynomial schedule.")]
+Warmup = Annotated[int | None, typer.Option(help="Epochs in which the learning rate rises.")]
+Smoothing = Annotated[
+    float | None, typer.Option("--label-smoothing", help="Share of each label spread over all.")
+]
+Mixup = Annotated[float | None, typer.Option(help="Strength of mixup, 0 to 2.")]
+LayerDecay = Annotated[
+    float | None, typer.Option(help="Factor of the learning rate from block to block.")
+]
+Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
 
@@ -53,7 +94,7 @@ def train(
     backbone: Backbone = "efficientnet_lite0",
     weights: Weights = "pretrained",
     epochs: Epochs = None,
-    rate: Rate = None,
+    lr: Rate = None,
     momentum: Momentum = None,
     batch_size: BatchSize = None,
     step_size: StepSize = None,
@@ -66,41 +107,47 @@ def train(
     patience: Patience = None,
     augment: Augment = None,
     class_weights: ClassWeights = False,
+    arch: Arch = None,
+    model: Shallow = None,
+    features: Features = None,
+    positive: Against = None,
+    target: TargetKind = "classes",
+    order: Order = None,
+    nesterov: Nesterov = None,
+    power: Power = None,
+    warmup: Warmup = None,
+    label_smoothing: Smoothing = None,
+    mixup: Mixup = None,
+    layer_decay: LayerDecay = None,
+    precision: Precision = None,
     seed: Seed = 1,
     replace: Replace = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on the train part; run again after a stop, it goes on."""
+    given = dict(locals())
     from mediacorpus.corpus import Corpus
     from mediacorpus.learning.settings import TrainSettings
 
-    settings = TrainSettings(
-        method=method,
-        backbone=backbone,
-        weights=weights,
-        epochs=epochs,
-        lr=rate,
-        momentum=momentum,
-        batch_size=batch_size,
-        step_size=step_size,
-        gamma=gamma,
-        optimizer=optimizer,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        unfreeze=int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze,
-        patience=patience,
-        augment=augment,
-        class_weights=class_weights,
-        seed=seed,
-    )
+    for other in ("folder", "variable", "name", "replace", "quiet", "as_json"):
+        given.pop(other)
+    given["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
+    given["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
+    settings = TrainSettings(**given)
     shown = False if quiet or as_json else None
     with Corpus(folder) as corpus:
         trained = corpus.train(
             variable, name=name, settings=settings, replace=replace, progress=shown
         )
     show(trained, as_json=as_json)
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"{option} is {text!r}; it must be a number.") from error
 
 
 @app.command()

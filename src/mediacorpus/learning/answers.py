@@ -74,7 +74,7 @@ def _ranks(classes: int) -> tuple[list[Step], dict[str, NDArray[Any]]]:
         steps[place, place], steps[place, place + 1] = -1, 1
     first = np.zeros((1, classes), np.float32)
     first[0, 0] = 1
-    constants = {
+    constants: dict[str, NDArray[Any]] = {
         "answer.steps": steps,
         "answer.first": first,
         "answer.axes": np.array([1], np.int64),

@@ -351,7 +351,7 @@ def _tested(
 
 def _notes(left_out: Mapping[str, int], *, groups: int | None, pairs: int) -> list[str]:
     notes = [
-        f"{name} did not score {count:,} items, which are left out for all models."
+        f"{name} did not score {count:,} of the labelled items; they are left out for all models."
         for name, count in left_out.items()
         if count
     ]

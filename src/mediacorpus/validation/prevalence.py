@@ -10,7 +10,7 @@ from mediacorpus.errors import ParameterError
 from mediacorpus.validation.intervals import Interval, check_level, undefined
 
 if TYPE_CHECKING:
-    from mediacorpus.validation.intervals import Counts, Floats
+    from mediacorpus.validation.intervals import Floats
 
 BINARY = 2
 
@@ -66,7 +66,7 @@ def prevalence(
     --------
     >>> no, yes = prevalence([127, 23], [[89, 11], [4, 96]])
     >>> print(yes)
-    .051 [.000, .131]
+    .051 [.000, .146]
     """
     check_level(level)
     counts, matrix = np.asarray(said, np.float64), np.asarray(confusion, np.float64)

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.validation.counts import check_classes, check_pair, sorted_classes
-from mediacorpus.validation.intervals import Interval, short, undefined, wilson, wilson_f1
+from mediacorpus.validation.intervals import Interval, short, undefined, wilson
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -164,11 +164,11 @@ class WeightedScores:
         }
 
     def __str__(self) -> str:
-        lines = [
+        head = (
             f"{self.n:,} weighted items, worth {self.effective_n:,.0f} of equal weight; "
-            f"{100 * self.level:g} % confidence intervals",
-            f"accuracy {self.accuracy}",
-        ]
+            f"{100 * self.level:g} % confidence intervals"
+        )
+        lines = [head, f"accuracy {self.accuracy}"]
         for name, scores in self.per_class.items():
             lines.append(f"{name}: " + ", ".join(f"{key} {i}" for key, i in scores.items()))
         return "\n".join(lines)
@@ -282,8 +282,8 @@ def _rate(
 
 def _variance(residual: Floats, weight: Floats, stratum: Counts | None) -> float:
     if stratum is None:
-        n = len(residual)
-        return float((residual**2).sum() * n / (n - 1)) if n > 1 else 0.0
+        size = len(residual)
+        return float((residual**2).sum() * size / (size - 1)) if size > 1 else 0.0
     n = np.bincount(stratum)
     drawn = np.minimum(n / np.bincount(stratum, weight), 1.0)
     mean = np.bincount(stratum, residual) / n

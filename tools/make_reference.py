@@ -65,7 +65,7 @@ def cli() -> str:
     from typer.testing import CliRunner
 
     import mediacorpus.cli
-    from mediacorpus.cli import demo, holdings, learning, measuring, people  # noqa: F401
+    from mediacorpus.cli import demo, holdings, learning, measuring, people, showing  # noqa: F401
     from mediacorpus.cli.app import TOUR, app
 
     def shown(words: list[str]) -> str:
@@ -111,22 +111,32 @@ def _first_line(text: str) -> str:
 
 def measures() -> str:
     """Show the registry, with the measures on board."""
-    import mediacorpus.measures as room
-    from mediacorpus.engine.contract import MEASURES
-
-    infos = [MEASURES.info(name) for name in MEASURES.names() if name in room.__all__]
+    infos = on_board()
     pieces = ["# Measures", words("measures", "intro")]
     rows = [[f"[`{i.name}`](#{i.name})", i.summary, i.shape.value, i.extra or "-"] for i in infos]
     pieces.append(table(["measure", "gives", "shape", "extra"], rows))
     for info in infos:
         pieces += [f"## {info.name}", info.summary, _facts_of(info)]
-        function = find(f"mediacorpus.measures.{info.name}.{info.name}")
-        if info.outputs and info.shape.value == "scalar":
-            columns = words("tables", info.name) if info.name in words("tables") else {}
-            rows = [[f"`{c}`", k, columns.get(c, "")] for c, k in info.outputs.items()]
+        function = find(f"{_module(info.name)}.{info.name}")
+        if info.name in words("tables"):
+            columns = words("tables", info.name)
+            rows = [[f"`{c}`", k, columns[c]] for c, k in info.outputs.items()]
             pieces.append(table(["column", "type", "meaning"], rows))
         pieces.append(to_markdown(function.__doc__ or ""))
     return "\n\n".join(pieces)
+
+
+def on_board() -> list[Any]:
+    """Give the facts of the measures that come with the package, by name."""
+    from mediacorpus.engine.contract import MEASURES
+
+    return [i for i in MEASURES if _module(i.name).startswith("mediacorpus.measures.")]
+
+
+def _module(name: str) -> str:
+    from mediacorpus.engine.contract import MEASURES
+
+    return MEASURES.get(name).__module__
 
 
 def _facts_of(info: Any) -> str:
@@ -206,11 +216,9 @@ def _default(name: str) -> str:
 
 def tables() -> str:
     """List the tables that SQL sees, and those in the catalogue's file."""
-    import mediacorpus.measures as room
     from mediacorpus.analysis.tidy import table as read_table
     from mediacorpus.analysis.views import views
     from mediacorpus.catalogue.store import Store
-    from mediacorpus.engine.contract import MEASURES
     from mediacorpus.records import Info, Shape, schema
 
     pieces = ["# Tables", words("tables", "intro"), "## The catalogue"]
@@ -231,9 +239,7 @@ def tables() -> str:
             shapes[shape.value] = schema(Info("x", "1", "x", "x", shape=shape)).names
     for shape in Shape:
         listed = ", ".join(f"`{c}`" for c in shapes[shape.value])
-        named = [
-            f"[`{n}`](measures.md#{n})" for n in room.__all__ if MEASURES.info(n).shape is shape
-        ]
+        named = [f"[`{i.name}`](measures.md#{i.name})" for i in on_board() if i.shape is shape]
         suffix = f" Here: {', '.join(named)}." if named else ""
         pieces.append(
             f"- **{shape.value}**: {listed}. {words('tables', 'shapes')[shape.value]}{suffix}"

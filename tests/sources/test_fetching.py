@@ -328,7 +328,8 @@ def test_a_file_beyond_the_limit_is_refused_at_once(site, fetch, tmp_path, behav
 
 def test_a_bomb_is_never_decompressed_at_once():
     class Response:
-        headers = {"content-encoding": "gzip"}
+        def __init__(self):
+            self.headers = {"content-encoding": "gzip"}
 
         async def aiter_raw(self):
             yield gzip.compress(bytes(30_000_000))

@@ -15,6 +15,8 @@ from mediacorpus.tables.query import FetchView, quoted, run_sql
 LEVELS = {"shot": "frame", "video": "frame", "document": "page"}
 """What measures are summed up to, and the kind of items that they are summed up from."""
 
+_CIRCULAR = {"hue_mean"}
+"""Columns of degrees, of which 359 and 1 have the mean 0."""
 _NUMBERS = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "double")
 
 
@@ -138,6 +140,9 @@ def _columns(name: str, kind: str) -> list[str]:
         ]
     if kind not in _NUMBERS:
         return []
+    if name in _CIRCULAR:
+        mean = f"degrees(atan2(avg(sin(radians({own}))), avg(cos(radians({own})))))"
+        return [f"(({mean} % 360) + 360) % 360 AS {quoted(name + '_mean')}"]
     return [
         f"avg({own}) AS {quoted(name + '_mean')}",
         f"max({own}) AS {quoted(name + '_max')}",

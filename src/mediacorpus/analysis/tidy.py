@@ -23,7 +23,7 @@ from mediacorpus.records import Info, Shape
 from mediacorpus.tables.query import FetchView, View, quoted, run_sql
 
 TIDY = "tidy"
-OF_ITEMS = ("format", "width", "height", "mode", "bytes", "taken")
+OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
 """Columns of the items that stand in the tidy table."""
 
 

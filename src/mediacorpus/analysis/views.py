@@ -16,9 +16,10 @@ from mediacorpus.tables.query import FetchView, PartsView, View
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 
 CATALOGUE: Mapping[str, str] = {
-    "items": "SELECT items.item, kind, format, width, height, mode, bytes, "
-    "count(record) AS records, alpha <> 0 AS alpha, frames, dpi, taken, duration, frame_rate, "
-    "sample_rate, channels, items.parent, place, sha256, items.run FROM items "
+    "items": "SELECT items.item, kind, format, place, width, height, duration, count(record) AS "
+    "records, mode, CASE WHEN items.parent IS NULL THEN bytes END AS bytes, alpha <> 0 AS alpha, "
+    "frames, dpi, taken, frame_rate, sample_rate, channels, items.parent, sha256, items.run "
+    "FROM items "
     "LEFT JOIN records ON records.item = items.item GROUP BY items.n ORDER BY items.n",
     "frames": "SELECT items.item, parent, json_extract(locator, '$.frame') AS frame, "
     "json_extract(locator, '$.time') AS time, shot, width, height FROM items "
@@ -54,11 +55,18 @@ def views(store: Store) -> dict[str, View]:
     found: dict[str, View] = {
         name: FetchView(partial(store.frame, sql)) for name, sql in CATALOGUE.items()
     }
+    found["items"] = FetchView(partial(items, store))
     found["records"] = FetchView(partial(records, store))
     found["gold"] = FetchView(partial(gold, store))
     for name, (setup, info) in progress.current_setups(store).items():
         found[name] = PartsView(tuple(progress.files_of(store, setup)), info)
     return found
+
+
+def items(store: Store) -> pd.DataFrame:
+    """Return the items with truth values and whole numbers as such."""
+    whole = dict.fromkeys(("bytes", "sample_rate", "channels"), "Int64")
+    return store.frame(CATALOGUE["items"]).astype(whole | {"alpha": "boolean"})
 
 
 def records(store: Store) -> pd.DataFrame:

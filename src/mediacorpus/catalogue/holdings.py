@@ -181,9 +181,13 @@ def write_records(
     counts = {"items": 0, "records": 0, "changed": 0}
     if not records:
         return counts
+    distinct: dict[str, FileFacts] = {}
+    for record in records:
+        distinct.setdefault(record.sha256, record.facts)
     with store.transaction():
         counts["items"] = store.executemany(
-            INSERT_ITEM, [item_row(record.sha256, record.facts, run) for record in records]
+            INSERT_ITEM,
+            [item_row(sha256, facts, run) for sha256, facts in distinct.items()],
         )
         known = known_records(store, [record.key for record in records])
         written = {record.key: record for record in records}

@@ -30,6 +30,7 @@ CELL_WIDTH = 120
 ALWAYS_SHOWN = 2
 PIPE_WIDTH = 240
 EXACT = 1e15
+EMPTY = {"nan", "<NA>", "NaT"}
 
 
 class Output:
@@ -120,7 +121,7 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
 
 
 def _cell(value: Any) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - NaN
+    if value is None or str(value) in EMPTY:
         return ""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     text = f"{value:.4g}" if isinstance(value, float) and not whole else str(value)

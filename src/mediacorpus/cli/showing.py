@@ -49,4 +49,4 @@ def show(
     if as_json:
         show_json({"file": output, "tiles": tiles})
     else:
-        out(f"Drew {tiles:,} tiles on {output}.")
+        out(f"Drew {tiles:,} tile{'s' * (tiles != 1)} on {output}.")

@@ -167,6 +167,8 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
             status = os.fstat(file.fileno())
             _refuse_special(status, name)
             data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
+    except MediaError:
+        raise
     except OSError as error:
         reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error))
         raise MediaError(f"The file {name!r} cannot be read: {reason}.") from error

@@ -276,23 +276,42 @@ def page_numbers(text: str | None, count: int) -> list[int]:
     if text is None:
         return list(range(1, count + 1))
     found: set[int] = set()
-    for part in text.split(","):
-        match = _PART.fullmatch(part.strip())
-        first = int(match[1]) if match else 0
-        last = first
-        if match and match[2]:
-            last = int(match[3]) if match[3] else max(first, count)
-        if not 1 <= first <= last:
-            raise ParameterError(
-                f"The pages {text!r} cannot be read at {part.strip()!r}; write them as in '1-20', "
-                "'1,3,5-7' or '10-' (to the end), counted from 1."
-            )
-        found.update(range(first, min(last, count) + 1))
+    for first, last in check_pages(text):
+        found.update(range(first, min(last or count, count) + 1))
     if not found:
         raise ParameterError(
             f"The pages {text!r} were asked for, but the document has {_pages(count)}."
         )
     return sorted(found)
+
+
+def check_pages(text: str) -> list[tuple[int, int | None]]:
+    """Read page numbers as first and last page of each range; None is the document's last.
+
+    Raises
+    ------
+    ParameterError
+        The text is not of that form.
+
+    Examples
+    --------
+    >>> check_pages("5-7,1,10-")
+    [(5, 7), (1, 1), (10, None)]
+    """
+    ranges: list[tuple[int, int | None]] = []
+    for part in text.split(","):
+        match = _PART.fullmatch(part.strip())
+        first = int(match[1]) if match else 0
+        last: int | None = first
+        if match and match[2]:
+            last = int(match[3]) if match[3] else None
+        if first < 1 or (last is not None and last < first):
+            raise ParameterError(
+                f"The pages {text!r} cannot be read at {part.strip()!r}; write them as in '1-20', "
+                "'1,3,5-7' or '10-' (to the end), counted from 1."
+            )
+        ranges.append((first, last))
+    return ranges
 
 
 def check_dpi(dpi: float) -> None:

@@ -66,13 +66,13 @@ def inspect(
 
 def first_bytes(path: Path, count: int = HEAD) -> bytes:
     """Read the beginning of a regular file; raises `MediaError`."""
-    if path.is_file() and path.stat().st_size <= count:
-        return read(path)
     try:
-        if not path.is_file():
+        if not path.is_file() or path.stat().st_size <= count:
             return read(path, max_bytes=count)
         with path.open("rb") as file:
             return file.read(count)
+    except MediacorpusError:
+        raise
     except (OSError, ValueError) as error:
         raise MediaError(f"The file {str(path)!r} cannot be read: {error}.") from error
 
@@ -122,6 +122,7 @@ class Opener:
     def __init__(self, *, max_pixels: float = MAX_PIXELS) -> None:
         self.max_pixels = max_pixels
         self._sha256 = ""
+        self._kept: tuple[tuple[str, tuple[Locator, ...]], Pixels] | None = None
         self._open: VideoReader | AnimationReader | Document | None = None
 
     def __enter__(self) -> Self:
@@ -162,9 +163,16 @@ class Opener:
         last = place.locators[-1]
         if last.kind is Kind.REGION:
             above = Place(place.paths, place.sha256, place.facts, place.locators[:-1])
-            cut = crop_box(self.pixels(above), last.box or (0, 0, 1, 1), fractions=True)
+            cut = crop_box(self._whole(above), last.box or (0, 0, 1, 1), fractions=True)
             return [reduce(cut, side) for side in sides]
         return [self._within(place, last, side) for side in sides]
+
+    def _whole(self, place: Place) -> Pixels:
+        """Decode what regions are cut out of; the last picture is kept for its neighbours."""
+        key = (place.sha256, place.locators)
+        if self._kept is None or self._kept[0] != key:
+            self._kept = (key, self.pixels(place))
+        return self._kept[1]
 
     def _file(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
         data = content(place)

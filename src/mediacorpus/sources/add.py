@@ -27,7 +27,6 @@ from mediacorpus.sources.archive import Member, is_archive, members
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
-from mediacorpus.sources.walk import MEDIA_SUFFIXES
 
 if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched
@@ -312,5 +311,6 @@ def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
     raise SourceError(
         f"There are no pictures or other media in {path_text(path)}; found only "
         f"{kinds or 'other files'}. "
-        f"Known suffixes: {' '.join(sorted(MEDIA_SUFFIXES))}."
+        "Pictures, SVG drawings, PDF documents, video and sound files can be added, and "
+        "archives and tables by their name."
     )

@@ -64,7 +64,7 @@ class Added:
     notes: list[str] = field(default_factory=list)
 
     def __str__(self) -> str:
-        text = f"Added {self.records:,} records of {self.items:,} new items"
+        text = f"Added {_counted(self.records, 'record')} of {_counted(self.items, 'new item')}"
         extra = [
             f"{count:,} {name}"
             for name, count in (("changed", self.changed), ("unchanged", self.unchanged))
@@ -72,12 +72,12 @@ class Added:
         ]
         text += f" ({', '.join(extra)})." if extra else "."
         if self.derived:
-            text += f" {self.derived:,} frames, pages or regions in them."
+            text += f" {self.derived:,} new frames, pages or regions."
         if self.labels:
-            text += f" {self.labels:,} labels."
+            text += f" {_counted(self.labels, 'label')}."
         if self.skipped:
             kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(self.skipped.items()))
-            text += f" Passed over {sum(self.skipped.values()):,} files ({kinds})."
+            text += f" Passed over {_counted(sum(self.skipped.values()), 'file')} ({kinds})."
         if self.failed:
             text += f" {self.failed:,} could not be added: see `mediacorpus failures`."
         return " ".join([text, *self.notes])
@@ -88,6 +88,10 @@ class Added:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.skipped = dict(Counter(self.skipped) + Counter(other.skipped))
         self.notes += [note for note in other.notes if note not in self.notes]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"
 
 
 class Adding:
@@ -135,8 +139,14 @@ class Adding:
         known = holdings.known_records(self.store, [o.key for o in wanted])
         items: dict[str, str] = {}
         fresh: list[tuple[Occurrence, Status]] = []
+        looked: dict[Path | str, Status | Failure] = {}
         for occurrence in wanted:
-            status = look(occurrence)
+            if occurrence.copy is not None:
+                status = look(occurrence)
+            elif occurrence.path in looked:
+                status = looked[occurrence.path]
+            else:
+                status = looked[occurrence.path] = look(occurrence)
             if isinstance(status, Failure):
                 failures.append(status)
                 continue
@@ -171,8 +181,9 @@ class Adding:
         """Hash and probe files, each path once, unless the catalogue knows it already."""
         ready = known_files(self.store, fresh)
         by_path: dict[Path, list[tuple[Occurrence, Status]]] = {}
-        for occurrence, status in fresh:
-            by_path.setdefault(self._file(occurrence), []).append((occurrence, status))
+        files = [self._file(occurrence) for occurrence, _ in fresh]
+        for file, (occurrence, status) in zip(files, fresh, strict=True):
+            by_path.setdefault(file, []).append((occurrence, status))
         todo = [path for path in by_path if path not in ready]
         failures = []
         for outcome in self.crew.outcomes(read_file, todo, interrupt=interrupt):
@@ -191,20 +202,21 @@ class Adding:
                 o.path,
                 status.size,
                 status.mtime_ns,
-                ready[self._file(o)].sha256,
-                ready[self._file(o)].facts,
+                ready[file].sha256,
+                ready[file].facts,
                 o.columns,
                 None if o.copy is None else o.copy.stored,
             )
-            for o, status in fresh
-            if self._file(o) in ready
+            for file, (o, status) in zip(files, fresh, strict=True)
+            if file in ready
         ]
         return records, failures
 
     def _file(self, occurrence: Occurrence) -> Path:
         if occurrence.copy is not None:
             return self.store.folder / occurrence.copy.stored
-        return Path(occurrence.path)
+        path = occurrence.path
+        return path if isinstance(path, Path) else Path(path)
 
     def _regions(self, wanted: Sequence[Occurrence], items: dict[str, str]) -> list[Failure]:
         """Write the regions that rows are about; `items` learns their ids."""
@@ -352,8 +364,6 @@ def _region(box: Box, facts: FileFacts) -> tuple[Locator, FileFacts] | str:
 
 def _pixels(start: float, length: float, whole: int) -> int:
     """Count the pixels between two edges, rounded as `media.resize.crop_box` does."""
-    edges = (
-        min(max(edge, 0.0), float(whole)) for edge in (start * whole, (start + length) * whole)
-    )
-    first, last = map(round, edges)
+    begin, end = start * whole, start * whole + length * whole
+    first, last = (round(min(max(edge, 0.0), float(whole))) for edge in (begin, end))
     return last - first

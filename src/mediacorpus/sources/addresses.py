@@ -50,6 +50,17 @@ def shown(url: str) -> str:
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
 
 
+def public(url: str) -> str:
+    """Give an address as it was written, but without a user's name and password.
+
+    Examples
+    --------
+    >>> public("https://anna:secret@example.org/a.jpg")
+    'https://example.org/a.jpg'
+    """
+    return _USERINFO.sub(r"\1", url)
+
+
 def check_url(text: str) -> str:
     """Turn an address as it stands in a table into one that can be fetched.
 
@@ -115,7 +126,7 @@ def check_address(address: str | Address) -> None:
     >>> check_address("::ffff:127.0.0.1")
     Traceback (most recent call last):
     mediacorpus.errors.MediaError: The address 127.0.0.1 is loopback; only addresses of the public \
-internet are fetched unless private ones are allowed.
+internet are fetched unless private ones are allowed (--allow-private).
     """
     try:
         found = ipaddress.ip_address(address)
@@ -126,7 +137,7 @@ internet are fetched unless private ones are allowed.
     if why:
         raise MediaError(
             f"The address {found} is {why}; only addresses of the public internet are fetched "
-            "unless private ones are allowed."
+            "unless private ones are allowed (--allow-private)."
         )
 
 

@@ -11,14 +11,13 @@ import numpy as np
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.animation import AnimationReader, index_animation
 from mediacorpus.media.decode import read
-from mediacorpus.media.document import Document, check_dpi, page_numbers
+from mediacorpus.media.document import Document, check_dpi, check_pages, page_numbers
 from mediacorpus.media.shots import find_shots, shot_frames, shots_of
 from mediacorpus.media.video import FrameIndex, choose_frames, index_frames
 from mediacorpus.records import FileFacts, Kind, Locator, Shot
 
 SHOTS = "shots"
 POINTS = 72
-MANY = 10**9
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +62,7 @@ class Rules:
                 )
             except ParameterError as error:
                 raise ParameterError(f"{error} Or give shots: one frame of each shot.") from error
-        page_numbers(self.page_range, MANY if self.page_range else 1)
+        check_pages(self.page_range or "1")
         check_dpi(self.dpi)
 
     @property
@@ -124,9 +123,7 @@ def derive(
         return Derived(list(_pages(path, facts, rules)))
     one = replace(_bare(facts), kind=Kind.FRAME)
     if facts.kind is Kind.PICTURE and facts.format == "TIFF":
-        numbers = page_numbers(rules.page_range, facts.frames)
-        page = replace(one, kind=Kind.PAGE)
-        return Derived([(Locator(Kind.PAGE, page=n), page) for n in numbers])
+        return Derived(list(_tiff_pages(path, facts, rules)))
     index = _index(path, facts)
     if rules.frames != SHOTS:
         return Derived([(place, one) for place in choose_frames(index, rules.frames or "")])
@@ -156,6 +153,16 @@ def _pages(path: Path, facts: FileFacts, rules: Rules) -> Iterator[tuple[Locator
                 dpi=rules.dpi,
             )
             yield Locator(Kind.PAGE, page=number, dpi=rules.dpi), page
+
+
+def _tiff_pages(path: Path, facts: FileFacts, rules: Rules) -> Iterator[tuple[Locator, FileFacts]]:
+    numbers = set(page_numbers(rules.page_range, facts.frames))
+    with AnimationReader(read(path)) as reader:
+        for number, _, pixels in reader.frames():
+            if number + 1 in numbers:
+                height, width = pixels.shape[:2]
+                page = replace(_bare(facts), kind=Kind.PAGE, width=width, height=height)
+                yield Locator(Kind.PAGE, page=number + 1), page
 
 
 def _bare(facts: FileFacts) -> FileFacts:

@@ -10,7 +10,7 @@ from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.engine.pool import Interrupt
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
-from mediacorpus.sources.addresses import check_url, shown
+from mediacorpus.sources.addresses import check_url, public, shown
 from mediacorpus.sources.download import Fetched, Manner, Refused, Seen, download
 from mediacorpus.sources.manifest import Link, Manifest
 from mediacorpus.sources.occurrence import Copy, Occurrence
@@ -60,7 +60,7 @@ def resolve(
         except MediaError as error:
             name = storable(shown(one.url))
             digest = hashlib.sha256(storable(one.url).encode()).hexdigest()
-            subject = storable(one.url) if len(one.url) <= LONGEST else f"{name} {digest}"
+            subject = storable(public(one.url)) if len(one.url) <= LONGEST else f"{name} {digest}"
             yield Failure(subject, name, "add", str(error))
     yield from _fetch(waiting, manifest, store, manner=manner, refresh=refresh, interrupt=interrupt)
 
@@ -91,7 +91,7 @@ def _fetch(
         links = waiting[result.url]
         if isinstance(result, Refused):
             for link in links:
-                text = storable(link.url)
+                text = storable(public(link.url))
                 yield Failure(text, text, "add", result.reason)
         else:
             yield result

@@ -18,6 +18,7 @@ from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.catalogue.store import storable
 from mediacorpus.errors import SourceError
 from mediacorpus.records import Failure
+from mediacorpus.sources.addresses import public
 from mediacorpus.sources.occurrence import Box, Copy, Occurrence
 from mediacorpus.tables.read import read_table
 
@@ -129,6 +130,7 @@ class Manifest:
         """Give what the rows name: first what is on this machine, then each address once."""
         together: dict[Path, list[int]] = {}
         links: dict[str, list[int]] = {}
+        paths: dict[str, Path] = {}  # made once each: a table may name a file in many rows
         for number, values in enumerate(self._table.itertuples(index=False, name=None)):
             text = self._texts[number]
             problem = _problem(text)
@@ -140,7 +142,9 @@ class Manifest:
             elif self.boxes is not None:
                 together.setdefault(self.path.parent / text, []).append(number)
             else:
-                yield self._occurrence(number, values, path=self.path.parent / text)
+                if text not in paths:
+                    paths[text] = self.path.parent / text
+                yield self._occurrence(number, values, path=paths[text])
         for path, rows in together.items():
             yield from self._regions(rows, path=path)
         for url, rows in links.items():
@@ -148,12 +152,13 @@ class Manifest:
 
     def linked(self, link: Link, copy: Copy) -> Iterator[Occurrence | Failure]:
         """Give the occurrences of a link whose content the corpus keeps now."""
+        url = storable(public(link.url))
         if self.boxes is not None:
-            yield from self._regions(link.rows, path=link.url, copy=copy)
+            yield from self._regions(link.rows, path=url, copy=copy)
             return
         for number in link.rows:
             values = self._row(number)
-            yield self._occurrence(number, values, path=link.url, copy=copy)
+            yield self._occurrence(number, values, path=url, copy=copy)
 
     def _occurrence(
         self, number: int, values: Sequence[Any], *, path: Path | str, copy: Copy | None = None

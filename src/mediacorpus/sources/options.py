@@ -97,7 +97,7 @@ class AddOptions:
         if self.boxes is None:
             return None
         named = self.boxes.split(",") if isinstance(self.boxes, str) else self.boxes
-        names = tuple(name.strip() for name in named)
+        names = tuple(str(name).strip() for name in named)
         if len(names) != SIDES or not all(names):
             raise ParameterError(
                 f"The columns of the boxes are {self.boxes!r}; name four, for x, y, width and "

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.holdings import path_text
-from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.pool import beat
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.media.opening import inspect
@@ -61,18 +61,18 @@ def same(old: holdings.Known, occurrence: Occurrence, status: Status) -> bool:
 
 def known_files(store: Store, fresh: Sequence[tuple[Occurrence, Status]]) -> dict[Path, Content]:
     """Find files that another record has read already and that have not changed since."""
-    wanted = {path_text(o.path): (Path(o.path), status) for o, status in fresh if o.copy is None}
+    wanted = {path_text(o.path): (o.path, status) for o, status in fresh if o.copy is None}
     same: dict[Path, tuple[str, str]] = {}
-    for chunk in chunks(wanted):
-        for text, size, mtime_ns, item, sha256 in store.rows(
-            "SELECT path, size, mtime_ns, items.item, sha256 FROM records JOIN items USING (item) "
-            "WHERE stored IS NULL AND records.parent IS NULL "
-            f"AND path IN ({placeholders(len(chunk))})",
-            chunk,
-        ):
-            path, status = wanted[text]
-            if (size, mtime_ns) == (status.size, status.mtime_ns):
-                same[path] = (item, sha256)
+    for text, (path, status) in wanted.items():
+        # One query for each path: a table may name it in a million rows.
+        found = store.rows(
+            "SELECT items.item, sha256 FROM records JOIN items USING (item) WHERE path = ? "
+            "AND stored IS NULL AND records.parent IS NULL AND size = ? AND mtime_ns = ? "
+            "ORDER BY record LIMIT 1",
+            (text, status.size, status.mtime_ns),
+        )
+        if found:
+            same[Path(path)] = found[0]
     facts = holdings.facts_of(store, [item for item, _ in same.values()])
     return {path: Content(sha256, facts[item]) for path, (item, sha256) in same.items()}
 

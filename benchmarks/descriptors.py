@@ -1,0 +1,284 @@
+"""All descriptors over 1-megapixel JPEGs in one pass, beside the bare library calls.
+
+The limit is the sum of the single library calls: each picture is decoded once at each scale that
+is wanted, brought to the working sizes, and given to what scikit-image, mahotas and OpenCV have
+for each descriptor, on all cores, by threads and by processes; the faster counts. Where no
+library has a value (correlogram, blur extent, named colours, salience) our own function is
+called bare. Ours is the whole verb `measure`, with its reading, checking and writing. All take
+turns, several rounds in one run; the median round counts.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import multiprocessing
+import statistics
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import cv2
+import mahotas.features
+import numpy as np
+import skimage.feature
+import threadpoolctl
+from pictures import write
+
+import mediacorpus as mc
+from mediacorpus.measures import _hues, blur, composition, histogram
+from mediacorpus.measures import colour as own_colour
+from mediacorpus.settings import settings
+
+PICTURES, ROUNDS = 1000, 3
+WIDTH, HEIGHT = 1155, 866
+MEASURES = (
+    *("colour", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
+    *("histogram", "correlogram", "keypoints", "pixels"),
+)
+CIRCLES = ((8, 1), (16, 2), (24, 3))
+
+_own = threading.local()
+
+# --- the single library calls ------------------------------------------------------------
+
+
+def resized(pixels: np.ndarray, side: int) -> np.ndarray:
+    scale = side / min(pixels.shape[:2])
+    size = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
+    return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
+
+
+def square(grey: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+
+
+def working(file: Path) -> dict[str, np.ndarray]:
+    """Decode a file and bring it to the working sizes that the descriptors share."""
+    data = np.frombuffer(file.read_bytes(), np.uint8)
+    full = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    half = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2), cv2.COLOR_BGR2RGB)
+    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+    full_grey = cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)
+    return {
+        "full grey": full_grey,
+        "rgb 256": resized(half, 256),
+        "rgb 128": resized(half, 128),
+        "grey 256": resized(grey, 256),
+        "grey 512": resized(full_grey, 512),
+        "square 128": square(grey, 128),
+        "square 15": square(grey, 15),
+    }
+
+
+def colour(arrays: dict[str, np.ndarray]) -> None:
+    rgb = arrays["rgb 256"]
+    cv2.meanStdDev(rgb)
+    unit = rgb.astype(np.float32) / 255
+    hue, saturation, value = cv2.split(cv2.cvtColor(unit, cv2.COLOR_RGB2HSV))
+    for plane in (hue, saturation, value):
+        cv2.meanStdDev(plane)
+        own_colour._third_moment(plane, cv2.mean(plane)[0])
+    own_colour._hue_mean(hue, saturation)
+    # scikit-image's Lab is exact, as ours, but takes ten times as long as this one.
+    lightness, a, b = cv2.split(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab))
+    cv2.meanStdDev(lightness)
+    chroma, angle = cv2.cartToPolar(a, b)
+    cv2.mean(cv2.pow(chroma, 1.07) * np.cos(angle - np.float32(np.pi * 50 / 180)))
+    own_colour._colourfulness(rgb)
+    hued = _hues.coloured(saturation, value)
+    _hues.shares(hue, value, hued)
+    _hues.hue_count(hue, value, hued)
+
+
+def composed(arrays: dict[str, np.ndarray]) -> None:
+    rgb, grey = arrays["rgb 256"], arrays["grey 256"]
+    cv2.countNonZero(cv2.Canny(cv2.GaussianBlur(grey, (0, 0), 1), 100, 200))
+    cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])
+    cv2.calcHist([grey], [0], None, [256], [0, 256])
+    middle, half = grey.shape[1] // 2, grey.shape[0] // 2
+    np.corrcoef(grey[:, :middle].ravel(), grey[:, ::-1][:, :middle].ravel())
+    np.corrcoef(grey[:half].ravel(), grey[::-1][:half].ravel())
+    composition.salience(grey)
+    cv2.mean(cv2.cvtColor(rgb[85:170, 113:227].astype(np.float32) / 255, cv2.COLOR_RGB2HSV))
+    composition._depth_of_field(rgb)
+
+
+def quality(arrays: dict[str, np.ndarray]) -> None:
+    grey = arrays["full grey"]
+    cv2.calcHist([grey], [0], None, [256], [0, 256])
+    cv2.meanStdDev(grey)
+    cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    for axis in ((1, 0), (0, 1)):
+        cv2.norm(cv2.Sobel(grey, cv2.CV_16S, *axis), cv2.NORM_L2SQR)
+    mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
+    cv2.norm(cv2.filter2D(grey, cv2.CV_16S, mask), cv2.NORM_L1)
+    for picture in (grey, grey.T):
+        cv2.reduce(
+            cv2.absdiff(picture[:, 1:], picture[:, :-1]), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S
+        )
+    blur.blur_extent(grey)
+
+
+def hog(arrays: dict[str, np.ndarray]) -> None:
+    skimage.feature.hog(
+        arrays["square 128"], pixels_per_cell=(16, 16), cells_per_block=(2, 2), block_norm="L2-Hys"
+    )
+
+
+def lbp(arrays: dict[str, np.ndarray]) -> None:
+    for points, radius in CIRCLES:
+        found = skimage.feature.local_binary_pattern(arrays["grey 256"], points, radius, "uniform")
+        np.bincount(found.astype(np.intp).ravel(), minlength=points + 2)
+
+
+def haralick(arrays: dict[str, np.ndarray]) -> None:
+    mahotas.features.haralick(arrays["grey 256"], return_mean_ptp=True)
+
+
+def hu(arrays: dict[str, np.ndarray]) -> None:
+    cv2.HuMoments(cv2.moments(arrays["grey 256"]))
+
+
+def zernike(arrays: dict[str, np.ndarray]) -> None:
+    mahotas.features.zernike_moments(arrays["square 128"], radius=64, degree=8)
+
+
+def histogrammed(arrays: dict[str, np.ndarray]) -> None:
+    cv2.calcHist([arrays["rgb 256"]], [0, 1, 2], None, [8] * 3, [0, 256] * 3)
+
+
+def correlogram(arrays: dict[str, np.ndarray]) -> None:
+    histogram._autocorrelogram(arrays["rgb 128"])
+
+
+def keypoints(arrays: dict[str, np.ndarray]) -> None:
+    if not hasattr(_own, "detectors"):
+        _own.detectors = cv2.ORB.create(nfeatures=500), cv2.SIFT.create()
+    for detector in _own.detectors:
+        detector.detect(arrays["grey 512"], None)
+
+
+def pixels(arrays: dict[str, np.ndarray]) -> None:
+    (arrays["square 15"].ravel() / 255).astype(np.float32)
+
+
+CALLS: dict[str, Callable[[dict[str, np.ndarray]], None]] = dict(
+    zip(
+        MEASURES,
+        (
+            colour,
+            composed,
+            quality,
+            hog,
+            lbp,
+            haralick,
+            hu,
+            zernike,
+            histogrammed,
+            correlogram,
+            keypoints,
+            pixels,
+        ),
+        strict=True,
+    )
+)
+
+
+def one_picture(file: Path) -> None:
+    arrays = working(file)
+    for call in CALLS.values():
+        call(arrays)
+
+
+def single_calls(files: list[Path]) -> dict[str, float]:
+    """Milliseconds a picture of each step alone, on one core."""
+    spent = dict.fromkeys(("decode and resize", *CALLS), 0.0)
+    for file in files:
+        started = time.perf_counter()
+        arrays = working(file)
+        spent["decode and resize"] += time.perf_counter() - started
+        for name, call in CALLS.items():
+            started = time.perf_counter()
+            call(arrays)
+            spent[name] += time.perf_counter() - started
+    return {name: 1000 * seconds / len(files) for name, seconds in spent.items()}
+
+
+# --- the runs ----------------------------------------------------------------------------
+
+
+def alone_on_its_core() -> None:
+    cv2.setNumThreads(1)
+    threadpoolctl.threadpool_limits(1, user_api="blas")
+
+
+def by_threads(files: list[Path]) -> float:
+    with concurrent.futures.ThreadPoolExecutor(settings().workers) as pool:
+        started = time.perf_counter()
+        for _ in pool.map(one_picture, files):
+            pass
+        return len(files) / (time.perf_counter() - started)
+
+
+def by_processes(files: list[Path]) -> float:
+    context = multiprocessing.get_context("spawn")
+    with concurrent.futures.ProcessPoolExecutor(
+        settings().workers, mp_context=context, initializer=alone_on_its_core
+    ) as pool:
+        list(pool.map(one_picture, files[: 2 * settings().workers]))  # loads what it needs
+        started = time.perf_counter()
+        for _ in pool.map(one_picture, files, chunksize=4):
+            pass
+        return len(files) / (time.perf_counter() - started)
+
+
+def measured(folder: Path) -> float:
+    """Measure a fresh corpus of the pictures; return pictures per second of the whole verb."""
+    with tempfile.TemporaryDirectory() as place, mc.Corpus.create(Path(place) / "c") as corpus:
+        corpus.add(folder, progress=False)
+        started = time.perf_counter()
+        done = corpus.measure(*MEASURES, progress=False)
+        seconds = time.perf_counter() - started
+        assert done.failed == 0
+        return done.items / seconds
+
+
+def main(pictures: int = PICTURES, rounds: int = ROUNDS) -> dict[str, Any]:
+    with tempfile.TemporaryDirectory() as place:
+        folder = write(Path(place) / "pictures", pictures, width=WIDTH, height=HEIGHT)
+        files = sorted(folder.glob("*.jpg"))
+        with threadpoolctl.threadpool_limits(1, user_api="blas"):
+            cv2.setNumThreads(1)
+            one_picture(files[0])
+            alone = single_calls(files[:40])
+        found: list[dict[str, float]] = []
+        for _ in range(rounds):
+            row = {"measure": measured(folder)}
+            with threadpoolctl.threadpool_limits(1, user_api="blas"):
+                cv2.setNumThreads(1)
+                row["threads"], row["processes"] = by_threads(files), by_processes(files)
+            row["limit"] = max(row["threads"], row["processes"])
+            row["share of limit"] = row["measure"] / row["limit"]
+            found.append(row)
+    middle = {key: statistics.median(row[key] for row in found) for key in found[0]}
+    return {
+        "pictures": pictures,
+        "megapixels": WIDTH * HEIGHT / 1e6,
+        "milliseconds of single calls": {name: round(value, 2) for name, value in alone.items()},
+        **middle,
+        "rounds": found,
+    }
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    asked = parser.parse_args()
+    json.dump(main(asked.pictures, asked.rounds), sys.stdout, indent=1)

@@ -1,0 +1,114 @@
+"""Sheets of pictures: from a corpus, or of one file."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mediacorpus as mc
+from mediacorpus.errors import MediacorpusError, MediaError, ParameterError, UnknownName
+from mediacorpus.report.showing import show_sheet
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
+film, tone, scans = made["film"], made["tone"], made["scans"]
+
+
+@pytest.fixture
+def sheet(tmp_path):
+    path = tmp_path / "sheet.png"
+
+    def draw(place, *items, **options):
+        tiles = show_sheet(place, items, target=path, **options)
+        with Image.open(path) as image:
+            return tiles, np.asarray(image.convert("RGB"))
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    ("kind", "tiles"), [("rgb", 1), ("gray", 1), ("hsv", 3), ("lab", 3), ("edges", 1)]
+)
+def test_one_picture_in_each_way(tmp_path, sheet, *, save, kind, tiles):
+    found, pixels = sheet(save(tmp_path / "a.png"), kind=kind)
+    assert found == tiles
+    assert pixels.std() > 5
+
+
+def test_augmented_versions_stand_beside_the_picture(tmp_path, sheet, save):
+    picture = save(tmp_path / "a.png")
+    one, first = sheet(picture, kind="gray", augment=11)
+    again, second = sheet(picture, kind="gray", augment=11)
+    _, other = sheet(picture, kind="gray", augment=11, seed=2)
+    assert one == again == 12
+    assert np.array_equal(first, second)
+    assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_resized(tmp_path, sheet, save):
+    picture = save(tmp_path / "a.png")
+    for way in ("crop 64", "pad 64x32", "squish 100", "50%"):
+        assert sheet(picture, kind="gray", resize=way)[0] == 1
+    with pytest.raises(UnknownName, match="stretch"):
+        sheet(picture, resize="stretch 20")
+
+
+@pytest.fixture
+def files(tmp_path, scene_like):
+    film(tmp_path / "films" / "a.mp4", np.linspace(0, 255, 60).astype(int))
+    scans(tmp_path / "films" / "a.pdf", *[scene_like] * 3)
+    tone(tmp_path / "films" / "a.wav")
+    Image.fromarray(scene_like).save(tmp_path / "films" / "a.png")
+    return tmp_path / "films"
+
+
+@pytest.fixture
+def scene_like():
+    return np.random.default_rng(1).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+
+
+def test_files_that_hold_more(files, sheet):
+    assert sheet(files / "a.mp4", kind="gray")[0] == 12
+    assert sheet(files / "a.pdf", kind="gray")[0] == 3
+    with pytest.raises(ParameterError, match="sound"):
+        sheet(files / "a.wav")
+
+
+def test_items_of_a_corpus(tmp_path, files, sheet):
+    with mc.Corpus.create(tmp_path / "corpus") as corpus:
+        corpus.add(files, frames="every=1s", progress=False)
+        ids = dict(corpus._store.rows("SELECT path, item FROM records"))
+    ids = {Path(path).name: item for path, item in ids.items()}
+    for name in ("a.png", "a.mp4#frame=25", "a.pdf#page=2@200dpi"):
+        assert sheet(tmp_path / "corpus", ids[name][:10], kind="gray")[0] == 1
+    assert sheet(tmp_path / "corpus", ids["a.mp4"], ids["a.png"], kind="gray")[0] == 13
+    with pytest.raises(ParameterError, match="sound"):
+        sheet(tmp_path / "corpus", ids["a.wav"])
+    with pytest.raises(UnknownName):
+        sheet(tmp_path / "corpus", "zzzz")
+    with pytest.raises(ParameterError, match="Name an item"):
+        sheet(tmp_path / "corpus")
+
+
+def test_a_video_of_which_the_first_copy_is_gone(tmp_path, files, sheet):
+    (files / "b.mp4").write_bytes((files / "a.mp4").read_bytes())
+    with mc.Corpus.create(tmp_path / "corpus") as corpus:
+        corpus.add(files, progress=False)
+        item = corpus._store.value("SELECT item FROM items WHERE kind = 'video'")
+    (files / "a.mp4").unlink()
+    assert sheet(tmp_path / "corpus", item, kind="gray")[0] == 12
+
+
+def test_what_cannot_be_shown_is_told(tmp_path, files, sheet):
+    with pytest.raises(ParameterError, match="no corpus"):
+        sheet(files / "a.png", "abc")
+    with pytest.raises(MediaError, match="not there"):
+        sheet(tmp_path / "none.png")
+    with pytest.raises(MediacorpusError):
+        sheet(files)
+    with pytest.raises(UnknownName, match="sepia"):
+        sheet(files / "a.png", kind="sepia")
+    with pytest.raises(ParameterError):
+        show_sheet(files / "a.png", target=tmp_path / "sheet.txt")
+    assert not (tmp_path / "sheet.txt").exists()

@@ -40,7 +40,7 @@ def test_reliability_agrees_with_scikit_learn(data, strategy):
 def test_quantile_bins_hold_as_many_items_each_and_keep_equal_scores_together(data):
     assert reliability(*data, bins=8)["n"].tolist() == [50] * 8
     tied = reliability([0, 1, 0, 1, 1], [0.2, 0.2, 0.2, 0.2, 0.9], bins=5)
-    assert tied[["from", "to", "n"]].values.tolist() == [[0.2, 0.2, 4], [0.9, 0.9, 1]]
+    assert tied[["from", "to", "n"]].to_numpy().tolist() == [[0.2, 0.2, 4], [0.9, 0.9, 1]]
 
 
 def test_expected_calibration_error_by_hand():
@@ -66,7 +66,9 @@ def test_brier_decomposition_of_wilks_table():
     y = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
     shares = np.array([.4112, .0671, .1833, .0986, .0616, .0366,
                        .0303, .0275, .0245, .0220, .0170, .0203])  # fmt: skip
-    rain = np.array([.006, .019, .059, .150, .277, .377, .511, .587, .723, .799, .934, .933])
+    rain = np.array(
+        [0.006, 0.019, 0.059, 0.150, 0.277, 0.377, 0.511, 0.587, 0.723, 0.799, 0.934, 0.933]
+    )
     n = np.round(shares * 12402).astype(int)
     wet = np.round(rain * n).astype(int)
     truth = np.concatenate([np.arange(size) < hits for size, hits in zip(n, wet, strict=True)])
@@ -131,10 +133,13 @@ def test_the_gradient_is_zero_at_the_maximum_likelihood():
     assert logits[np.arange(200), targets].mean() == pytest.approx(expected, abs=1e-4)
 
 
-def test_items_that_are_all_right_cannot_tell_a_temperature():
+def test_items_that_cannot_tell_a_temperature():
     found = fit_temperature([[0.1, 0.9], [0.8, 0.2]], [1, 0])
-    assert "cannot tell it" in found.words
-    assert found.value < 1
+    assert found.value == 1
+    assert "no reason to change" in found.words
+    wrong = fit_temperature([[0.1, 0.9], [0.8, 0.2]], [0, 1])
+    assert wrong.value == pytest.approx(50, rel=0.01)
+    assert "cannot tell it" in wrong.words
 
 
 def test_bad_input():

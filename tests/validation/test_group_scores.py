@@ -14,7 +14,9 @@ from mediacorpus.validation.scores import score
 def data():
     rng = np.random.default_rng(5)
     truth = np.repeat(rng.integers(0, 3, 60), 4)
-    said = np.where(np.repeat(rng.random(60) < 0.75, 4), truth, np.repeat(rng.integers(0, 3, 60), 4))
+    said = np.where(
+        np.repeat(rng.random(60) < 0.75, 4), truth, np.repeat(rng.integers(0, 3, 60), 4)
+    )
     chance = rng.dirichlet(np.ones(3), 240)
     chance[np.arange(240), said] += 1
     return truth, said, chance / chance.sum(axis=1, keepdims=True), np.repeat(np.arange(60), 4)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,9 +22,11 @@ Shape = tuple[int, ...]
 CONVOLUTION, DEPTHWISE, DENSE = "convolution", "depthwise convolution", "dense"
 MAXIMUM, AVERAGE, INPUT = "max pooling", "average pooling", "input"
 _BATCH_NORM, _LAYER_NORM = "batch normalization", "layer normalization"
+_CONCATENATION = "concatenation"
 
 _TORCH_KINDS = {
     "Conv2d": CONVOLUTION,
+    "Conv2dSame": CONVOLUTION,
     "Linear": DENSE,
     "MaxPool2d": MAXIMUM,
     "AvgPool2d": AVERAGE,
@@ -56,11 +59,11 @@ _ONNX_KINDS = {
     "Flatten": "flatten",
     "Reshape": "flatten",
     "Add": "addition",
-    "Concat": "concatenation",
+    "Concat": _CONCATENATION,
 }
 _WEIGHTED = {"Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"}
-_IMAGE = 4
-"""Dimensions of a batch of maps: `(N, channels, height, width)`."""
+_MAPS = 3
+"""Dimensions of maps: `(channels, height, width)`."""
 _LONG = 30
 _NUMBERED = re.compile(r"^(?:[a-zA-Z_]\w*\.)*\d+(?=\.|$)")
 _NUMBERS = re.compile(r"^\d+(?=\.)|^blocks\.\d+\.\d+|^\w+")
@@ -112,7 +115,7 @@ def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[L
 
     One grey picture goes through the network; each layer that has weights of its own or no
     parts is noted as it is called. What is not a layer of its own, such as the addition in a
-    residual block, is not listed.
+    residual block, is not listed; only a concatenation at the end of a block is.
 
     Parameters
     ----------
@@ -167,18 +170,46 @@ def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[L
     for module in names:
         if _own_parameters(module) or not list(module.children()):
             hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    modes = {module: module.training for module in names}
+    modes = {module: module.training for module in network.module.modules()}
     network.module.eval()
+    picture = torch.zeros(1, *entry, device=parameter.device)
     try:
         with torch.inference_mode():
-            network.module(torch.zeros(1, *entry, device=parameter.device))
+            network.module(picture)
+            for hook in hooks:
+                hook.remove()
+            outputs = _block_outputs(network, picture)
     finally:
         for hook in hooks:
             hook.remove()
         for module, mode in modes.items():
             module.training = mode
-    layers = [layer for layer in found if layer is not None]
+    layers = _joined([layer for layer in found if layer is not None], outputs)
     return [Layer("input", INPUT, entry, 0, learns=False, block="input"), *_by_name(layers)]
+
+
+def _block_outputs(network: Network, x: Any) -> dict[str, Shape]:
+    shapes = {}
+    for place, block in enumerate(network.blocks):
+        x = block(x)
+        shapes[str(place)] = tuple(x.shape[1:])
+    return shapes
+
+
+def _joined(layers: Sequence[Layer], outputs: Mapping[str, Shape]) -> list[Layer]:
+    """Add the concatenation at the end of blocks whose branches are put together."""
+    found: list[Layer] = []
+    for place, layer in enumerate(layers):
+        found.append(layer)
+        after = layers[place + 1].block if place + 1 < len(layers) else ""
+        shape = outputs.get(layer.block, ())
+        more = len(shape) == _MAPS == len(layer.shape) and shape[0] > layer.shape[0]
+        if layer.block != after and more and shape[1:] == layer.shape[1:]:
+            own = [other.name.split(".")[:-1] for other in layers if other.block == layer.block]
+            stem = ".".join(os.path.commonprefix(own))
+            name = f"{stem}.concatenation" if stem else "concatenation"
+            found.append(Layer(name, _CONCATENATION, shape, 0, learns=False, block=layer.block))
+    return found
 
 
 def _blocks_of(network: Network, unfreeze: str | int) -> tuple[dict[Any, str], set[Any]]:
@@ -355,7 +386,7 @@ def _is_layer(node: Any, shapes: Mapping[str, Shape], own: Sequence[str]) -> boo
     if node.op_type == "Reshape":
         return len(before) > len(shapes[node.output[0]]) == 1
     if node.op_type == "ReduceMean":
-        return len(before) == _IMAGE - 1 and before != shapes[node.output[0]]
+        return len(before) == _MAPS and before != shapes[node.output[0]]
     if node.op_type in {"Add", "Concat"}:
         return all(name in shapes for name in node.input)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -29,7 +30,7 @@ MOST = 14
 """Boxes from which on the layers of a block are drawn as one."""
 
 BLOCK = "block"
-_POOLS = {MAXIMUM, AVERAGE}
+_POOLS, _FILTERS = {MAXIMUM, AVERAGE}, {CONVOLUTION, DEPTHWISE}
 _CARRIERS = {INPUT, CONVOLUTION, DEPTHWISE, DENSE, *_POOLS}
 # From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
 _COLOURS = {
@@ -44,6 +45,7 @@ _COLOURS = {
 _OTHER, _INK, _GREY = "#cc79a7", "#222222", "#666666"
 _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
+_LINE = 0.15
 _MAPS = 3
 
 
@@ -110,13 +112,14 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     if not layers:
         raise ParameterError("A network without layers cannot be drawn.")
     boxes = _boxes(layers)
-    width, height = _SLOT * len(boxes) + 0.3, _HEIGHT + 1.85
+    below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes)
+    width, height = max(_SLOT * len(boxes) + 0.3, 4.5), _HEIGHT + 0.55 + below
     figure = need("matplotlib.figure").Figure(figsize=(width, height))
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
     _write(axes, 0.2, height - 0.22, _headline(layers, title), size=8.5, ha="left")
-    _draw(axes, boxes)
+    _draw(axes, boxes, below)
     ending = target.suffix.lower()
     dates = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
     with writing(target.parent):
@@ -130,7 +133,7 @@ def _headline(layers: Sequence[Layer], title: str) -> str:
     learning = (
         "all of them learn"
         if counts["learning"] == counts["parameters"]
-        else f"{counts['learning']:,} of them learn"
+        else f"{counts['learning']:,} of them learn; what is hatched does not"
     )
     text = f"{counts['parameters']:,} parameters, {learning}"
     return f"{title}: {text}" if title else text
@@ -138,9 +141,9 @@ def _headline(layers: Sequence[Layer], title: str) -> str:
 
 def _boxes(layers: Sequence[Layer]) -> list[_Box]:
     """Choose what is drawn: layers, or blocks where there are many; equal neighbours once."""
-    single = _merge(_singles(layers))
+    single = _singles(layers)
     if len(single) <= MOST:
-        return single
+        return _merge(single)
     found = []
     for _, group in itertools.groupby(layers, key=lambda layer: layer.block):
         found += _block(_singles(list(group)))
@@ -151,9 +154,8 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
     """Make a box of each layer, with what has no weights or shape of its own as notes."""
     boxes: list[_Box] = []
     for layer in layers:
-        rides = layer.kind not in _CARRIERS and boxes and layer.kind[0].islower()
-        rides = rides or (layer.kind not in _CARRIERS and boxes and not layer.parameters)
-        if rides:
+        plain = layer.kind[0].islower() or not layer.parameters
+        if boxes and plain and layer.kind not in _CARRIERS:
             last = boxes[-1]
             note = _SHORT.get(layer.kind, layer.kind)
             known = note in last.notes or note == "flatten"
@@ -179,23 +181,19 @@ def _block(boxes: list[_Box]) -> list[_Box]:
     if not places or places[0] == places[-1]:
         return boxes
     body = boxes[places[0] : places[-1] + 1]
+    filters = [box for box in body if box.kind in _FILTERS]
+    named = [box.title.replace("convolution", "conv") for box in filters]
     joined = _Box(
         BLOCK,
-        f"block of {len(body)} layers",
+        f"block of {len(filters)} convolutions" if filters else f"block of {len(body)} layers",
         body[-1].shape,
         sum(box.parameters for box in body),
         any(box.learns for box in body),
         body[0].block,
-        notes=_filters(body),
+        notes=tuple(dict.fromkeys(named)),
         layers=len(body),
     )
     return [*boxes[: places[0]], joined, *boxes[places[-1] + 1 :]]
-
-
-def _filters(body: Sequence[_Box]) -> tuple[str, ...]:
-    """Name the layers of a block, up to three."""
-    named = [box.title.replace("convolution", "conv") for box in body]
-    return tuple(dict.fromkeys(named))[:3]
 
 
 def _merge(boxes: Sequence[_Box]) -> list[_Box]:
@@ -209,23 +207,22 @@ def _merge(boxes: Sequence[_Box]) -> list[_Box]:
             box.learns,
         )
         if last is not None and same and box.kind not in {DENSE, *_POOLS}:
+            # The first block of a stage often has one layer more, on its shortcut.
             found[-1] = replace(
-                last,
+                min(last, box, key=lambda one: one.layers),
                 count=last.count + 1,
                 parameters=last.parameters + box.parameters,
-                layers=max(last.layers, box.layers),
-                title=last.title if last.layers == box.layers else "block",
             )
         else:
             found.append(box)
     return found
 
 
-def _draw(axes: Any, boxes: Sequence[_Box]) -> None:
+def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
     sides = max([max(box.shape[1:]) for box in boxes if len(box.shape) == _MAPS], default=1)
     channels = max([box.shape[0] for box in boxes if len(box.shape) == _MAPS], default=1)
     units = max([box.shape[-1] for box in boxes if len(box.shape) < _MAPS and box.shape], default=1)
-    middle = 1.32 + _HEIGHT / 2
+    middle = below + _HEIGHT / 2
     right = None
     for place, box in enumerate(boxes):
         x = 0.15 + _SLOT * (place + 0.5)
@@ -240,7 +237,7 @@ def _draw(axes: Any, boxes: Sequence[_Box]) -> None:
         if right is not None:
             _arrow(axes, right, left, middle)
         right = _solid(axes, box, (left, middle - (high + slant) / 2), (wide, high, slant))
-        _caption(axes, box, x)
+        _caption(axes, box, (x, below - 0.17))
 
 
 def _solid(
@@ -261,8 +258,10 @@ def _solid(
         look = {"facecolor": face, "edgecolor": "white", "linewidth": 0.7, "joinstyle": "round"}
         axes.add_patch(polygon(corners, hatch="////" if frozen else None, **look))
     if box.count > 1:
-        _write(axes, x + (wide + slant) / 2, y + high + slant + 0.1, f"× {box.count}", weight="bold")
-    return x + wide + slant / 2
+        _write(
+            axes, x + (wide + slant) / 2, y + high + slant + 0.1, f"× {box.count}", weight="bold"
+        )
+    return x + wide + slant
 
 
 def _shaded(colour: str, factor: float) -> tuple[float, ...]:
@@ -281,23 +280,24 @@ def _arrow(axes: Any, start: float, end: float, y: float) -> None:
         )
 
 
-def _caption(axes: Any, box: _Box, x: float) -> None:
+def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
     """Write below a box its output, what it is, and how many weights it has."""
+    x, y = corner
     if len(box.shape) == _MAPS:
         size = f"{box.shape[0]:,} @ {box.shape[1]}×{box.shape[2]}"
     else:
         size = f"{box.shape[-1]:,}" if box.shape else ""
-    _write(axes, x, 1.12, size, size=7.5, weight="bold")
-    lines = _wrap(box.title)
-    lines += [line for note in box.notes[:3] for line in _wrap(note)]
-    for place, line in enumerate(lines[:5]):
-        _write(axes, x, 0.95 - 0.15 * place, line, colour=_INK if place == 0 else _GREY)
-    if box.parameters:
-        _write(axes, x, 0.14, _rounded(box.parameters), colour=_GREY)
+    _write(axes, x, y, size, size=7.5, weight="bold")
+    for place, (line, colour) in enumerate(_lines(box)):
+        _write(axes, x, y - 0.17 - _LINE * place, line, colour=colour)
 
 
-def _wrap(text: str) -> list[str]:
-    return need("textwrap").wrap(text, 17) or [""]
+def _lines(box: _Box) -> list[tuple[str, str]]:
+    """Give the lines below a box, each with its colour."""
+    wrap = textwrap.wrap
+    lines = [(line, _INK) for line in wrap(box.title, 17)]
+    lines += [(line, _GREY) for note in box.notes[:3] for line in wrap(note, 17)]
+    return [*lines, (f"{_rounded(box.parameters)} weights", _INK)] if box.parameters else lines
 
 
 def _rounded(number: int) -> str:
@@ -306,10 +306,11 @@ def _rounded(number: int) -> str:
     >>> _rounded(520), _rounded(25_050), _rounded(1_225_500)
     ('520', '25.1k', '1.23M')
     """
-    for size, letter in ((1_000_000, "M"), (1_000, "k")):
-        if number >= size:
-            return f"{number / size:.3g}{letter}" if number < 1000 * size else f"{number / size:,.0f}{letter}"
-    return str(number)
+    if number < 1_000:
+        return str(number)
+    size, letter = (1_000_000, "M") if number >= 999_500 else (1_000, "k")
+    digits = max(0, 2 - int(math.log10(number / size)))
+    return f"{number / size:,.{digits}f}{letter}"
 
 
 def _write(axes: Any, x: float, y: float, text: str, **look: Any) -> None:

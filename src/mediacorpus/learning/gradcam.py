@@ -11,6 +11,7 @@ from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.export import standardizer
+from mediacorpus.learning.targets import TargetKind, target_of
 
 if TYPE_CHECKING:
     from mediacorpus.learning.folder import ModelFolder
@@ -45,14 +46,16 @@ def rebuild(model: ModelFolder) -> Network:
             "for its class activation map, or for an occlusion map."
         )
     torch = need("torch")
-    network = create(str(card["backbone"]), weights="random", classes=len(card["classes"]))
+    scratch = card["method"] == "scratch"
+    name = card["settings"]["arch"] if scratch else card["backbone"]
+    network = create(str(name), weights="random", classes=target_of(card).outputs)
     state = {name: torch.from_numpy(array) for name, array in model.weights().items()}
     try:
         network.module.load_state_dict(state, strict=True)
     except RuntimeError as error:
         raise ModelError(
-            f"The weights of the model in {model.path} do not fit the backbone "
-            f"{card['backbone']!r} that its card names. Put the folder back, or train it again."
+            f"The weights of the model in {model.path} do not fit the network {name!r} that its "
+            "card names. Put the folder back, or train it again."
         ) from error
     network.module.eval()
     return network
@@ -64,7 +67,8 @@ def gradcam_maps(
     """Map how much each place of some pictures speaks for a class (Grad-CAM).
 
     The last block whose output still has places is weighed by the mean gradient of the
-    class's logit, channel by channel; what speaks against the class is cut off at zero.
+    class's logit, channel by channel; what speaks against the class is cut off at zero. For
+    ranks, the logits of the thresholds below the rank count for it and those above against it.
 
     Parameters
     ----------
@@ -100,8 +104,17 @@ def gradcam_maps(
     maps = np.empty(views.shape[:3], np.float32)
     for start in range(0, len(views), CHUNK):
         part = slice(start, start + CHUNK)
-        maps[part] = _maps(network, views[part], wanted[part])
+        maps[part] = _maps(network, views[part], _votes(model, wanted[part]))
     return maps
+
+
+def _votes(model: ModelFolder, targets: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Give what each output counts for the class of each view: float32 `(N, outputs)`."""
+    target = target_of(model.card)
+    places = np.arange(target.outputs)
+    if target.kind is TargetKind.ORDINAL:
+        return np.where(places < targets[:, None], 1, -1).astype(np.float32)
+    return (places == targets[:, None]).astype(np.float32)
 
 
 def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDArray[np.int64]:
@@ -121,7 +134,7 @@ def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDA
     return wanted
 
 
-def _maps(network: Network, views: NDArray[np.uint8], targets: NDArray[Any]) -> NDArray[Any]:
+def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> NDArray[Any]:
     torch = need("torch")
     with torch.no_grad():
         x, last, kept = standardizer(network)(torch.from_numpy(np.ascontiguousarray(views))), -1, 0
@@ -140,8 +153,7 @@ def _maps(network: Network, views: NDArray[np.uint8], targets: NDArray[Any]) -> 
         y = features.clone()
         for block in network.blocks[last + 1 :]:
             y = block(y)
-        logits = network.head(y)
-        own = logits[torch.arange(len(views)), torch.from_numpy(targets)].sum()
+        own = (network.head(y) * torch.from_numpy(votes)).sum()
         (gradient,) = torch.autograd.grad(own, features)
     channels_last = getattr(network.module, "output_fmt", "NCHW") == "NHWC"
     places, channel = ((1, 2), 3) if channels_last else ((2, 3), 1)

@@ -193,8 +193,9 @@ def grid(
     The score of the best of many settings is too good, for it was chosen by that score. So
     folds are nested: for each outer fold a setting is chosen on the other folds alone, by
     fitting on all but it and one more and scoring that one; it is then fitted on all but the
-    outer fold and scored there. With k folds that makes k (k + 1) / 2 fits of each setting. These outer scores are `honest`. The setting that is returned as `best` is
-    chosen by the plain scores over all folds.
+    outer fold and scored there. These outer scores are `honest`; k folds need k (k + 1) / 2 fits
+    of each setting. The one that is returned as `best` is chosen by the plain scores over all
+    folds.
 
     Each finished fit is a file in `folder`, named by a hash of setting, fold and data. A second
     call reads it and does not fit again, so a kill loses only the fits that were running.
@@ -248,7 +249,7 @@ def grid(
     (0.1, 60)
     """
     started = time.monotonic()
-    _check(points, folds, workers, aim)
+    _check(points, folds=folds, workers=workers, aim=aim)
     for point in points:
         run.check(point, folds)
     with writing(folder):
@@ -263,7 +264,7 @@ def grid(
     if not table["chosen"].any():
         raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
     best = dict(points[int(table["chosen"].to_numpy().argmax())])
-    honest = _honest(points, folds, done, aim) if folds else None
+    honest = _honest(points, folds, done=done, aim=aim) if folds else None
     return Grid(table, best, honest, aim, time.monotonic() - started)
 
 
@@ -299,10 +300,11 @@ class _Results:
         return {name: float(scores[name]) for name in (*AIMS, "n")} | {"seconds": found["seconds"]}
 
 
-def _one(run: Runner, point: Point, fold: Fold, path: Path) -> None:
+def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> None:
     """Fit, score and write the result; a setting that cannot be fitted is a result too."""
     from threadpoolctl import threadpool_limits
 
+    point, fold = task
     started = time.perf_counter()
     row: dict[str, Any] = {"point": dict(point), "folds": fold.count, "left": fold.left}
     try:
@@ -332,11 +334,11 @@ def _work(  # noqa: PLR0917 - private; all are needed
     if progress is not None:
         progress(count, total)
     if workers == 1 or len(missing) <= 1:
-        finished = (_one(run, *task, done.path(*task)) for task in missing)
+        finished = (_one(run, task, done.path(*task)) for task in missing)
     else:
         # Its processes start afresh and do not run the user's script again.
         parallel = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1)
-        finished = parallel(delayed(_one)(run, *task, done.path(*task)) for task in missing)
+        finished = parallel(delayed(_one)(run, task, done.path(*task)) for task in missing)
     for number, _ in enumerate(finished, start=count + 1):
         if progress is not None:
             progress(number, total)
@@ -363,7 +365,7 @@ def _table(
     return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
 
 
-def _honest(points: Sequence[Point], folds: int, done: _Results, aim: str) -> Honest | None:
+def _honest(points: Sequence[Point], folds: int, *, done: _Results, aim: str) -> Honest | None:
     """Score in each outer fold what the others chose without it."""
     chosen, hits, loss, n = [], 0.0, 0.0, 0
     for outer in range(folds):
@@ -392,7 +394,7 @@ def _wilson(share: float, n: int) -> tuple[float, float]:
     return max(0.0, middle - half), min(1.0, middle + half)
 
 
-def _check(points: Sequence[Point], folds: int | None, workers: int | None, aim: str) -> None:
+def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, aim: str) -> None:
     if not points:
         raise ParameterError("The grid has no settings; give at least one.")
     if any(list(point) != list(points[0]) for point in points):

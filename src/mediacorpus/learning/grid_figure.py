@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -82,7 +81,7 @@ def draw_grid(table: pd.DataFrame, target: Path, *, score: str = "accuracy") -> 
 def _axes(table: pd.DataFrame) -> list[str]:
     """Name the settings that vary, in the order of columns, rows, panels."""
     names = [str(name) for name in table.columns if name not in RESULTS]
-    varied = [name for name in names if table[name].astype(str).nunique() > 1]
+    varied = [name for name in names if len(table[name].astype(str).unique()) > 1]
     if len(varied) > AXES:
         raise ParameterError(
             f"{len(varied)} settings vary ({', '.join(varied)}); a figure shows at most {AXES}. "
@@ -113,8 +112,8 @@ def _line(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
 def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
     columns, rows = _values(table, axes[0]), _values(table, axes[1])
     panels = _values(table, axes[2]) if len(axes) == AXES else [None]
-    across = min(PANELS, len(panels))
-    down = -(-len(panels) // across)
+    down = -(-len(panels) // PANELS)
+    across = -(-len(panels) // down)
     wide = across * max(1.8, 0.75 * len(columns)) + 1.6
     high = down * max(1.1, 0.5 * len(rows) + 0.35) + 0.9
     figure = need("matplotlib.figure").Figure(figsize=(wide, high), layout="constrained")
@@ -125,12 +124,12 @@ def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
     norm = need("matplotlib.colors").Normalize(low, top if top > low else low + 1e-3)
     colours = need("matplotlib").colormaps[kind]
     mappable = need("matplotlib.cm").ScalarMappable(norm, colours)
-    for ax, panel in itertools.zip_longest(grid.flat, panels, fillvalue=False):
-        if panel is False:
-            ax.set_visible(False)
-            continue
+    for ax in list(grid.flat)[len(panels) :]:
+        ax.set_visible(False)
+    for place, (ax, panel) in enumerate(zip(grid.flat, panels, strict=False)):
         own = table if panel is None else table[table[axes[2]].map(_text) == _text(panel)]
         _map(ax, own, axes, (columns, rows), score, mappable)
+        ax.tick_params(labelbottom=place + across >= len(panels))
         if panel is not None:
             ax.set_title(f"{_label(axes[2])} {_text(panel)}")
     figure.supxlabel(_label(axes[0]), fontsize=9)
@@ -149,7 +148,7 @@ def _map(  # noqa: PLR0917 - private; all are needed
     score: str,
     mappable: Any,
 ) -> None:
-    """Fill one panel; a setting without a score stays white with a dash."""
+    """Fill one panel; a setting without a score stays white."""
     rectangle = need("matplotlib.patches").Rectangle
     columns, rows = ([_text(value) for value in part] for part in values)
     for record in own.to_dict("records"):
@@ -159,7 +158,7 @@ def _map(  # noqa: PLR0917 - private; all are needed
         colour = mappable.to_rgba(value) if known else (1, 1, 1, 1)
         ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1))
         light = np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5  # noqa: PLR2004 - half of white
-        text = f"{value:.3f}" if known else "–"
+        text = f"{value:.3f}" if known else "none"
         ax.text(x, y, text, ha="center", va="center", color=INK if light else "white")
         if record["chosen"]:
             box = (x - 0.46, y - 0.44)

@@ -101,6 +101,7 @@ def fit_head(
     >>> (head_logits(weights, x[:2, 0]).argmax(1)).tolist()
     [0, 1]
     """
+    features = np.asarray(features)  # a memory map is slow to slice
     s, (n, views, width) = settings, features.shape
     weights = _start(width, classes, s.seed) if initial is None else initial.astype(np.float32)
     speed = np.zeros_like(weights)
@@ -198,7 +199,7 @@ class FeaturesRunner:
         return {"accuracy": float(hits.mean()), "log_loss": float(loss.mean()), "n": len(test)}
 
     def _divide(self, folds: int) -> NDArray[np.int64]:
-        """Number the fold of each row: each class, and whole groups, spread evenly."""
+        """Give the fold of each row; classes are spread evenly, groups are kept whole."""
         if folds in self._numbers:
             return self._numbers[folds]
         from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold

@@ -114,13 +114,13 @@ class ShallowSettings:
         if self.neighbours is not None:
             _check_whole("neighbours", self.neighbours, 1)
         _check_whole("trees", self.trees, 1)
-        _check_whole("seed", self.seed, 0, 2**32 - 1)
+        _check_whole("seed", self.seed, 0, high=2**32 - 1)
         if self.C is not None:
-            _check_number("C", self.C, 0.0, math.inf)
+            _check_number("C", self.C, math.inf)
         if self.smoothing is not None:
-            _check_number("smoothing", self.smoothing, 0.0, 1.0)
+            _check_number("smoothing", self.smoothing, 1.0)
         if self.gamma not in GAMMAS:
-            _check_number("gamma", self.gamma, 0.0, math.inf, "'scale', 'auto' or ")
+            _check_number("gamma", self.gamma, math.inf, other="'scale', 'auto' or ")
         if self.class_weights not in {True, False}:
             raise ParameterError(
                 f"class_weights is {self.class_weights!r}; it must be True or False."
@@ -287,7 +287,7 @@ def fit_shallow(
         chosen = _with(s, str(curves.columns[0]), float(best.iloc[0]))
         model = _model(chosen, y).fit(x, y)
         graph = _graph(model, x.shape[1], names)
-        difference = _agreement(model, graph, x, s)
+        difference = _agreement(model, graph, x, s=s)
     facts = asdict(chosen) | {
         "n": len(x),
         "features": x.shape[1],
@@ -423,7 +423,7 @@ def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
     return content
 
 
-def _agreement(model: Any, graph: bytes, x: NDArray[np.float32], s: ShallowSettings) -> float:
+def _agreement(model: Any, graph: bytes, x: NDArray[np.float32], *, s: ShallowSettings) -> float:
     """Give the largest difference of a probability between scikit-learn and ONNX; check it."""
     rows = x[np.linspace(0, len(x) - 1, min(len(x), CHECKED)).astype(int)]
     if s.model == "knn":
@@ -492,7 +492,7 @@ def _check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSettin
             )
 
 
-def _check_whole(name: str, value: object, low: int, high: float = math.inf) -> None:
+def _check_whole(name: str, value: object, low: int, *, high: float = math.inf) -> None:
     good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
     if not good:
         most = "" if math.isinf(high) else f" and at most {high}"
@@ -501,10 +501,8 @@ def _check_whole(name: str, value: object, low: int, high: float = math.inf) -> 
         )
 
 
-def _check_number(name: str, value: object, low: float, high: float, other: str = "") -> None:
+def _check_number(name: str, value: object, high: float, *, other: str = "") -> None:
     good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not math.isfinite(float(str(value))) or not low < float(str(value)) <= high:
+    if not good or not math.isfinite(float(str(value))) or not 0 < float(str(value)) <= high:
         most = "" if math.isinf(high) else f" and at most {high:g}"
-        raise ParameterError(
-            f"{name} is {value!r}; it must be {other}a number above {low:g}{most}."
-        )
+        raise ParameterError(f"{name} is {value!r}; it must be {other}a number above 0{most}.")

@@ -219,13 +219,14 @@ class Temperature:
     @property
     def words(self) -> str:
         """What was found, in a sentence."""
+        gain = f"log loss {self.log_loss_before:.3f} before, {self.log_loss_after:.3f} after"
+        head = f"Temperature {self.value:.3g} on {self.n:,} items"
+        if self.value == 1:
+            return f"{head}: these items give no reason to change the probabilities ({gain})."
         way = "too sure" if self.value > 1 else "not sure enough"
         edge = not RANGE[0] * 1.01 < self.value < RANGE[1] / 1.01
         end = " It is at the end of the range tried, so these items cannot tell it." if edge else ""
-        return (
-            f"Temperature {self.value:.3g} on {self.n:,} items: the probabilities were {way}; "
-            f"log loss {self.log_loss_before:.3f} before, {self.log_loss_after:.3f} after.{end}"
-        )
+        return f"{head}: the probabilities were {way}; {gain}.{end}"
 
     def __str__(self) -> str:
         return self.words
@@ -235,7 +236,8 @@ def fit_temperature(outputs: Any, targets: Any, *, logits: bool = False) -> Temp
     """Fit the temperature of class probabilities by maximum likelihood.
 
     It changes how sure the probabilities are, never which class is the most probable. Fit
-    it on validation items.
+    it on validation items. Where all of these are right nothing can be told of how sure to
+    be, and the temperature is left at 1.
 
     Parameters
     ----------
@@ -277,6 +279,10 @@ def fit_temperature(outputs: Any, targets: Any, *, logits: bool = False) -> Temp
     def loss(inverse: float) -> float:
         return float(-_log_softmax(given * inverse)[rows, columns].mean())
 
+    others = given.copy()
+    others[rows, columns] = -np.inf
+    if (given[rows, columns] > others.max(axis=1)).all():
+        return Temperature(1.0, loss(1.0), loss(1.0), n)
     # The loss is convex in the inverse of the temperature.
     ends = (1 / RANGE[1], 1 / RANGE[0])
     found = minimize_scalar(loss, bounds=ends, method="bounded", options={"xatol": 1e-9})

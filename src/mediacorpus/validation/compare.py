@@ -18,6 +18,7 @@ from mediacorpus.validation.group_scores import (
     affordable,
     cell_statistic,
     probability_statistic,
+    without_flat_limits,
 )
 from mediacorpus.validation.groups import group_numbers, sums_of_groups
 from mediacorpus.validation.intervals import Counts, Floats, Interval, bootstrap_many, wilson
@@ -279,7 +280,7 @@ def _compared(
         seed=options["seed"],
     )
     rows = [
-        dict(zip(SCORES, map(_limits, found[at : at + len(SCORES)]), strict=True))
+        dict(zip(SCORES, map(without_flat_limits, found[at : at + len(SCORES)]), strict=True))
         for at in range(0, len(found), len(SCORES))
     ]
     right = {name: answers[name].said == true for name in names}
@@ -326,11 +327,6 @@ def _statistic(
     return statistic
 
 
-def _limits(interval: Interval) -> Interval:
-    """Take away limits that coincide: they say nothing of the error."""
-    return replace(interval, low=np.nan, high=np.nan) if interval.flat else interval
-
-
 def _tested(
     pairs: Sequence[tuple[str, str]],
     scores: Sequence[Mapping[str, Interval]],
@@ -358,7 +354,8 @@ def _notes(left_out: Mapping[str, int], *, groups: int | None, pairs: int) -> li
     if pairs > 1:
         notes.append(f"P-values are corrected for {pairs} pairs (Holm); intervals are not.")
     if groups is not None:
-        notes.append(f"Intervals and tests are over {groups:,} groups of items.")
+        shown = "1 group" if groups == 1 else f"{groups:,} groups"
+        notes.append(f"Intervals and tests are over {shown} of items.")
         if groups < FEW:
             notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
     return notes

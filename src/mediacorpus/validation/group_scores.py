@@ -23,7 +23,6 @@ from mediacorpus.validation.probabilities import (
     WORK,
     ProbabilityScores,
     _ranking,
-    _without_flat_limits,
     probability_matrix,
 )
 from mediacorpus.validation.scores import Averages, Scores, score
@@ -33,6 +32,9 @@ if TYPE_CHECKING:
 
 FEW = 30
 """Groups below which intervals over groups are known to be too narrow."""
+
+ROUNDING = 1e-12
+"""Width below which limits differ by rounding only."""
 
 
 def cell_statistic(
@@ -215,7 +217,7 @@ def score_by_group(truth: Any, predicted: Any, *, groups: Any, **options: Any) -
         settings["repeats"] = affordable(settings["repeats"], plain.n * len(columns))
         once = np.ones(count, dtype=np.int64)
         drawn = bootstrap_many(statistic, once, **settings)
-        found = replace(found, probability=ProbabilityScores(*map(_without_flat_limits, drawn)))
+        found = replace(found, probability=ProbabilityScores(*map(without_flat_limits, drawn)))
     return replace(found, notes=(*plain.notes, *_notes(count, plain.n)))
 
 
@@ -258,9 +260,20 @@ def _of_counts(
     )
 
 
+def without_flat_limits(interval: Interval) -> Interval:
+    """Take away limits that coincide (but for rounding): they say nothing of the error.
+
+    >>> without_flat_limits(Interval(0.5, 0.5, 0.5 + 1e-15)).limits() is None
+    True
+    """
+    if interval.high - interval.low > ROUNDING:
+        return interval
+    return replace(interval, low=float("nan"), high=float("nan"))
+
+
 def _with_width(interval: Interval, groups: int, *, f1: bool) -> Interval:
     """Give an interval without width Wilson's limits for as many trials as there are groups."""
-    if not interval.flat:
+    if not interval.defined or interval.high - interval.low > ROUNDING:
         return interval
     value, level = interval.estimate, interval.level
     if f1:
@@ -271,7 +284,8 @@ def _with_width(interval: Interval, groups: int, *, f1: bool) -> Interval:
 
 
 def _notes(groups: int, n: int) -> list[str]:
-    notes = [f"Intervals are over {groups:,} groups of the {n:,} items, not over items."]
+    shown = "1 group" if groups == 1 else f"{groups:,} groups"
+    notes = [f"Intervals are over {shown} of the {n:,} items, not over items."]
     if groups < FEW:
         notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
     return notes

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning.pictures import plain_view
+from mediacorpus.learning.predict import Classifier
 from mediacorpus.measures.efficientnet import CROP, onnx_file
 from mediacorpus.measures.efficientnet import open_session as embedding_session
 from mediacorpus.measures.efficientnet_graph import FEATURES, SIDE
@@ -47,13 +48,13 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
     Parameters
     ----------
     model:
-        Of any method.
+        A model on pictures or on the embedding.
     pixels:
         uint8 RGB `(H, W, 3)`.
     """
-    if model.card["input"] == "embedding":
-        return plain_view(pixels, SIDE, CROP)
-    return plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
+    if model.card["input"] == "pixels":
+        return plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
+    return plain_view(pixels, SIDE, CROP)
 
 
 def view_predictor(model: ModelFolder) -> PredictViews:
@@ -62,7 +63,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
     Parameters
     ----------
     model:
-        Of any method; one on embeddings gets them from EfficientNet-Lite0.
+        A model on pictures or on the embedding, which EfficientNet-Lite0 then gives.
 
     Returns
     -------
@@ -71,22 +72,22 @@ def view_predictor(model: ModelFolder) -> PredictViews:
 
     Raises
     ------
+    ParameterError
+        The model works on another measure.
     ModelError
         The network cannot be loaded.
     """
-    session = open_session(model.network())
-    entry = session.get_inputs()[0].name
-    on_embeddings = model.card["input"] == "embedding"
-    classes = len(model.card["classes"])
+    classifier = Classifier(model)
+    if classifier.source is None:
+        return classifier.from_views
+    if classifier.source != "embedding":
+        raise ParameterError(
+            f"The model {model.card['name']!r} works on the measure {classifier.source!r}. Only "
+            "models on pictures and on the embedding can be looked into."
+        )
 
     def predict(views: Views) -> NDArray[Any]:
-        parts = [np.zeros((0, classes), np.float32)]
-        for start in range(0, len(views), CHUNK):
-            values: NDArray[Any] = np.ascontiguousarray(views[start : start + CHUNK])
-            if on_embeddings:
-                values = embedding_session().run(values)[0]
-            parts.append(session.run(None, {entry: values})[0])
-        return np.concatenate(parts)
+        return classifier.from_features(embedding_session().run(views)[0])
 
     return predict
 
@@ -208,13 +209,17 @@ def _log_odds(shares: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def class_activations(
-    weight: NDArray[Any], bias: NDArray[Any], views: Views, targets: ArrayLike
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    *,
+    views: Views,
+    targets: ArrayLike,
+    softmax: bool = True,
 ) -> Floats:
     """Map each place's own vote of a linear classifier on EfficientNet-Lite0's embedding.
 
     The embedding is the mean of the last feature maps over all places, and the classifier is
     linear. So its answer is, exactly, the mean of what it would say of each place by itself.
-    Votes are given against the mean over the classes, to which a softmax is blind.
 
     Parameters
     ----------
@@ -226,11 +231,14 @@ def class_activations(
         uint8 `(N, 224, 224, 3)`.
     targets:
         Class index for each view, `(N,)`.
+    softmax:
+        Whether the classes exclude each other. Then votes are given against the mean over the
+        classes, to which a softmax is blind.
 
     Returns
     -------
     float32 array `(N, 7, 7)`
-        The mean over the places is the logit of the class minus the mean logit.
+        The mean over the places is the logit of the class (minus the mean logit).
 
     Raises
     ------
@@ -247,7 +255,9 @@ def class_activations(
             f"EfficientNet-Lite0; got {weight.shape}. Ask for an occlusion map."
         )
     wanted = np.asarray(targets, np.int64)
-    contrast, shift = weight - weight.mean(axis=0), bias - bias.mean()
+    contrast, shift = weight, bias
+    if softmax:
+        contrast, shift = weight - weight.mean(axis=0), bias - bias.mean()
     found = [np.zeros((0, 7, 7), np.float32)]
     for start in range(0, len(views), CHUNK // 4):
         part = slice(start, start + CHUNK // 4)

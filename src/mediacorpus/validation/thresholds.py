@@ -187,7 +187,7 @@ def _merit(table: pd.DataFrame, aim: str) -> tuple[pd.Series[Any], bool]:
     other = "recall" if kept == "precision" else "precision"
     enough = table[kept] >= wanted - 1e-12
     if enough.any():
-        return table[other].where(enough, -1.0), True
+        return (table[other] + table[kept] * 1e-9).where(enough, -1.0), True
     return table[kept] + table[other] * 1e-9, False
 
 

@@ -312,4 +312,4 @@ def test_what_adding_several_did_is_summed_up():
     assert (one.items, one.records, one.derived, one.failed) == (11, 2, 3, 2)
     assert one.skipped == {".txt": 3, ".doc": 1}
     assert one.notes == ["A.", "B."]
-    assert "3 frames, pages or regions" in str(one)
+    assert "3 new frames, pages or regions" in str(one)

@@ -6,6 +6,8 @@ run it as it is.
 
 from __future__ import annotations
 
+import contextlib
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -89,6 +91,32 @@ class PartResult:
         self.troubles.extend(other.troubles)
 
 
+class _Openers:
+    """One opener for each thread: a video stays open from batch to batch."""
+
+    def __init__(self, max_pixels: float) -> None:
+        self.max_pixels = max_pixels
+        self._local = threading.local()
+        self._all: list[tuple[Opener, threading.Lock]] = []
+
+    @contextlib.contextmanager
+    def own(self) -> Iterator[Opener]:
+        """Give the calling thread's opener."""
+        if not hasattr(self._local, "pair"):
+            self._local.pair = (Opener(max_pixels=self.max_pixels), threading.Lock())
+            self._all.append(self._local.pair)
+        opener, lock = self._local.pair
+        with lock:
+            yield opener
+
+    def close(self) -> None:
+        """Close all but those of threads that hang in them."""
+        for opener, lock in self._all:
+            if lock.acquire(blocking=False):
+                opener.close()
+                lock.release()
+
+
 def run_part(
     works: Sequence[Work],
     measures: Sequence[Prepared],
@@ -126,8 +154,11 @@ def run_part(
     result = PartResult()
     sides = {m.info.min_side for m in measures if m.info.pixels}
 
+    openers = _Openers(options.max_pixels)
+
     def work_on(batch: Sequence[Work]) -> PartResult:
-        return _run_batch(batch, measures, options)
+        with openers.own() as opener:
+            return _run_batch(batch, measures, options, opener=opener)
 
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -149,6 +180,7 @@ def run_part(
                 result.add(done)
                 report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
     finally:
+        openers.close()
         limits.restore_original_limits()
         cv2.setNumThreads(threads)
     return result
@@ -169,7 +201,9 @@ def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[l
         yield batch
 
 
-def _run_batch(works: Sequence[Work], measures: Sequence[Prepared], options: Options) -> PartResult:
+def _run_batch(
+    works: Sequence[Work], measures: Sequence[Prepared], options: Options, *, opener: Opener
+) -> PartResult:
     """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them.
 
     Measures that need pictures of one size share a batch; what each of them sees does not
@@ -185,7 +219,7 @@ def _run_batch(works: Sequence[Work], measures: Sequence[Prepared], options: Opt
     if not deep:
         return result
     sides = list(dict.fromkeys(m.info.min_side for m in deep))
-    good, decoded = _decoded(works, deep, options, sides=sides, result=result)
+    good, decoded = _decoded(works, deep, opener, sides=sides, result=result)
     for number, side in enumerate(sides):
         if not good:
             break
@@ -204,7 +238,7 @@ def _run_batch(works: Sequence[Work], measures: Sequence[Prepared], options: Opt
 def _decoded(
     works: Sequence[Work],
     measures: Sequence[Prepared],
-    options: Options,
+    opener: Opener,
     *,
     sides: Sequence[int | None],
     result: PartResult,
@@ -212,14 +246,13 @@ def _decoded(
     """Decode each picture at each of some sizes; set down those that cannot be had."""
     good: list[Work] = []
     decoded: list[list[Pixels]] = []
-    with Opener(max_pixels=options.max_pixels) as opener:
-        for work in works:
-            try:
-                decoded.append(opener.pictures(work.place, sides))
-                good.append(work)
-            except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
-                result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
-            beat()
+    for work in works:
+        try:
+            decoded.append(opener.pictures(work.place, sides))
+            good.append(work)
+        except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
+            result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
+        beat()
     return good, decoded
 
 

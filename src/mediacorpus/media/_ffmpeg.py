@@ -31,6 +31,8 @@ _HEAD = 4096
 _BOX_HEAD = 8
 ASSUMED_RATE = 25
 """Frames per second where a file tells nothing."""
+MOST_SAMPLES = 4_000_000
+"""Samples a second that sound may have; to convert more takes memory and time without end."""
 _RAW = {"h264", "hevc", "m4v", "mpegvideo", "vc1", "obu"}
 _MOST_HELD = 2000
 """Packets between two key frames that are kept while skimming."""
@@ -130,7 +132,11 @@ def picture_stream(container: Any) -> Any:
 
 def sound_stream(container: Any) -> Any:
     """Give the first sound stream that can be decoded, or None."""
-    found = (stream for stream in container.streams.audio if stream.codec_context is not None)
+    found = (
+        stream
+        for stream in container.streams.audio
+        if stream.codec_context is not None and stream.codec_context.sample_rate <= MOST_SAMPLES
+    )
     return next(found, None)
 
 

@@ -227,7 +227,7 @@ def _convert(frames: Iterator[Any], rate: int, layout: str) -> Iterator[Samples]
         now = (frame.format.name, frame.layout.name, frame.sample_rate)
         if resampler is None or now != form:  # some streams change on their way
             yield from _flush(resampler)
-            resampler = need("av").AudioResampler(format="fltp", layout=layout, rate=rate)
+            resampler = need("av").AudioResampler(format="flt", layout=layout, rate=rate)
             form = now
         for piece in resampler.resample(frame):
             yield _samples(piece)
@@ -240,5 +240,7 @@ def _flush(resampler: Any) -> Iterator[Samples]:
 
 
 def _samples(frame: Any) -> Samples:
-    found: Samples = np.clip(frame.to_ndarray(), -1.0, 1.0).astype(np.float32, copy=False)
+    # Channels side by side: PyAV reads beyond the list of planes where there are over eight.
+    sides = np.ascontiguousarray(frame.to_ndarray().reshape(-1, frame.layout.nb_channels).T)
+    found: Samples = np.clip(sides, -1.0, 1.0).astype(np.float32, copy=False)
     return found

@@ -27,6 +27,8 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"SQLite format 3", "an SQLite database"),
     (0, b"\xff\x0a", "a JPEG XL picture, a format that is not supported"),
     (4, b"JXL ", "a JPEG XL picture, a format that is not supported"),
+    (0, b"farbfeld", "a Farbfeld picture, a format that is not supported"),
+    (0, b"#?RADIANCE", "a Radiance HDR picture, a format that is not supported"),
     (0, b"GRIB", "weather data (GRIB)"),
     (0, b"BUFR", "weather data (BUFR)"),
     (0, b"\x89HDF", "an HDF5 data file"),

@@ -62,7 +62,7 @@ class Rules:
                 )
             except ParameterError as error:
                 raise ParameterError(f"{error} Or give shots: one frame of each shot.") from error
-        check_pages(self.page_range or "1")
+        check_pages("1" if self.page_range is None else self.page_range)
         check_dpi(self.dpi)
 
     @property

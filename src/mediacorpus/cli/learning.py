@@ -183,6 +183,16 @@ def validate(
     part: Annotated[
         str | None, typer.Option(help="val or test; by default test where there is one.")
     ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Probability from which an item is positive, or an aim by which it is chosen on "
+            "the val part: f1, youden, 'precision>=0.9', 'recall>=0.9' or 'cost:fp=1,fn=5'."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column whose equal values belong together (authors).")
+    ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
     as_json: Json = False,
@@ -192,7 +202,14 @@ def validate(
 
     with Corpus(folder) as corpus:
         found = corpus.validate(
-            name, against=against, positive=positive, part=part, level=level, seed=seed
+            name,
+            against=against,
+            positive=positive,
+            part=part,
+            threshold=threshold,
+            by=by,
+            level=level,
+            seed=seed,
         )
     show(found, as_json=as_json)
 

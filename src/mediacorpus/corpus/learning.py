@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.catalogue.store import Store
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
+    from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
 
@@ -94,6 +96,44 @@ class LearningVerbs:
             on_epoch=on_epoch,
             **parameters,
         )
+
+    def grid(
+        self,
+        variable: str,
+        *,
+        folds: int | None = 5,
+        seed: int = 1,
+        progress: bool | None = None,
+        **lists: Sequence[Any],
+    ) -> Grid:
+        """Try combinations of settings; see `mediacorpus.learning.gridding.grid_of`.
+
+        `lists` are the values to try, such as `lr=[0.001, 0.01], momentum=[0.7, 0.9]`.
+        """
+        from mediacorpus.learning.gridding import grid_of
+
+        return grid_of(self._store, variable, lists, folds=folds, seed=seed, show=progress)
+
+    def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:
+        """List the layers of a model with their shapes and parameters.
+
+        Parameters
+        ----------
+        model:
+            Name of a model.
+        output:
+            Also draw it to this `.png`, `.svg` or `.pdf` file.
+
+        Raises
+        ------
+        UnknownName, ModelError
+            There is no such model, or its folder is damaged.
+        """
+        from mediacorpus.learning.architecture import layer_table
+        from mediacorpus.learning.architecture_verb import layers_of
+
+        layers = layers_of(self._store, model, output=None if output is None else Path(output))
+        return layer_table(layers)
 
     def apply(self, name: str, *, retry: bool = False, progress: bool | None = None) -> Measured:
         """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from mediacorpus.catalogue.store import Store
 from mediacorpus.corpus.paths import PathLike
 
 if TYPE_CHECKING:
+    from mediacorpus.validation.compare import Comparison
+    from mediacorpus.validation.subgroups import GroupAudit
     from mediacorpus.validation.verb import Validation
 
 
@@ -17,27 +20,45 @@ class TrustVerbs:
 
     _store: Store
 
-    def validate(
-        self,
-        subject: str,
-        *,
-        against: str,
-        positive: str | None = None,
-        part: str | None = None,
-        level: float = 0.95,
-        seed: int = 1,
-    ) -> Validation:
-        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`."""
+    def validate(self, subject: str, *, against: str, **options: Any) -> Validation:
+        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`.
+
+        `options` are those of `ScoreOptions`, such as `threshold="f1"` or `by="author"`.
+        """
+        from mediacorpus.validation.model_scores import ScoreOptions
         from mediacorpus.validation.verb import validate
 
-        return validate(
-            self._store,
-            subject,
-            against=against,
-            positive=positive,
-            part=part,
-            level=level,
-            seed=seed,
+        return validate(self._store, subject, against=against, options=ScoreOptions(**options))
+
+    def compare(
+        self,
+        variable: str,
+        *,
+        models: Sequence[str] | None = None,
+        by: str | None = None,
+        level: float = 0.95,
+        seed: int = 1,
+    ) -> Comparison:
+        """Score models on the same items; see `mediacorpus.validation.comparing.compare_models`."""
+        from mediacorpus.validation.comparing import compare_models
+
+        return compare_models(self._store, variable, models=models, by=by, level=level, seed=seed)
+
+    def audit(
+        self,
+        model: str,
+        *,
+        against: str,
+        by: Sequence[str] | str,
+        positive: str | None = None,
+        level: float = 0.95,
+    ) -> GroupAudit:
+        """Score a model for each group; see `mediacorpus.validation.auditing.audit`."""
+        from mediacorpus.validation.auditing import audit
+
+        columns = by.split(",") if isinstance(by, str) else by
+        return audit(
+            self._store, model, against=against, by=columns, positive=positive, level=level
         )
 
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import os
+import itertools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -11,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mediacorpus.errors import ModelError, ParameterError
+from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
 
 if TYPE_CHECKING:
@@ -21,8 +20,8 @@ Shape = tuple[int, ...]
 
 CONVOLUTION, DEPTHWISE, DENSE = "convolution", "depthwise convolution", "dense"
 MAXIMUM, AVERAGE, INPUT = "max pooling", "average pooling", "input"
-_BATCH_NORM, _LAYER_NORM = "batch normalization", "layer normalization"
-_CONCATENATION = "concatenation"
+BATCH_NORM, LAYER_NORM = "batch normalization", "layer normalization"
+CONCATENATION = "concatenation"
 
 _TORCH_KINDS = {
     "Conv2d": CONVOLUTION,
@@ -31,43 +30,20 @@ _TORCH_KINDS = {
     "MaxPool2d": MAXIMUM,
     "AvgPool2d": AVERAGE,
     "AdaptiveAvgPool2d": AVERAGE,
-    "BatchNorm1d": _BATCH_NORM,
-    "BatchNorm2d": _BATCH_NORM,
-    "BatchNormAct2d": _BATCH_NORM,
-    "LayerNorm": _LAYER_NORM,
-    "LayerNorm2d": _LAYER_NORM,
+    "BatchNorm1d": BATCH_NORM,
+    "BatchNorm2d": BATCH_NORM,
+    "BatchNormAct2d": BATCH_NORM,
+    "LayerNorm": LAYER_NORM,
+    "LayerNorm2d": LAYER_NORM,
     "Flatten": "flatten",
     "Dropout": "dropout",
     "Softmax": "softmax",
     "Sigmoid": "sigmoid",
 }
-_ONNX_KINDS = {
-    "Conv": CONVOLUTION,
-    "Gemm": DENSE,
-    "MatMul": DENSE,
-    "MaxPool": MAXIMUM,
-    "AveragePool": AVERAGE,
-    "GlobalAveragePool": AVERAGE,
-    "ReduceMean": AVERAGE,
-    "BatchNormalization": _BATCH_NORM,
-    "LayerNormalization": _LAYER_NORM,
-    "Relu": "ReLU",
-    "Clip": "ReLU6",
-    "Gelu": "GELU",
-    "Sigmoid": "sigmoid",
-    "Softmax": "softmax",
-    "Flatten": "flatten",
-    "Reshape": "flatten",
-    "Add": "addition",
-    "Concat": _CONCATENATION,
-}
-_WEIGHTED = {"Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"}
 _MAPS = 3
 """Dimensions of maps: `(channels, height, width)`."""
 _LONG = 30
 _NUMBERED = re.compile(r"^(?:[a-zA-Z_]\w*\.)*\d+(?=\.|$)")
-_NUMBERS = re.compile(r"^\d+(?=\.)|^blocks\.\d+\.\d+|^\w+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +81,9 @@ class Layer:
         """The output's shape as text.
 
         >>> Layer("conv1", "convolution", (20, 28, 28), 520, True).output
-        '20 × 28 × 28'
+        '20 x 28 x 28'
         """
-        return " × ".join(map(str, self.shape))
+        return " x ".join(map(str, self.shape))
 
 
 def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[Layer]:
@@ -134,7 +110,7 @@ def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[L
     >>> from mediacorpus.learning.backbones import create
     >>> layers = describe_network(create("lenet", weights="random", classes=10))
     >>> [(layer.name, layer.output, layer.parameters) for layer in layers[:2]]
-    [('input', '1 × 28 × 28', 0), ('conv1', '20 × 28 × 28', 520)]
+    [('input', '1 x 28 x 28', 0), ('conv1', '20 x 28 x 28', 520)]
     """
     torch = need("torch")
     parameter = next(network.module.parameters())
@@ -158,7 +134,7 @@ def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[L
             found[place] = Layer(
                 names[module] or network.name,
                 _kind(module),
-                tuple(output.shape[1:]),
+                () if module is network.module else tuple(output.shape[1:]),
                 own,
                 bool(own) and module in learning,
                 _detail(module),
@@ -199,17 +175,33 @@ def _block_outputs(network: Network, x: Any) -> dict[str, Shape]:
 def _joined(layers: Sequence[Layer], outputs: Mapping[str, Shape]) -> list[Layer]:
     """Add the concatenation at the end of blocks whose branches are put together."""
     found: list[Layer] = []
-    for place, layer in enumerate(layers):
+    for layer, after in itertools.zip_longest(layers, layers[1:]):
         found.append(layer)
-        after = layers[place + 1].block if place + 1 < len(layers) else ""
-        shape = outputs.get(layer.block, ())
+        shape: Shape = ()
+        if after is not None and after.kind in {MAXIMUM, AVERAGE}:
+            shape = (after.shape[0], *layer.shape[1:])
+        elif after is None or after.block != layer.block:
+            shape = outputs.get(layer.block, ())
         more = len(shape) == _MAPS == len(layer.shape) and shape[0] > layer.shape[0]
-        if layer.block != after and more and shape[1:] == layer.shape[1:]:
-            own = [other.name.split(".")[:-1] for other in layers if other.block == layer.block]
-            stem = ".".join(os.path.commonprefix(own))
-            name = f"{stem}.concatenation" if stem else "concatenation"
-            found.append(Layer(name, _CONCATENATION, shape, 0, learns=False, block=layer.block))
+        if more and shape[1:] == layer.shape[1:]:
+            stem = _stem([other.name for other in layers if other.block == layer.block])
+            name = f"{stem}{CONCATENATION}"
+            found.append(Layer(name, CONCATENATION, shape, 0, learns=False, block=layer.block))
     return found
+
+
+def _stem(names: Sequence[str]) -> str:
+    """Give the branches that dotted names have in common, with a dot at the end.
+
+    >>> _stem(["features.3.squeeze", "features.3.expand"]), _stem(["one", "other"])
+    ('features.3.', '')
+    """
+    common = []
+    for branches in zip(*(name.split(".")[:-1] for name in names), strict=False):
+        if len(set(branches)) > 1:
+            break
+        common.append(f"{branches[0]}.")
+    return "".join(common)
 
 
 def _blocks_of(network: Network, unfreeze: str | int) -> tuple[dict[Any, str], set[Any]]:
@@ -258,138 +250,27 @@ def _detail(module: Any) -> str:
     if size is None:
         return ""
     stride = getattr(module, "stride", 1)
-    return _window(_pair(size), _pair(stride), pooling=not _own_parameters(module))
+    return window(pair(size), pair(stride), pooling=not _own_parameters(module))
 
 
-def _pair(value: Any) -> tuple[int, int]:
+def pair(value: Any) -> tuple[int, int]:
+    """Give height and width of a window from one number or a sequence.
+
+    >>> pair(3), pair([5, 1])
+    ((3, 3), (5, 1))
+    """
     return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
 
 
-def _window(size: tuple[int, int], stride: tuple[int, int], *, pooling: bool) -> str:
-    """Write the size of a window, and its stride where it is not the usual one."""
-    usual = size if pooling else (1, 1)
-    text = f"{size[0]}×{size[1]}"
-    return text if stride == usual else f"{text}, stride {stride[0]}"
+def window(size: tuple[int, int], stride: tuple[int, int], *, pooling: bool) -> str:
+    """Write the size of a window, and its stride where it is not the usual one.
 
-
-def describe_onnx(content: bytes) -> list[Layer]:
-    """List the layers of an ONNX network, without PyTorch.
-
-    Batch normalization that the export has put into a convolution is not listed. A layer
-    counts as learning if it has weights: the file does not tell which of them were frozen.
-
-    Parameters
-    ----------
-    content:
-        The network, as in a model folder's `model.onnx`.
-
-    Returns
-    -------
-    list of Layer
-        First the input.
-
-    Raises
-    ------
-    ModelError
-        This is no ONNX network.
-    MissingExtra
-        onnx is not installed.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from mediacorpus.learning.export import linear_graph
-    >>> from mediacorpus.learning.targets import Target, TargetKind
-    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
-    >>> content = linear_graph(np.zeros((2, 5), "f4"), np.zeros(2, "f4"), target)
-    >>> [(layer.kind, layer.shape, layer.parameters) for layer in describe_onnx(content)]
-    [('input', (5,), 0), ('dense', (2,), 12), ('softmax', (2,), 0)]
+    >>> window((3, 3), (2, 2), pooling=False), window((2, 2), (2, 2), pooling=True)
+    ('3x3, stride 2', '2x2')
     """
-    onnx = need("onnx")
-    try:
-        model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
-        (entry, *_) = model.graph.input
-    except Exception as error:
-        raise ModelError(
-            f"The layers cannot be listed: this is no ONNX network that can be read ({error}). "
-            "Train the model again."
-        ) from error
-    weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-    shapes = _shapes(model.graph, onnx.TensorProto.FLOAT)
-    shapes = {name: shape for name, shape in shapes.items() if name not in weights}
-    layers: list[Layer] = []
-    first = entry.name
-    for node in model.graph.node:
-        if node.op_type == "Add" and layers and _is_bias(node, weights, layers[-1]):
-            extra = sum(math.prod(weights[name]) for name in node.input if name in weights)
-            layers[-1] = replace(layers[-1], parameters=layers[-1].parameters + extra)
-            continue
-        layer = _onnx_layer(node, shapes, weights, block=layers[-1].block if layers else "0")
-        if layer is not None:
-            first = first if layers else node.input[0]
-            layers.append(layer)
-    shape = shapes.get(first) or shapes.get(entry.name) or ()
-    return [Layer("input", INPUT, shape, 0, learns=False, block="input"), *layers]
-
-
-def _shapes(graph: Any, number: int) -> dict[str, Shape]:
-    """Give the shapes of all float tensors without the batch; unknown sizes are 0."""
-    found = {}
-    for value in (*graph.input, *graph.value_info, *graph.output):
-        kind = value.type.tensor_type
-        if kind.elem_type == number and len(kind.shape.dim) > 1:
-            found[value.name] = tuple(int(size.dim_value) for size in kind.shape.dim)[1:]
-    return found
-
-
-def _is_bias(node: Any, weights: Mapping[str, Shape], before: Layer) -> bool:
-    given = [weights[name] for name in node.input if name in weights]
-    return before.kind == DENSE and given == [before.shape[-1:]]
-
-
-def _onnx_layer(
-    node: Any, shapes: Mapping[str, Shape], weights: Mapping[str, Shape], *, block: str
-) -> Layer | None:
-    """Describe a node; None where it is no layer but, say, a change of type."""
-    kind = _ONNX_KINDS.get(node.op_type)
-    if node.domain == "ai.onnx.ml":
-        kind = _CAMEL.sub(" ", node.op_type).lower()
-    shape = shapes.get(node.output[0], ())
-    own = [name for name in node.input if name in weights and len(weights[name])]
-    if kind is None or not (shape or node.domain) or not _is_layer(node, shapes, own):
-        return None
-    parameters = 0
-    if node.op_type in _WEIGHTED:
-        # The mean and spread that batch normalization keeps are not learned but counted.
-        learned = own[:2] if kind == _BATCH_NORM else own
-        parameters = sum(math.prod(weights[name]) for name in learned)
-        block = _NUMBERS.match(own[0])[0] if _NUMBERS.match(own[0]) else block  # type: ignore[index]
-        name = own[0].removesuffix(".weight")
-    else:
-        plain = node.name and not node.name.startswith("node_")
-        name = node.name if plain else f"{block}.{node.op_type.lower()}"
-    window = {a.name: _pair(list(a.ints)) for a in node.attribute if len(a.ints)}
-    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
-    size = window.get("kernel_shape") or (weights[own[0]][-2:] if kind == CONVOLUTION else None)
-    stride = window.get("strides", (1, 1))
-    detail = _window(_pair(size), stride, pooling=kind != CONVOLUTION) if size else ""
-    if kind == CONVOLUTION and groups > 1 and weights[own[0]][1] == 1:
-        kind = DEPTHWISE
-    return Layer(name, kind, shape, parameters, bool(parameters), detail, block)
-
-
-def _is_layer(node: Any, shapes: Mapping[str, Shape], own: Sequence[str]) -> bool:
-    """Sort out the nodes that do arithmetic on constants or only change a shape."""
-    before = shapes.get(node.input[0], ())
-    if node.op_type in _WEIGHTED:
-        return bool(own)
-    if node.op_type == "Reshape":
-        return len(before) > len(shapes[node.output[0]]) == 1
-    if node.op_type == "ReduceMean":
-        return len(before) == _MAPS and before != shapes[node.output[0]]
-    if node.op_type in {"Add", "Concat"}:
-        return all(name in shapes for name in node.input)
-    return True
+    usual = size if pooling else (1, 1)
+    text = f"{size[0]}x{size[1]}"
+    return text if stride == usual else f"{text}, stride {stride[0]}"
 
 
 def parameter_counts(layers: Sequence[Layer]) -> dict[str, int]:
@@ -421,9 +302,9 @@ def layer_table(layers: Sequence[Layer]) -> pd.DataFrame:
 
     Examples
     --------
-    >>> layer_table([Layer("conv1", "convolution", (20, 28, 28), 520, True, "5×5")])
+    >>> layer_table([Layer("conv1", "convolution", (20, 28, 28), 520, True, "5x5")])
        layer         kind detail        output  parameters  learns
-    0  conv1  convolution    5×5  20 × 28 × 28         520    True
+    0  conv1  convolution    5x5  20 x 28 x 28         520    True
     """
     rows = [(x.name, x.kind, x.detail, x.output, x.parameters, x.learns) for x in layers]
     columns = ["layer", "kind", "detail", "output", "parameters", "learns"]
@@ -440,12 +321,12 @@ def layer_tree(layers: Sequence[Layer]) -> str:
 
     Examples
     --------
-    >>> print(layer_tree([Layer("body.conv1", "convolution", (20, 28, 28), 520, True, "5×5"),
+    >>> print(layer_tree([Layer("body.conv1", "convolution", (20, 28, 28), 520, True, "5x5"),
     ...                   Layer("last", "dense", (10,), 5010, True)]))
-    ├─ body                                   520
-    │  └─ conv1  convolution 5×5  20 × 28 × 28  520
-    └─ last      dense            10          5,010
-    5,530 parameters; 5,530 of them learn
+    ├─ body                                       520
+    │  └─ conv1  convolution 5x5  20 x 28 x 28    520
+    └─ last      dense            10            5,010
+    5,530 parameters
     """
     if not layers:
         raise ParameterError("A network without layers cannot be shown as a tree.")
@@ -456,7 +337,9 @@ def layer_tree(layers: Sequence[Layer]) -> str:
         for a, b, c, d in rows
     ]
     counts = parameter_counts(layers)
-    total = f"{counts['parameters']:,} parameters; {counts['learning']:,} of them learn"
+    total = f"{counts['parameters']:,} parameters"
+    if counts["learning"] < counts["parameters"]:
+        total += f", {counts['learning']:,} of them learn"
     return "\n".join([*lines, total])
 
 

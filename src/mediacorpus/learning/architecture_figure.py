@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+import re
 import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,10 @@ _OTHER, _INK, _GREY = "#cc79a7", "#222222", "#666666"
 _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
 _LINE = 0.15
+_FEW, _THIN = 2, 16
+_BETWEEN = re.compile(r"(?<=\d)x(?=\d)")
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_THOUSAND, _MILLION = 1_000, 1_000_000
 _MAPS = 3
 
 
@@ -118,7 +123,7 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    _write(axes, 0.2, height - 0.22, _headline(layers, title), size=8.5, ha="left")
+    _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
     _draw(axes, boxes, below)
     ending = target.suffix.lower()
     dates = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
@@ -130,12 +135,9 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
 
 def _headline(layers: Sequence[Layer], title: str) -> str:
     counts = parameter_counts(layers)
-    learning = (
-        "all of them learn"
-        if counts["learning"] == counts["parameters"]
-        else f"{counts['learning']:,} of them learn; what is hatched does not"
-    )
-    text = f"{counts['parameters']:,} parameters, {learning}"
+    text = f"{counts['parameters']:,} parameters"
+    if counts["learning"] < counts["parameters"]:
+        text += f", {counts['learning']:,} of them learn; what is hatched does not"
     return f"{title}: {text}" if title else text
 
 
@@ -146,16 +148,22 @@ def _boxes(layers: Sequence[Layer]) -> list[_Box]:
         return _merge(single)
     found = []
     for _, group in itertools.groupby(layers, key=lambda layer: layer.block):
-        found += _block(_singles(list(group)))
+        own = list(itertools.dropwhile(_rides, group))
+        found += _block(_singles(own))
     return _merge(found)
+
+
+def _rides(layer: Layer) -> bool:
+    """Tell whether a layer is no more than a note below the one before it."""
+    return layer.kind not in _CARRIERS and not layer.parameters
 
 
 def _singles(layers: Sequence[Layer]) -> list[_Box]:
     """Make a box of each layer, with what has no weights or shape of its own as notes."""
     boxes: list[_Box] = []
     for layer in layers:
-        plain = layer.kind[0].islower() or not layer.parameters
-        if boxes and plain and layer.kind not in _CARRIERS:
+        normalizes = layer.kind in _SHORT
+        if boxes and (normalizes or _rides(layer)):
             last = boxes[-1]
             note = _SHORT.get(layer.kind, layer.kind)
             known = note in last.notes or note == "flatten"
@@ -176,7 +184,9 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
 
 def _block(boxes: list[_Box]) -> list[_Box]:
     """Draw as one box what lies between the poolings and dense layers at a block's ends."""
-    whole = {INPUT, DENSE, *_POOLS}
+    whole = {INPUT, *_POOLS}
+    if sum(box.kind == DENSE for box in boxes) <= _FEW:
+        whole.add(DENSE)
     places = [place for place, box in enumerate(boxes) if box.kind not in whole]
     if not places or places[0] == places[-1]:
         return boxes
@@ -221,6 +231,7 @@ def _merge(boxes: Sequence[_Box]) -> list[_Box]:
 def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
     sides = max([max(box.shape[1:]) for box in boxes if len(box.shape) == _MAPS], default=1)
     channels = max([box.shape[0] for box in boxes if len(box.shape) == _MAPS], default=1)
+    channels = max(channels, _THIN)
     units = max([box.shape[-1] for box in boxes if len(box.shape) < _MAPS and box.shape], default=1)
     middle = below + _HEIGHT / 2
     right = None
@@ -235,13 +246,18 @@ def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
         slant = _SLANT * high if len(box.shape) == _MAPS else 0.0
         left = x - (wide + slant) / 2
         if right is not None:
-            _arrow(axes, right, left, middle)
-        right = _solid(axes, box, (left, middle - (high + slant) / 2), (wide, high, slant))
+            _arrow(axes, (right, left), middle)
+        right = _solid(
+            axes,
+            box,
+            corner=(left, middle - (high + slant) / 2),
+            size=(wide, high, slant),
+        )
         _caption(axes, box, (x, below - 0.17))
 
 
 def _solid(
-    axes: Any, box: _Box, corner: tuple[float, float], size: tuple[float, float, float]
+    axes: Any, box: _Box, *, corner: tuple[float, float], size: tuple[float, float, float]
 ) -> float:
     """Draw a box with its side and top; return where the arrow from it begins."""
     polygon = need("matplotlib.patches").Polygon
@@ -259,7 +275,10 @@ def _solid(
         axes.add_patch(polygon(corners, hatch="////" if frozen else None, **look))
     if box.count > 1:
         _write(
-            axes, x + (wide + slant) / 2, y + high + slant + 0.1, f"× {box.count}", weight="bold"
+            axes,
+            (x + (wide + slant) / 2, y + high + slant + 0.1),
+            f"{_TIMES} {box.count}",
+            weight="bold",
         )
     return x + wide + slant
 
@@ -272,7 +291,8 @@ def _shaded(colour: str, factor: float) -> tuple[float, ...]:
     return tuple(1 - (1 - value) * (2 - factor) ** 2 for value in rgb)
 
 
-def _arrow(axes: Any, start: float, end: float, y: float) -> None:
+def _arrow(axes: Any, ends: tuple[float, float], y: float) -> None:
+    start, end = ends
     if end - start > 0.08:  # noqa: PLR2004 - inches
         look = {"arrowstyle": "-|>", "color": _GREY, "lw": 0.8, "mutation_scale": 7}
         axes.annotate(
@@ -284,12 +304,12 @@ def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
     """Write below a box its output, what it is, and how many weights it has."""
     x, y = corner
     if len(box.shape) == _MAPS:
-        size = f"{box.shape[0]:,} @ {box.shape[1]}×{box.shape[2]}"
+        size = f"{box.shape[0]:,} @ {box.shape[1]}{_TIMES}{box.shape[2]}"
     else:
-        size = f"{box.shape[-1]:,}" if box.shape else ""
-    _write(axes, x, y, size, size=7.5, weight="bold")
+        size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
+    _write(axes, (x, y), size, size=7.5, weight="bold")
     for place, (line, colour) in enumerate(_lines(box)):
-        _write(axes, x, y - 0.17 - _LINE * place, line, colour=colour)
+        _write(axes, (x, y - 0.17 - _LINE * place), line, colour=colour)
 
 
 def _lines(box: _Box) -> list[tuple[str, str]]:
@@ -306,14 +326,15 @@ def _rounded(number: int) -> str:
     >>> _rounded(520), _rounded(25_050), _rounded(1_225_500)
     ('520', '25.1k', '1.23M')
     """
-    if number < 1_000:
+    if number < _THOUSAND:
         return str(number)
-    size, letter = (1_000_000, "M") if number >= 999_500 else (1_000, "k")
+    size, letter = (_MILLION, "M") if round(number, -3) >= _MILLION else (_THOUSAND, "k")
     digits = max(0, 2 - int(math.log10(number / size)))
     return f"{number / size:,.{digits}f}{letter}"
 
 
-def _write(axes: Any, x: float, y: float, text: str, **look: Any) -> None:
+def _write(axes: Any, place: tuple[float, float], text: str, **look: Any) -> None:
     given = {"size": 6.8, "ha": "center", "va": "center"} | look
     given["color"] = given.pop("colour", _INK)
-    axes.text(x, y, text, family="DejaVu Sans", parse_math=False, **given)
+    text = _BETWEEN.sub(_TIMES, text)
+    axes.text(*place, text, family="DejaVu Sans", parse_math=False, **given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -99,13 +100,28 @@ def gradcam_maps(
     Selvaraju, R. R., et al. (2017). Grad-CAM: Visual explanations from deep networks via
     gradient-based localization. ICCV.
     """
-    wanted = _checked(model, views, targets)
+    return gradcam(model)(views, targets)
+
+
+def gradcam(model: ModelFolder) -> Callable[[NDArray[np.uint8], ArrayLike], NDArray[np.float32]]:
+    """Make the function from views and targets to maps, with the network built only once.
+
+    Parameters
+    ----------
+    model:
+        As for `gradcam_maps`, which says what goes in and comes out.
+    """
     network = rebuild(model)
-    maps = np.empty(views.shape[:3], np.float32)
-    for start in range(0, len(views), CHUNK):
-        part = slice(start, start + CHUNK)
-        maps[part] = _maps(network, views[part], _votes(model, wanted[part]))
-    return maps
+
+    def maps_of(views: NDArray[np.uint8], targets: ArrayLike) -> NDArray[np.float32]:
+        wanted = _checked(model, views, targets)
+        maps = np.empty(views.shape[:3], np.float32)
+        for start in range(0, len(views), CHUNK):
+            part = slice(start, start + CHUNK)
+            maps[part] = _maps(network, views[part], _votes(model, wanted[part]))
+        return maps
+
+    return maps_of
 
 
 def _votes(model: ModelFolder, targets: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -114,7 +130,8 @@ def _votes(model: ModelFolder, targets: NDArray[np.int64]) -> NDArray[np.float32
     places = np.arange(target.outputs)
     if target.kind is TargetKind.ORDINAL:
         return np.where(places < targets[:, None], 1, -1).astype(np.float32)
-    return (places == targets[:, None]).astype(np.float32)
+    own: NDArray[np.float32] = (places == targets[:, None]).astype(np.float32)
+    return own
 
 
 def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDArray[np.int64]:
@@ -137,7 +154,8 @@ def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDA
 def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> NDArray[Any]:
     torch = need("torch")
     with torch.no_grad():
-        x, last, kept = standardizer(network)(torch.from_numpy(np.ascontiguousarray(views))), -1, 0
+        x = standardizer(network)(torch.from_numpy(np.ascontiguousarray(views)))
+        last, kept = -1, x
         for number, block in enumerate(network.blocks):
             x = block(x)
             if x.ndim == _SPATIAL and x.shape[2] * x.shape[3] > 1:

@@ -136,14 +136,14 @@ _ROSEBROCK = "Rosebrock (2017), Deep Learning for Computer Vision with Python"
 _PLANS: dict[str, _Plan] = {
     "mlp": _Plan(
         _mlp,
-        "Multilayer perceptron 784-300-100 on 28×28 grey pixels, 0.27 million weights.",
+        "Multilayer perceptron 784-300-100 on 28x28 grey pixels, 0.27 million weights.",
         "Géron (2019), Hands-on machine learning, 2nd ed., ch. 10",
         size=28,
         grey=True,
     ),
     "lenet": _Plan(
         _lenet,
-        "LeNet-5 with ReLU and max pooling on 28×28 grey pixels, 1.3 million weights.",
+        "LeNet-5 with ReLU and max pooling on 28x28 grey pixels, 1.3 million weights.",
         "LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
         f"recognition, Proc. IEEE 86; in the form of {_ROSEBROCK}",
         size=28,
@@ -151,7 +151,7 @@ _PLANS: dict[str, _Plan] = {
     ),
     "shallownet": _Plan(
         _shallownet,
-        "One convolution and the last layer on 32×32 pixels, 0.33 million weights for 10 classes.",
+        "One convolution and the last layer on 32x32 pixels, 0.33 million weights for 10 classes.",
         _ROSEBROCK,
         size=32,
         grey=False,
@@ -166,7 +166,7 @@ def _minivggnets() -> dict[str, _Plan]:
         ("_bn", _minivggnet_bn, " with batch normalization"),
     ):
         for colour, size, millions in (("", 32, 2.2), ("_grey", 28, 1.7)):
-            pixels = f"{size}×{size}{' grey' if colour else ''} pixels"
+            pixels = f"{size}x{size}{' grey' if colour else ''} pixels"
             plans[f"minivggnet{end}{colour}"] = _Plan(
                 layers,
                 f"A small VGG{how} on {pixels}, {millions} million weights.",

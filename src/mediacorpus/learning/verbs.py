@@ -90,7 +90,7 @@ def train(
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
-    examples = _examples(store, split)
+    examples = examples_of(store, split)
     source, embeddings = _source(chosen), None
     if source is not None:
         if source in MEASURES:
@@ -152,7 +152,7 @@ def _check_probe(settings: TrainSettings) -> None:
         )
 
 
-def _examples(store: Store, split: splitting.Split) -> list[Example]:
+def examples_of(store: Store, split: splitting.Split) -> list[Example]:
     """List the labelled items of train and val with their files; test stays out of sight."""
     items = sorted(item for item, part in split.parts.items() if part != "test")
     places, names = derived.places(store, items), derived.names_of(store, items)

@@ -290,7 +290,8 @@ def _occlusion(pixels: Pixels, level: float, rng: Rng) -> Pixels:
 
 
 def _clipped(values: NDArray[np.floating]) -> Pixels:
-    return np.clip(np.rint(values), 0, _TOP).astype(np.uint8)
+    out: Pixels = np.clip(np.rint(values), 0, _TOP).astype(np.uint8)
+    return out
 
 
 _WAYS: Mapping[str, Callable[[Pixels, float, Rng], Pixels]] = {

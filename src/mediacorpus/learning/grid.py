@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import html
 import itertools
 import json
@@ -17,12 +16,12 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
+from mediacorpus.extras import need
+from mediacorpus.learning.grid_results import AIMS, Fold, Point, Results
 from mediacorpus.settings import settings as environment
 
-Point: TypeAlias = Mapping[str, Any]
 Progress: TypeAlias = Callable[[int, int], None]
 
-AIMS = ("log_loss", "accuracy")
 RESULTS = (
     *("accuracy", "accuracy_sd", "log_loss", "log_loss_sd", "folds", "seconds"),
     *("rank", "chosen", "note"),
@@ -30,23 +29,6 @@ RESULTS = (
 """Columns of the table that are no settings."""
 
 CONFIDENCE = 1.96
-
-
-@dataclass(frozen=True, slots=True)
-class Fold:
-    """What a fit does not learn from, and is scored on.
-
-    Parameters
-    ----------
-    count:
-        Number of folds; 1 stands for the given division into training and validation part.
-    left:
-        The one or two folds that are left out. Of two, each helps to choose a setting for the
-        other without having looked at it.
-    """
-
-    count: int
-    left: tuple[int, ...]
 
 
 class Runner(Protocol):
@@ -256,7 +238,7 @@ def grid(
         folder.mkdir(parents=True, exist_ok=True)
     plain = [Fold(folds or 1, (outer,)) for outer in range(folds or 1)]
     pairs = [Fold(folds or 1, left) for left in itertools.combinations(range(folds or 1), 2)]
-    done = _Results(folder, run.fingerprint)
+    done = Results(folder, run.fingerprint)
     tasks = [(point, fold) for fold in plain + pairs for point in points]
     missing = [task for task in tasks if not done.has(*task)]
     _work(missing, run, done, workers or environment().workers, len(tasks), progress)
@@ -268,39 +250,7 @@ def grid(
     return Grid(table, best, honest, aim, time.monotonic() - started)
 
 
-class _Results:
-    """Finished fits, one file each."""
-
-    def __init__(self, folder: Path, fingerprint: str) -> None:
-        self.folder = folder
-        self.fingerprint = fingerprint
-        self._read: dict[Path, dict[str, Any]] = {}
-
-    def path(self, point: Point, fold: Fold) -> Path:
-        key = [dict(point), fold.count, fold.left, self.fingerprint]
-        text = json.dumps(key, sort_keys=True, default=str)
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
-
-    def has(self, point: Point, fold: Fold) -> bool:
-        try:
-            self.row(point, fold, len(fold.left) - 1)
-        except (OSError, ValueError, LookupError, TypeError):
-            return False  # missing, or cut off by a power cut: it is fitted again
-        return True
-
-    def row(self, point: Point, fold: Fold, number: int) -> dict[str, Any]:
-        """Give the scores of one of the folds that were left out."""
-        path = self.path(point, fold)
-        if path not in self._read:
-            self._read[path] = json.loads(path.read_text("utf-8"))
-        found = self._read[path]
-        if "error" in found:
-            return {"error": str(found["error"]), "seconds": float(found["seconds"])}
-        scores = found["scores"][number]
-        return {name: float(scores[name]) for name in (*AIMS, "n")} | {"seconds": found["seconds"]}
-
-
-def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> None:
+def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     """Fit, score and write the result; a setting that cannot be fitted is a result too."""
     from threadpoolctl import threadpool_limits
 
@@ -317,18 +267,19 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> None:
     with writing(path.parent):
         temporary.write_text(json.dumps(row, default=str), "utf-8")
         temporary.replace(path)
+    return path
 
 
 def _work(  # noqa: PLR0917 - private; all are needed
     missing: Sequence[tuple[Point, Fold]],
     run: Runner,
-    done: _Results,
+    done: Results,
     workers: int,
     total: int,
     progress: Progress | None,
 ) -> None:
     """Do what is missing, in this process or in several."""
-    from joblib import Parallel, delayed
+    joblib = need("joblib")  # it comes with scikit-learn
 
     count = total - len(missing)
     if progress is not None:
@@ -337,8 +288,10 @@ def _work(  # noqa: PLR0917 - private; all are needed
         finished = (_one(run, task, done.path(*task)) for task in missing)
     else:
         # Its processes start afresh and do not run the user's script again.
-        parallel = Parallel(workers, backend="loky", return_as="generator_unordered", batch_size=1)
-        finished = parallel(delayed(_one)(run, task, done.path(*task)) for task in missing)
+        parallel = joblib.Parallel(
+            workers, backend="loky", return_as="generator_unordered", batch_size=1
+        )
+        finished = parallel(joblib.delayed(_one)(run, task, done.path(*task)) for task in missing)
     for number, _ in enumerate(finished, start=count + 1):
         if progress is not None:
             progress(number, total)
@@ -365,7 +318,7 @@ def _table(
     return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
 
 
-def _honest(points: Sequence[Point], folds: int, *, done: _Results, aim: str) -> Honest | None:
+def _honest(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> Honest | None:
     """Score in each outer fold what the others chose without it."""
     chosen, hits, loss, n = [], 0.0, 0.0, 0
     for outer in range(folds):
@@ -404,7 +357,7 @@ def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, a
         raise ParameterError(f"A setting cannot be named {min(taken)!r}; the table has that name.")
     if aim not in AIMS:
         raise unknown("aim", aim, AIMS)
-    if folds is not None and (not isinstance(folds, int) or folds < 3):  # noqa: PLR2004 - nested
+    if folds is not None and (folds < 3):  # noqa: PLR2004 - nested
         raise ParameterError(
             f"folds is {folds!r}; nested folds need at least 3, and None uses the validation part."
         )

@@ -66,7 +66,7 @@ def grid_of(
     """
     if not lists:
         raise ParameterError(
-            "Name at least one setting with the values to try, as in --lr .001,.01 --momentum .7,.9."
+            "Name at least one setting with the values to try, as in --lr .001,.01."
         )
     points = expand(lists)
     _, split = splitting.latest(store, variable)

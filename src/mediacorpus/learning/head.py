@@ -16,7 +16,7 @@ from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.learning.settings import TrainSettings
 
 if TYPE_CHECKING:
-    from mediacorpus.learning.grid import Fold, Point
+    from mediacorpus.learning.grid_results import Fold, Point
 
 Floats: TypeAlias = NDArray[np.float32]
 
@@ -179,7 +179,7 @@ class FeaturesRunner:
     def parts(self, fold: Fold) -> list[NDArray[np.int64]]:
         """Give the rows to learn from, then the rows of each fold that is left out.
 
-        >>> from mediacorpus.learning.grid import Fold
+        >>> from mediacorpus.learning.grid_results import Fold
         >>> run = features_runner(np.zeros((6, 2)), np.array([0, 1] * 3), ("ant", "bee"))
         >>> [len(rows) for rows in run.parts(Fold(3, (0, 2)))]
         [2, 2, 2]

@@ -53,8 +53,8 @@ def overlay(view: Pixels, heat: NDArray[Any]) -> Pixels:
     return np.rint(mixed).astype(np.uint8)
 
 
-def _coloured(heat: NDArray[Any]) -> Pixels:
-    top = float(heat.max(initial=0.0))
+def _coloured(heat: NDArray[Any], *, top: float | None = None) -> Pixels:
+    top = float(heat.max(initial=0.0)) if top is None else top
     level = np.rint(255 * np.clip(heat / top, 0, 1)) if top > 0 else np.zeros(heat.shape)
     colours = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
     return np.ascontiguousarray(np.asarray(colours, np.uint8)[..., ::-1])
@@ -123,6 +123,8 @@ def mean_map_sheet(
 ) -> Pixels:
     """Show the mean map of each class: where the model looks whatever the picture.
 
+    All classes have one scale of colours, so a class whose attention is spread out stays dark.
+
     Parameters
     ----------
     maps:
@@ -137,11 +139,15 @@ def mean_map_sheet(
     ParameterError
         There are no maps.
     """
-    tiles = []
+    means = {}
     for name, own in maps.items():
         if not len(own):
             raise ParameterError(f"The class {name!r} has no maps; leave it out.")
+        means[name] = np.asarray(own, np.float64).mean(axis=0)
+    top = max((float(mean.max()) for mean in means.values()), default=0.0)
+    tiles = []
+    for name, own in maps.items():
         noun = "picture" if len(own) == 1 else "pictures"
-        small = _coloured(np.asarray(own, np.float64).mean(axis=0))
+        small = _coloured(means[name], top=top)
         tiles.append((f"{name}, mean of {len(own)} {noun}", pad(small, side)))
     return sheet(tiles, side=side, title=title)

@@ -10,7 +10,7 @@ from mediacorpus.report import words
 from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, VERMILION, canvas, style, to_svg
 
 if TYPE_CHECKING:
-    from mediacorpus.validation.robustness import RobustnessAudit
+    from mediacorpus.validation.robustness_result import RobustnessAudit
 
 _COLUMNS = 5
 _PANEL = 1.45
@@ -60,12 +60,22 @@ def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
     low, high = ([getattr(one.accuracy, side) for one in own] for side in ("low", "high"))
     axis.axhline(audit.clean.estimate, color=GREY, lw=0.9, ls=(0, (4, 3)))
     axis.fill_between(x, low, high, color=BLUE, alpha=0.18, lw=0)
-    axis.plot(x, y, color=BLUE)
+    axis.plot(x, y, color=BLUE, clip_on=False)
     for one in own:
         lost = one.p_adjusted < 1 - audit.plan.level and one.drop.estimate > 0
         fill = VERMILION if lost else "white"
         edge = VERMILION if lost else BLUE
-        axis.plot(one.strength, one.accuracy.estimate, "o", ms=4, mfc=fill, mec=edge, mew=1)
-    axis.set_title(PERTURBATIONS[name].title, size=8, weight="normal", pad=4)
+        axis.plot(
+            one.strength,
+            one.accuracy.estimate,
+            "o",
+            ms=4,
+            mfc=fill,
+            mec=edge,
+            mew=1,
+            clip_on=False,
+            zorder=3,
+        )
+    axis.set_title(PERTURBATIONS[name].title, size=8, weight="normal", pad=6)
     axis.grid(axis="y", color=PALE, lw=0.5)
     axis.set_axisbelow(True)

@@ -1,4 +1,7 @@
-"""Run all benchmarks and write `RESULTS.md`. Nothing else should run on the machine meanwhile."""
+"""Run all benchmarks and write `RESULTS.md`. Nothing else should run on the machine meanwhile.
+
+`run.py NAME...` runs some of them anew; the figures of the others stay as `results.json` has them.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from typing import Any
 from mediacorpus.settings import settings
 
 HERE = Path(__file__).resolve().parent
+RAW = HERE / "results.json"
 
 
 def child(name: str) -> dict[str, Any]:
@@ -330,8 +334,13 @@ def main() -> None:
         + ", ".join(f"{name} {version(name)}" for name in packages)
         + ".",
     ]
+    raw = json.loads(RAW.read_text(encoding="utf-8")) if RAW.exists() else {}
     for name in names:
-        lines += ["", *PARTS[name](child(name))]
+        raw[name] = child(name)
+        RAW.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    for name in PARTS:
+        if name in raw:
+            lines += ["", *PARTS[name](raw[name])]
     (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print((HERE / "RESULTS.md").read_text(encoding="utf-8"))
 

@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 
 from mediacorpus.errors import MediaError, ParameterError, TooLarge
-from mediacorpus.media.document import Document, check_dpi, page_numbers, probe_document
+from mediacorpus.media.document import Document, probe_document
+from mediacorpus.media.pages import check_dpi, page_numbers
 from mediacorpus.records import Kind
 
 pypdfium2 = pytest.importorskip("pypdfium2")

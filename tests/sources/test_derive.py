@@ -71,7 +71,9 @@ def test_shots_that_are_known_are_not_looked_for(tmp_path):
     path = film(tmp_path / "a.mp4", [20] * 30 + [220] * 40)
     known = [Shot(1, 0, 69, 0.0, 2.8)]
     beats = []
-    found = derive(path, inspect(path)[1], Rules(frames="shots"), shots=known, beat=beats.append)
+    found = derive(
+        path, inspect(path)[1], Rules(frames="shots"), shots=known, progress=beats.append
+    )
     assert len(found.places) == 1
     assert list(found.shots) == known
     assert not beats
@@ -80,7 +82,7 @@ def test_shots_that_are_known_are_not_looked_for(tmp_path):
 def test_looking_for_shots_beats(tmp_path):
     path = film(tmp_path / "a.mp4", [20] * 100)
     beats = []
-    derive(path, inspect(path)[1], Rules(frames="shots"), beat=lambda: beats.append(1))
+    derive(path, inspect(path)[1], Rules(frames="shots"), progress=beats.append)
     assert beats
 
 

@@ -10,13 +10,13 @@ from typing import Protocol
 class Report(Protocol):
     """Told how far a run is."""
 
-    def __call__(self, done: int, *, failed: int = 0) -> None:
-        """Add `done` to what is finished, `failed` of which failed."""
+    def __call__(self, done: int, *, failed: int = 0, note: str | None = None) -> None:
+        """Add `done` to what is finished, `failed` of which failed; `note` is shown behind."""
         ...
 
 
-def _silent(done: int, *, failed: int = 0) -> None:
-    del done, failed
+def _silent(done: int, *, failed: int = 0, note: str | None = None) -> None:
+    del done, failed, note
 
 
 @contextlib.contextmanager
@@ -72,20 +72,23 @@ def progress(
         TextColumn("left"),
         TimeRemainingColumn(),
         TextColumn("{task.fields[failed]}"),
+        TextColumn("{task.fields[note]}", markup=False),
     )
     with Progress(*columns, console=console, transient=True) as bar:
-        task = bar.add_task(title, total=total, rate="", failed="")
-        failures = 0
+        task = bar.add_task(title, total=total, rate="", failed="", note="")
+        failures, shown = 0, ""
 
-        def report(done: int, *, failed: int = 0) -> None:
-            nonlocal failures
+        def report(done: int, *, failed: int = 0, note: str | None = None) -> None:
+            nonlocal failures, shown
             failures += failed
+            shown = shown if note is None else note
             speed = bar.tasks[0].finished_speed or bar.tasks[0].speed
             bar.update(
                 task,
                 advance=done,
                 rate=f"{speed:.0f} {unit}/s" if speed else "",
                 failed=f"{failures} failed" if failures else "",
+                note=shown,
             )
 
         yield report

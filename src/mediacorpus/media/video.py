@@ -6,9 +6,6 @@ import functools
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Self
 
-import numpy as np
-from numpy.typing import NDArray
-
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media._ffmpeg import (
     ASSUMED_RATE,
@@ -38,7 +35,7 @@ from mediacorpus.media._frame_index import (
 )
 from mediacorpus.media._upright import Upright, orientation, shown_size
 from mediacorpus.media.header import MAX_PIXELS
-from mediacorpus.media.scale import reduction
+from mediacorpus.media.scale import Pixels, reduction
 from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
@@ -54,8 +51,6 @@ __all__ = [
     "locators",
     "probe_video",
 ]
-
-Pixels = NDArray[np.uint8]
 
 _MICROSECONDS = 1e6
 _NEAR = 16

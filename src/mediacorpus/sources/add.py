@@ -137,13 +137,18 @@ def _add(
             Crew(limits.workers, timeout=limits.timeout) as crew,
             progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
-            labelling = (
-                Labelling(store, variable, coder=CODERS[source.kind], place=place, run=run.id)
-                if variable
-                else None
+            coder = CODERS[source.kind]
+            labelling = variable and Labelling(
+                store, variable, coder=coder, place=place, run=run.id
             )
             adding = Adding(
-                store, crew, run=run.id, source=source_id, labelling=labelling, rules=options.rules
+                store,
+                crew,
+                run=run.id,
+                source=source_id,
+                labelling=labelling or None,
+                rules=options.rules,
+                report=report,
             )
             skipped: Counter[str] = Counter()
             found = _found(

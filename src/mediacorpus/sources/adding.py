@@ -14,6 +14,7 @@ from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
+from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
 from mediacorpus.records import PASSED_OVER, PICTORIAL, Failure, FileFacts, Kind, Locator, Shot
 from mediacorpus.sources.derive import SHOTS, Derived, Rules, derive
@@ -109,6 +110,8 @@ class Adding:
         What the source says of a variable, or None.
     rules:
         Which frames and pages become items.
+    report:
+        Told how far long work on one file is.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Adding:
         source: int,
         labelling: Labelling | None,
         rules: Rules,
+        report: Report,
     ) -> None:
         self.store = store
         self.crew = crew
@@ -127,6 +131,7 @@ class Adding:
         self.source = source
         self.labelling = labelling
         self.rules = rules
+        self.report = report
         self.added = Added()
         self._unframed: set[str] = set()
         self._settled: set[str] = set()
@@ -287,7 +292,16 @@ class Adding:
         shots: dict[str, list[Shot]],
     ) -> Derived:
         path = self._file(files[item])
-        return derive(path, facts[item], self.rules, shots=shots.get(item, ()), beat=beat)
+        name = Path(str(files[item].path)).name
+
+        def told(share: float) -> None:
+            beat()
+            self.report(0, note=f"{name} {share:.0%}")
+
+        try:
+            return derive(path, facts[item], self.rules, shots=shots.get(item, ()), progress=told)
+        finally:
+            self.report(0, note="")
 
     def _known_shots(self, items: Sequence[str]) -> dict[str, list[Shot]]:
         found: dict[str, list[Shot]] = {}

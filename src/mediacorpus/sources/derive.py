@@ -11,7 +11,8 @@ import numpy as np
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.animation import AnimationReader, index_animation
 from mediacorpus.media.decode import read
-from mediacorpus.media.document import Document, check_dpi, check_pages, page_numbers
+from mediacorpus.media.document import Document
+from mediacorpus.media.pages import check_dpi, check_pages, page_numbers
 from mediacorpus.media.shots import find_shots, shot_frames, shots_of
 from mediacorpus.media.video import FrameIndex, choose_frames, index_frames
 from mediacorpus.records import FileFacts, Kind, Locator, Shot
@@ -95,7 +96,7 @@ def derive(
     rules: Rules,
     *,
     shots: Sequence[Shot] = (),
-    beat: Callable[[], None] | None = None,
+    progress: Callable[[float], None] | None = None,
 ) -> Derived:
     """Choose the frames or pages of one file.
 
@@ -109,8 +110,8 @@ def derive(
         What is taken.
     shots:
         Its shots where they are known already.
-    beat:
-        Called now and then during long work.
+    progress:
+        Called with the share that is done during long work.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def derive(
     if shots:
         found = list(shots)
     elif facts.kind is Kind.VIDEO:
-        found = find_shots(path, progress=_ticking(beat))
+        found = find_shots(path, progress=progress)
     else:
         with AnimationReader(read(path)) as reader:
             found = shots_of(reader.frames())
@@ -168,15 +169,3 @@ def _tiff_pages(path: Path, facts: FileFacts, rules: Rules) -> Iterator[tuple[Lo
 def _bare(facts: FileFacts) -> FileFacts:
     """Give the facts of a file without those that do not hold for a part of it."""
     return FileFacts(facts.format, facts.width, facts.height, "RGB", 0, taken=facts.taken)
-
-
-def _ticking(beat: Callable[[], None] | None) -> Callable[[float], None] | None:
-    if beat is None:
-        return None
-    tick = beat
-
-    def told(share: float) -> None:
-        del share
-        tick()
-
-    return told

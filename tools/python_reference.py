@@ -69,7 +69,9 @@ def media() -> str:
 
 
 def _public(cls: type) -> list[str]:
-    return [n for n in vars(cls) if not n.startswith("_")]
+    """List the public members: its own, then those of each base class in their order."""
+    own = [base for base in cls.__mro__ if base.__module__.startswith("mediacorpus.")]
+    return list(dict.fromkeys(n for base in own for n in vars(base) if not n.startswith("_")))
 
 
 def _named(module: Any, name: str) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Output_, Quiet, app
+from mediacorpus.cli.app import Folder, Json, Quiet, app
 from mediacorpus.cli.output import out, show, write_frame
 from mediacorpus.errors import ParameterError
 
@@ -93,19 +93,40 @@ def audit(
     folder: Folder,
     name: Model,
     against: Against,
-    by: Annotated[str, typer.Option(help="Columns that make groups, with commas.")],
+    by: Annotated[str | None, typer.Option(help="Columns that make groups, with commas.")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Spoil held-out pictures in ten ways instead.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures that are spoilt, at the most.", min=1)
+    ] = 100,
     positive: Annotated[
         str | None, typer.Option(help="Value that precision and recall are told for.")
     ] = None,
     level: Level = 0.95,
-    output: Output_ = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Groups: a .csv or .parquet file. Robustness: an .svg figure."
+        ),
+    ] = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a model for each group of items, and test whether the groups differ."""
+    """Score a model for each group of items, or on spoilt pictures, and test what differs."""
     from mediacorpus.corpus import Corpus
 
+    if (by is None) == (not robustness):
+        raise ParameterError("Ask for one of --by COLUMN and --robustness.")
     with Corpus(folder) as corpus:
-        found = corpus.audit(name, against=against, by=by, positive=positive, level=level)
+        if robustness:
+            shown = False if quiet or as_json else None
+            spoilt = corpus.robustness(
+                name, against=against, pictures=pictures, output=output, progress=shown
+            )
+            show(spoilt, as_json=as_json)
+            return
+        found = corpus.audit(name, against=against, by=str(by), positive=positive, level=level)
     if output is not None:
         write_frame(found.to_frame(), output)
     show(found, as_json=as_json)
@@ -121,6 +142,62 @@ def architecture(
     with Corpus(folder) as corpus:
         found = corpus.architecture(name, output=output)
     show(found, as_json=as_json, rows=len(found))
+
+
+@app.command()
+def explain(
+    folder: Folder,
+    name: Model,
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items; else held-out ones.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="auto, gradcam, cam, occlusion or neighbours.")
+    ] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show where a model looks, and the nearest training pictures."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.explain(
+            name,
+            *(items or ()),
+            method=method,
+            output=output,
+            progress=False if quiet or as_json else None,
+        )
+    show(found, as_json=as_json)
+
+
+@app.command()
+def learning_curve(
+    folder: Folder,
+    variable: Variable,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also draw it to this .svg file.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Random subsets of each size.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of the subsets.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how accuracy grows with the number of labels, and what more would bring."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.learning_curve(
+            variable,
+            output=output,
+            repeats=repeats,
+            seed=seed,
+            progress=False if quiet or as_json else None,
+        )
+    show(found, as_json=as_json)
 
 
 def _numbers(name: str, text: str) -> list[float]:

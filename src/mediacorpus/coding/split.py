@@ -11,13 +11,16 @@ from typing import TYPE_CHECKING, Any
 from mediacorpus.errors import SplitError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Mapping, Sequence
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
 
 PARTS = {2: ("train", "val"), 3: ("train", "val", "test")}
 """Names of the parts by their number."""
 
 ATTEMPTS = 50
 """Orders that are tried where groups hold items of several classes."""
+
+NEAR = 0.01
+"""Share of items in a wrong part from which, with `partial`, other orders are tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +85,7 @@ def draw_split(
     shares: str | Sequence[float] = "80/20",
     seed: int = 1,
     groups: Sequence[Hashable] | None = None,
+    partial: bool = False,
 ) -> dict[str, str]:
     """Draw a split that is stratified by class and keeps groups on one side.
 
@@ -104,6 +108,9 @@ def draw_split(
         Group of each item (near-duplicates, author), None for an item on its own. All
         items of a group come into one part; then numbers follow the shares as closely as
         the sizes of the groups allow.
+    partial:
+        Allow a class to be missing in a part where its groups leave no other way; of the
+        orders that are tried, the one with the fewest gaps and the closest shares counts.
 
     Returns
     -------
@@ -113,8 +120,8 @@ def draw_split(
     Raises
     ------
     SplitError
-        The shares are wrong, items repeat or lack a label, there is one class only, or a
-        class has too few items or groups to be in every part.
+        The shares are wrong, items repeat or lack a label, there is one class only, a class
+        has too few items or groups to be in every part, or there are fewer groups than parts.
 
     References
     ----------
@@ -133,18 +140,52 @@ def draw_split(
     names = PARTS[len(given)]
     classes = _checked(items, labels)
     units = _units(classes, groups=_groups(items, groups))
-    _check_classes(classes, units, parts=len(names))
+    _check_counts(classes, units, parts=len(names))
+    if not partial:
+        _check_held(classes, units, parts=len(names))
     targets = _targets(Counter(classes.values()), given)
+    draw = _closest if partial else _first
+    drawn = draw(units, targets, seed=seed)
+    return dict(sorted((item, names[part]) for unit, part in drawn for item in unit.items))
+
+
+def _first(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, seed: int
+) -> list[tuple[_Unit, int]]:
+    """Give the first order that brings every class into every part."""
+    parts = len(next(iter(targets.values())))
     for attempt in range(ATTEMPTS):
         ordered = sorted(units, key=lambda unit: _rank(unit, seed, attempt=attempt))
         placed = _place(ordered, targets)
-        if _complete(placed, ordered, parts=len(names)):
-            found = {i: names[p] for u, p in zip(ordered, placed, strict=True) for i in u.items}
-            return dict(sorted(found.items()))
+        if _gaps(placed, ordered, parts=parts) == 0:
+            return list(zip(ordered, placed, strict=True))
     raise SplitError(
         "No split has every class in every part, because groups hold items of several classes; "
         "use fewer parts or smaller groups."
     )
+
+
+def _closest(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, seed: int
+) -> list[tuple[_Unit, int]]:
+    """Give the order with the fewest gaps and, of these, the shares closest to the targets."""
+    parts = len(next(iter(targets.values())))
+    held = Counter(name for unit in units for name in unit.classes)
+    least = sum(max(0, parts - n) for n in held.values())
+    near = NEAR * sum(sum(row) for row in targets.values())
+    best: tuple[tuple[int, int, int], list[tuple[_Unit, int]]] | None = None
+    for attempt in range(ATTEMPTS):
+        ordered = sorted(units, key=lambda unit: _rank(unit, seed, attempt=attempt))
+        placed = _place(ordered, targets)
+        empty = parts - len(set(placed))
+        cost = (empty, _gaps(placed, ordered, parts=parts), _misplaced(placed, ordered, targets))
+        if best is None or cost < best[0]:
+            best = cost, list(zip(ordered, placed, strict=True))
+        if cost[:2] <= (0, least) and cost[2] <= near:
+            break
+    if best is None or best[0][0]:
+        raise SplitError("No split fills every part; use fewer parts or smaller groups.")
+    return best[1]
 
 
 def _slashed(shares: Sequence[float]) -> str:
@@ -189,7 +230,7 @@ def _units(classes: Mapping[str, str], *, groups: Mapping[str, Hashable]) -> lis
     ]
 
 
-def _check_classes(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
+def _check_counts(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
     items = Counter(classes.values())
     if len(items) == 1:
         raise SplitError(
@@ -203,12 +244,22 @@ def _check_classes(classes: Mapping[str, str], units: Sequence[_Unit], *, parts:
             f"The class {name!r} has {found}; a split into {parts} parts needs at least "
             f"{parts} of each class. Label more, or merge or drop the class."
         )
+    if len(units) < parts:
+        found = "one group" if len(units) == 1 else f"{len(units)} groups"
+        raise SplitError(
+            f"All {len(classes)} labelled items are in {found} that must stay together; "
+            f"a split into {parts} parts needs at least {parts} groups."
+        )
+
+
+def _check_held(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
     held = Counter(name for unit in units for name in unit.classes)
     name, count = min(held.items(), key=lambda pair: (pair[1], pair[0]))
     if count < parts:
         found = "1 group" if count == 1 else f"{count} groups"
+        items = sum(one == name for one in classes.values())
         raise SplitError(
-            f"The {items[name]} items of the class {name!r} are in {found} that must stay "
+            f"The {items} items of the class {name!r} are in {found} that must stay "
             f"together; a split into {parts} parts needs at least {parts}."
         )
 
@@ -263,9 +314,12 @@ _CLOSE = 1e-9
 
 def _rank(unit: _Unit, seed: int, *, attempt: int) -> tuple[int, bytes]:
     """Large groups come first, as they are the hardest to place; then by hash."""
-    first = f"{seed}/{attempt}/{unit.items[0]}".encode("utf-8", "surrogatepass")
     size = -len(unit.items) if attempt < ATTEMPTS // 2 else 0
-    return size, hashlib.blake2b(first, digest_size=16).digest()
+    return size, _hash(f"{seed}/{attempt}/{unit.items[0]}")
+
+
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
 def _place(units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]) -> list[int]:
@@ -294,6 +348,104 @@ def _place(units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]) -> list
     return placed
 
 
-def _complete(placed: Sequence[int], units: Sequence[_Unit], *, parts: int) -> bool:
+def _gaps(placed: Sequence[int], units: Sequence[_Unit], *, parts: int) -> int:
+    """Count the pairs of a class and a part without it."""
     found = {(name, part) for u, part in zip(units, placed, strict=True) for name in u.classes}
-    return len(found) == parts * len({name for name, _ in found})
+    return parts * len({name for name, _ in found}) - len(found)
+
+
+def _misplaced(
+    placed: Sequence[int], units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]
+) -> int:
+    """Count the items by which classes miss their targets."""
+    need = {name: list(row) for name, row in targets.items()}
+    for unit, part in zip(units, placed, strict=True):
+        for name, n in unit.classes.items():
+            need[name][part] -= n
+    return sum(abs(n) for row in need.values() for n in row) // 2
+
+
+def join_groups(values: Mapping[str, Iterable[Hashable]]) -> dict[str, int | None]:
+    """Number the groups of items that share a value, directly or through other items.
+
+    Parameters
+    ----------
+    values:
+        Values of each item, such as the authors of all its records.
+
+    Returns
+    -------
+    dict
+        Item → number of its group; None for an item without a value. Groups are numbered
+        from 0 in the order of their first items.
+
+    References
+    ----------
+    Disjoint sets: Galler, B. A., & Fisher, M. J. (1964). An improved equivalence algorithm.
+    *Communications of the ACM*, 7(5), 301-303.
+
+    Examples
+    --------
+    >>> join_groups({"a": ["Ann"], "b": ["Ann", "Bob"], "c": ["Bob"], "d": ["Eve"], "e": []})
+    {'a': 0, 'b': 0, 'c': 0, 'd': 1, 'e': None}
+    """
+    above: dict[Hashable, Hashable] = {}
+
+    def root(value: Hashable) -> Hashable:
+        above.setdefault(value, value)
+        while above[value] != value:
+            above[value] = above[above[value]]
+            value = above[value]
+        return value
+
+    first: dict[str, Hashable] = {}
+    for item, own in values.items():
+        for value in own:
+            above[root(value)] = root(first.setdefault(item, value))
+    numbers: dict[Hashable, int] = {}
+    return {
+        item: numbers.setdefault(root(first[item]), len(numbers)) if item in first else None
+        for item in values
+    }
+
+
+def surplus(parts: Mapping[str, str], labels: Mapping[str, str], *, seed: int = 1) -> list[str]:
+    """Choose at random the training items to leave out so that all classes have equally many.
+
+    The other parts stay as they were found, so that scores hold for what there is.
+
+    Parameters
+    ----------
+    parts:
+        Item → part, as `draw_split` gave it.
+    labels:
+        Item → class.
+    seed:
+        The same seed and items give the same choice.
+
+    Returns
+    -------
+    list of str
+        Items of the training part to leave out, sorted.
+
+    References
+    ----------
+    Random undersampling: He, H., & Garcia, E. A. (2009). Learning from imbalanced data.
+    *IEEE Transactions on Knowledge and Data Engineering*, 21(9), 1263-1284.
+
+    Examples
+    --------
+    >>> labels = {"a": "ant", "b": "bee", "c": "bee", "d": "bee"}
+    >>> len(surplus(dict.fromkeys(labels, "train"), labels))
+    2
+    """
+    of_class: dict[str, list[str]] = defaultdict(list)
+    for item, part in parts.items():
+        if part == "train":
+            of_class[labels[item]].append(item)
+    keep = min((len(items) for items in of_class.values()), default=0)
+    return sorted(
+        item
+        for items in of_class.values()
+        for item in sorted(items, key=lambda one: _hash(f"{seed}/surplus/{one}"))[keep:]
+    )

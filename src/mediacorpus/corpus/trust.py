@@ -10,7 +10,10 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.corpus.paths import PathLike
 
 if TYPE_CHECKING:
+    from mediacorpus.report.explaining import Explained
     from mediacorpus.validation.compare import Comparison
+    from mediacorpus.validation.learning_curve import LearningCurve
+    from mediacorpus.validation.robustness_result import RobustnessAudit
     from mediacorpus.validation.subgroups import GroupAudit
     from mediacorpus.validation.verb import Validation
 
@@ -59,6 +62,70 @@ class TrustVerbs:
         columns = by.split(",") if isinstance(by, str) else by
         return audit(
             self._store, model, against=against, by=columns, positive=positive, level=level
+        )
+
+    def robustness(
+        self,
+        model: str,
+        *,
+        against: str,
+        pictures: int = 100,
+        output: PathLike | None = None,
+        seed: int = 1,
+        progress: bool | None = None,
+    ) -> RobustnessAudit:
+        """Spoil held-out pictures in ten ways; see `mediacorpus.report.explaining.robustness`."""
+        from mediacorpus.report.explaining import robustness
+
+        return robustness(
+            self._store,
+            model,
+            against=against,
+            pictures=pictures,
+            output=Path(output) if output else None,
+            seed=seed,
+            show=progress,
+        )
+
+    def explain(
+        self,
+        model: str,
+        *items: str,
+        method: str = "auto",
+        output: PathLike | None = None,
+        progress: bool | None = None,
+    ) -> Explained:
+        """Show where a model looks; see `mediacorpus.report.explaining.explain_items`."""
+        from mediacorpus.report.explaining import explain_items
+
+        return explain_items(
+            self._store,
+            model,
+            items,
+            method=method,
+            output=Path(output) if output else None,
+            show=progress,
+        )
+
+    def learning_curve(
+        self,
+        variable: str,
+        *,
+        output: PathLike | None = None,
+        repeats: int = 5,
+        seed: int = 1,
+        progress: bool | None = None,
+    ) -> LearningCurve:
+        """Tell what more labels would bring; see `mediacorpus.report.explaining.curve_of`."""
+        from mediacorpus.report.explaining import curve_of
+
+        return curve_of(
+            self._store,
+            variable,
+            output=Path(output) if output else None,
+            repeats=repeats,
+            seed=seed,
+            show=progress,
         )
 
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
+from mediacorpus.learning.schedules import rate_factor
 from mediacorpus.learning.settings import TrainSettings
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 HEAD_SETTINGS = (
     *("lr", "momentum", "batch_size", "epochs", "schedule", "step_size", "gamma"),
-    *("weight_decay", "dropout", "class_weights", "seed"),
+    *("power", "warmup", "nesterov", "weight_decay", "dropout", "class_weights", "seed"),
 )
 """Settings that a grid on frozen features may vary; the rest is that of `finetune`."""
 
@@ -47,6 +48,8 @@ def head_settings(point: Point) -> TrainSettings:
         if name not in HEAD_SETTINGS:
             raise unknown("setting of a grid on frozen features", str(name), HEAD_SETTINGS)
     given = dict(point)
+    if isinstance(given.get("lr"), str):
+        raise ParameterError(f"lr is {given['lr']!r}; a grid takes numbers above 0.")
     # Single pictures are too few for batch normalization, which a last layer has not.
     single = given.get("batch_size") == 1
     given |= {"batch_size": 2} if single else {}
@@ -105,6 +108,7 @@ def fit_head(
     s, (n, views, width) = settings, features.shape
     weights = _start(width, classes, s.seed) if initial is None else initial.astype(np.float32)
     speed = np.zeros_like(weights)
+    factor = rate_factor(s)
     weigh = _class_weights(targets, classes, balanced=bool(s.class_weights))
     with np.errstate(all="ignore"):  # a rate that is too high is told of at the end
         for epoch in range(int(s.epochs or 0)):
@@ -114,7 +118,7 @@ def fit_head(
             x = features[order, rng.integers(views, size=n)]  # (N, D)
             x = np.concatenate([_drop(x, s, epoch), np.ones((n, 1), np.float32)], axis=1)
             goal = np.eye(classes, dtype=np.float32)[targets[order]]  # (N, K)
-            _epoch(weights, speed, x, goal, weigh, _rates(s, epoch))
+            _epoch((weights, speed), x, goal, weigh=weigh, s=s, lr=float(s.lr or 0) * factor(epoch))
     if not np.isfinite(weights).all():
         raise TrainingError(
             "The loss became infinite or not a number. Start again with a lower learning rate "
@@ -274,16 +278,22 @@ def features_runner(
     return FeaturesRunner(x, y.astype(np.int64), tuple(classes), held, numbered, seed)
 
 
-def _epoch(  # noqa: PLR0917 - private; all are needed
-    weights: Floats,
-    speed: Floats,
+def _epoch(
+    state: tuple[Floats, Floats],
     x: Floats,
     goal: Floats,
+    *,
     weigh: Floats | None,
-    rates: tuple[float, float, float, int],
+    s: TrainSettings,
+    lr: float,
 ) -> None:
-    """Go once through the pictures and change `weights` and `speed` in place."""
-    lr, momentum, decay, size = rates
+    """Go once through the pictures and change weights and velocity in place."""
+    weights, speed = state
+    momentum, decay, size = (
+        float(s.momentum or 0),
+        float(s.weight_decay or 0),
+        int(s.batch_size or 1),
+    )
     starts = list(range(0, len(x), size))
     if size > 1 and len(starts) > 1 and len(x) - starts[-1] == 1:
         starts.pop()  # a last single picture joins the batch before
@@ -299,21 +309,12 @@ def _epoch(  # noqa: PLR0917 - private; all are needed
         else:
             own = wanted @ weigh  # (B,)
             odds *= (own / own.sum())[:, None]
-        speed *= momentum
-        speed += batch.T @ odds
+        odds = batch.T @ odds  # (D + 1, K), the gradient
         if decay:
-            speed += decay * weights
-        weights -= lr * speed
-
-
-def _rates(s: TrainSettings, epoch: int) -> tuple[float, float, float, int]:
-    """Give rate, momentum, decay and batch size of an epoch, counted from 0."""
-    if s.schedule == "cosine":
-        factor = (1 + math.cos(math.pi * epoch / int(s.epochs or 1))) / 2
-    else:
-        factor = float(s.gamma or 1) ** (epoch // int(s.step_size or 1))
-    lr, momentum = float(s.lr or 0) * factor, float(s.momentum or 0)
-    return lr, momentum, float(s.weight_decay or 0), int(s.batch_size or 1)
+            odds += decay * weights
+        speed *= momentum
+        speed += odds
+        weights -= lr * (odds + momentum * speed if s.nesterov else speed)
 
 
 def _start(width: int, classes: int, seed: int) -> Floats:

@@ -16,9 +16,12 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
-from mediacorpus.learning.shallow_settings import ShallowSettings
+from mediacorpus.learning.shallow_data import check_counts, check_data
+from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.settings import settings as environment
+
+__all__ = ["MODELS", "Shallow", "ShallowSettings", "fit_shallow", "graph_probabilities"]
 
 OnRow: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 
@@ -197,12 +200,12 @@ def fit_shallow(
     s.check()
     need("skl2onnx")
     names = list(classes)
-    x, y = _check(features, targets, names)
+    x, y = check_data(features, targets, names)
     if positive is not None:
         if positive not in names:
             raise unknown("class", positive, names)
         y, names = (y == names.index(positive)).astype(np.int64), ["other", positive]
-    _check_counts(y, names, s)
+    check_counts(y, names, s)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
         curves = _cross_validate(x, y, s=s, on_row=on_row)
@@ -380,36 +383,3 @@ def _importances(forest: Any) -> list[dict[str, float]]:
     shares = forest.feature_importances_
     order = np.argsort(-shares, kind="stable")[:TOLD]
     return [{"feature": int(i), "importance": float(shares[i])} for i in order]
-
-
-def _check(
-    features: NDArray[Any], targets: NDArray[np.int64], classes: Sequence[str]
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    x, y = np.asarray(features, np.float32), np.asarray(targets)
-    if x.ndim != 2 or y.shape != (len(x),) or not x.size:  # noqa: PLR2004 - (N, D)
-        raise ParameterError(
-            f"Features must be (N, D) and targets (N,); got {x.shape} and {y.shape}."
-        )
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(classes):
-        raise ParameterError(
-            f"Targets must be whole numbers from 0 to {len(classes) - 1}, one for each class."
-        )
-    bad = ~np.isfinite(x).all(axis=1)
-    if bad.any():
-        raise TrainingError(
-            f"{int(bad.sum())} of {len(x)} rows have features that are not finite numbers (the "
-            f"first is row {int(bad.argmax())}); leave those items out."
-        )
-    return x, y.astype(np.int64)
-
-
-def _check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSettings) -> None:
-    if len(classes) < 2:  # noqa: PLR2004 - two classes at least
-        raise TrainingError("A classifier needs at least two classes; label items of another one.")
-    least = 4 if s.model == "svm" else 2
-    for name, count in zip(classes, np.bincount(y, minlength=len(classes)), strict=True):
-        if count < least:
-            raise TrainingError(
-                f"The class {name!r} has {count} items in the training part; {s.model} needs at "
-                f"least {least}. Label more of them, or split again."
-            )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
-from mediacorpus.cli.output import out, show, show_json, some_failed
+from mediacorpus.cli.output import note, out, show, show_json, some_failed
 from mediacorpus.errors import ParameterError
+
+if TYPE_CHECKING:
+    from mediacorpus.report.live import LivePage
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
 Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
@@ -83,6 +89,10 @@ LayerDecay = Annotated[
 Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Write a page with the curves so far to open in a browser."),
+]
 
 
 @app.command()
@@ -122,6 +132,7 @@ def train(
     precision: Precision = None,
     seed: Seed = 1,
     replace: Replace = False,
+    watch: Watch = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -130,17 +141,57 @@ def train(
     from mediacorpus.corpus import Corpus
     from mediacorpus.learning.settings import TrainSettings
 
-    for other in ("folder", "variable", "name", "replace", "quiet", "as_json"):
+    for other in ("folder", "variable", "name", "replace", "watch", "quiet", "as_json"):
         given.pop(other)
     given["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
     given["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
     settings = TrainSettings(**given)
     shown = False if quiet or as_json else None
-    with Corpus(folder) as corpus:
+    with Corpus(folder) as corpus, _page(corpus.folder, name, wanted=watch) as page:
         trained = corpus.train(
-            variable, name=name, settings=settings, replace=replace, progress=shown
+            variable,
+            name=name,
+            settings=settings,
+            replace=replace,
+            progress=shown,
+            on_epoch=_on_epoch(page, lines=shown is None and sys.stderr.isatty()),
         )
+        if page is not None:
+            page.finish(trained.curves)
     show(trained, as_json=as_json)
+
+
+def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:
+    """Begin the page of `--watch` and say where it is."""
+    from mediacorpus.learning.verbs import NAME
+
+    # Training refuses other names, which may hold a path, with a sentence of its own.
+    if not wanted or not NAME.fullmatch(name):
+        return nullcontext()
+    from mediacorpus.report.live import LivePage
+
+    page = LivePage(folder / "reports" / f"live-{name}.html", name)
+    note(f"Open in a browser to watch: {page.path}")
+    return page
+
+
+def _on_epoch(
+    page: LivePage | None, *, lines: bool
+) -> Callable[[int, int, Mapping[str, Any]], None]:
+    """Tell the page and the terminal of each epoch."""
+    history: list[Mapping[str, Any]] = []
+
+    def told(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+        if page is not None:
+            page(epoch, epochs, row)
+        if lines and "epoch" in row:
+            from mediacorpus.report.live import terminal_line
+
+            history.append(row)
+            # Not by `note`: what is written to sys.stderr itself comes out above the bar.
+            sys.stderr.write(f"{terminal_line(row, epochs, history)}\n")
+
+    return told
 
 
 def _number(option: str, text: str) -> float:

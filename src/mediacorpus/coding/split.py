@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from mediacorpus.errors import SplitError
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Hashable, Mapping, Sequence
 
 PARTS = {2: ("train", "val"), 3: ("train", "val", "test")}
 """Names of the parts by their number."""
@@ -140,9 +140,9 @@ def draw_split(
     names = PARTS[len(given)]
     classes = _checked(items, labels)
     units = _units(classes, groups=_groups(items, groups))
-    _check_counts(classes, units, parts=len(names))
-    if not partial:
-        _check_held(classes, units, parts=len(names))
+    _check_counts(classes, parts=len(names))
+    check = _check_units if partial else _check_held
+    check(classes, units, parts=len(names))
     targets = _targets(Counter(classes.values()), given)
     draw = _closest if partial else _first
     drawn = draw(units, targets, seed=seed)
@@ -173,19 +173,17 @@ def _closest(
     held = Counter(name for unit in units for name in unit.classes)
     least = sum(max(0, parts - n) for n in held.values())
     near = NEAR * sum(sum(row) for row in targets.values())
-    best: tuple[tuple[int, int, int], list[tuple[_Unit, int]]] | None = None
+    drawn: list[tuple[_Unit, int]] = []
+    best = (math.inf, math.inf)
     for attempt in range(ATTEMPTS):
         ordered = sorted(units, key=lambda unit: _rank(unit, seed, attempt=attempt))
-        placed = _place(ordered, targets)
-        empty = parts - len(set(placed))
-        cost = (empty, _gaps(placed, ordered, parts=parts), _misplaced(placed, ordered, targets))
-        if best is None or cost < best[0]:
-            best = cost, list(zip(ordered, placed, strict=True))
-        if cost[:2] <= (0, least) and cost[2] <= near:
+        placed = _place(ordered, targets, fill=True)
+        cost = (_gaps(placed, ordered, parts=parts), _misplaced(placed, ordered, targets))
+        if cost < best:
+            best, drawn = cost, list(zip(ordered, placed, strict=True))
+        if cost[0] <= least and cost[1] <= near:
             break
-    if best is None or best[0][0]:
-        raise SplitError("No split fills every part; use fewer parts or smaller groups.")
-    return best[1]
+    return drawn
 
 
 def _slashed(shares: Sequence[float]) -> str:
@@ -230,7 +228,7 @@ def _units(classes: Mapping[str, str], *, groups: Mapping[str, Hashable]) -> lis
     ]
 
 
-def _check_counts(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
+def _check_counts(classes: Mapping[str, str], *, parts: int) -> None:
     items = Counter(classes.values())
     if len(items) == 1:
         raise SplitError(
@@ -244,6 +242,9 @@ def _check_counts(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: 
             f"The class {name!r} has {found}; a split into {parts} parts needs at least "
             f"{parts} of each class. Label more, or merge or drop the class."
         )
+
+
+def _check_units(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
     if len(units) < parts:
         found = "one group" if len(units) == 1 else f"{len(units)} groups"
         raise SplitError(
@@ -322,17 +323,23 @@ def _hash(text: str) -> bytes:
     return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
 
 
-def _place(units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]) -> list[int]:
-    """Put each unit into the part that lacks most of its classes."""
+def _place(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, fill: bool = False
+) -> list[int]:
+    """Put each unit into the part that lacks most of its classes; with `fill` none stays empty."""
     need = {name: list(row) for name, row in targets.items()}
     absent = {name: set(range(len(row))) for name, row in targets.items()}
     left = Counter(name for unit in units for name in unit.classes)
-    placed = []
+    placed: list[int] = []
     for unit in units:
         parts = range(len(next(iter(need.values()))))
+        last = fill and len(units) - len(placed) <= len(parts)
+        empty = set(parts).difference(placed) if last else set()
+        forced = empty if len(units) - len(placed) <= len(empty) else set()
         urgent = [absent[name] for name in unit.classes if left[name] <= len(absent[name])]
         merits = [
             (
+                part in forced,
                 sum(part in lacking for lacking in urgent),
                 sum(n * need[name][part] for name, n in unit.classes.items()),
                 -part,
@@ -363,89 +370,3 @@ def _misplaced(
         for name, n in unit.classes.items():
             need[name][part] -= n
     return sum(abs(n) for row in need.values() for n in row) // 2
-
-
-def join_groups(values: Mapping[str, Iterable[Hashable]]) -> dict[str, int | None]:
-    """Number the groups of items that share a value, directly or through other items.
-
-    Parameters
-    ----------
-    values:
-        Values of each item, such as the authors of all its records.
-
-    Returns
-    -------
-    dict
-        Item → number of its group; None for an item without a value. Groups are numbered
-        from 0 in the order of their first items.
-
-    References
-    ----------
-    Disjoint sets: Galler, B. A., & Fisher, M. J. (1964). An improved equivalence algorithm.
-    *Communications of the ACM*, 7(5), 301-303.
-
-    Examples
-    --------
-    >>> join_groups({"a": ["Ann"], "b": ["Ann", "Bob"], "c": ["Bob"], "d": ["Eve"], "e": []})
-    {'a': 0, 'b': 0, 'c': 0, 'd': 1, 'e': None}
-    """
-    above: dict[Hashable, Hashable] = {}
-
-    def root(value: Hashable) -> Hashable:
-        above.setdefault(value, value)
-        while above[value] != value:
-            above[value] = above[above[value]]
-            value = above[value]
-        return value
-
-    first: dict[str, Hashable] = {}
-    for item, own in values.items():
-        for value in own:
-            above[root(value)] = root(first.setdefault(item, value))
-    numbers: dict[Hashable, int] = {}
-    return {
-        item: numbers.setdefault(root(first[item]), len(numbers)) if item in first else None
-        for item in values
-    }
-
-
-def surplus(parts: Mapping[str, str], labels: Mapping[str, str], *, seed: int = 1) -> list[str]:
-    """Choose at random the training items to leave out so that all classes have equally many.
-
-    The other parts stay as they were found, so that scores hold for what there is.
-
-    Parameters
-    ----------
-    parts:
-        Item → part, as `draw_split` gave it.
-    labels:
-        Item → class.
-    seed:
-        The same seed and items give the same choice.
-
-    Returns
-    -------
-    list of str
-        Items of the training part to leave out, sorted.
-
-    References
-    ----------
-    Random undersampling: He, H., & Garcia, E. A. (2009). Learning from imbalanced data.
-    *IEEE Transactions on Knowledge and Data Engineering*, 21(9), 1263-1284.
-
-    Examples
-    --------
-    >>> labels = {"a": "ant", "b": "bee", "c": "bee", "d": "bee"}
-    >>> len(surplus(dict.fromkeys(labels, "train"), labels))
-    2
-    """
-    of_class: dict[str, list[str]] = defaultdict(list)
-    for item, part in parts.items():
-        if part == "train":
-            of_class[labels[item]].append(item)
-    keep = min((len(items) for items in of_class.values()), default=0)
-    return sorted(
-        item
-        for items in of_class.values()
-        for item in sorted(items, key=lambda one: _hash(f"{seed}/surplus/{one}"))[keep:]
-    )

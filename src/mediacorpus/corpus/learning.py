@@ -63,11 +63,19 @@ class LearningVerbs:
 
         return gold(self._store, variable, rule=rule, positive=positive)
 
-    def split(self, variable: str, *, shares: str = "80/20", seed: int = 1) -> Split:
+    def split(
+        self,
+        variable: str,
+        *,
+        shares: str = "80/20",
+        seed: int = 1,
+        by: str | None = None,
+        balanced: bool = False,
+    ) -> Split:
         """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""
         from mediacorpus.coding.splitting import split
 
-        return split(self._store, variable, shares=shares, seed=seed)
+        return split(self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
 
     def train(
         self,

@@ -49,7 +49,7 @@ _ONNX_KINDS = {
 _WEIGHTED = {"Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"}
 _MAPS = 3
 _NUMBERS = re.compile(r"^\d+(?=\.)|^blocks\.\d+\.\d+|^\w+")
-_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 def describe_onnx(content: bytes) -> list[Layer]:
@@ -132,7 +132,7 @@ def _onnx_layer(
 ) -> Layer | None:
     """Describe a node; None where it is no layer but, say, a change of type."""
     kind = _ONNX_KINDS.get(node.op_type)
-    if node.domain == "ai.onnx.ml":
+    if node.domain == "ai.onnx.ml" and node.op_type != "ArrayFeatureExtractor":
         kind = _CAMEL.sub(" ", node.op_type).lower()
     shape = shapes.get(node.output[0], ())
     own = [name for name in node.input if name in weights and len(weights[name])]

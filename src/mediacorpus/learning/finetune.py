@@ -136,7 +136,7 @@ def fit(
         The loss became infinite or not a number.
     """
     s = settings
-    with deterministic(s.seed):
+    with deterministic(s.seed), _memory(s):
         device = best_device()
         module = module.to(device, memory_format=need("torch").channels_last)
         weights = _class_weights(train, target, s=s, device=device)
@@ -356,6 +356,33 @@ def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str
     return torch.tensor(weights, dtype=torch.float32, device=device)
 
 
+@contextlib.contextmanager
+def _memory(s: TrainSettings) -> Iterator[None]:
+    """Say which batch may fit where the memory does not do."""
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_of_memory(error):
+            raise
+        size = int(s.batch_size or 1)
+        advice = (
+            f"Start again with --batch-size {size // 2}"
+            if size > 1
+            else "A batch is one picture already: let fewer blocks learn (--unfreeze head), or "
+            "take a smaller backbone"
+        )
+        raise TrainingError(
+            f"The memory is not enough for batches of {size} pictures. {advice}."
+        ) from error
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Tell want of memory from other errors; on a CPU PyTorch has no type of its own for it."""
+    kinds = (MemoryError, need("torch").OutOfMemoryError)
+    said = str(error).lower()
+    return isinstance(error, kinds) or "not enough memory" in said or "out of memory" in said
+
+
 def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> None:
     if math.isfinite(val_loss):
         return
@@ -366,5 +393,5 @@ def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> 
     )
     raise TrainingError(
         f"The loss became infinite or not a number in epoch {epoch}, so training stopped. {kept}"
-        f"Start again with a lower learning rate than {state.optimizer.param_groups[0]['lr']:g}."
+        f"Start again with a lower learning rate than {state.optimizer.param_groups[-1]['lr']:g}."
     )

@@ -245,6 +245,15 @@ def target_of(card: Mapping[str, Any]) -> Target:
     return Target(kind, tuple(str(name) for name in card["classes"]), **said)
 
 
+def against_rest(positive: str) -> str:
+    """Name all values but one, where a model tells that one from the rest.
+
+    >>> against_rest("dog")
+    'not dog'
+    """
+    return f"not {positive}"
+
+
 def split_values(label: str) -> list[str]:
     """Give the values of an item that may have several.
 
@@ -279,6 +288,9 @@ def _ordered(names: set[str], order: Sequence[str]) -> list[str]:
             raise TrainingError(
                 f"The order {', '.join(order)} lacks the value {missing[0]!r} of the labels."
             )
+        twice = [name for place, name in enumerate(order) if name in order[:place]]
+        if twice:
+            raise TrainingError(f"The order {', '.join(order)} names {twice[0]!r} twice.")
         return list(order)
     try:
         return sorted(names, key=lambda name: (float(name), name))

@@ -29,7 +29,13 @@ from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
-from mediacorpus.learning.targets import Target, TargetKind, make_target, split_values
+from mediacorpus.learning.targets import (
+    Target,
+    TargetKind,
+    against_rest,
+    make_target,
+    split_values,
+)
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
@@ -59,6 +65,8 @@ class TrainedModel:
         One row per epoch (`finetune`) or per strength of regularization (`probe`).
     seconds:
         Time that training took.
+    notes:
+        What to know of the labels, one sentence each.
     """
 
     name: str
@@ -66,6 +74,7 @@ class TrainedModel:
     card: Mapping[str, Any]
     curves: pd.DataFrame
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -79,6 +88,7 @@ class TrainedModel:
             "folder": str(self.folder),
             "seconds": self.seconds,
             "words": self.words,
+            "notes": list(self.notes),
             "card": dict(self.card),
             "curves": self.curves.to_dict("records"),
         }
@@ -93,7 +103,7 @@ class TrainedModel:
         )
         if card["unreadable"]:
             text += f" {len(card['unreadable']):,} pictures could not be read and were left out."
-        return text
+        return " ".join([text, *self.notes])
 
     def _repr_html_(self) -> str:
         table = self.curves.to_html(index=False, float_format=lambda x: f"{x:.4g}")
@@ -381,7 +391,7 @@ def _against_rest(example: Example, positive: str | None) -> Example:
     """Take one value against all others where that is asked for."""
     if positive is None or example.label == positive:
         return example
-    return replace(example, label=f"not {positive}")
+    return replace(example, label=against_rest(positive))
 
 
 def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:

@@ -11,7 +11,7 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_of
+from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for, truth_of
 from mediacorpus.validation.model_scores import positive_of
 from mediacorpus.validation.subgroups import GroupAudit, audit_groups
 
@@ -53,6 +53,7 @@ def audit(
     model = people.model(store, name)
     if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
         raise ParameterError(f"The model {name!r} does not learn classes; groups cannot be told.")
+    truth = truth_for(model, truth)
     items, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
     table = answers_of(store, model, items)
     classes = [str(c) for c in model["card"]["classes"]]

@@ -13,7 +13,7 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.compare import Comparison, compare
-from mediacorpus.validation.held_out import answers_of, column_of, truth_of
+from mediacorpus.validation.held_out import answers_of, column_of, truth_for, truth_of
 
 REPEATS = 2000
 
@@ -54,6 +54,7 @@ def compare_models(
     """
     truth, _ = truth_of(store, variable)
     chosen = [people.model(store, name) for name in models] if models else _all(store, variable)
+    truth = _as_learned(chosen, truth)
     usable, left_out = [], []
     for model in chosen:
         if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
@@ -105,6 +106,17 @@ def compare_models(
 
 def _all(store: Store, variable: str) -> list[dict[str, Any]]:
     return [model for model in people.models(store) if model["variable"] == variable]
+
+
+def _as_learned(models: Sequence[Mapping[str, Any]], truth: Mapping[str, str]) -> dict[str, str]:
+    """Put the truth as all models learned it."""
+    ways = {model["card"].get("settings", {}).get("positive") for model in models}
+    if len(ways) > 1:
+        raise ParameterError(
+            "Some of the models tell one value from all others, and some do not or tell another "
+            "one; name models that learned the same with --models."
+        )
+    return truth_for(models[0], truth) if models else dict(truth)
 
 
 def _common(store: Store, models: Sequence[Mapping[str, Any]], labelled: set[str]) -> list[str]:

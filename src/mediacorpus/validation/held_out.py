@@ -13,6 +13,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
 
@@ -30,6 +31,21 @@ def truth_of(store: Store, variable: str) -> tuple[dict[str, str], int]:
     values, unresolved = gold_of(people.label_log(store, variable))
     truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
     return truth, len(unresolved)
+
+
+def truth_for(model: Mapping[str, Any], truth: Mapping[str, str]) -> dict[str, str]:
+    """Put the truth as a model learned it: one value against all others, where it was so.
+
+    Examples
+    --------
+    >>> model = {"card": {"settings": {"positive": "dog"}}}
+    >>> truth_for(model, {"a": "dog", "b": "cat"})
+    {'a': 'dog', 'b': 'not dog'}
+    """
+    positive = model["card"].get("settings", {}).get("positive")
+    if positive is None:
+        return dict(truth)
+    return {i: v if v == positive else against_rest(positive) for i, v in truth.items()}
 
 
 def held_out(
@@ -92,7 +108,7 @@ def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> 
     setup, info = setups[name]
     rows = rows_of(store, setup, info=info, items=items)
     if "value" in info.outputs:
-        return rows.set_index("item")[["value"]]
+        return rows.reindex(columns=["item", "value"]).set_index("item")
     classes = [str(c) for c in model["card"]["classes"]]
     return rows.pivot(index="item", columns="tag", values="score").reindex(columns=classes)
 
@@ -126,7 +142,7 @@ def column_of(store: Store, items: Sequence[str], column: str) -> list[Any]:
         columns = json.loads(text)
         known |= set(columns)
         value = columns.get(column)
-        if item in wanted and value not in {None, ""}:
+        if item in wanted and value is not None and value != "":
             found.setdefault(item, value)
     if column not in known:
         raise ParameterError(

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
-from mediacorpus.learning.targets import SEPARATOR, TargetKind, split_values, target_of
+from mediacorpus.learning.targets import SEPARATOR, TargetKind, number, split_values, target_of
 from mediacorpus.validation.calibration import (
     apply_temperature,
     calibration_error,
@@ -21,7 +21,7 @@ from mediacorpus.validation.calibration import (
     top_class,
 )
 from mediacorpus.validation.group_scores import score_by_group
-from mediacorpus.validation.held_out import answers_of, column_of, held_out
+from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for
 from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.numbers import (
     NumberScores,
@@ -109,6 +109,7 @@ def score_model(
     ModelError, LabelError, ParameterError
         There is nothing to score, or an option does not fit the model.
     """
+    truth = truth_for(model, truth)
     items, part, notes = held_out(store, model, truth=truth, variable=variable, part=options.part)
     table = answers_of(store, model, items)
     kind = target_of(model["card"]).kind
@@ -136,7 +137,7 @@ def score_model(
     if kind is TargetKind.SCALE:
         _refuse_threshold(options, "numbers")
         found = score_numbers(
-            [float(v) for v in gold],
+            [number(v) for v in gold],
             [float(v) for v in answers[:, 0]],
             groups=groups,
             level=options.level,
@@ -144,18 +145,20 @@ def score_model(
         )
         return ModelScores(part, found, _far(scored, gold, answers[:, 0]), missing, tuple(notes))
     if kind is TargetKind.MULTILABEL:
+        threshold = _number_from_0_to_1(options.threshold)
         several = score_several(
             [split_values(v) for v in gold],
             answers,
             classes,
-            threshold=float(options.threshold or HALF),
+            threshold=threshold,
+            groups=groups,
             level=options.level,
             seed=options.seed,
         )
         return ModelScores(
             part,
             several,
-            _several(scored, gold, answers=answers, classes=classes),
+            _several(scored, gold, answers=answers, classes=classes, threshold=threshold),
             missing,
             tuple(notes),
         )
@@ -203,7 +206,8 @@ def _classes(
         else score_by_group(gold, said, groups=groups, **given)
     )
     notes += _calibrated(own, classes, gold=gold, probabilities=probabilities)
-    notes += _priors(store, model, Counter(said))
+    first = _said(probabilities, classes, None, threshold=None)
+    notes += _priors(store, model, Counter(first))
     wrong = mistakes(items, gold, probabilities=probabilities, classes=classes)
     return ModelScores(part, found, wrong, missing, tuple(notes), threshold)
 
@@ -353,6 +357,20 @@ def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | N
     return {name: float(counts.get(name, 0)) for name in classes} if counts else None
 
 
+def _number_from_0_to_1(threshold: float | str | None) -> float:
+    """Read the threshold of a model of several labels, which has no single aim."""
+    try:
+        value = HALF if threshold is None else float(threshold)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ParameterError(
+            f"The threshold is {threshold!r}; for a model of several labels it must be a number "
+            "from 0 to 1."
+        )
+    return value
+
+
 def _refuse_threshold(options: ScoreOptions, what: str) -> None:
     if options.threshold is not None:
         raise ParameterError(f"The model predicts {what}; a threshold belongs to classes.")
@@ -373,14 +391,19 @@ def _far(items: Sequence[str], gold: Sequence[str], said: Any) -> pd.DataFrame:
 
 
 def _several(
-    items: Sequence[str], gold: Sequence[str], *, answers: Any, classes: Sequence[str]
+    items: Sequence[str],
+    gold: Sequence[str],
+    *,
+    answers: Any,
+    classes: Sequence[str],
+    threshold: float,
 ) -> pd.DataFrame:
     """List the items with a wrong set of labels, the most wrong first."""
     rows = []
     for item, label, row in zip(items, gold, answers, strict=True):
         own, said = (
             set(split_values(label)),
-            {c for c, p in zip(classes, row, strict=True) if p >= HALF},
+            {c for c, p in zip(classes, row, strict=True) if p >= threshold},
         )
         if own != said:
             rows.append((len(own ^ said), item, label, SEPARATOR.join(sorted(said))))

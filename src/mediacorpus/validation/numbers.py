@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import html
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.validation.group_scores import score_by_group
 from mediacorpus.validation.groups import cluster_bootstrap
 from mediacorpus.validation.intervals import Interval
 from mediacorpus.validation.scores import Scores, score
@@ -171,6 +173,7 @@ def score_several(
     classes: Sequence[str],
     *,
     threshold: float = HALF,
+    groups: Sequence[Any] | None = None,
     level: float = 0.95,
     seed: int = 1,
 ) -> SeveralScores:
@@ -186,6 +189,8 @@ def score_several(
         The K labels, in the order of the columns.
     threshold:
         Probability from which a label counts as given.
+    groups:
+        The group of each item for the bootstrap; by default each item is its own.
     level, seed:
         Of the intervals.
 
@@ -202,8 +207,9 @@ def score_several(
     said = given >= threshold
     labels = {}
     for place, name in enumerate(classes):
-        words = ("absent", name)
-        labels[name] = score(
+        words = (f"not {name}", name)
+        scored = score if groups is None else functools.partial(score_by_group, groups=groups)
+        labels[name] = scored(
             [words[int(x)] for x in true[:, place]],
             [words[int(x)] for x in said[:, place]],
             classes=list(words),
@@ -213,7 +219,6 @@ def score_several(
             seed=seed,
         )
     right = int((true == said).all(axis=1).sum())
-    values = [one.f1.estimate for one in labels.values()]
-    return SeveralScores(
-        len(true), labels, wilson(right, len(true), level=level), float(np.nanmean(values))
-    )
+    values = [one.f1.estimate for one in labels.values() if np.isfinite(one.f1.estimate)]
+    mean = float(np.mean(values)) if values else float("nan")
+    return SeveralScores(len(true), labels, wilson(right, len(true), level=level), mean)

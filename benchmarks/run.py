@@ -338,9 +338,9 @@ def main() -> None:
     for name in names:
         raw[name] = child(name)
         RAW.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    for name in PARTS:
+    for name, render in PARTS.items():
         if name in raw:
-            lines += ["", *PARTS[name](raw[name])]
+            lines += ["", *render(raw[name])]
     (HERE / "RESULTS.md").write_text("\n".join(lines) + "\n", encoding="utf-8")
     print((HERE / "RESULTS.md").read_text(encoding="utf-8"))
 

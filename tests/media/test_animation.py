@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 
 import numpy as np
 import pytest
@@ -123,3 +124,13 @@ def test_what_cannot_be_read():
     data = animated("PNG", [Image.fromarray(pixels) for pixels in noise])
     with pytest.raises(MediaError):
         index_animation(data[: len(data) // 2])
+
+
+def test_a_frame_that_enlarges_the_picture_beyond_the_limit_is_refused():
+    """The screen is 4 x 4; the second frame says that it has 9,000 x 9,000 pixels."""
+    small, large = (b"\x2c" + struct.pack("<4HB", 0, 0, side, side, 0) for side in (4, 9000))
+    lzw = b"\x02\x02\x44\x01\x00"
+    head = b"GIF89a" + struct.pack("<2H3B", 4, 4, 0x80, 0, 0) + bytes(6)
+    data = head + small + lzw + large + lzw + b";"
+    with AnimationReader(data) as reader, pytest.raises(TooLarge, match="25 megapixels"):
+        reader.frame(1)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
+from mediacorpus.media import colour
 from mediacorpus.media.colour import to_rgb
 from mediacorpus.media.decode import decode, probe
 
@@ -143,3 +144,13 @@ def test_a_grey_jpeg_with_a_colour_profile_stays_grey(encode, scene):
     result = decode(encode(image, "JPEG", icc_profile=SRGB))
     assert np.array_equal(result, decode(encode(image, "JPEG")))
     assert (np.ptp(result, axis=2) == 0).all()
+
+
+@pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "LA", "CMYK", "1"])
+def test_large_pictures_are_converted_strip_by_strip_to_the_same(monkeypatch, mode):
+    noise = np.random.default_rng(1).integers(0, 256, (97, 61, 4), np.uint8)
+    rgba = Image.fromarray(noise)
+    image = rgba.convert("RGB").convert(mode) if mode == "CMYK" else rgba.convert(mode)
+    whole = colour.to_rgb(image)
+    monkeypatch.setattr(colour, "_STRIP", 1000)
+    assert np.array_equal(colour.to_rgb(image), whole)

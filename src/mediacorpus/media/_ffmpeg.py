@@ -189,7 +189,7 @@ def packets(container: Any, stream: Any) -> Iterator[Any]:
                 if packet.size or last:
                     yield packet
                 failures = 0
-        except av.FFmpegError:
+        except (av.FFmpegError, IndexError):  # the latter where damage adds a stream midway
             failures += 1
         else:
             return

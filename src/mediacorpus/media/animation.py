@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+COPIES = 8
+"""An animation may have so many times fewer pixels than a still picture, as frames are composed."""
+
 _PAUSE = 100
 """Milliseconds that a frame without a duration is shown, as browsers do."""
 
@@ -106,9 +109,9 @@ class AnimationReader:
     """
 
     def __init__(self, data: bytes, *, max_pixels: float = MAX_PIXELS) -> None:
-        self._data, self._limit = data, max_pixels
+        self._data, self._limit = data, max_pixels / COPIES
         with picture_errors():
-            self._image: ImageFile.ImageFile = open_picture(data, max_pixels)
+            self._image: ImageFile.ImageFile = open_picture(data, self._limit)
             self._count = count_frames(self._image, data)
             self._first = int(bool(getattr(self._image, "default_image", False)))
 
@@ -178,11 +181,13 @@ class AnimationReader:
             self._image.close()
             self._image = open_picture(self._data, self._limit)
         try:
-            self._image.seek(number)
+            # Frame by frame, as each may enlarge the picture before the next is composed.
+            for place in range(min(number, self._image.tell() + 1), number + 1):
+                self._image.seek(place)
+                check_size(self._image.size, self._limit)
         except EOFError:
             return False
         self._image.load()  # WebP tells the duration only then
-        check_size(self._image.size, self._limit)
         return True
 
     def _pixels(self, min_side: int | None) -> Pixels:

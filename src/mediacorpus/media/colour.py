@@ -15,6 +15,7 @@ Pixels = NDArray[np.uint8]
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP = 65_535  # the greatest 16-bit value
+_STRIP = 16_000_000  # pixels from which a picture is converted piece by piece
 _SAME = 3  # levels of 255 by which a profile may differ from sRGB and still count as sRGB
 
 
@@ -44,6 +45,8 @@ def to_rgb(image: Image.Image) -> Pixels:
     >>> to_rgb(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).tolist()
     [[[255, 255, 255]]]
     """
+    if image.width * image.height > _STRIP and not _needs_all(image.mode):
+        return _by_strips(image)
     icc = image.info.get("icc_profile") if image.mode != "LAB" else None
     plain = _plain(image)
     alpha = plain.getchannel("A") if plain.mode == "RGBA" else None
@@ -56,6 +59,23 @@ def to_rgb(image: Image.Image) -> Pixels:
     if plain.mode == "L":
         return np.asarray(cv2.cvtColor(np.asarray(plain), cv2.COLOR_GRAY2RGB), np.uint8)
     return np.asarray(plain.convert("RGB"))
+
+
+def _needs_all(mode: str) -> bool:
+    """Tell whether a pixel's level depends on all others of the picture."""
+    return mode.startswith("I") or mode == "F"
+
+
+def _by_strips(image: Image.Image) -> Pixels:
+    """Convert a large picture strip by strip, so that no second copy of it is ever held."""
+    image.load()
+    width, height = image.size
+    rows = max(1, _STRIP // (2 * width))
+    pixels = np.empty((height, width, 3), np.uint8)
+    for top in range(0, height, rows):
+        bottom = min(height, top + rows)
+        pixels[top:bottom] = to_rgb(image.crop((0, top, width, bottom)))
+    return pixels
 
 
 def manage(pixels: Pixels, icc: bytes, mode: str) -> Pixels:

@@ -138,7 +138,9 @@ def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.Image
     if not data:
         raise MediaError("The file is empty (0 bytes).")
     image = _identify(data)
-    check_size(image.size, max_pixels)
+    # Pillow composes WebP pictures from several copies with transparency.
+    copies = (4 if getattr(image, "n_frames", 1) == 1 else 8) if image.format == "WEBP" else 1
+    check_size(image.size, max_pixels / copies)
     return image
 
 

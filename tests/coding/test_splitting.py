@@ -70,7 +70,7 @@ def test_balanced_leaves_out_the_surplus_of_the_training_part_only(corpus):
     assert len(split.left_out) == 16
     assert split.parts == {i: p for i, p in plain.parts.items() if i not in split.left_out}
     assert "For 16 of each class in the training part 16 items were left out" in str(split)
-    method = corpus.sql("SELECT DISTINCT method FROM splits ORDER BY split DESC").df()["method"]
+    method = corpus.sql("SELECT DISTINCT method FROM splits ORDER BY split DESC")["method"]
     assert any("16 items left out for equal classes in training" in one for one in method)
 
 
@@ -87,10 +87,12 @@ def test_each_class_in_one_group_warns_of_both(corpus):
 
 
 def test_one_group_of_all_is_refused(corpus):
-    with pytest.raises(SplitError, match="All 60 labelled items .* belong to one group of 'chain'"):
+    with pytest.raises(
+        SplitError, match=r"All 60 labelled items .* belong to one group of 'chain'"
+    ):
         corpus.split("kind", by="chain")
 
 
 def test_an_unknown_column_is_named_with_those_there_are(corpus):
-    with pytest.raises(ParameterError, match=r"no column 'writer'|No record has a column 'writer'"):
+    with pytest.raises(ParameterError, match=r"No record has a column 'writer'"):
         corpus.split("kind", by="writer")

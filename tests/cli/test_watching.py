@@ -55,24 +55,34 @@ def test_watch_a_training(corpus, run, monkeypatch):
     pytest.importorskip("torch")
     run("split", corpus, "red")
     options = ["--method", "scratch", "--arch", "mlp", "--epochs", 2]
-    said = run("train", corpus, "red", "--name", "m", *options, "--watch", "--json")
+    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
+    said = run("train", corpus, "red", "--name", "m", *options, "--watch")
     page = corpus / "reports" / "live-m.html"
-    assert said.err == f"Open in a browser to watch: {page}\n"
-    assert json.loads(said.out)
+    assert said.err.startswith(f"Open in a browser to watch: {page}\n")
+    assert "epoch 1/2  train loss" in said.err
+    assert "epoch 2/2  train loss" in said.err
     text = page.read_text("utf-8")
     assert "Training is done after 2 epochs." in text
     assert "refresh" not in text
 
-    said = run("train", corpus, "red", "--name", "../m", *options, "--watch", code=1)
-    assert "cannot be named" in said.err
-    assert [path.name for path in page.parent.iterdir()] == ["live-m.html"]
+    # The model is there already, so no epoch is trained, and the page shows what it has.
+    said = run("train", corpus, "red", "--name", "m", *options, "--watch", "--json")
+    assert said.err == f"Open in a browser to watch: {page}\n"
+    assert json.loads(said.out)
+    assert page.read_text("utf-8") == text
 
-    run("train", corpus, "none", "--name", "n", *options, "--watch", code=1)
-    assert "Training stopped" in page.with_name("live-n.html").read_text("utf-8")
-
-    monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    said = run("train", corpus, "red", "--name", "lined", *options)
-    assert "epoch 1/2  train loss" in said.err
-    assert "epoch 2/2  train loss" in said.err
     said = run("train", corpus, "red", "--name", "silent", *options, "--quiet")
     assert said.err == ""
+    assert [path.name for path in page.parent.iterdir()] == ["live-m.html"]
+
+
+def test_a_training_that_cannot_be_ends_its_page(corpus, run):
+    options = ["--method", "scratch", "--arch", "mlp", "--watch"]
+    said = run("train", corpus, "red", "--name", "../m", *options, code=1)
+    assert "cannot be named" in said.err
+    assert not list(corpus.rglob("*.html"))
+
+    run("train", corpus, "none", "--name", "n", *options, code=1)
+    text = (corpus / "reports" / "live-n.html").read_text("utf-8")
+    assert "Training stopped" in text
+    assert "refresh" not in text

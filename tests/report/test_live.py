@@ -139,10 +139,10 @@ def test_a_file_in_the_way_is_refused(tmp_path, monkeypatch):
 
 
 def test_a_line_says_the_numbers_and_draws_the_validation_loss():
-    rows = [_row(n, loss) for n, loss in ((1, 0.8), (2, 0.1), (3, 0.45))]
+    rows = [_row(n, loss) for n, loss in ((1, 0.8), (2, 0.1), (3, 0.46))]
     line = terminal_line(rows[-1], 12, rows)
     assert line == (
-        "epoch  3/12  train loss 0.225 accuracy 0.750  val loss 0.450 accuracy 0.625  3.2 s  █▁▅"
+        "epoch  3/12  train loss 0.230 accuracy 0.750  val loss 0.460 accuracy 0.625  3.2 s  █▁▅"
     )
     assert terminal_line(rows[-1], 12, rows[:-1]) == line
 

@@ -15,6 +15,7 @@ from mediacorpus.cli.output import note, out, show, show_json, some_failed
 from mediacorpus.errors import ParameterError
 
 if TYPE_CHECKING:
+    from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.report.live import LivePage
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
@@ -137,15 +138,9 @@ def train(
     as_json: Json = False,
 ) -> None:
     """Train a classifier on the train part; run again after a stop, it goes on."""
-    given = dict(locals())
+    settings = _settings(locals())
     from mediacorpus.corpus import Corpus
-    from mediacorpus.learning.settings import TrainSettings
 
-    for other in ("folder", "variable", "name", "replace", "watch", "quiet", "as_json"):
-        given.pop(other)
-    given["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
-    given["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
-    settings = TrainSettings(**given)
     shown = False if quiet or as_json else None
     with Corpus(folder) as corpus, _page(corpus.folder, name, wanted=watch) as page:
         trained = corpus.train(
@@ -159,6 +154,19 @@ def train(
         if page is not None:
             page.finish(trained.curves)
     show(trained, as_json=as_json)
+
+
+def _settings(given: Mapping[str, Any]) -> TrainSettings:
+    """Take the settings of training out of the arguments of the command."""
+    from dataclasses import fields
+
+    from mediacorpus.learning.settings import TrainSettings
+
+    kept = {f.name: given[f.name] for f in fields(TrainSettings)}
+    lr, unfreeze = kept["lr"], kept["unfreeze"]
+    kept["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
+    kept["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
+    return TrainSettings(**kept)
 
 
 def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:

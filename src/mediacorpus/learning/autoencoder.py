@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning.finetune import deterministic
+from mediacorpus.learning.device import deterministic
 
 if TYPE_CHECKING:
     from mediacorpus.learning.finetune import OnEpoch

@@ -16,7 +16,7 @@ from mediacorpus._version import __version__
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning.answers import LOGITS, with_answer
-from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.learning.targets import Target
 from mediacorpus.measures.efficientnet_graph import STAGES, graph
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.stored import stored
@@ -136,7 +136,7 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
 
 
 def fitted_graph(
-    network: Network, fixed: Sequence[Any], learning: Sequence[Any], target: Target
+    network: Network, fixed: Sequence[Any], learning: Sequence[Any], *, target: Target
 ) -> bytes:
     """Write a fitted network as ONNX.
 
@@ -163,9 +163,7 @@ def fitted_graph(
     return content
 
 
-def linear_graph(
-    weight: NDArray[np.float32], bias: NDArray[np.float32], target: Target
-) -> bytes:
+def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target: Target) -> bytes:
     """Write a linear model as ONNX.
 
     Parameters
@@ -206,7 +204,7 @@ def linear_graph(
 
 
 def agreement(
-    network: Network, content: bytes, pixels: NDArray[np.uint8], target: Target
+    network: Network, content: bytes, pixels: NDArray[np.uint8], *, target: Target
 ) -> float:
     """Give the largest difference of an answer between PyTorch and ONNX.
 

@@ -7,7 +7,6 @@ import io
 import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,11 +20,11 @@ from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.curves import COLUMNS
+from mediacorpus.learning.device import best_device, deterministic
 from mediacorpus.learning.pictures import augmentation
 from mediacorpus.learning.schedules import find_rate, make_optimizer, make_schedule
 from mediacorpus.learning.settings import AUTO
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.settings import settings as environment
 
 if TYPE_CHECKING:
     from mediacorpus.learning.features import Part, Plan
@@ -136,7 +135,7 @@ def fit(
         The loss became infinite or not a number.
     """
     s = settings
-    with deterministic(s.seed), _memory(s):
+    with deterministic(s.seed), _limits(s):
         device = best_device()
         module = module.to(device, memory_format=need("torch").channels_last)
         weights = _class_weights(train, target, s=s, device=device)
@@ -172,15 +171,6 @@ def fit(
     return Fit(curves, state.best_epoch, answer, float(s.lr or 0.0))
 
 
-def best_device() -> str:
-    """Name the device to train on: `"cuda"` where there is one, else `"cpu"`.
-
-    >>> best_device() in {"cpu", "cuda"}
-    True
-    """
-    return "cuda" if need("torch").cuda.is_available() else "cpu"
-
-
 def predict(module: Any, part: Part, *, device: str = "cpu") -> Any:
     """Give the outputs `(N, outputs)` for the plain views of a part, as a torch tensor."""
     torch = need("torch")
@@ -202,27 +192,6 @@ def _evaluate(
     plain = replace(target, smoothing=0.0)
     loss = plain.loss(logits, y, None if weights is None else weights.cpu())
     return float(loss), target.hits(logits, y) / len(val)
-
-
-@contextlib.contextmanager
-def deterministic(seed: int) -> Iterator[None]:
-    """Fix what makes PyTorch's results differ from run to run, and restore it afterwards.
-
-    That is the seed, the choice of algorithms, and the number of threads (`MEDIACORPUS_WORKERS`,
-    by default one per core).
-    """
-    torch = need("torch")
-    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*deterministic.*", category=UserWarning)
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003
-        torch.set_num_threads(environment().workers)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before)
-            torch.set_num_threads(threads)
 
 
 def _start(module: Any, s: TrainSettings, *, checkpoint: Path, device: str) -> _State:
@@ -357,10 +326,17 @@ def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str
 
 
 @contextlib.contextmanager
-def _memory(s: TrainSettings) -> Iterator[None]:
-    """Say which batch may fit where the memory does not do."""
+def _limits(s: TrainSettings) -> Iterator[None]:
+    """Say which batch may do where the memory, or batch normalization, does not."""
     try:
         yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            "The network normalizes over the pictures of a batch, so a batch of one teaches it "
+            "nothing. Start again with --batch-size 2 or more."
+        ) from error
     except (RuntimeError, MemoryError) as error:
         if not _is_of_memory(error):
             raise

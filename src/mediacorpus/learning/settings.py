@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.learning.networks import scratch_names, taught_dropout
+from mediacorpus.learning.shallow_settings import MODELS
 
 METHODS = ("probe", "finetune", "scratch", "shallow")
 OPTIMIZERS = ("sgd", "adam", "adamw")
@@ -168,6 +170,8 @@ class TrainSettings:
             value = getattr(self, name)
             if not (name == "lr" and value == AUTO):
                 _check_number(name, value, low=low, high=high)
+        if self.nesterov and self.momentum == 0:
+            raise ParameterError("Nesterov's form needs momentum above 0; leave nesterov out.")
         if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED:
             raise ParameterError(
                 f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED}."
@@ -224,10 +228,14 @@ class TrainSettings:
                     f"{name} is a setting of the method {method!r}; this is {self.method!r}. "
                     f"Ask for --method {method} or leave {name} out."
                 )
+            if name == "arch" and given and self.arch not in scratch_names():
+                raise unknown("network to train from scratch", str(self.arch), scratch_names())
             if not given and self.method == method and name != "positive":
                 raise ParameterError(
                     f"The method {method!r} needs {name}; see the list in its help."
                 )
+        if self.model is not None and self.model not in MODELS:
+            raise unknown("model", self.model, MODELS)
         if self.method == "shallow" and self.target != "classes":
             raise ParameterError(
                 f"Shallow models learn classes; for the target {self.target!r} use the method "
@@ -274,7 +282,7 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
             "batch_size": 32,
             "unfreeze": "all",
             "augment": False,
-            "dropout": 0.0,
+            "dropout": taught_dropout(str(settings.arch)),
         }
     else:
         own = {
@@ -307,7 +315,8 @@ def _check_number(name: str, value: object, *, low: float, high: float) -> None:
     )
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not good or not low <= float(str(value)) <= high or (name in _ABOVE_ZERO and value == low):
-        raise ParameterError(f"{name} is {value!r}; it must be a number {bounds}.")
+        auto = ", or 'auto'" if name == "lr" else ""
+        raise ParameterError(f"{name} is {value!r}; it must be a number {bounds}{auto}.")
 
 
 def _check_unfreeze(value: str | int | None) -> None:

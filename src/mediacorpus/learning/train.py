@@ -6,8 +6,8 @@ import html
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,18 +17,18 @@ from numpy.typing import NDArray
 
 from mediacorpus.catalogue.runs import now
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
-from mediacorpus.extras import need
-from mediacorpus.learning import export
-from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.card import card_facts, fingerprint_of
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
-from mediacorpus.learning.finetune import OnEpoch, fit
+from mediacorpus.learning.finetune import OnEpoch
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
-from mediacorpus.learning.linear import fit_linear
+from mediacorpus.learning.methods import (
+    OnRead,
+    fit_on_embeddings,
+    fit_on_features,
+    fit_on_pictures,
+)
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import (
     Target,
     TargetKind,
@@ -36,17 +36,10 @@ from mediacorpus.learning.targets import (
     make_target,
     split_values,
 )
-from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
 LEAST = 2
 """Pictures that each class needs in the training part."""
-
-CHECKED = 8
-"""Validation pictures on which the exported network is compared with the trained one."""
-
-OnRead = Callable[[str, int, int], None]
-"""Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -186,12 +179,14 @@ def train(
         if embeddings is None:
             raise ParameterError(f"The method {complete.method} learns from features: give some.")
         rows = np.asarray(embeddings)[used]
-        learn = _probe if complete.method == "probe" else _shallow
+        learn = fit_on_embeddings if complete.method == "probe" else fit_on_features
         made = learn(
             chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
         )
     else:
-        made = _finetune(chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read)
+        made = fit_on_pictures(
+            chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read
+        )
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
     saved = save_model(
         folder, facts, weights=made.weights, curves=made.curves, network=made.network
@@ -200,209 +195,11 @@ def train(
     return _result(saved)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    """What a method gives: all that goes into the folder."""
-
-    weights: Mapping[str, NDArray[Any]]
-    curves: pd.DataFrame
-    network: bytes
-    facts: Mapping[str, Any]
-
-
-def _probe(
-    examples: Sequence[Example],
-    embeddings: NDArray[Any],
-    target: Target,
-    *,
-    s: TrainSettings,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> _Made:
-    encoded = target.encode([e.label for e in examples])
-    train = np.array([e.part == "train" for e in examples])
-    views = None
-    if s.augment is not False:
-        views = embedded_views(examples, work / "views.bin", seed=s.seed, progress=on_read)
-    if views is not None:
-        views = np.where(np.isnan(views), embeddings[train][:, None], views)
-    probe = fit_linear(
-        embeddings[train],
-        encoded[train],
-        target,
-        views=views,
-        balanced=bool(s.class_weights),
-        seed=s.seed,
-        on_epoch=on_epoch,
-    )
-    answer = target.answer(probe.outputs(embeddings[~train]))
-    return _Made(
-        weights={"weight": probe.weight, "bias": probe.bias},
-        curves=probe.curves,
-        network=export.linear_graph(probe.weight, probe.bias, target),
-        facts={
-            "input": "embedding",
-            "validation": target.scores(answer, encoded[~train]),
-            "C": probe.strength,
-            "unreadable": [],
-        },
-    )
-
-
-def _shallow(
-    examples: Sequence[Example],
-    features: NDArray[Any],
-    target: Target,
-    *,
-    s: TrainSettings,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> _Made:
-    del work, on_read
-    encoded = target.encode([e.label for e in examples])
-    train = np.array([e.part == "train" for e in examples])
-    found = fit_shallow(
-        np.asarray(features[train], np.float32),
-        encoded[train],
-        classes=target.classes,
-        settings=ShallowSettings(str(s.model), seed=s.seed, class_weights=bool(s.class_weights)),
-        on_row=on_epoch,
-    )
-    answer = found.probabilities(np.asarray(features[~train], np.float32))
-    return _Made(
-        weights={},
-        curves=found.curves,
-        network=found.graph,
-        facts={
-            "input": "features",
-            "features": s.features,
-            "width": int(features.shape[1]),
-            "validation": target.scores(answer, encoded[~train]),
-            "chosen": dict(found.facts),
-            "unreadable": [],
-        },
-    )
-
-
-def _finetune(
-    examples: Sequence[Example],
-    target: Target,
-    s: TrainSettings,
-    *,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> _Made:
-    nn = need("torch.nn")
-    scratch = s.method == "scratch"
-    network = create(
-        str(s.arch) if scratch else s.backbone,
-        weights="random" if scratch else s.weights,
-        classes=target.outputs,
-        dropout=float(s.dropout or 0.0),
-        seed=s.seed,
-    )
-    fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
-    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
-    parts, unreadable = _read(
-        examples, target, network, plan=plan, fixed=fixed, work=work, on_read=on_read
-    )
-    first = [] if fixed else [export.standardizer(network)]
-    found = fit(
-        nn.Sequential(*first, *learning),
-        parts["train"],
-        parts["val"],
-        plan=plan,
-        settings=s,
-        target=target,
-        work=work,
-        on_epoch=on_epoch,
-    )
-    network.module.eval()
-    content = export.fitted_graph(network, fixed, learning, target)
-    pixels = np.random.default_rng(s.seed).integers(
-        0, 256, (CHECKED, network.size, network.size, 3), np.uint8
-    )
-    state = network.module.state_dict()
-    return _Made(
-        weights={name: tensor.detach().numpy() for name, tensor in state.items()},
-        curves=found.curves,
-        network=content,
-        facts={
-            "input": "pixels",
-            "size": network.size,
-            "crop": network.crop,
-            "mean": list(network.mean),
-            "sd": list(network.sd),
-            "best_epoch": found.best_epoch,
-            "lr": found.rate,
-            "validation": target.scores(found.answer, parts["val"].targets),
-            "export_difference": export.agreement(network, content, pixels, target),
-            "unreadable": [asdict(one) for one in unreadable],
-        },
-    )
-
-
-def _read(
-    examples: Sequence[Example],
-    target: Target,
-    network: Network,
-    *,
-    plan: Plan,
-    fixed: Sequence[Any],
-    work: Path,
-    on_read: OnRead | None,
-) -> tuple[dict[str, Part], list[Unreadable]]:
-    """Read the pictures of both parts, through the part of the network that does not learn."""
-    features = None
-    if fixed:
-        session = open_session(export.fixed_graph(network, fixed))
-
-        def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
-            found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
-            return found
-
-    parts, unreadable = {}, []
-    for name in ("train", "val"):
-        own = [example for example in examples if example.part == name]
-        plain = plan if name == "train" else replace(plan, views=1, squares=False)
-
-        def report(done: int, total: int, name: str = name) -> None:
-            if on_read is not None:
-                on_read(name, done, total)
-
-        parts[name], lost = prepare(
-            own, target.encode, work / f"{name}.bin", plan=plain, fixed=features, progress=report
-        )
-        unreadable += lost
-        gone = _absent(target, parts[name].targets)
-        if not len(parts[name]) or (name == "train" and gone):
-            what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
-            raise TrainingError(
-                f"No picture {what}in the {name} part can be read "
-                f"({lost[0].reason if lost else 'none is there'})."
-            )
-    return parts, unreadable
-
-
 def _against_rest(example: Example, positive: str | None) -> Example:
     """Take one value against all others where that is asked for."""
     if positive is None or example.label == positive:
         return example
     return replace(example, label=against_rest(positive))
-
-
-def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:
-    """Name the classes that no picture has."""
-    if target.kind is TargetKind.SCALE:
-        return []
-    if target.kind is TargetKind.MULTILABEL:
-        there = set(np.flatnonzero(encoded.sum(axis=0)).tolist()) if len(encoded) else set()
-    else:
-        there = set(encoded.tolist())
-    return [name for place, name in enumerate(target.classes) if place not in there]
 
 
 def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
@@ -421,8 +218,8 @@ def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
         _check_counts(target, train)
     if not any(e.part == "val" for e in examples):
         raise TrainingError(
-            "There is no validation part to choose the best model by. Split with a share for it, "
-            "such as 80/20."
+            "There is no validation part to choose the best model by, or none of its pictures has "
+            "a clear label. Label some of them, or split with a share for it, such as 80/20."
         )
     return target
 

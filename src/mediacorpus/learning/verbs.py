@@ -112,8 +112,24 @@ def train(
                 on_read=watch.read,
             )
         run.done = len(examples)
+        if split.unresolved:
+            note = _of_unresolved(store, variable, split.unresolved)
+            trained, run.note = replace(trained, notes=(*trained.notes, note)), note
         _record(store, trained, split=number, run=run)
     return trained
+
+
+def _of_unresolved(store: Store, variable: str, count: int) -> str:
+    """Say how many items were left out because their labels disagree, and how to list them."""
+    one = count == 1
+    are = f"item{'' if one else 's'} {'has' if one else 'have'} labels that disagree and "
+    are += "was" if one else "were"
+    named = variable.replace("'", "''")
+    return (
+        f"{count:,} {are} left out; list them with: mediacorpus sql {store.folder} "
+        f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
+        'GROUP BY item HAVING count(DISTINCT value) > 1"'
+    )
 
 
 def _settings(settings: TrainSettings | None, parameters: Mapping[str, Any]) -> TrainSettings:

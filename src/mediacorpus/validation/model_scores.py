@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,72 +11,19 @@ import pandas as pd
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import SEPARATOR, TargetKind, number, split_values, target_of
-from mediacorpus.validation.calibration import (
-    apply_temperature,
-    calibration_error,
-    fit_temperature,
-    reliability,
-    top_class,
-)
-from mediacorpus.validation.group_scores import score_by_group
+from mediacorpus.validation.class_scores import positive_of, score_classes
 from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for
-from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.numbers import (
     NumberScores,
     SeveralScores,
     score_numbers,
     score_several,
 )
-from mediacorpus.validation.proxy import positive_value
-from mediacorpus.validation.scores import Scores, score
-from mediacorpus.validation.thresholds import choose_threshold
-from mediacorpus.validation.weighting import prior_warning
+from mediacorpus.validation.score_options import ModelScores, ScoreOptions
 
-BINARY = 2
-REPEATS = 2000
+__all__ = ["ModelScores", "ScoreOptions", "positive_of", "score_model"]
+
 HALF = 0.5
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreOptions:
-    """How something is scored.
-
-    Parameters
-    ----------
-    positive:
-        Value for which precision, recall and F1 are told; found by itself where it is plain.
-    part:
-        `"val"` or `"test"` instead of the usual choice.
-    level:
-        Confidence level of the intervals, between 0 and 1.
-    seed:
-        Seed of the bootstrap.
-    threshold:
-        Probability from which an item counts as positive, as a number, or an aim such as
-        `"f1"` or `"precision>=0.9"`, for which the threshold is chosen on the validation part.
-    by:
-        One of your own columns whose equal values belong together, such as an author: the
-        bootstrap then draws whole groups.
-    """
-
-    positive: str | None = None
-    part: str | None = None
-    level: float = 0.95
-    seed: int = 1
-    threshold: float | str | None = None
-    by: str | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelScores:
-    """The scores of a model with all that belongs to them."""
-
-    part: str
-    scores: Scores | NumberScores | SeveralScores
-    mistakes: pd.DataFrame
-    missing: int
-    notes: tuple[str, ...]
-    threshold: float | None = None
 
 
 def score_model(
@@ -135,34 +80,12 @@ def score_model(
     groups = None if options.by is None else column_of(store, scored, options.by)
     answers = table.loc[scored].to_numpy(np.float64)
     if kind is TargetKind.SCALE:
-        _refuse_threshold(options, "numbers")
-        found = score_numbers(
-            [number(v) for v in gold],
-            [float(v) for v in answers[:, 0]],
-            groups=groups,
-            level=options.level,
-            seed=options.seed,
-        )
-        return ModelScores(part, found, _far(scored, gold, answers[:, 0]), missing, tuple(notes))
+        own = _numbers(scored, gold, answers[:, 0], groups=groups, options=options)
+        return ModelScores(part, *own, missing, tuple(notes))
     if kind is TargetKind.MULTILABEL:
-        threshold = _number_from_0_to_1(options.threshold)
-        several = score_several(
-            [split_values(v) for v in gold],
-            answers,
-            classes,
-            threshold=threshold,
-            groups=groups,
-            level=options.level,
-            seed=options.seed,
-        )
-        return ModelScores(
-            part,
-            several,
-            _several(scored, gold, answers=answers, classes=classes, threshold=threshold),
-            missing,
-            tuple(notes),
-        )
-    return _classes(
+        several = _labels(scored, gold, answers, classes=classes, groups=groups, options=options)
+        return ModelScores(part, *several, missing, tuple(notes))
+    return score_classes(
         store,
         model,
         (scored, gold, answers / answers.sum(axis=1, keepdims=True)),
@@ -174,187 +97,45 @@ def score_model(
     )
 
 
-def _classes(
-    store: Store,
-    model: Mapping[str, Any],
-    rows: tuple[list[str], list[str], Any],
+def _numbers(
+    items: list[str],
+    gold: list[str],
+    said: Any,
     *,
-    truth: Mapping[str, str],
-    part: str,
     groups: list[Any] | None,
     options: ScoreOptions,
-    rest: tuple[int, list[str]],
-) -> ModelScores:
-    items, gold, probabilities = rows
-    missing, notes = rest
-    classes = [str(c) for c in model["card"]["classes"]]
-    positive = positive_of(classes, str(model["variable"]), options.positive)
-    own = _of_val(store, model, truth, part=part)
-    threshold = _threshold(own, classes, positive, options=options, notes=notes)
-    said = _said(probabilities, classes, positive, threshold=threshold)
-    given: dict[str, Any] = {
-        "classes": classes,
-        "positive": positive,
-        "probabilities": probabilities,
-        "level": options.level,
-        "repeats": REPEATS,
-        "seed": options.seed,
-    }
-    found = (
-        score(gold, said, **given)
-        if groups is None
-        else score_by_group(gold, said, groups=groups, **given)
+) -> tuple[NumberScores, pd.DataFrame]:
+    _refuse_threshold(options, "numbers")
+    found = score_numbers(
+        [number(v) for v in gold],
+        [float(v) for v in said],
+        groups=groups,
+        level=options.level,
+        seed=options.seed,
     )
-    notes += _calibrated(own, classes, gold=gold, probabilities=probabilities)
-    first = _said(probabilities, classes, None, threshold=None)
-    notes += _priors(store, model, Counter(first))
-    wrong = mistakes(items, gold, probabilities=probabilities, classes=classes)
-    return ModelScores(part, found, wrong, missing, tuple(notes), threshold)
+    return found, _far(items, gold, said)
 
 
-def positive_of(classes: Sequence[str], variable: str, positive: str | None) -> str | None:
-    """Tell the positive class of two where it is plain; else the averages are the headline.
-
-    Raises
-    ------
-    ParameterError
-        The class that was named is none of the model's.
-    """
-    if positive is not None:
-        if positive not in classes:
-            raise ParameterError(
-                f"{positive!r} is no class of the model; its classes are {', '.join(classes)}."
-            )
-        return positive
-    if len(classes) != BINARY:
-        return None
-    try:
-        return positive_value(list(classes), variable)
-    except ParameterError:
-        return None
-
-
-def _of_val(
-    store: Store, model: Mapping[str, Any], truth: Mapping[str, str], *, part: str
-) -> tuple[list[str], Any] | None:
-    """Give gold and probabilities of the validation part, where another part is scored."""
-    if part == "val":
-        return None
-    classes = {str(c) for c in model["card"]["classes"]}
-    try:
-        items, _, _ = held_out(
-            store, model, truth=truth, variable=str(model["variable"]), part="val"
-        )
-    except LabelError:
-        return None
-    table = answers_of(store, model, items)
-    kept = [i for i in items if i in table.index and truth[i] in classes]
-    if not kept:
-        return None
-    values = table.loc[kept].to_numpy(np.float64)
-    return [truth[i] for i in kept], values / values.sum(axis=1, keepdims=True)
-
-
-def _threshold(
-    own: tuple[list[str], Any] | None,
-    classes: Sequence[str],
-    positive: str | None,
+def _labels(
+    items: list[str],
+    gold: list[str],
+    answers: Any,
     *,
+    classes: list[str],
+    groups: list[Any] | None,
     options: ScoreOptions,
-    notes: list[str],
-) -> float | None:
-    wanted = options.threshold
-    if wanted is None:
-        return None
-    if positive is None or len(classes) != BINARY:
-        raise ParameterError(
-            "A threshold belongs to two classes, one of them positive; name it with --positive. "
-            f"The model's classes are {', '.join(classes)}."
-        )
-    try:
-        value = float(wanted)
-    except ValueError:
-        if own is None:
-            raise ParameterError(
-                f"A threshold for {wanted!r} is chosen on the validation part and scored on the "
-                "test part; this model has only one of them. Split 60/20/20, train and apply."
-            ) from None
-        column = list(classes).index(positive)
-        chosen = choose_threshold(
-            [g == positive for g in own[0]], own[1][:, column], aim=str(wanted)
-        )
-        notes.append(f"On the validation part: {chosen.words}")
-        return chosen.value
-    if not 0 <= value <= 1:
-        raise ParameterError(f"The threshold is {value:g}; it must be from 0 to 1.")
-    notes.append(f"An item counts as {positive!r} from a probability of {value:g}.")
-    return value
-
-
-def _said(
-    probabilities: Any, classes: Sequence[str], positive: str | None, *, threshold: float | None
-) -> list[str]:
-    if threshold is None or positive is None:
-        return [classes[i] for i in probabilities.argmax(axis=1)]
-    column = list(classes).index(positive)
-    other = classes[1 - column]
-    return [positive if p >= threshold else other for p in probabilities[:, column]]
-
-
-def _calibrated(
-    own: tuple[list[str], Any] | None,
-    classes: Sequence[str],
-    *,
-    gold: Sequence[str],
-    probabilities: Any,
-) -> list[str]:
-    """Say what temperature scaling, fitted on the validation part, would mend."""
-    if own is None:
-        return []
-    names = list(classes)
-    fitted = fit_temperature(own[1], [names.index(g) for g in own[0]])
-    cooler = apply_temperature(probabilities, fitted.value)
-    true = np.array([names.index(g) for g in gold])
-    before, after = (_error(p, true) for p in (probabilities, cooler))
-    if not abs(before - after) > 0.005:  # noqa: PLR2004 - not worth a sentence
-        return []
-    better = "lowers" if after < before else "raises"
-    return [
-        (
-            f"A temperature of {fitted.value:.2f}, fitted on the validation part, {better} the "
-            f"expected calibration error from {before:.3f} to {after:.3f}."
-        )
-    ]
-
-
-def _error(probabilities: Any, true: Any) -> float:
-    right, sure = top_class(true, probabilities)
-    return calibration_error(reliability(right, sure))
-
-
-def _priors(store: Store, model: Mapping[str, Any], said: Mapping[str, int]) -> list[str]:
-    """Warn where the model finds other shares in the corpus than in the items scored."""
-    everything = _all_answers(store, model)
-    if everything is None:
-        return []
-    warning = prior_warning(dict(said), everything)
-    return [] if warning is None else [f"By the model's own answers: {warning}"]
-
-
-def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | None:
-    from mediacorpus.catalogue import progress
-    from mediacorpus.tables.parts import read_parts
-
-    setup, info = progress.current_setups(store)[str(model["model"])]
-    counts: Counter[str] = Counter()
-    for batch in read_parts(
-        progress.files_of(store, setup), info, columns=["tag", "rank"]
-    ).to_batches():
-        ranks = batch["rank"].to_numpy()
-        first = ranks == ranks.min() if len(ranks) else ranks
-        counts.update(tag for tag, top in zip(batch["tag"].to_pylist(), first, strict=True) if top)
-    classes = [str(c) for c in model["card"]["classes"]]
-    return {name: float(counts.get(name, 0)) for name in classes} if counts else None
+) -> tuple[SeveralScores, pd.DataFrame]:
+    threshold = _number_from_0_to_1(options.threshold)
+    found = score_several(
+        [split_values(v) for v in gold],
+        answers,
+        classes,
+        threshold=threshold,
+        groups=groups,
+        level=options.level,
+        seed=options.seed,
+    )
+    return found, _several(items, gold, answers=answers, classes=classes, threshold=threshold)
 
 
 def _number_from_0_to_1(threshold: float | str | None) -> float:

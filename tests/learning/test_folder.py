@@ -32,9 +32,7 @@ def save(path, seed=0, **facts):
         CARD | facts,
         weights={"weight": weight, "bias": np.zeros(2, "f4")},
         curves=pd.DataFrame({"C": [1.0], "log_loss": [0.5]}),
-        network=linear_graph(
-            weight, np.zeros(2, "f4"), Target(TargetKind.CLASSES, ("no", "yes"))
-        ),
+        network=linear_graph(weight, np.zeros(2, "f4"), Target(TargetKind.CLASSES, ("no", "yes"))),
     )
 
 

@@ -122,7 +122,9 @@ def squared(found: Any, y: Any) -> Any:
 
 def test_a_rate_is_found_and_the_module_stays_as_it_was() -> None:
     torch.manual_seed(1)
-    module = torch.nn.Sequential(torch.nn.Linear(1, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1))
+    module = torch.nn.Sequential(
+        torch.nn.Linear(1, 4), torch.nn.BatchNorm1d(4), torch.nn.Linear(4, 1)
+    )
     before = {k: v.clone() for k, v in module.state_dict().items()}
     rate, table = find_rate(module, line, loss=squared, s=complete(layer_decay=0.5))
     assert all(torch.equal(v, before[k]) for k, v in module.state_dict().items())

@@ -161,6 +161,8 @@ def _card(path: Path) -> dict[str, Any]:
             "train the model again."
         ) from error
     missing = [name for name in REQUIRED if not isinstance(card, dict) or name not in card]
+    if not missing and not isinstance(card["files"], dict):
+        missing = ["files"]
     if missing:
         raise ModelError(
             f"The card {CARD} of the model in {path} lacks {missing[0]!r}. Put it back, or train "

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.records import Example, Info, Shape
 from mediacorpus.tables.parts import read_parts
@@ -57,7 +58,7 @@ def rows_of(
     """
     setups = progress.current_setups(store)
     if measure not in setups:
-        raise unknown("measure", measure, setups)
+        raise unknown("measure", measure, {*setups, *MEASURES.names()})
     setup, info = setups[measure]
     names = columns_of(info)
     files = progress.files_of(store, setup)

@@ -12,6 +12,7 @@ from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.networks import scratch_names, taught_dropout
 from mediacorpus.learning.shallow_settings import MODELS
 
+_EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
 METHODS = ("probe", "finetune", "scratch", "shallow")
 OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
@@ -232,7 +233,7 @@ class TrainSettings:
                 raise unknown("network to train from scratch", str(self.arch), scratch_names())
             if not given and self.method == method and name != "positive":
                 raise ParameterError(
-                    f"The method {method!r} needs {name}; see the list in its help."
+                    f"The method {method!r} needs --{name}, such as {_EXAMPLES[name]}."
                 )
         if self.model is not None and self.model not in MODELS:
             raise unknown("model", self.model, MODELS)

@@ -15,7 +15,7 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, writing
+from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.targets import TargetKind, target_of
@@ -41,6 +41,7 @@ SIDE = 384
 """Short side that pictures keep at least when they are spoilt or explained."""
 PICTURES = 100
 ROWS = 40
+METHODS = ("auto", "cam", "gradcam", "occlusion", "neighbours")
 NEIGHBOURS = 3
 FEW = 8
 """Pictures of a class from which a cue is looked for."""
@@ -190,6 +191,8 @@ def explain_items(
     UnknownName, ModelError, ParameterError
         There is no such model, item or method.
     """
+    if method not in METHODS:
+        raise unknown("method to explain", method, METHODS)
     row = people.model(store, name)
     model = load_model(store.folder / "models" / name)
     truth, _ = truth_of(store, str(row["variable"]))

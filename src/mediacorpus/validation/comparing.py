@@ -53,7 +53,11 @@ def compare_models(
         They have no held-out items in common.
     """
     truth, _ = truth_of(store, variable)
-    chosen = [people.model(store, name) for name in models] if models else _all(store, variable)
+    chosen = (
+        [people.model(store, name) for name in dict.fromkeys(models)]
+        if models
+        else _all(store, variable)
+    )
     truth = _as_learned(chosen, truth)
     usable, left_out = [], []
     for model in chosen:

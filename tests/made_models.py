@@ -14,14 +14,14 @@ N = 80
 
 
 def make_corpus(folder: Path) -> mc.Corpus:
-    """Eighty noisy pictures, half of them red; authors in twos, regions, tags and redness."""
+    """Eighty noisy pictures, half of them bright ("red"), with authors, regions and tags."""
     rng = np.random.default_rng(1)
     (folder / "pictures").mkdir(parents=True)
     rows = []
     for number in range(N):
         red = number % 2 == 0
         pixels = rng.integers(0, 160, (16, 16, 3))
-        pixels[..., 0 if red else 2] += int(rng.integers(5, 70))
+        pixels += int(rng.integers(60, 95)) if red else int(rng.integers(0, 35))
         path = folder / "pictures" / f"{number:03d}.png"
         Image.fromarray(pixels.astype(np.uint8)).save(path)
         rows.append(

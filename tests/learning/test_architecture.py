@@ -35,7 +35,7 @@ def network(name, classes=2):
 
 
 def exported(made):
-    return export.fitted_graph(made, *export.split(made, "all"), TWO)
+    return export.fitted_graph(made, *export.split(made, "all"), target=TWO)
 
 
 def test_lenet_layer_by_layer():

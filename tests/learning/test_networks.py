@@ -57,8 +57,8 @@ def test_export_agrees(name):
     network = create(name, weights="random", classes=10)
     need("torch").nn.init.normal_(network.module.last.weight)
     network.module.eval()
-    content = export.fitted_graph(network, *export.split(network, "all"), LETTERS)
-    assert export.agreement(network, content, pixels(network), LETTERS) < 1e-4
+    content = export.fitted_graph(network, *export.split(network, "all"), target=LETTERS)
+    assert export.agreement(network, content, pixels(network), target=LETTERS) < 1e-4
 
 
 def test_the_fixed_part_of_a_grey_network(tmp_path, monkeypatch):

@@ -182,6 +182,7 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target:
 
     Examples
     --------
+    >>> from mediacorpus.learning.targets import TargetKind
     >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
     >>> session = open_session(linear_graph(np.eye(2, dtype="f4"), np.zeros(2, "f4"), target))
     >>> session.run(None, {"embedding": np.zeros((1, 2), "f4")})[0].tolist()

@@ -65,7 +65,7 @@ def cli() -> str:
     from typer.testing import CliRunner
 
     import mediacorpus.cli
-    from mediacorpus.cli import demo, holdings, learning, measuring, people, showing  # noqa: F401
+    from mediacorpus.cli import demo, holdings, learning, measuring, people, showing, trust  # noqa: F401
     from mediacorpus.cli.app import TOUR, app
 
     def shown(words: list[str]) -> str:

@@ -21,9 +21,20 @@ RESULTS = (
     "mediacorpus.coding.importing.Imported",
     "mediacorpus.coding.splitting.Split",
     "mediacorpus.learning.train.TrainedModel",
+    "mediacorpus.learning.grid.Grid",
+    "mediacorpus.learning.grid.Honest",
     "mediacorpus.validation.verb.Validation",
+    "mediacorpus.validation.model_scores.ScoreOptions",
     "mediacorpus.validation.scores.Scores",
+    "mediacorpus.validation.numbers.NumberScores",
+    "mediacorpus.validation.numbers.SeveralScores",
     "mediacorpus.validation.intervals.Interval",
+    "mediacorpus.validation.compare.Comparison",
+    "mediacorpus.validation.compare.Difference",
+    "mediacorpus.validation.subgroups.GroupAudit",
+    "mediacorpus.validation.robustness.RobustnessAudit",
+    "mediacorpus.validation.learning_curve.LearningCurve",
+    "mediacorpus.report.explaining.Explained",
     "mediacorpus.report.gallery.Gallery",
 )
 
@@ -69,7 +80,9 @@ def media() -> str:
 
 
 def _public(cls: type) -> list[str]:
-    return [n for n in vars(cls) if not n.startswith("_")]
+    """List the public members: its own, then those of each base class in their order."""
+    own = [base for base in cls.__mro__ if base.__module__.startswith("mediacorpus.")]
+    return list(dict.fromkeys(n for base in own for n in vars(base) if not n.startswith("_")))
 
 
 def _named(module: Any, name: str) -> str:

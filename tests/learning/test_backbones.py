@@ -8,6 +8,7 @@ import pytest
 from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound
 from mediacorpus.extras import need
 from mediacorpus.learning.backbones import BACKBONES, backbone_info, create
+from mediacorpus.learning.networks import scratch_names
 
 WANTED = {
     "efficientnet_lite0",
@@ -41,7 +42,7 @@ def check(name):
 
 
 def test_every_network_is_there():
-    assert set(BACKBONES.names()) == WANTED
+    assert set(BACKBONES.names()) == WANTED | set(scratch_names())
     for info in BACKBONES:
         assert info.licence
         assert info.citation

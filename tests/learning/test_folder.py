@@ -12,6 +12,7 @@ from mediacorpus.errors import ModelError, StorageFull
 from mediacorpus.learning import folder as folders
 from mediacorpus.learning.export import linear_graph
 from mediacorpus.learning.folder import clear_leftovers, load_model, save_model
+from mediacorpus.learning.targets import Target, TargetKind
 
 CARD = {
     "name": "m",
@@ -31,7 +32,7 @@ def save(path, seed=0, **facts):
         CARD | facts,
         weights={"weight": weight, "bias": np.zeros(2, "f4")},
         curves=pd.DataFrame({"C": [1.0], "log_loss": [0.5]}),
-        network=linear_graph(weight, np.zeros(2, "f4")),
+        network=linear_graph(weight, np.zeros(2, "f4"), Target(TargetKind.CLASSES, ("no", "yes"))),
     )
 
 

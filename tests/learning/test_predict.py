@@ -64,14 +64,14 @@ def test_threads_give_what_one_gives(faces, tuned):
 
 def test_a_probe_works_on_embeddings(faces, embeddings, probe):
     classifier = Classifier(probe)
-    shares = classifier.from_embeddings(embeddings)
+    shares = classifier.from_features(embeddings)
     assert shares.shape == (48, 2)
     weight, bias = probe.weights()["weight"], probe.weights()["bias"]
     logits = embeddings @ weight.T + bias
     odds = np.exp(logits - logits.max(1, keepdims=True))
     assert np.allclose(shares, odds / odds.sum(1, keepdims=True), atol=1e-5)
-    assert classifier.from_embeddings(embeddings[:0]).shape == (0, 2)
-    with pytest.raises(ParameterError, match="embeddings"):
+    assert classifier.from_features(embeddings[:0]).shape == (0, 2)
+    with pytest.raises(ParameterError, match="embedding"):
         classifier(batch(faces[:1]))
 
 

@@ -15,6 +15,7 @@ from mediacorpus.validation.intervals import (
     bootstrap_many,
     resample,
     short,
+    square_and_add,
     undefined,
     wilson,
     wilson_f1,
@@ -190,3 +191,27 @@ def test_wilson_covers_at_its_level():
         for p in grid
     ]
     assert 0.94 < np.mean(covered) < 0.96
+
+
+@pytest.mark.parametrize(
+    ("pairs", "limits"),
+    [
+        ((56, 70, 48, 80), [0.0524, 0.3339]),
+        ((9, 10, 3, 10), [0.1705, 0.8090]),
+        ((6, 7, 2, 7), [0.0582, 0.8062]),
+        ((5, 56, 0, 29), [-0.0381, 0.1926]),
+        ((0, 10, 0, 20), [-0.1611, 0.2775]),
+        ((0, 10, 0, 10), [-0.2775, 0.2775]),
+        ((10, 10, 0, 20), [0.6791, 1.0]),
+        ((10, 10, 0, 10), [0.6075, 1.0]),
+    ],
+)
+def test_differences_have_the_limits_of_newcombe_1998b_table_2_method_10(pairs, limits):
+    a, m, b, n = pairs
+    found = square_and_add(wilson(a, m), wilson(b, n))
+    assert found.estimate == pytest.approx(a / m - b / n)
+    assert found.limits() == pytest.approx(limits, abs=5e-5)
+
+
+def test_the_difference_with_something_undefined_is_undefined():
+    assert not square_and_add(wilson(1, 2), undefined()).defined

@@ -201,7 +201,10 @@ def _measure_join(
     name: str, info: Info, *, taken: set[str], store: Store
 ) -> tuple[list[str], list[str]]:
     alias = quoted(f"m_{name}")
-    if info.shape is Shape.SCALAR:
+    if info.shape is Shape.SCALAR and list(info.outputs) == ["value"]:  # a model of a scale
+        columns = [f"{alias}.value AS {quoted(_free(name, taken, 'value'))}"]
+        source = quoted(name)
+    elif info.shape is Shape.SCALAR:
         columns = [
             f"{alias}.{quoted(c)} AS {quoted(_free(c, taken, name))}"
             for c in info.outputs

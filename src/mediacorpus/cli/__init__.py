@@ -19,6 +19,7 @@ def main(arguments: list[str] | None = None) -> None:
         measuring,
         people,
         showing,
+        trust,
     )
     from mediacorpus.cli.app import app
     from mediacorpus.cli.output import exit_code

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
-from mediacorpus.cli.output import out, show, show_json, some_failed
+from mediacorpus.cli.output import note, out, show, show_json, some_failed
+from mediacorpus.errors import ParameterError
+
+if TYPE_CHECKING:
+    from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.report.live import LivePage
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
 Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
@@ -16,22 +24,31 @@ Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
 
 ModelName = Annotated[str, typer.Option("--name", help="Name of the new model.")]
 Method = Annotated[
-    str, typer.Option(help="probe (a linear classifier, seconds) or finetune (minutes).")
+    str,
+    typer.Option(
+        help="probe (a linear classifier, seconds), finetune (minutes), scratch (a small network "
+        "that learns from nothing) or shallow (a classic model on a measure)."
+    ),
 ]
 Backbone = Annotated[str, typer.Option(help="Pretrained network; timm:NAME takes any of timm.")]
 Weights = Annotated[str, typer.Option(help="pretrained, random, or a .safetensors or .pth file.")]
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training part.")]
-Rate = Annotated[float | None, typer.Option("--lr", help="Learning rate.")]
+Rate = Annotated[str | None, typer.Option("--lr", help="Learning rate, or auto to search for one.")]
 Momentum = Annotated[float | None, typer.Option(help="Momentum of SGD.")]
 BatchSize = Annotated[int | None, typer.Option(help="Pictures in one step.")]
 StepSize = Annotated[int | None, typer.Option(help="Epochs after which the learning rate falls.")]
 Gamma = Annotated[float | None, typer.Option(help="Factor by which it falls.")]
-Optimizer = Annotated[str | None, typer.Option(help="sgd or adamw.")]
-Schedule = Annotated[str | None, typer.Option(help="step or cosine.")]
+Optimizer = Annotated[str | None, typer.Option(help="sgd, adam or adamw.")]
+Schedule = Annotated[str | None, typer.Option(help="step, linear, polynomial, cosine or constant.")]
 Decay = Annotated[float | None, typer.Option("--weight-decay", help="Weight decay.")]
 Dropout = Annotated[float | None, typer.Option(help="Share of features dropped while learning.")]
 Unfreeze = Annotated[
-    str | None, typer.Option(help="Blocks that learn besides the last layer: all, head or N.")
+    str | None,
+    typer.Option(
+        "--unfreeze",
+        "--layers",
+        help="Blocks that learn besides the last layer: all, head or N.",
+    ),
 ]
 Patience = Annotated[int | None, typer.Option(help="Epochs without gain before stopping early.")]
 Augment = Annotated[
@@ -40,8 +57,43 @@ Augment = Annotated[
 ClassWeights = Annotated[
     bool, typer.Option("--class-weights", help="Weigh errors in rare classes more.")
 ]
+Arch = Annotated[
+    str | None,
+    typer.Option(help="For scratch: mlp, lenet, shallownet, minivggnet or minivggnet_bn."),
+]
+Shallow = Annotated[
+    str | None,
+    typer.Option("--model", help="For shallow: knn, random_forest, svm, logistic or naive_bayes."),
+]
+Features = Annotated[
+    str | None, typer.Option(help="For shallow: the measure that is learned from, such as hog.")
+]
+Against = Annotated[
+    str | None, typer.Option("--positive", help="For shallow: one value against all others.")
+]
+TargetKind = Annotated[
+    str, typer.Option("--target", help="classes, multilabel (a|b), ordinal or scale (numbers).")
+]
+Order = Annotated[
+    str | None, typer.Option(help="Values of an ordinal variable, lowest first, with commas.")
+]
+Nesterov = Annotated[bool | None, typer.Option(help="Nesterov's form of momentum.")]
+Power = Annotated[float | None, typer.Option(help="Exponent of the polynomial schedule.")]
+Warmup = Annotated[int | None, typer.Option(help="Epochs in which the learning rate rises.")]
+Smoothing = Annotated[
+    float | None, typer.Option("--label-smoothing", help="Share of each label spread over all.")
+]
+Mixup = Annotated[float | None, typer.Option(help="Strength of mixup, 0 to 2.")]
+LayerDecay = Annotated[
+    float | None, typer.Option(help="Factor of the learning rate from block to block.")
+]
+Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
+Watch = Annotated[
+    bool,
+    typer.Option("--watch", help="Write a page with the curves so far to open in a browser."),
+]
 
 
 @app.command()
@@ -53,7 +105,7 @@ def train(
     backbone: Backbone = "efficientnet_lite0",
     weights: Weights = "pretrained",
     epochs: Epochs = None,
-    rate: Rate = None,
+    lr: Rate = None,
     momentum: Momentum = None,
     batch_size: BatchSize = None,
     step_size: StepSize = None,
@@ -66,41 +118,95 @@ def train(
     patience: Patience = None,
     augment: Augment = None,
     class_weights: ClassWeights = False,
+    arch: Arch = None,
+    model: Shallow = None,
+    features: Features = None,
+    positive: Against = None,
+    target: TargetKind = "classes",
+    order: Order = None,
+    nesterov: Nesterov = None,
+    power: Power = None,
+    warmup: Warmup = None,
+    label_smoothing: Smoothing = None,
+    mixup: Mixup = None,
+    layer_decay: LayerDecay = None,
+    precision: Precision = None,
     seed: Seed = 1,
     replace: Replace = False,
+    watch: Watch = False,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Train a classifier on the train part; run again after a stop, it goes on."""
+    settings = _settings(locals())
     from mediacorpus.corpus import Corpus
+
+    shown = False if quiet or as_json else None
+    with Corpus(folder) as corpus, _page(corpus.folder, name, wanted=watch) as page:
+        trained = corpus.train(
+            variable,
+            name=name,
+            settings=settings,
+            replace=replace,
+            progress=shown,
+            on_epoch=_on_epoch(page, lines=shown is None and sys.stderr.isatty()),
+        )
+        if page is not None:
+            page.finish(trained.curves)
+    show(trained, as_json=as_json)
+
+
+def _settings(given: Mapping[str, Any]) -> TrainSettings:
+    """Take the settings of training out of the arguments of the command."""
+    from dataclasses import fields
+
     from mediacorpus.learning.settings import TrainSettings
 
-    settings = TrainSettings(
-        method=method,
-        backbone=backbone,
-        weights=weights,
-        epochs=epochs,
-        lr=rate,
-        momentum=momentum,
-        batch_size=batch_size,
-        step_size=step_size,
-        gamma=gamma,
-        optimizer=optimizer,
-        schedule=schedule,
-        weight_decay=weight_decay,
-        dropout=dropout,
-        unfreeze=int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze,
-        patience=patience,
-        augment=augment,
-        class_weights=class_weights,
-        seed=seed,
-    )
-    shown = False if quiet or as_json else None
-    with Corpus(folder) as corpus:
-        trained = corpus.train(
-            variable, name=name, settings=settings, replace=replace, progress=shown
-        )
-    show(trained, as_json=as_json)
+    kept = {f.name: given[f.name] for f in fields(TrainSettings)}
+    lr, unfreeze = kept["lr"], kept["unfreeze"]
+    kept["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
+    kept["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
+    return TrainSettings(**kept)
+
+
+def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:
+    """Begin the page of `--watch` and say where it is."""
+    from mediacorpus.learning.verbs import NAME
+
+    # Training refuses other names, which may hold a path, with a sentence of its own.
+    if not wanted or not NAME.fullmatch(name):
+        return nullcontext()
+    from mediacorpus.report.live import LivePage
+
+    page = LivePage(folder / "reports" / f"live-{name}.html", name)
+    note(f"Open in a browser to watch: {page.path}")
+    return page
+
+
+def _on_epoch(
+    page: LivePage | None, *, lines: bool
+) -> Callable[[int, int, Mapping[str, Any]], None]:
+    """Tell the page and the terminal of each epoch."""
+    history: list[Mapping[str, Any]] = []
+
+    def told(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+        if page is not None:
+            page(epoch, epochs, row)
+        if lines and "epoch" in row:
+            from mediacorpus.report.live import terminal_line
+
+            history.append(row)
+            # Not by `note`: what is written to sys.stderr itself comes out above the bar.
+            sys.stderr.write(f"{terminal_line(row, epochs, history)}\n")
+
+    return told
+
+
+def _number(option: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError as error:
+        raise ParameterError(f"{option} is {text!r}; it must be a number.") from error
 
 
 @app.command()
@@ -136,6 +242,16 @@ def validate(
     part: Annotated[
         str | None, typer.Option(help="val or test; by default test where there is one.")
     ] = None,
+    threshold: Annotated[
+        str | None,
+        typer.Option(
+            help="Probability from which an item is positive, or an aim by which it is chosen on "
+            "the val part: f1, youden, 'precision>=0.9', 'recall>=0.9' or 'cost:fp=1,fn=5'."
+        ),
+    ] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column whose equal values belong together (authors).")
+    ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
     as_json: Json = False,
@@ -145,7 +261,14 @@ def validate(
 
     with Corpus(folder) as corpus:
         found = corpus.validate(
-            name, against=against, positive=positive, part=part, level=level, seed=seed
+            name,
+            against=against,
+            positive=positive,
+            part=part,
+            threshold=threshold,
+            by=by,
+            level=level,
+            seed=seed,
         )
     show(found, as_json=as_json)
 

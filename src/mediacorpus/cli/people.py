@@ -65,10 +65,26 @@ def split(
         str, typer.Option(help="train/val or train/val/test, such as 80/20 or 80/10/10.")
     ] = "80/20",
     seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 1,
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="One of your columns (author, group of near-duplicates): items that share a "
+            "value are never parted.",
+        ),
+    ] = None,
+    balanced: Annotated[
+        bool,
+        typer.Option(
+            "--balanced",
+            help="Leave out items at random until the train part has equally many of each class.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Divide the labelled pictures, each class in the same shares."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        show(corpus.split(variable, shares=shares, seed=seed), as_json=as_json)
+        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced)
+    show(drawn, as_json=as_json)

@@ -19,6 +19,9 @@ PARTS = {2: ("train", "val"), 3: ("train", "val", "test")}
 ATTEMPTS = 50
 """Orders that are tried where groups hold items of several classes."""
 
+NEAR = 0.01
+"""Share of items in a wrong part from which, with `partial`, other orders are tried."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Unit:
@@ -82,6 +85,7 @@ def draw_split(
     shares: str | Sequence[float] = "80/20",
     seed: int = 1,
     groups: Sequence[Hashable] | None = None,
+    partial: bool = False,
 ) -> dict[str, str]:
     """Draw a split that is stratified by class and keeps groups on one side.
 
@@ -104,6 +108,9 @@ def draw_split(
         Group of each item (near-duplicates, author), None for an item on its own. All
         items of a group come into one part; then numbers follow the shares as closely as
         the sizes of the groups allow.
+    partial:
+        Allow a class to be missing in a part where its groups leave no other way; of the
+        orders that are tried, the one with the fewest gaps and the closest shares counts.
 
     Returns
     -------
@@ -113,8 +120,8 @@ def draw_split(
     Raises
     ------
     SplitError
-        The shares are wrong, items repeat or lack a label, there is one class only, or a
-        class has too few items or groups to be in every part.
+        The shares are wrong, items repeat or lack a label, there is one class only, a class
+        has too few items or groups to be in every part, or there are fewer groups than parts.
 
     References
     ----------
@@ -133,18 +140,50 @@ def draw_split(
     names = PARTS[len(given)]
     classes = _checked(items, labels)
     units = _units(classes, groups=_groups(items, groups))
-    _check_classes(classes, units, parts=len(names))
+    _check_counts(classes, parts=len(names))
+    check = _check_units if partial else _check_held
+    check(classes, units, parts=len(names))
     targets = _targets(Counter(classes.values()), given)
+    draw = _closest if partial else _first
+    drawn = draw(units, targets, seed=seed)
+    return dict(sorted((item, names[part]) for unit, part in drawn for item in unit.items))
+
+
+def _first(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, seed: int
+) -> list[tuple[_Unit, int]]:
+    """Give the first order that brings every class into every part."""
+    parts = len(next(iter(targets.values())))
     for attempt in range(ATTEMPTS):
         ordered = sorted(units, key=lambda unit: _rank(unit, seed, attempt=attempt))
         placed = _place(ordered, targets)
-        if _complete(placed, ordered, parts=len(names)):
-            found = {i: names[p] for u, p in zip(ordered, placed, strict=True) for i in u.items}
-            return dict(sorted(found.items()))
+        if _gaps(placed, ordered, parts=parts) == 0:
+            return list(zip(ordered, placed, strict=True))
     raise SplitError(
         "No split has every class in every part, because groups hold items of several classes; "
         "use fewer parts or smaller groups."
     )
+
+
+def _closest(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, seed: int
+) -> list[tuple[_Unit, int]]:
+    """Give the order with the fewest gaps and, of these, the shares closest to the targets."""
+    parts = len(next(iter(targets.values())))
+    held = Counter(name for unit in units for name in unit.classes)
+    least = sum(max(0, parts - n) for n in held.values())
+    near = NEAR * sum(sum(row) for row in targets.values())
+    drawn: list[tuple[_Unit, int]] = []
+    best = (math.inf, math.inf)
+    for attempt in range(ATTEMPTS):
+        ordered = sorted(units, key=lambda unit: _rank(unit, seed, attempt=attempt))
+        placed = _place(ordered, targets, fill=True)
+        cost = (_gaps(placed, ordered, parts=parts), _misplaced(placed, ordered, targets))
+        if cost < best:
+            best, drawn = cost, list(zip(ordered, placed, strict=True))
+        if cost[0] <= least and cost[1] <= near:
+            break
+    return drawn
 
 
 def _slashed(shares: Sequence[float]) -> str:
@@ -189,7 +228,7 @@ def _units(classes: Mapping[str, str], *, groups: Mapping[str, Hashable]) -> lis
     ]
 
 
-def _check_classes(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
+def _check_counts(classes: Mapping[str, str], *, parts: int) -> None:
     items = Counter(classes.values())
     if len(items) == 1:
         raise SplitError(
@@ -203,12 +242,25 @@ def _check_classes(classes: Mapping[str, str], units: Sequence[_Unit], *, parts:
             f"The class {name!r} has {found}; a split into {parts} parts needs at least "
             f"{parts} of each class. Label more, or merge or drop the class."
         )
+
+
+def _check_units(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
+    if len(units) < parts:
+        found = "one group" if len(units) == 1 else f"{len(units)} groups"
+        raise SplitError(
+            f"All {len(classes)} labelled items are in {found} that must stay together; "
+            f"a split into {parts} parts needs at least {parts} groups."
+        )
+
+
+def _check_held(classes: Mapping[str, str], units: Sequence[_Unit], *, parts: int) -> None:
     held = Counter(name for unit in units for name in unit.classes)
     name, count = min(held.items(), key=lambda pair: (pair[1], pair[0]))
     if count < parts:
         found = "1 group" if count == 1 else f"{count} groups"
+        items = sum(one == name for one in classes.values())
         raise SplitError(
-            f"The {items[name]} items of the class {name!r} are in {found} that must stay "
+            f"The {items} items of the class {name!r} are in {found} that must stay "
             f"together; a split into {parts} parts needs at least {parts}."
         )
 
@@ -263,22 +315,31 @@ _CLOSE = 1e-9
 
 def _rank(unit: _Unit, seed: int, *, attempt: int) -> tuple[int, bytes]:
     """Large groups come first, as they are the hardest to place; then by hash."""
-    first = f"{seed}/{attempt}/{unit.items[0]}".encode("utf-8", "surrogatepass")
     size = -len(unit.items) if attempt < ATTEMPTS // 2 else 0
-    return size, hashlib.blake2b(first, digest_size=16).digest()
+    return size, _hash(f"{seed}/{attempt}/{unit.items[0]}")
 
 
-def _place(units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]) -> list[int]:
-    """Put each unit into the part that lacks most of its classes."""
+def _hash(text: str) -> bytes:
+    return hashlib.blake2b(text.encode("utf-8", "surrogatepass"), digest_size=16).digest()
+
+
+def _place(
+    units: Sequence[_Unit], targets: Mapping[str, Sequence[int]], *, fill: bool = False
+) -> list[int]:
+    """Put each unit into the part that lacks most of its classes; with `fill` none stays empty."""
     need = {name: list(row) for name, row in targets.items()}
     absent = {name: set(range(len(row))) for name, row in targets.items()}
     left = Counter(name for unit in units for name in unit.classes)
-    placed = []
+    placed: list[int] = []
     for unit in units:
         parts = range(len(next(iter(need.values()))))
+        last = fill and len(units) - len(placed) <= len(parts)
+        empty = set(parts).difference(placed) if last else set()
+        forced = empty if len(units) - len(placed) <= len(empty) else set()
         urgent = [absent[name] for name in unit.classes if left[name] <= len(absent[name])]
         merits = [
             (
+                part in forced,
                 sum(part in lacking for lacking in urgent),
                 sum(n * need[name][part] for name, n in unit.classes.items()),
                 -part,
@@ -294,6 +355,18 @@ def _place(units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]) -> list
     return placed
 
 
-def _complete(placed: Sequence[int], units: Sequence[_Unit], *, parts: int) -> bool:
+def _gaps(placed: Sequence[int], units: Sequence[_Unit], *, parts: int) -> int:
+    """Count the pairs of a class and a part without it."""
     found = {(name, part) for u, part in zip(units, placed, strict=True) for name in u.classes}
-    return len(found) == parts * len({name for name, _ in found})
+    return parts * len({name for name, _ in found}) - len(found)
+
+
+def _misplaced(
+    placed: Sequence[int], units: Sequence[_Unit], targets: Mapping[str, Sequence[int]]
+) -> int:
+    """Count the items by which classes miss their targets."""
+    need = {name: list(row) for name, row in targets.items()}
+    for unit, part in zip(units, placed, strict=True):
+        for name, n in unit.classes.items():
+            need[name][part] -= n
+    return sum(abs(n) for row in need.values() for n in row) // 2

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.gold import gold as gold_of
-from mediacorpus.coding.split import draw_split
-from mediacorpus.errors import SplitError
+from mediacorpus.coding.split import draw_split, parse_shares
+from mediacorpus.coding.split_groups import join_groups, surplus
+from mediacorpus.coding.strata import strata
+from mediacorpus.errors import ParameterError, SplitError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from mediacorpus.catalogue.store import Store
 
 PARTS = ("train", "val", "test")
@@ -38,6 +43,11 @@ class Split:
         Item → value.
     unresolved:
         Labelled items that have no clear value and are in no part.
+    left_out:
+        Labelled items that are in no part, so that the classes of the training part are
+        equally large.
+    notes:
+        What to know of the draw, one sentence each.
     """
 
     variable: str
@@ -46,6 +56,8 @@ class Split:
     parts: dict[str, str]
     labels: dict[str, str]
     unresolved: int = 0
+    left_out: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
     def counts(self) -> pd.DataFrame:
         """Return the number of items by part (rows) and value (columns)."""
@@ -67,7 +79,7 @@ class Split:
         text = f"Split of {self.variable}: {'; '.join(pieces)}."
         if self.unresolved:
             text += f" {self.unresolved:,} items with unresolved labels are in no part."
-        return text
+        return " ".join([text, *self.notes])
 
     def _repr_html_(self) -> str:
         return str(self.counts().to_html())
@@ -87,7 +99,15 @@ def gold(
     return values
 
 
-def split(store: Store, variable: str, *, shares: str = "80/20", seed: int = 1) -> Split:
+def split(
+    store: Store,
+    variable: str,
+    *,
+    shares: str = "80/20",
+    seed: int = 1,
+    by: str | None = None,
+    balanced: bool = False,
+) -> Split:
     """Draw a stratified split of the labelled items of a variable and keep it.
 
     Exact copies are one item, so they are never on both sides.
@@ -102,34 +122,180 @@ def split(store: Store, variable: str, *, shares: str = "80/20", seed: int = 1) 
         `"80/20"` for train and val, `"80/10/10"` for train, val and test.
     seed:
         The same seed and labels give the same split.
+    by:
+        One of your own columns, such as `author` or the number of a group of near-duplicates.
+        Items that share a value are never parted, whether directly or through an item that
+        has several records; crops, frames and pages have the values of their file. An item
+        without a value is on its own. Classes follow the shares as closely as the groups
+        allow; the shares that came out are said, and so is a class that a part lacks.
+    balanced:
+        Leave out items of the larger classes at random, until the training part has equally
+        many of each class. They are in no part. The other parts stay as they were found.
 
     Raises
     ------
     UnknownName
         No label has that variable.
+    ParameterError
+        No record has the column `by`.
     SplitError
-        The shares make no sense, or the labels do not allow the split.
+        The shares make no sense, or the labels or the groups do not allow the split.
     """
     values, unresolved = gold_of(people.label_log(store, variable))
     if values.empty:
         raise SplitError(
             f"No item has a clear value of {variable!r}; {len(unresolved)} are unresolved."
         )
-    items, labels = list(values["item"]), [str(v) for v in values["value"]]
-    parts = draw_split(items, labels, shares=shares, seed=seed)
-    parameters = {"variable": variable, "shares": shares}
+    labels = dict(zip(values["item"], (str(v) for v in values["value"]), strict=True))
+    drawn, notes = _drawn(store, labels, shares=shares, seed=seed, by=by)
+    left_out = surplus(drawn, labels, seed=seed) if balanced else []
+    absent = set(left_out)
+    parts = {item: part for item, part in drawn.items() if item not in absent}
+    if balanced:
+        notes.append(_of_surplus(left_out, parts, labels))
+    parameters: dict[str, object] = {"variable": variable, "shares": shares}
+    parameters |= ({"by": by} if by else {}) | ({"balanced": True} if balanced else {})
     with running(store, "split", parameters=parameters, seed=seed, exclusive=False) as run:
         people.write_split(
-            store, variable, parts, shares=shares, seed=seed, method="stratified", run=run.id
+            store,
+            variable,
+            parts,
+            shares=shares,
+            seed=seed,
+            method=_method(by, left_out),
+            run=run.id,
         )
         run.done = len(parts)
     return Split(
         variable=variable,
         shares=shares,
         seed=seed,
-        parts=dict(parts),
-        labels=dict(zip(items, labels, strict=True)),
+        parts=parts,
+        labels=labels,
         unresolved=len(unresolved),
+        left_out=tuple(left_out),
+        notes=tuple(notes),
+    )
+
+
+def _drawn(
+    store: Store, labels: Mapping[str, str], *, shares: str, seed: int, by: str | None
+) -> tuple[dict[str, str], list[str]]:
+    """Give item → part, and what to know of it."""
+    items = list(labels)
+    classes = strata(list(labels.values()), parts=len(parse_shares(shares)))
+    if by is None:
+        return draw_split(items, classes, shares=shares, seed=seed), []
+    groups = join_groups(column_values(store, items, by))
+    numbers = [groups[item] for item in items]
+    if len(set(numbers)) == 1 and numbers[0] is not None:
+        raise SplitError(
+            f"All {len(items):,} labelled items of this variable belong to one group of {by!r}, "
+            "directly or through items with several records, so they cannot be parted; "
+            "take another column."
+        )
+    parts = draw_split(items, classes, shares=shares, seed=seed, groups=numbers, partial=True)
+    return parts, [
+        _of_groups(parts, groups, by=by),
+        *_gaps(parts, labels, groups=groups, shares=shares, by=by),
+    ]
+
+
+def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, list[str]]:
+    """Return the values of one of your own columns in all records of each item.
+
+    A record that lies in another one, such as a crop of a picture, has its values too.
+
+    Raises
+    ------
+    ParameterError
+        No record has such a column.
+    """
+    found: dict[str, list[str]] = {item: [] for item in items}
+    of_record: dict[int, list[str]] = {}
+    known: set[str] = set()
+    for record, parent, item, text in store.rows(
+        "SELECT record, parent, item, columns FROM records ORDER BY record"
+    ):
+        columns = json.loads(text)
+        known |= set(columns)
+        own = _as_text(columns.get(column))
+        values = [*of_record.get(parent, []), *([own] if own else [])]
+        of_record[record] = values
+        if item in found:
+            found[item] += [value for value in values if value not in found[item]]
+    if column not in known:
+        raise ParameterError(
+            f"No record has a column {column!r}. Your columns are: "
+            f"{', '.join(sorted(known)) or 'none'}; they come with a table that is added."
+        )
+    return found
+
+
+def _as_text(value: Any) -> str:
+    """Write a value so that 7 and 7.0, as different tables have it, are the same author."""
+    if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value).strip()
+
+
+def _method(by: str | None, left_out: Sequence[str]) -> str:
+    text = "stratified"
+    if by is not None:
+        text += f", items with the same {by} never parted"
+    if left_out:
+        text += f", {len(left_out):,} items left out for equal classes in training"
+    return text
+
+
+def _of_groups(parts: Mapping[str, str], groups: Mapping[str, int | None], *, by: str) -> str:
+    """Say how many groups there are and which shares came out."""
+    sizes = Counter(number for number in groups.values() if number is not None)
+    alone = sum(number is None for number in groups.values())
+    tally = Counter(parts.values())
+    came = "/".join(f"{100 * tally[p] / len(parts):.1f}" for p in PARTS if tally[p])
+    largest = max(sizes.values(), default=0)
+    text = f"No group of {by} is parted ({len(sizes):,} groups, the largest of {largest:,} items"
+    text += f"; {alone:,} items without a value are on their own" if alone else ""
+    return f"{text}); the shares came out as {came}."
+
+
+def _gaps(
+    parts: Mapping[str, str],
+    labels: Mapping[str, str],
+    *,
+    groups: Mapping[str, int | None],
+    shares: str,
+    by: str,
+) -> list[str]:
+    """Warn of each class that a part lacks."""
+    names = PARTS[: shares.count("/") + 1]
+    said = []
+    for name in sorted(set(labels.values())):
+        items = [item for item, label in labels.items() if label == name]
+        lacking = [part for part in names if part not in {parts[item] for item in items}]
+        if lacking:
+            own = len({item if groups[item] is None else groups[item] for item in items})
+            held = "one group" if own == 1 else f"{own:,} groups"
+            said.append(
+                f"Warning: no item of {name} is in {' and '.join(lacking)}, because its "
+                f"{len(items):,} items lie in {held} of {by}."
+            )
+    return said
+
+
+def _of_surplus(
+    left_out: Sequence[str], parts: Mapping[str, str], labels: Mapping[str, str]
+) -> str:
+    if not left_out:
+        return "The classes of the training part were equally large; no item was left out."
+    tally = Counter(labels[item] for item in left_out)
+    each = Counter(labels[item] for item, part in parts.items() if part == "train")
+    told = ", ".join(f"{name} {n:,}" for name, n in sorted(tally.items()))
+    return (
+        f"For {min(each.values()):,} of each class in the training part {len(left_out):,} items "
+        f"were left out at random ({told}); they are in no part."
     )
 
 

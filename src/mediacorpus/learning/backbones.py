@@ -36,7 +36,8 @@ class Network:
     name:
         Name of the backbone.
     module:
-        The torch module: float32 `(N, 3, size, size)` to logits `(N, classes)`.
+        The torch module: float32 `(N, 3, size, size)`, or `(N, 1, size, size)` where `grey`, to
+        logits `(N, classes)`.
     last:
         Dotted name of the last layer in the module.
     cut:
@@ -49,6 +50,8 @@ class Network:
         Of red, green and blue on the scale 0 to 1, for standardizing.
     blocks, head:
         The module in parts, which share its weights.
+    grey:
+        Whether the module takes one channel of luma in place of red, green and blue.
     """
 
     name: str
@@ -61,6 +64,7 @@ class Network:
     sd: Triple = IMAGENET_SD
     blocks: tuple[Any, ...] = ()
     head: Any = None
+    grey: bool = False
 
     def learning_blocks(self, unfreeze: str | int) -> int:
         """Give the number of blocks that learn, 0 (only the head) to all of them.
@@ -75,7 +79,9 @@ class Network:
 
 BackboneFactory: TypeAlias = Callable[..., Network]
 
-BACKBONES: Registry[BackboneFactory] = Registry("backbone", "mediacorpus.backbones")
+BACKBONES: Registry[BackboneFactory] = Registry(
+    "backbone", "mediacorpus.backbones", builtin=("mediacorpus.learning.networks",)
+)
 """All backbones. A factory takes `pretrained` and returns a `Network` with its old last layer."""
 
 

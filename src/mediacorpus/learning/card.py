@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mediacorpus._version import __version__
 from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.settings import TrainSettings, weights_path
+from mediacorpus.learning.targets import Target
 from mediacorpus.records import Example
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
@@ -63,7 +64,7 @@ def fingerprint_of(
 
 def card_facts(
     examples: Sequence[Example],
-    classes: Sequence[str],
+    target: Target,
     settings: TrainSettings,
     *,
     asked: TrainSettings,
@@ -75,8 +76,8 @@ def card_facts(
     ----------
     examples:
         Labelled pictures with their parts.
-    classes:
-        The classes, in order.
+    target:
+        What is learned.
     settings:
         Complete settings.
     asked:
@@ -88,27 +89,32 @@ def card_facts(
     --------
     >>> rows = [Example("a", "a.png", "yes", "train")]
     >>> s = TrainSettings()
-    >>> card_facts(rows, ["no", "yes"], s, asked=s, fingerprint="")["counts"]["train"]
+    >>> from mediacorpus.learning.targets import TargetKind
+    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
+    >>> card_facts(rows, target, s, asked=s, fingerprint="")["counts"]["train"]
     {'yes': 1}
     """
-    info = backbone_info(settings.backbone)
+    of_network = settings.method in {"probe", "finetune"}
+    name = settings.backbone if of_network else str(settings.arch or settings.model)
+    info = backbone_info(name) if settings.method != "shallow" else None
     counts = {
         part: dict(sorted(Counter(e.label for e in examples if e.part == part).items()))
         for part in ("train", "val")
     }
     items = "\n".join(sorted(e.item for e in examples if e.part == "train"))
     versions = {"python": platform.python_version(), "mediacorpus": __version__}
-    for name in PACKAGES:
+    for package in PACKAGES:
         try:
-            versions[name] = version(name)
+            versions[package] = version(package)
         except PackageNotFoundError:
             continue
     return {
         "method": settings.method,
-        "backbone": settings.backbone,
-        "licence": info.licence,
-        "citation": info.citation,
-        "classes": list(classes),
+        "backbone": name,
+        "licence": info.licence if info else "BSD-3-Clause (scikit-learn)",
+        "citation": info.citation if info else "Pedregosa et al. (2011), JMLR 12, 2825-2830",
+        "classes": list(target.classes),
+        "target": target.to_dict(),
         "settings": asdict(settings),
         "asked": asdict(asked),
         "seed": settings.seed,

@@ -50,7 +50,24 @@ validation loss rose to 0.600 while the training loss fell to 0.100: a sign of o
     """
     if not len(frame):
         return "Nothing was trained."
-    return _of_probe(frame) if "C" in frame.columns else _of_epochs(frame)
+    if "epoch" in frame.columns:
+        return _of_epochs(frame)
+    return _of_probe(frame) if _is_of_probe(frame) else _of_choice(frame)
+
+
+def _is_of_probe(frame: pd.DataFrame) -> bool:
+    return "C" in frame.columns and "of" not in frame.columns and "log_loss" in frame.columns
+
+
+def _of_choice(frame: pd.DataFrame) -> str:
+    """Say which of several settings were chosen, where there is more than one choice."""
+    best = frame[frame["best"]]
+    tried = [str(name) for name in frame.columns if name in {"C", "penalty", "k", "neighbours"}]
+    if not tried or len(frame) == 1:
+        return "There was nothing to choose."
+    name = tried[0]
+    chosen = ", ".join(f"{value:g}" for value in dict.fromkeys(best[name]))
+    return f"{name} = {chosen} was chosen by cross-validation on the training part."
 
 
 def _of_probe(frame: pd.DataFrame) -> str:

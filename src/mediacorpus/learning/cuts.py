@@ -35,6 +35,31 @@ def cut_chain(module: Any, dropout: float) -> Cut:
     return [nn.Sequential(*group) for group in (*blocks, *hidden)], head
 
 
+def cut_sequence(module: Any, dropout: float) -> Cut:
+    """Cut a plain sequence of layers: one block per convolution or dense layer.
+
+    A dropout layer right before the last layer gets the share `dropout`; where there is none,
+    the head has one.
+    """
+    nn = need("torch.nn")
+    *layers, last = module
+    if isinstance(layers[-1], nn.Dropout):
+        drop = layers.pop()
+        drop.p = dropout
+    else:
+        drop = nn.Dropout(dropout)
+    blocks: list[list[Any]] = [[]]
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.Linear) and any(map(_has_weights, blocks[-1])):
+            blocks.append([])
+        blocks[-1].append(layer)
+    return [nn.Sequential(*group) for group in blocks], nn.Sequential(drop, last)
+
+
+def _has_weights(layer: Any) -> bool:
+    return next(layer.parameters(), None) is not None
+
+
 def cut_resnet(module: Any, dropout: float) -> Cut:
     """Cut a ResNet: the stem, then one block per residual block."""
     nn = need("torch.nn")

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from mediacorpus._version import __version__
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
+from mediacorpus.learning.answers import LOGITS, with_answer
+from mediacorpus.learning.targets import Target
 from mediacorpus.measures.efficientnet_graph import STAGES, graph
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.stored import stored
@@ -29,6 +31,9 @@ TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
 
 OPSET = 18
+
+LUMA = (0.299, 0.587, 0.114)
+"""Shares of red, green and blue in luma (ITU-R BT.601)."""
 
 
 def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:
@@ -62,8 +67,15 @@ def standardizer(network: Network) -> Any:
     >>> module = standardizer(create("efficientnet_lite0", weights="random", classes=2))
     >>> module(need("torch").full((1, 2, 2, 3), 255, dtype=need("torch").uint8)).unique()
     tensor([1.])
+
+    A network that takes grey gets the luma of ITU-R BT.601.
+
+    >>> module = standardizer(create("lenet", weights="random", classes=2))
+    >>> red = need("torch").tensor([255, 0, 0], dtype=need("torch").uint8)
+    >>> module(red.expand(1, 28, 28, 3)).shape, module(red.expand(1, 1, 1, 3)).item()
+    (torch.Size([1, 1, 28, 28]), -0.40...)
     """
-    return _standardizer_class()(network.mean, network.sd)
+    return _standardizer_class()(network.mean, network.sd, grey=network.grey)
 
 
 @functools.cache
@@ -71,15 +83,19 @@ def _standardizer_class() -> Any:
     torch = need("torch")
 
     class Standardizer(torch.nn.Module):  # type: ignore[misc,name-defined]
-        def __init__(self, mean: Sequence[float], sd: Sequence[float]) -> None:
+        def __init__(self, mean: Sequence[float], sd: Sequence[float], *, grey: bool) -> None:
             super().__init__()
+            self.grey = grey
             centre, spread = (torch.tensor(v).view(3, 1, 1) for v in (mean, sd))
             self.register_buffer("gain", 1 / (255 * spread), persistent=False)
             self.register_buffer("shift", -centre / spread, persistent=False)
+            luma = torch.tensor(LUMA).view(3, 1, 1)
+            self.register_buffer("luma", luma, persistent=False)
 
         def forward(self, pixels: Any) -> Any:
-            # (N, size, size, 3) uint8 → (N, 3, size, size) float32
-            return pixels.permute(0, 3, 1, 2).float() * self.gain + self.shift
+            # (N, size, size, 3) uint8 → (N, 3, size, size) float32, or (N, 1, size, size)
+            x = pixels.permute(0, 3, 1, 2).float() * self.gain + self.shift
+            return (x * self.luma).sum(1, keepdim=True) if self.grey else x
 
     return Standardizer
 
@@ -112,14 +128,16 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
         key.update(str(module).encode())
         for tensor in module.state_dict().values():
             key.update(tensor.contiguous().numpy().tobytes())
-    key.update(f"{network.size} {network.mean} {network.sd}".encode())
+    key.update(f"{network.size} {network.mean} {network.sd} {network.grey}".encode())
     name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
     make = functools.partial(_trace_fixed, network, fixed)
     path = stored(settings().cache / "networks" / name, make)
     return path.read_bytes()
 
 
-def fitted_graph(network: Network, fixed: Sequence[Any], learning: Sequence[Any]) -> bytes:
+def fitted_graph(
+    network: Network, fixed: Sequence[Any], learning: Sequence[Any], *, target: Target
+) -> bytes:
     """Write a fitted network as ONNX.
 
     Parameters
@@ -128,6 +146,8 @@ def fitted_graph(network: Network, fixed: Sequence[Any], learning: Sequence[Any]
         The network, with its fitted weights.
     fixed, learning:
         What `split` gave.
+    target:
+        What was learned.
 
     Returns
     -------
@@ -136,20 +156,24 @@ def fitted_graph(network: Network, fixed: Sequence[Any], learning: Sequence[Any]
         `(N, classes)`.
     """
     if network.name == LITE:
-        content: bytes = _with_softmax(_lite(network)).SerializeToString(deterministic=True)
-        return content
-    return _trace(network, [*fixed, *learning, need("torch.nn").Softmax(1)], "probabilities")
+        model = _only_logits(_lite(network))
+    else:
+        model = need("onnx").load_from_string(_trace(network, [*fixed, *learning], LOGITS))
+    content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
+    return content
 
 
-def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> bytes:
-    """Write a linear classifier as ONNX.
+def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target: Target) -> bytes:
+    """Write a linear model as ONNX.
 
     Parameters
     ----------
     weight:
-        float32 `(classes, features)`.
+        float32 `(outputs, features)`.
     bias:
-        float32 `(classes,)`.
+        float32 `(outputs,)`.
+    target:
+        What was learned.
 
     Returns
     -------
@@ -158,31 +182,32 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32]) -> byte
 
     Examples
     --------
-    >>> session = open_session(linear_graph(np.eye(2, dtype="f4"), np.zeros(2, "f4")))
+    >>> from mediacorpus.learning.targets import TargetKind
+    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
+    >>> session = open_session(linear_graph(np.eye(2, dtype="f4"), np.zeros(2, "f4"), target))
     >>> session.run(None, {"embedding": np.zeros((1, 2), "f4")})[0].tolist()
     [[0.5, 0.5]]
     """
     onnx, helper, tensor = need("onnx"), need("onnx.helper"), need("onnx.numpy_helper").from_array
     value, number = helper.make_tensor_value_info, onnx.TensorProto.FLOAT
-    classes, features = weight.shape
+    outputs, features = weight.shape
     inner = helper.make_graph(
-        [
-            helper.make_node("Gemm", ["embedding", "weight", "bias"], ["logits"], transB=1),
-            helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
-        ],
+        [helper.make_node("Gemm", ["embedding", "weight", "bias"], [LOGITS], transB=1)],
         "probe",
         [value("embedding", number, ["N", features])],
-        [value("probabilities", number, ["N", classes])],
+        [value(LOGITS, number, ["N", outputs])],
         [tensor(weight.astype(np.float32), "weight"), tensor(bias.astype(np.float32), "bias")],
     )
     opset = helper.make_opsetid("", 17)
     model = helper.make_model(inner, opset_imports=[opset], ir_version=8, producer_name="")
-    content: bytes = model.SerializeToString(deterministic=True)
+    content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
     return content
 
 
-def agreement(network: Network, content: bytes, pixels: NDArray[np.uint8]) -> float:
-    """Give the largest difference of a probability between PyTorch and ONNX.
+def agreement(
+    network: Network, content: bytes, pixels: NDArray[np.uint8], *, target: Target
+) -> float:
+    """Give the largest difference of an answer between PyTorch and ONNX.
 
     Parameters
     ----------
@@ -192,6 +217,8 @@ def agreement(network: Network, content: bytes, pixels: NDArray[np.uint8]) -> fl
         What `fitted_graph` gave.
     pixels:
         Some pictures, uint8 `(N, size, size, 3)`.
+    target:
+        What was learned.
 
     Raises
     ------
@@ -201,10 +228,10 @@ def agreement(network: Network, content: bytes, pixels: NDArray[np.uint8]) -> fl
     torch = need("torch")
     module = torch.nn.Sequential(standardizer(network), network.module).eval()
     with torch.inference_mode():
-        ours = torch.softmax(module(torch.from_numpy(pixels)), 1).numpy()
+        ours = target.answer(module(torch.from_numpy(pixels)).numpy())
     theirs = open_session(content).run(None, {"pixels": pixels})[0]
     difference = float(np.abs(ours - theirs).max(initial=0.0))
-    if not difference <= TOLERANCE:
+    if not difference <= TOLERANCE * max(1.0, target.sd):
         raise TrainingError(
             f"The exported network of {network.name} differs from the fitted one by "
             f"{difference:.3g} in a probability (at most {TOLERANCE:g} is let pass); "
@@ -233,11 +260,8 @@ def _lite_prefix(network: Network, count: int) -> bytes:
     return content
 
 
-def _with_softmax(model: Any) -> Any:
-    helper = need("onnx.helper")
-    model.graph.node.append(helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1))
-    outputs = [output for output in model.graph.output if output.name == "logits"]
-    outputs[0].name = "probabilities"
+def _only_logits(model: Any) -> Any:
+    outputs = [output for output in model.graph.output if output.name == LOGITS]
     del model.graph.output[:]
     model.graph.output.extend(outputs)
     return model

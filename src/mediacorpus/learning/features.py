@@ -46,6 +46,9 @@ SYNC_EVERY = 200
 Fixed = Callable[[Pixels], NDArray[np.float32]]
 """The part of a network that does not learn: uint8 `(V, size, size, 3)` to features."""
 
+Encode = Callable[[Sequence[str]], NDArray[Any]]
+"""From labels to what is learned."""
+
 Progress = Callable[[int, int], None]
 
 
@@ -83,12 +86,12 @@ class Part:
     rows:
         The rows of the pictures that could be read, int64 `(N,)`.
     targets:
-        Class index of each of them, int64 `(N,)`.
+        What is learned of each of them, as `Target.encode` gives it.
     """
 
     views: NDArray[Any]
     rows: NDArray[np.int64]
-    targets: NDArray[np.int64]
+    targets: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -112,7 +115,7 @@ def plan_for(network: Network, *, learns_all: bool, augment: bool, seed: int) ->
 
 def prepare(
     examples: Sequence[Example],
-    classes: Sequence[str],
+    encode: Encode,
     path: Path,
     *,
     plan: Plan,
@@ -127,8 +130,8 @@ def prepare(
     ----------
     examples:
         Labelled pictures of one part.
-    classes:
-        All classes, in order.
+    encode:
+        Turns labels into what is learned, such as `Target.encode`.
     path:
         File to keep the views in.
     plan:
@@ -166,7 +169,7 @@ def prepare(
     cache = RowCache(path, rows=len(examples), shape=shape, dtype=dtype)
     failed = _fill(cache, make, progress)
     rows = np.array([row for row in range(len(examples)) if row not in failed], np.int64)
-    targets = np.array([classes.index(examples[row].label) for row in rows], np.int64)
+    targets = encode([examples[row].label for row in rows])
     unreadable = [
         Unreadable(examples[row].item, examples[row].path, reason)
         for row, reason in sorted(failed.items())
@@ -176,7 +179,6 @@ def prepare(
 
 def embedded_views(
     examples: Sequence[Example],
-    classes: Sequence[str],
     path: Path,
     *,
     seed: int,
@@ -188,8 +190,6 @@ def embedded_views(
     ----------
     examples:
         Labelled pictures; only those of the part `"train"` are read.
-    classes:
-        All classes, in order.
     path:
         File to keep the embeddings in.
     seed:
@@ -209,7 +209,7 @@ def embedded_views(
     session = open_session()
     part, _ = prepare(
         own,
-        classes,
+        lambda labels: np.zeros(len(labels)),
         path,
         plan=Plan(SIDE, CROP, views=VIEWS, squares=False, seed=seed),
         fixed=lambda views: session.run(views)[0],

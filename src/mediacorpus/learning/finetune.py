@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import io
+import json
 import math
 import time
-import warnings
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -18,10 +18,13 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning.cache import write_whole
+from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.curves import COLUMNS
+from mediacorpus.learning.device import best_device, deterministic
 from mediacorpus.learning.pictures import augmentation
-from mediacorpus.settings import settings as environment
+from mediacorpus.learning.schedules import find_rate, make_optimizer, make_schedule
+from mediacorpus.learning.settings import AUTO
+from mediacorpus.learning.targets import Target, TargetKind
 
 if TYPE_CHECKING:
     from mediacorpus.learning.features import Part, Plan
@@ -30,6 +33,7 @@ if TYPE_CHECKING:
 OnEpoch: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 
 CHECKPOINT = "checkpoint.pt"
+RATE = "rate.json"
 EVALUATED = 64
 
 
@@ -43,13 +47,16 @@ class Fit:
         One row per epoch; columns `COLUMNS`.
     best_epoch:
         The epoch with the lowest validation loss, from 1. Its weights are in the module.
-    probabilities:
-        Of the validation pictures, float32 `(N, classes)`.
+    answer:
+        For the validation pictures: float64 probabilities `(N, classes)`, or values `(N, 1)`.
+    rate:
+        The learning rate at the start, which may have been searched for.
     """
 
     curves: pd.DataFrame
     best_epoch: int
-    probabilities: NDArray[np.float32]
+    answer: NDArray[np.float64]
+    rate: float
 
 
 @dataclass(slots=True)
@@ -59,6 +66,7 @@ class _State:
     module: Any
     optimizer: Any
     schedule: Any
+    device: str = "cpu"
     epoch: int = 0
     best_epoch: int = 0
     best: Mapping[str, Any] = field(default_factory=dict)
@@ -94,6 +102,7 @@ def fit(
     *,
     plan: Plan,
     settings: TrainSettings,
+    target: Target,
     work: Path,
     on_epoch: OnEpoch | None = None,
 ) -> Fit:
@@ -113,6 +122,8 @@ def fit(
         How they were made.
     settings:
         Complete settings.
+    target:
+        What is learned.
     work:
         Folder for the checkpoint.
     on_epoch:
@@ -123,26 +134,27 @@ def fit(
     TrainingError
         The loss became infinite or not a number.
     """
-    torch = need("torch")
     s = settings
-    with deterministic(s.seed):
-        module = module.to(memory_format=torch.channels_last)
-        state = _start(module, s, work / CHECKPOINT)
-        loss = torch.nn.CrossEntropyLoss(weight=_class_weights(train, s))
+    with deterministic(s.seed), _limits(s):
+        device = best_device()
+        module = module.to(device, memory_format=need("torch").channels_last)
+        weights = _class_weights(train, target, s=s, device=device)
+        s = _with_rate(module, train, plan=plan, s=s, target=target, work=work, device=device)
+        state = _start(module, s, checkpoint=work / CHECKPOINT, device=device)
         for epoch in range(state.epoch + 1, int(s.epochs or 0) + 1):
             if epoch - 1 - state.best_epoch >= int(s.patience or 1):
                 break
             started = time.monotonic()
-            lr = state.optimizer.param_groups[0]["lr"]
+            lr = state.optimizer.param_groups[-1]["lr"]
             train_loss, train_accuracy = _learn(
-                state, train, plan=plan, loss=loss, s=s, epoch=epoch
+                state, train, plan=plan, target=target, weights=weights, s=s, epoch=epoch
             )
-            logits = predict(module, val)
-            val_loss = float(loss(logits, torch.from_numpy(val.targets)))
+            val_loss, val_accuracy = _evaluate(
+                module, val, target=target, weights=weights, device=device
+            )
             _check_finite(val_loss, state, epoch=epoch, work=work)
-            hits = logits.argmax(1).numpy() == val.targets
             seconds = time.monotonic() - started
-            values = (epoch, lr, train_loss, train_accuracy, val_loss, hits.mean(), seconds)
+            values = (epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, seconds)
             state.rows.append(dict(zip(COLUMNS, map(float, values), strict=True)))
             if val_loss < min([row["val_loss"] for row in state.rows[:-1]], default=math.inf):
                 state.best_epoch = epoch
@@ -153,92 +165,125 @@ def fit(
             if on_epoch is not None:
                 on_epoch(epoch, int(s.epochs or 0), dict(state.rows[-1]))
         module.load_state_dict(state.best)
-        probabilities = torch.softmax(predict(module, val), 1).numpy()
+        answer = target.answer(predict(module, val, device=device).numpy())
+        module.to("cpu")
     curves = pd.DataFrame(state.rows, columns=list(COLUMNS)).astype({"epoch": int})
-    return Fit(curves, state.best_epoch, probabilities)
+    return Fit(curves, state.best_epoch, answer, float(s.lr or 0.0))
 
 
-def predict(module: Any, part: Part) -> Any:
-    """Give the logits `(N, classes)` of the plain views of a part, as a torch tensor."""
+def predict(module: Any, part: Part, *, device: str = "cpu") -> Any:
+    """Give the outputs `(N, outputs)` for the plain views of a part, as a torch tensor."""
     torch = need("torch")
     module.eval()
     with torch.inference_mode():
         chunks = [
-            module(_tensor(part.views[part.rows[start : start + EVALUATED], 0]))
+            module(_tensor(part.views[part.rows[start : start + EVALUATED], 0], device)).cpu()
             for start in range(0, len(part), EVALUATED)
         ]
-    return torch.cat(chunks)
+    return torch.cat(chunks).float()
 
 
-@contextlib.contextmanager
-def deterministic(seed: int) -> Iterator[None]:
-    """Fix what makes PyTorch's results differ from run to run, and restore it afterwards.
-
-    That is the seed, the choice of algorithms, and the number of threads (`MEDIACORPUS_WORKERS`,
-    by default one per core).
-    """
+def _evaluate(
+    module: Any, val: Part, *, target: Target, weights: Any, device: str
+) -> tuple[float, float]:
+    """Give loss and accuracy on the validation part."""
     torch = need("torch")
-    threads, before = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    with torch.random.fork_rng(devices=[]), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".*deterministic.*", category=UserWarning)
-        torch.manual_seed(seed)
-        torch.use_deterministic_algorithms(True, warn_only=True)  # noqa: FBT003
-        torch.set_num_threads(environment().workers)
-        try:
-            yield
-        finally:
-            torch.use_deterministic_algorithms(before)
-            torch.set_num_threads(threads)
+    logits, y = predict(module, val, device=device), torch.from_numpy(val.targets)
+    plain = replace(target, smoothing=0.0)
+    loss = plain.loss(logits, y, None if weights is None else weights.cpu())
+    return float(loss), target.hits(logits, y) / len(val)
 
 
-def _start(module: Any, s: TrainSettings, checkpoint: Path) -> _State:
-    """Make optimiser and schedule; go on from the checkpoint if there is one."""
-    optim = need("torch.optim")
-    if s.optimizer == "adamw":
-        optimizer = optim.AdamW(module.parameters(), lr=s.lr, weight_decay=s.weight_decay)
-    else:
-        optimizer = optim.SGD(
-            module.parameters(), lr=s.lr, momentum=s.momentum, weight_decay=s.weight_decay
-        )
-    if s.schedule == "cosine":
-        schedule = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=s.epochs)
-    else:
-        schedule = optim.lr_scheduler.StepLR(optimizer, step_size=s.step_size, gamma=s.gamma)
-    state = _State(module, optimizer, schedule)
+def _start(module: Any, s: TrainSettings, *, checkpoint: Path, device: str) -> _State:
+    """Make optimizer and schedule; go on from the checkpoint if there is one."""
+    optimizer = make_optimizer(module, s)
+    state = _State(module, optimizer, make_schedule(optimizer, s), device)
     if checkpoint.exists():
         state.load(checkpoint)
     return state
 
 
+def _with_rate(
+    module: Any,
+    train: Part,
+    *,
+    plan: Plan,
+    s: TrainSettings,
+    target: Target,
+    work: Path,
+    device: str,
+) -> TrainSettings:
+    """Search for a learning rate where none is given; the one that is found is kept."""
+    if s.lr != AUTO:
+        return s
+    note = work / RATE
+    if not note.exists():
+        rng = np.random.default_rng(s.seed)
+
+        def batches() -> Iterator[tuple[Any, Any]]:
+            while True:
+                order = rng.permutation(len(train))
+                for chosen in _batches(order, int(s.batch_size or 1)):
+                    x = _tensor(_inputs(train, chosen, plan=plan, rng=rng), device)
+                    yield x, need("torch").from_numpy(train.targets[chosen]).to(device)
+
+        rate, table = find_rate(module, batches, loss=target.loss, s=s)
+        write_json(note, {"lr": rate, "tried": table.tolist()})
+    return replace(s, lr=float(json.loads(note.read_text("utf-8"))["lr"]))
+
+
 def _learn(
-    state: _State, train: Part, *, plan: Plan, loss: Any, s: TrainSettings, epoch: int
+    state: _State,
+    train: Part,
+    *,
+    plan: Plan,
+    target: Target,
+    weights: Any,
+    s: TrainSettings,
+    epoch: int,
 ) -> tuple[float, float]:
     """Go once through the training part; return mean loss and accuracy on the way."""
     torch = need("torch")
     rng = np.random.default_rng((s.seed, epoch))
     torch.manual_seed(int(rng.integers(2**63)))
     state.module.train()
-    total, hits = 0.0, 0
+    half = torch.autocast(state.device, torch.bfloat16, enabled=s.precision == "bf16")
+    total, hits = 0.0, 0.0
     for chosen in _batches(rng.permutation(len(train)), int(s.batch_size or 1)):
-        x = _tensor(_inputs(train, chosen, plan=plan, rng=rng))  # (B, ...) features or pixels
-        y = torch.from_numpy(train.targets[chosen])  # (B,)
-        logits = state.module(x)  # (B, classes)
-        value = loss(logits, y)
+        x = _tensor(_inputs(train, chosen, plan=plan, rng=rng), state.device)  # (B, ...)
+        y = torch.from_numpy(train.targets[chosen]).to(state.device)  # (B,) or (B, classes)
+        x, mixed = _mix(x, y, target, strength=float(s.mixup or 0.0), rng=rng)
+        with half:
+            logits = state.module(x)  # (B, outputs)
+        value = target.loss(logits.float(), mixed, weights)
         state.optimizer.zero_grad()
         value.backward()
         state.optimizer.step()
         total += value.item() * len(chosen)
-        hits += int((logits.argmax(1) == y).sum())
+        hits += target.hits(logits.detach(), y)
     return total / len(train), hits / len(train)
+
+
+def _mix(
+    x: Any, y: Any, target: Target, *, strength: float, rng: np.random.Generator
+) -> tuple[Any, Any]:
+    """Mix each picture and its target with another one's (mixup; Zhang et al., 2018)."""
+    if not strength:
+        return x, y
+    share = float(rng.beta(strength, strength))
+    order = need("torch").from_numpy(rng.permutation(len(x))).to(x.device)
+    soft = target.mixable(y)
+    x = x.float()
+    return share * x + (1 - share) * x[order], share * soft + (1 - share) * soft[order]
 
 
 def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
     """Cut into batches; a last one of a single picture joins the one before.
 
-    Batch normalization cannot learn from one picture.
+    Batch normalization learns badly from one picture, but who asks for it gets it.
     """
     cuts = list(range(size, len(order), size))
-    if cuts and len(order) - cuts[-1] == 1:
+    if cuts and size > 1 and len(order) - cuts[-1] == 1:
         cuts.pop()
     return np.split(order, cuts)
 
@@ -254,19 +299,64 @@ def _inputs(
     return np.stack([vary(square, rng) for square in train.views[rows, 0]])
 
 
-def _tensor(values: NDArray[Any]) -> Any:
+def _tensor(values: NDArray[Any], device: str = "cpu") -> Any:
     torch = need("torch")
-    x = torch.from_numpy(np.ascontiguousarray(values))
+    x = torch.from_numpy(np.ascontiguousarray(values)).to(device)
     maps = x.is_floating_point() and x.ndim == 4  # noqa: PLR2004 - (B, C, H, W)
     return x.contiguous(memory_format=torch.channels_last) if maps else x
 
 
-def _class_weights(train: Part, s: TrainSettings) -> Any:
-    """Weigh each class by the inverse of its share, so that the mean weight of a picture is 1."""
-    if not s.class_weights:
+def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str) -> Any:
+    """Weigh each class by the inverse of its share, so that the mean weight of a picture is 1.
+
+    With several labels, the pictures that bear one weigh as much as those that do not.
+    """
+    if not s.class_weights or target.kind is TargetKind.SCALE:
         return None
-    counts = np.bincount(train.targets)
-    return need("torch").tensor(len(train) / (len(counts) * counts), dtype=need("torch").float32)
+    torch = need("torch")
+    if target.kind is TargetKind.MULTILABEL:
+        bearing = train.targets.sum(axis=0)
+        weights = (len(train) - bearing) / np.maximum(bearing, 1)
+    else:
+        counts = np.bincount(train.targets, minlength=len(target.classes))
+        weights = len(train) / (len(counts) * np.maximum(counts, 1))
+        if target.kind is TargetKind.ORDINAL:
+            return None
+    return torch.tensor(weights, dtype=torch.float32, device=device)
+
+
+@contextlib.contextmanager
+def _limits(s: TrainSettings) -> Iterator[None]:
+    """Say which batch may do where the memory, or batch normalization, does not."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise TrainingError(
+            "The network normalizes over the pictures of a batch, so a batch of one teaches it "
+            "nothing. Start again with --batch-size 2 or more."
+        ) from error
+    except (RuntimeError, MemoryError) as error:
+        if not _is_of_memory(error):
+            raise
+        size = int(s.batch_size or 1)
+        advice = (
+            f"Start again with --batch-size {size // 2}"
+            if size > 1
+            else "A batch is one picture already: let fewer blocks learn (--unfreeze head), or "
+            "take a smaller backbone"
+        )
+        raise TrainingError(
+            f"The memory is not enough for batches of {size} pictures. {advice}."
+        ) from error
+
+
+def _is_of_memory(error: Exception) -> bool:
+    """Tell want of memory from other errors; on a CPU PyTorch has no type of its own for it."""
+    kinds = (MemoryError, need("torch").OutOfMemoryError)
+    said = str(error).lower()
+    return isinstance(error, kinds) or "not enough memory" in said or "out of memory" in said
 
 
 def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> None:
@@ -279,5 +369,5 @@ def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> 
     )
     raise TrainingError(
         f"The loss became infinite or not a number in epoch {epoch}, so training stopped. {kept}"
-        f"Start again with a lower learning rate than {state.optimizer.param_groups[0]['lr']:g}."
+        f"Start again with a lower learning rate than {state.optimizer.param_groups[-1]['lr']:g}."
     )

@@ -21,7 +21,9 @@ from mediacorpus.learning.cache import write_json, write_whole
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
-DECISIVE = ("classes", "input", "size", "crop", "mean", "sd")
+DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
+LATER = ("target", "features")
+"""Facts that older cards do not have."""
 REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
 
 
@@ -139,7 +141,7 @@ def load_model(path: Path) -> ModelFolder:
 
 def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Hash all that the model's answers depend on, so that equal models have equal hashes."""
-    facts = {name: card.get(name) for name in DECISIVE}
+    facts = {name: card.get(name) for name in DECISIVE if name in card or name not in LATER}
     facts |= {name: files.get(name) for name in (NETWORK, WEIGHTS)}
     text = json.dumps(facts, sort_keys=True, default=str)
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
@@ -159,6 +161,8 @@ def _card(path: Path) -> dict[str, Any]:
             "train the model again."
         ) from error
     missing = [name for name in REQUIRED if not isinstance(card, dict) or name not in card]
+    if not missing and not isinstance(card["files"], dict):
+        missing = ["files"]
     if missing:
         raise ModelError(
             f"The card {CARD} of the model in {path} lacks {missing[0]!r}. Put it back, or train "

@@ -9,21 +9,31 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.learning.networks import scratch_names, taught_dropout
+from mediacorpus.learning.shallow_settings import MODELS
 
-METHODS = ("probe", "finetune")
-OPTIMIZERS = ("sgd", "adamw")
-SCHEDULES = ("step", "cosine")
+_EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
+METHODS = ("probe", "finetune", "scratch", "shallow")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
+TARGETS = ("classes", "multilabel", "ordinal", "scale")
+PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"
 LARGEST_SEED = 2**32 - 1
 
-_WHOLE = {"epochs": 1, "batch_size": 2, "step_size": 1, "patience": 1}
+_WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup": 0}
 _RANGES = {"lr": (0.0, 10.0), "momentum": (0.0, 0.999), "gamma": (0.0, 1.0)}
-_RANGES |= {"weight_decay": (0.0, 1.0), "dropout": (0.0, 0.95)}
-_ABOVE_ZERO = {"lr", "gamma"}
+_RANGES |= {"weight_decay": (0.0, 1.0), "dropout": (0.0, 0.95), "power": (0.0, 10.0)}
+_RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (0.0, 1.0)}
+_ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-_NOT_OF_PROBE = (
+_LISTS |= {"target": TARGETS, "precision": PRECISIONS}
+_OF_LOOP = (
     *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
-    *("weight_decay", "unfreeze", "patience", "dropout"),
+    *("weight_decay", "unfreeze", "patience", "dropout", "nesterov", "power", "warmup"),
+    *("label_smoothing", "mixup", "layer_decay", "precision"),
 )
+"""Settings of the training loop, which probe and shallow models do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +44,9 @@ class TrainSettings:
     ----------
     method:
         `"probe"`: logistic regression on embeddings. `"finetune"`: a pretrained network whose
-        last layer is replaced and whose last blocks go on learning.
+        last layer is replaced and whose last blocks go on learning. `"scratch"`: a small
+        network that learns from nothing. `"shallow"`: a classic model on the values of a
+        measure.
     backbone:
         Name of a network in `BACKBONES`, or `timm:NAME`.
     weights:
@@ -42,18 +54,19 @@ class TrainSettings:
     epochs:
         Passes over the training part, at least 1.
     lr:
-        Learning rate at the start, above 0.
+        Learning rate at the start, above 0, or `"auto"` to find one by a range test.
     momentum:
         Momentum of SGD, 0 to 0.999.
     batch_size:
-        Pictures in one step, at least 2.
+        Pictures in one step, at least 1.
     step_size, gamma:
         With the schedule `"step"` the learning rate is multiplied by `gamma` (above 0, at
         most 1) after every `step_size` epochs.
     optimizer:
-        `"sgd"` or `"adamw"` (Loshchilov and Hutter, 2019).
+        `"sgd"`, `"adam"` (Kingma and Ba, 2015) or `"adamw"` (Loshchilov and Hutter, 2019).
     schedule:
-        `"step"` or `"cosine"` (Loshchilov and Hutter, 2017).
+        `"step"`, `"linear"`, `"polynomial"`, `"cosine"` (Loshchilov and Hutter, 2017) or
+        `"constant"`.
     weight_decay:
         0 to 1.
     unfreeze:
@@ -69,6 +82,33 @@ class TrainSettings:
         Share of the features that is dropped before the last layer, 0 to 0.95.
     seed:
         The same seed gives the same model on the same machine; 0 to 4,294,967,295.
+    arch:
+        For `"scratch"`: the network that learns from nothing, such as `"lenet"`.
+    model:
+        For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
+    features:
+        For `"shallow"`: the measure whose values are learned from, such as `"hog"`.
+    positive:
+        For `"shallow"`: one value that is learned against all others.
+    target:
+        `"classes"`; `"multilabel"` for values such as `crowd|flags`; `"ordinal"` for ranks;
+        `"scale"` for numbers.
+    order:
+        Values of an ordinal variable from the lowest to the highest, with commas.
+    nesterov:
+        Nesterov's form of momentum.
+    power:
+        Exponent of the polynomial schedule.
+    warmup:
+        Epochs in which the learning rate rises to its full value.
+    label_smoothing:
+        Share of each label that is spread over all classes, 0 to 0.5.
+    mixup:
+        Strength of mixup (Zhang et al., 2018), 0 to 2; 0 is none.
+    layer_decay:
+        Factor of the learning rate from each block to the one before it, above 0, at most 1.
+    precision:
+        `"fp32"`, or `"bf16"` for mixed precision.
 
     Examples
     --------
@@ -82,7 +122,7 @@ class TrainSettings:
     backbone: str = "efficientnet_lite0"
     weights: str = "pretrained"
     epochs: int | None = None
-    lr: float | None = None
+    lr: float | str | None = None
     momentum: float | None = None
     batch_size: int | None = None
     step_size: int | None = None
@@ -96,6 +136,19 @@ class TrainSettings:
     augment: bool | None = None
     dropout: float | None = None
     seed: int = 1
+    arch: str | None = None
+    model: str | None = None
+    features: str | None = None
+    positive: str | None = None
+    target: str = "classes"
+    order: str | None = None
+    nesterov: bool | None = None
+    power: float | None = None
+    warmup: int | None = None
+    label_smoothing: float | None = None
+    mixup: float | None = None
+    layer_decay: float | None = None
+    precision: str | None = None
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -115,7 +168,11 @@ class TrainSettings:
         for name, least in _WHOLE.items():
             _check_whole(name, getattr(self, name), least)
         for name, (low, high) in _RANGES.items():
-            _check_number(name, getattr(self, name), low=low, high=high)
+            value = getattr(self, name)
+            if not (name == "lr" and value == AUTO):
+                _check_number(name, value, low=low, high=high)
+        if self.nesterov and self.momentum == 0:
+            raise ParameterError("Nesterov's form needs momentum above 0; leave nesterov out.")
         if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED:
             raise ParameterError(
                 f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED}."
@@ -140,26 +197,53 @@ class TrainSettings:
         >>> TrainSettings(method="finetune", optimizer="adamw").complete().schedule
         'cosine'
         """
-        if self.method == "probe":
+        if self.method in {"probe", "shallow"}:
             return self
         given = {f.name: getattr(self, f.name) for f in fields(self)}
         defaults = _defaults(self)
         return replace(self, **{k: v for k, v in defaults.items() if given[k] is None})
 
     def _check_method(self) -> None:
-        if self.method != "probe":
+        self._check_own()
+        if self.method in {"finetune", "scratch"}:
             return
-        for name in _NOT_OF_PROBE:
+        for name in _OF_LOOP:
             if getattr(self, name) is not None:
                 raise ParameterError(
-                    f"{name} is a setting of the method 'finetune'; the probe has none. "
-                    f"Ask for method='finetune' or leave {name} out."
+                    f"{name} is a setting of the method 'finetune'; the method {self.method!r} "
+                    f"has none. Ask for method='finetune' or leave {name} out."
                 )
         if self.weights != "pretrained":
             raise ParameterError(
                 f"weights is {self.weights!r}, but the probe works on the embeddings of the "
                 "network on board; ask for method='finetune' or leave weights out."
             )
+
+    def _check_own(self) -> None:
+        """Refuse settings of other methods, and ask for those that a method needs."""
+        own = {"arch": "scratch", "model": "shallow", "features": "shallow", "positive": "shallow"}
+        for name, method in own.items():
+            given = getattr(self, name) is not None
+            if given and self.method != method:
+                raise ParameterError(
+                    f"{name} is a setting of the method {method!r}; this is {self.method!r}. "
+                    f"Ask for --method {method} or leave {name} out."
+                )
+            if name == "arch" and given and self.arch not in scratch_names():
+                raise unknown("network to train from scratch", str(self.arch), scratch_names())
+            if not given and self.method == method and name != "positive":
+                raise ParameterError(
+                    f"The method {method!r} needs --{name}, such as {_EXAMPLES[name]}."
+                )
+        if self.model is not None and self.model not in MODELS:
+            raise unknown("model", self.model, MODELS)
+        if self.method == "shallow" and self.target != "classes":
+            raise ParameterError(
+                f"Shallow models learn classes; for the target {self.target!r} use the method "
+                "probe, finetune or scratch."
+            )
+        if self.order is not None and self.target != "ordinal":
+            raise ParameterError("An order belongs to the target ordinal; leave it out.")
 
 
 def weights_path(settings: TrainSettings) -> Path | None:
@@ -172,24 +256,45 @@ def weights_path(settings: TrainSettings) -> Path | None:
 
 
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
+    scratch = settings.method == "scratch"
     every = settings.unfreeze == "all"
-    modern = settings.optimizer == "adamw"
+    modern = settings.optimizer in {"adam", "adamw"}
     rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
-    return {
-        "epochs": 15 if every else 25,
-        "lr": rates["adamw" if modern else "sgd"],
+    common = {
         "momentum": 0.9,
-        "batch_size": 16 if every else 32,
         "step_size": 7,
         "gamma": 0.1,
         "optimizer": "sgd",
-        "schedule": "cosine" if modern else "step",
-        "weight_decay": 0.05 if modern else 0.0,
-        "unfreeze": 2,
+        "schedule": "cosine" if modern or scratch else "step",
+        "weight_decay": 0.05 if settings.optimizer == "adamw" else 0.0,
         "patience": 8,
-        "augment": True,
-        "dropout": 0.2,
+        "nesterov": False,
+        "power": 1.0,
+        "warmup": 0,
+        "label_smoothing": 0.0,
+        "mixup": 0.0,
+        "layer_decay": 1.0,
+        "precision": "fp32",
     }
+    if scratch:
+        own: dict[str, Any] = {
+            "epochs": 25,
+            "lr": 1e-3 if modern else 1e-2,
+            "batch_size": 32,
+            "unfreeze": "all",
+            "augment": False,
+            "dropout": taught_dropout(str(settings.arch)),
+        }
+    else:
+        own = {
+            "epochs": 15 if every else 25,
+            "lr": rates["adamw" if modern else "sgd"],
+            "batch_size": 16 if every else 32,
+            "unfreeze": 2,
+            "augment": True,
+            "dropout": 0.2,
+        }
+    return common | own
 
 
 def _is_whole(value: object) -> bool:
@@ -211,7 +316,8 @@ def _check_number(name: str, value: object, *, low: float, high: float) -> None:
     )
     good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     if not good or not low <= float(str(value)) <= high or (name in _ABOVE_ZERO and value == low):
-        raise ParameterError(f"{name} is {value!r}; it must be a number {bounds}.")
+        auto = ", or 'auto'" if name == "lr" else ""
+        raise ParameterError(f"{name} is {value!r}; it must be a number {bounds}{auto}.")
 
 
 def _check_unfreeze(value: str | int | None) -> None:

@@ -6,8 +6,8 @@ import html
 import shutil
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,28 +17,29 @@ from numpy.typing import NDArray
 
 from mediacorpus.catalogue.runs import now
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
-from mediacorpus.extras import need
-from mediacorpus.learning import export
-from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.card import card_facts, fingerprint_of
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
-from mediacorpus.learning.finetune import OnEpoch, fit
+from mediacorpus.learning.finetune import OnEpoch
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
-from mediacorpus.learning.probe import fit_probe
+from mediacorpus.learning.methods import (
+    OnRead,
+    fit_on_embeddings,
+    fit_on_features,
+    fit_on_pictures,
+)
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.learning.targets import (
+    Target,
+    TargetKind,
+    against_rest,
+    make_target,
+    split_values,
+)
 from mediacorpus.records import Example
 
 LEAST = 2
 """Pictures that each class needs in the training part."""
-
-CHECKED = 8
-"""Validation pictures on which the exported network is compared with the trained one."""
-
-OnRead = Callable[[str, int, int], None]
-"""Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,6 +58,8 @@ class TrainedModel:
         One row per epoch (`finetune`) or per strength of regularization (`probe`).
     seconds:
         Time that training took.
+    notes:
+        What to know of the labels, one sentence each.
     """
 
     name: str
@@ -64,6 +67,7 @@ class TrainedModel:
     card: Mapping[str, Any]
     curves: pd.DataFrame
     seconds: float
+    notes: tuple[str, ...] = ()
 
     @property
     def words(self) -> str:
@@ -77,6 +81,7 @@ class TrainedModel:
             "folder": str(self.folder),
             "seconds": self.seconds,
             "words": self.words,
+            "notes": list(self.notes),
             "card": dict(self.card),
             "curves": self.curves.to_dict("records"),
         }
@@ -86,16 +91,30 @@ class TrainedModel:
         counts = sum(card["counts"]["train"].values())
         text = (
             f"Trained {self.name} ({card['method']}, {card['backbone']}) on {counts:,} pictures in "
-            f"{self.seconds:.1f} s. Validation accuracy {found['accuracy']:.3f} on {found['n']:,} "
-            f"pictures. {self.words}"
+            f"{self.seconds:.1f} s. {_headline(found)} on {found['n']:,} validation pictures. "
+            f"{self.words}"
         )
         if card["unreadable"]:
             text += f" {len(card['unreadable']):,} pictures could not be read and were left out."
-        return text
+        return " ".join([text, *self.notes])
 
     def _repr_html_(self) -> str:
         table = self.curves.to_html(index=False, float_format=lambda x: f"{x:.4g}")
         return f"<p>{html.escape(str(self))}</p>{table}"
+
+
+def _headline(scores: Mapping[str, Any]) -> str:
+    """Name the score of the validation part by which a model is known."""
+    for key, words in _HEADLINES.items():
+        if key in scores:
+            return f"{words} {scores[key]:.3f}"
+    return "Scored"
+
+
+_HEADLINES = {
+    "accuracy": "Validation accuracy",
+    "r_squared": "Validation R squared",
+}
 
 
 def train(
@@ -123,7 +142,7 @@ def train(
     settings:
         How to train.
     embeddings:
-        For the probe: array `(N, features)`, a row for each example.
+        For the methods probe and shallow: array `(N, features)`, a row for each example.
     card:
         Facts to be put on the card besides.
     replace_model:
@@ -145,8 +164,8 @@ def train(
     settings.check()
     complete = settings.complete()
     used = [i for i, example in enumerate(examples) if example.part in {"train", "val"}]
-    chosen = [examples[i] for i in used]
-    classes = _check(chosen)
+    chosen = [_against_rest(examples[i], complete.positive) for i in used]
+    target = _target(chosen, complete)
     facts: dict[str, Any] = {"name": folder.name, "variable": ""} | dict(card or {})
     fingerprint = fingerprint_of(chosen, complete, embeddings, variable=str(facts["variable"]))
     clear_leftovers(folder)
@@ -155,19 +174,19 @@ def train(
         return _result(finished)
     started = time.monotonic()
     work = _work_folder(folder, fingerprint)
-    facts |= card_facts(chosen, classes, complete, asked=settings, fingerprint=fingerprint)
-    if complete.method == "probe":
+    facts |= card_facts(chosen, target, complete, asked=settings, fingerprint=fingerprint)
+    if complete.method in {"probe", "shallow"}:
         if embeddings is None:
-            raise ParameterError("The probe learns from embeddings; none were given.")
+            raise ParameterError(f"The method {complete.method} learns from features: give some.")
         rows = np.asarray(embeddings)[used]
-        views = None
-        if complete.augment is not False:
-            views = embedded_views(
-                chosen, classes, work / "views.bin", seed=complete.seed, progress=on_read
-            )
-        made = _probe(chosen, rows, classes, views=views, s=complete, on_epoch=on_epoch)
+        learn = fit_on_embeddings if complete.method == "probe" else fit_on_features
+        made = learn(
+            chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
+        )
     else:
-        made = _finetune(chosen, classes, complete, work=work, on_epoch=on_epoch, on_read=on_read)
+        made = fit_on_pictures(
+            chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read
+        )
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
     saved = save_model(
         folder, facts, weights=made.weights, curves=made.curves, network=made.network
@@ -176,180 +195,50 @@ def train(
     return _result(saved)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Made:
-    """What a method gives: all that goes into the folder."""
-
-    weights: Mapping[str, NDArray[Any]]
-    curves: pd.DataFrame
-    network: bytes
-    facts: Mapping[str, Any]
+def _against_rest(example: Example, positive: str | None) -> Example:
+    """Take one value against all others where that is asked for."""
+    if positive is None or example.label == positive:
+        return example
+    return replace(example, label=against_rest(positive))
 
 
-def _probe(
-    examples: Sequence[Example],
-    embeddings: NDArray[Any],
-    classes: Sequence[str],
-    *,
-    views: NDArray[Any] | None,
-    s: TrainSettings,
-    on_epoch: OnEpoch | None,
-) -> _Made:
-    targets = np.array([classes.index(e.label) for e in examples], np.int64)
-    train = np.array([e.part == "train" for e in examples])
-    if views is not None:
-        views = np.where(np.isnan(views), embeddings[train][:, None], views)
-    probe = fit_probe(
-        embeddings[train],
-        targets[train],
-        views=views,
-        balanced=bool(s.class_weights),
-        seed=s.seed,
-        on_epoch=on_epoch,
+def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
+    """Say what is learned; raise where the examples do not allow training."""
+    if s.positive is not None and all(e.label != s.positive for e in examples):
+        raise TrainingError(f"No label is {s.positive!r}, which is to be learned against the rest.")
+    train = [e.label for e in examples if e.part == "train"]
+    target = make_target(
+        s.target,
+        [e.label for e in examples],
+        train,
+        order=[name.strip() for name in s.order.split(",")] if s.order else (),
+        smoothing=float(s.label_smoothing or 0.0),
     )
-    scores = _scores(probe.probabilities(embeddings[~train]), targets[~train])
-    return _Made(
-        weights={"weight": probe.weight, "bias": probe.bias},
-        curves=probe.curves,
-        network=export.linear_graph(probe.weight, probe.bias),
-        facts={
-            "input": "embedding",
-            "validation": scores,
-            "C": probe.strength,
-            "unreadable": [],
-        },
-    )
-
-
-def _finetune(
-    examples: Sequence[Example],
-    classes: Sequence[str],
-    s: TrainSettings,
-    *,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> _Made:
-    nn = need("torch.nn")
-    network = create(
-        s.backbone,
-        weights=s.weights,
-        classes=len(classes),
-        dropout=float(s.dropout or 0.0),
-        seed=s.seed,
-    )
-    fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
-    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
-    parts, unreadable = _read(
-        examples, classes, network, plan=plan, fixed=fixed, work=work, on_read=on_read
-    )
-    first = [] if fixed else [export.standardizer(network)]
-    found = fit(
-        nn.Sequential(*first, *learning),
-        parts["train"],
-        parts["val"],
-        plan=plan,
-        settings=s,
-        work=work,
-        on_epoch=on_epoch,
-    )
-    network.module.eval()
-    content = export.fitted_graph(network, fixed, learning)
-    pixels = np.random.default_rng(s.seed).integers(
-        0, 256, (CHECKED, network.size, network.size, 3), np.uint8
-    )
-    state = network.module.state_dict()
-    return _Made(
-        weights={name: tensor.detach().numpy() for name, tensor in state.items()},
-        curves=found.curves,
-        network=content,
-        facts={
-            "input": "pixels",
-            "size": network.size,
-            "crop": network.crop,
-            "mean": list(network.mean),
-            "sd": list(network.sd),
-            "best_epoch": found.best_epoch,
-            "validation": _scores(found.probabilities, parts["val"].targets),
-            "export_difference": export.agreement(network, content, pixels),
-            "unreadable": [asdict(one) for one in unreadable],
-        },
-    )
-
-
-def _read(
-    examples: Sequence[Example],
-    classes: Sequence[str],
-    network: Network,
-    *,
-    plan: Plan,
-    fixed: Sequence[Any],
-    work: Path,
-    on_read: OnRead | None,
-) -> tuple[dict[str, Part], list[Unreadable]]:
-    """Read the pictures of both parts, through the part of the network that does not learn."""
-    features = None
-    if fixed:
-        session = open_session(export.fixed_graph(network, fixed))
-
-        def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
-            found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
-            return found
-
-    parts, unreadable = {}, []
-    for name in ("train", "val"):
-        own = [example for example in examples if example.part == name]
-        plain = plan if name == "train" else replace(plan, views=1, squares=False)
-
-        def report(done: int, total: int, name: str = name) -> None:
-            if on_read is not None:
-                on_read(name, done, total)
-
-        parts[name], lost = prepare(
-            own, classes, work / f"{name}.bin", plan=plain, fixed=features, progress=report
-        )
-        unreadable += lost
-        gone = set(range(len(classes))) - set(parts[name].targets.tolist())
-        if not len(parts[name]) or (name == "train" and gone):
-            what = f"of the class {classes[min(gone)]!r} " if gone and len(parts[name]) else ""
-            raise TrainingError(
-                f"No picture {what}in the {name} part can be read "
-                f"({lost[0].reason if lost else 'none is there'})."
-            )
-    return parts, unreadable
-
-
-def _scores(probabilities: NDArray[Any], targets: NDArray[np.int64]) -> dict[str, Any]:
-    """Score the validation part: number, accuracy and log loss."""
-    own = np.clip(probabilities[np.arange(len(targets)), targets], 1e-12, 1.0)
-    return {
-        "n": len(targets),
-        "accuracy": float((probabilities.argmax(axis=1) == targets).mean()),
-        "log_loss": float(-np.log(own).mean()),
-    }
-
-
-def _check(examples: Sequence[Example]) -> list[str]:
-    """Return the classes in order; raise where the examples do not allow training."""
-    counts = Counter(e.label for e in examples if e.part == "train")
-    classes = sorted({e.label for e in examples})
-    if len(classes) < LEAST:
+    if target.kind is not TargetKind.SCALE:
+        _check_counts(target, train)
+    if not any(e.part == "val" for e in examples):
         raise TrainingError(
-            f"A classifier needs at least two classes; the labels name {len(classes)} "
-            f"({', '.join(classes) or 'none'}). Label pictures of another class too."
+            "There is no validation part to choose the best model by, or none of its pictures has "
+            "a clear label. Label some of them, or split with a share for it, such as 80/20."
         )
-    for name in classes:
+    return target
+
+
+def _check_counts(target: Target, train: Sequence[str]) -> None:
+    """Raise where a class has too few pictures to learn from."""
+    several = target.kind is TargetKind.MULTILABEL
+    counts = Counter(n for label in train for n in (split_values(label) if several else [label]))
+    if len(target.classes) < (1 if several else LEAST):
+        raise TrainingError(
+            f"A classifier needs at least two classes; the labels name {len(target.classes)} "
+            f"({', '.join(target.classes) or 'none'}). Label pictures of another class too."
+        )
+    for name in target.classes:
         if counts[name] < LEAST:
             raise TrainingError(
                 f"The class {name!r} has {counts[name]} pictures in the training part; at least "
                 f"{LEAST} are needed. Label more of them, or split again."
             )
-    if not any(e.part == "val" for e in examples):
-        raise TrainingError(
-            "There is no validation part to choose the best model by. Split with a share for it, "
-            "such as 80/20."
-        )
-    return classes
 
 
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:

@@ -5,12 +5,9 @@ from __future__ import annotations
 import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
-
-import numpy as np
-import pyarrow as pa
 
 from mediacorpus.catalogue import derived, people, progress
 from mediacorpus.catalogue.runs import Run, running
@@ -22,23 +19,23 @@ from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
 from mediacorpus.engine.progress import Report
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import ParameterError, TrainingError
+from mediacorpus.errors import ParameterError
 from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.matrix import matrix, rows_of
 from mediacorpus.learning.predict import Classifier
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import TrainedModel
 from mediacorpus.learning.train import train as fit
 from mediacorpus.measures.verb import measure, options
-from mediacorpus.records import Example, Info, Kind, Place
+from mediacorpus.records import Example, Kind, Place
 from mediacorpus.tables import parts as parquet
-from mediacorpus.tables.parts import read_parts
 
 OnEpoch = Callable[[int, int, Mapping[str, Any]], None]
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = {
-    "items", "records", "failures", "runs", "sources", "labels", "splits", "models",
-    "validations", "gold", "tidy", "wide_labels",
+    "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
+    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
 }  # fmt: skip
 
 
@@ -91,15 +88,14 @@ def train(
     chosen = _settings(settings, parameters)
     _check_name(name)
     chosen.check()
-    backbone_info(chosen.backbone)
+    backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
-    if chosen.method == "probe":
-        _check_probe(chosen)
-        measure(store, ["embedding"], show=show)
-    examples = _examples(store, split)
-    embeddings = None
-    if chosen.method == "probe":
-        examples, embeddings = _embeddings(store, examples)
+    examples = examples_of(store, split)
+    source, embeddings = _source(chosen), None
+    if source is not None:
+        if source in MEASURES:
+            measure(store, [source], show=show)
+        examples, embeddings = matrix(store, examples, source)
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
@@ -116,8 +112,24 @@ def train(
                 on_read=watch.read,
             )
         run.done = len(examples)
+        if split.unresolved:
+            note = _of_unresolved(store, variable, split.unresolved)
+            trained, run.note = replace(trained, notes=(*trained.notes, note)), note
         _record(store, trained, split=number, run=run)
     return trained
+
+
+def _of_unresolved(store: Store, variable: str, count: int) -> str:
+    """Say how many items were left out because their labels disagree, and how to list them."""
+    one = count == 1
+    are = f"item{'' if one else 's'} {'has' if one else 'have'} labels that disagree and "
+    are += "was" if one else "were"
+    named = variable.replace("'", "''")
+    return (
+        f"{count:,} {are} left out; list them with: mediacorpus sql {store.folder} "
+        f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
+        'GROUP BY item HAVING count(DISTINCT value) > 1"'
+    )
 
 
 def _settings(settings: TrainSettings | None, parameters: Mapping[str, Any]) -> TrainSettings:
@@ -140,6 +152,14 @@ def _check_name(name: str) -> None:
         raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
 
 
+def _source(settings: TrainSettings) -> str | None:
+    """Name the measure that is learned from; None for pictures themselves."""
+    if settings.method == "probe":
+        _check_probe(settings)
+        return "embedding"
+    return settings.features if settings.method == "shallow" else None
+
+
 def _check_probe(settings: TrainSettings) -> None:
     if settings.backbone != "efficientnet_lite0":
         raise ParameterError(
@@ -148,7 +168,7 @@ def _check_probe(settings: TrainSettings) -> None:
         )
 
 
-def _examples(store: Store, split: splitting.Split) -> list[Example]:
+def examples_of(store: Store, split: splitting.Split) -> list[Example]:
     """List the labelled items of train and val with their files; test stays out of sight."""
     items = sorted(item for item, part in split.parts.items() if part != "test")
     places, names = derived.places(store, items), derived.names_of(store, items)
@@ -161,38 +181,6 @@ def _examples(store: Store, split: splitting.Split) -> list[Example]:
 
 def _has_pixels(place: Place) -> bool:
     return bool(place.locators) or place.facts.kind is Kind.PICTURE
-
-
-def _embeddings(
-    store: Store, examples: Sequence[Example]
-) -> tuple[list[Example], np.ndarray[Any, Any]]:
-    """Read the embeddings of some items; items without one are left out."""
-    setup, info = progress.current_setups(store)["embedding"]
-    wanted = pa.array([e.item for e in examples], pa.string())
-    found: dict[str, Any] = {}
-    for items, vectors in _vectors(store, setup, info=info, wanted=wanted):
-        found.update(zip(items, vectors, strict=True))
-    kept = [e for e in examples if e.item in found]
-    if not kept:
-        raise TrainingError(
-            "None of the labelled pictures could be measured, so there is nothing to learn from. "
-            "See `mediacorpus failures`."
-        )
-    return kept, np.stack([found[e.item] for e in kept])
-
-
-def _vectors(
-    store: Store, setup: int, *, info: Info, wanted: pa.Array | None = None
-) -> Iterator[tuple[list[str], np.ndarray[Any, Any]]]:
-    """Stream item ids and vectors, batch by batch."""
-    import pyarrow.compute as pc
-
-    files = progress.files_of(store, setup)
-    for batch in read_parts(files, info, columns=["item", "vector"]).to_batches():
-        rows = batch if wanted is None else batch.filter(pc.is_in(batch["item"], value_set=wanted))
-        if rows.num_rows:
-            flat = rows["vector"].flatten().to_numpy(zero_copy_only=False)
-            yield rows["item"].to_pylist(), flat.reshape(rows.num_rows, -1)
 
 
 def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:
@@ -269,26 +257,28 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
     model = people.model(store, name)
     classifier = Classifier(load_model(store.folder / "models" / name))
     info = classifier.info()
-    if model["card"]["input"] == "embedding":
-        measure(store, ["embedding"], retry=retry, show=show)
+    source = classifier.source
+    if source is not None and source in MEASURES:
+        measure(store, [source], retry=retry, show=show)
     with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
         setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
         if retry:
             progress.forget_failed(store, [setup])
         prepared = Prepared(info, {}, classifier, setup)
-        if model["card"]["input"] != "embedding":
+        if source is None:
             done = local.run(store, [prepared], run, options=options(run.id), show=show)
             return replace(done, verb="Applied")
-        return _apply_to_embeddings(store, prepared, classifier=classifier, run=run, show=show)
+        return _apply_to_features(store, prepared, classifier=classifier, run=run, show=show)
 
 
-def _apply_to_embeddings(
+def _apply_to_features(
     store: Store, prepared: Prepared, *, classifier: Classifier, run: Run, show: bool | None
 ) -> Measured:
-    """Predict from stored embeddings, part by part, without opening a picture."""
+    """Predict from the stored values of a measure, part by part, without opening a picture."""
     started = time.monotonic()
     local.sweep(store)
-    setup, info = progress.current_setups(store)["embedding"]
+    source = str(classifier.source)
+    setup, _ = progress.current_setups(store)[source]
     done = {
         row[0]
         for row in store.rows(
@@ -299,12 +289,12 @@ def _apply_to_embeddings(
         store.value("SELECT count(*) FROM measured WHERE setup = ? AND part IS NOT NULL", (setup,))
     ) - len(done)
     with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
-        for number, (items, vectors) in enumerate(_vectors(store, setup, info=info)):
+        for number, (items, vectors) in enumerate(rows_of(store, source)):
             fresh = [i for i, item in enumerate(items) if item not in done]
             if not fresh:
                 continue
             ids = [items[i] for i in fresh]
-            values = classifier.tags(classifier.from_embeddings(vectors[fresh]))
+            values = classifier.values(classifier.from_features(vectors[fresh]))
             rows = parquet.to_rows(prepared.info, ids, values=values, run=run.id)
             local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
             report(len(ids))

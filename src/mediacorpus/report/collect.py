@@ -181,10 +181,11 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
         trained_on=sum(card.get("counts", {}).get("train", {}).values()) or None,
         curves=curves,
         fit=describe_curves(curves) if curves is not None and "epoch" in curves else "",
-        evaluation=_evaluation(store, own[-1]) if own else None,
+        evaluation=_evaluation(store, own[-1]) if own and "confusion_matrix" in own[-1] else None,
         predicted=predicted,
         probabilities=bins,
         warnings=[*warnings, *(own[-1]["warnings"] if own else [])],
+        scored=_scored(own[-1]) if own else "",
     )
 
 
@@ -212,11 +213,28 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
     )
 
 
+def _scored(result: dict[str, Any]) -> str:
+    """Give the scores of predicted numbers or of several labels in a sentence; else nothing."""
+    if "confusion_matrix" in result:
+        return ""
+    scores = dict(result["scores"]) if "scores" in result else {}
+    if "exact_match" in result:
+        scores["just the right labels"] = result["exact_match"]
+    said = "; ".join(
+        f"{name.replace('_', ' ')} {value:.3f} ({low:.3f} to {high:.3f})"
+        for name, (value, low, high) in scores.items()
+        if None not in {value, low, high}
+    )
+    where = "labelled items" if result["part"] == "labelled" else f"items of {result['part']}"
+    return f"Scores on {result['n']:,} {where}: {said}."
+
+
 def _predictions(
     store: Store, name: str, classes: list[str]
 ) -> tuple[pd.DataFrame | None, dict[str, list[int]]]:
     """Count what a model says of the whole corpus, by item and by record."""
-    if name not in progress.current_setups(store):
+    setups = progress.current_setups(store)
+    if name not in setups or "value" in setups[name][1].outputs:
         return None, {}
     table = quoted(name)
     best = f"(SELECT item, tag, score FROM {table} WHERE rank = 1)"

@@ -317,6 +317,8 @@ class ModelFacts:
         class, from 0 to 1.
     warnings:
         Sentences that readers must see.
+    scored:
+        Scores in a sentence, of models whose answers are no classes.
     """
 
     name: str
@@ -334,6 +336,7 @@ class ModelFacts:
     predicted: pd.DataFrame | None = None
     probabilities: Mapping[str, Sequence[int]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
+    scored: str = ""
 
     def __post_init__(self) -> None:
         if self.predicted is not None:

@@ -207,7 +207,9 @@ def _model(model: ModelFacts, sources: _Sources) -> str:
     settings = settings_text(model.settings)
     if settings:
         said.append(f"Settings were: {settings}.")
-    if model.evaluation is None:
+    if model.scored:
+        said.append(model.scored)
+    elif model.evaluation is None:
         said.append("It had not been validated when this text was written.")
     else:
         said.append(_evaluation(model.evaluation))

@@ -92,7 +92,9 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
     variable = shlex.quote(words.printable(model.variable))
     blocks: list[Block] = [Caution(text) for text in model.warnings]
     blocks += _training(model)
-    if model.evaluation is None:
+    if model.scored:
+        blocks.append(Text(model.scored))
+    elif model.evaluation is None:
         line = command(f"validate DIR {name} --against {variable}")
         blocks.append(Hint("This classifier has not been validated yet.", line))
     else:

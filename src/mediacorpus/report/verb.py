@@ -90,7 +90,10 @@ def results(store: Store) -> dict[str, Any]:
             "seconds": card.get("seconds"),
         }
         found = validated.get((entry["model"], entry["variable"]))
-        if found is not None:
+        if found is not None and "confusion_matrix" not in found:
+            kept = ("part", "n", "scores", "exact_match", "mean_f1", "labels")
+            facts |= {name: found[name] for name in kept if name in found}
+        elif found is not None:
             facts |= {"part": found["part"], "n": found["n"], "level": found["level"]}
             facts |= {name: found[name] for name in SCORES}
             facts["intervals"] = {name: found["intervals"][name] for name in SCORES}

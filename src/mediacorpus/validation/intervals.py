@@ -194,6 +194,35 @@ def wilson_f1(hits: float, errors: float, *, level: float = 0.95) -> Interval:
     return Interval(value, low, high, level, "wilson of Jaccard")
 
 
+def square_and_add(one: Interval, other: Interval) -> Interval:
+    """Give the difference of two independent estimates, from the interval of each.
+
+    Each limit adds the squared distances of the two limits that lie that way. With
+    Wilson's intervals this is Newcombe's method 10 for the difference of two proportions.
+
+    Parameters
+    ----------
+    one, other:
+        Estimates of one level, from different items; the difference is `one - other`.
+
+    References
+    ----------
+    Newcombe, R. G. (1998). Interval estimation for the difference between independent
+    proportions: Comparison of eleven methods. *Statistics in Medicine*, 17, 873-890.
+    Zou, G. Y., & Donner, A. (2008). Construction of confidence limits about effect
+    measures: A general approach. *Statistics in Medicine*, 27, 1693-1702.
+
+    Examples
+    --------
+    >>> print(square_and_add(wilson(56, 70), wilson(48, 80)))
+    .200 [.052, .334]
+    """
+    difference = one.estimate - other.estimate
+    down = math.hypot(one.estimate - one.low, other.high - other.estimate)
+    up = math.hypot(one.high - one.estimate, other.estimate - other.low)
+    return Interval(difference, difference - down, difference + up, one.level, "square and add")
+
+
 def bootstrap(
     statistic: Callable[[Counts], Any],
     counts: ArrayLike,

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import pandas as pd
-import pyarrow.compute as pc
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
-from mediacorpus.coding.gold import gold as gold_of
-from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown
-from mediacorpus.records import Info, Shape
-from mediacorpus.tables.parts import read_parts
+from mediacorpus.errors import LabelError, ParameterError, unknown
+from mediacorpus.validation.held_out import rows_of, truth_of
 from mediacorpus.validation.mistakes import mistakes
+from mediacorpus.validation.model_scores import ScoreOptions, score_model
+from mediacorpus.validation.numbers import NumberScores, SeveralScores
 from mediacorpus.validation.proxy import Proxy, apply_proxy, parse_proxy, positive_value
 from mediacorpus.validation.scores import Scores, score
 
-PARTS = ("test", "val")
-BINARY = 2
 REPEATS = 2000
 
 
@@ -43,15 +40,18 @@ class Validation:
         Labelled items that could not be scored because they were not measured.
     warnings:
         What a reader must know, one sentence each.
+    threshold:
+        Probability from which an item counts as positive, where one was asked for.
     """
 
     subject: str
     variable: str
     part: str
-    scores: Scores
+    scores: Scores | NumberScores | SeveralScores
     mistakes: pd.DataFrame
     missing: int = 0
     warnings: tuple[str, ...] = field(default=())
+    threshold: float | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
@@ -61,6 +61,7 @@ class Validation:
             "part": self.part,
             **self.scores.to_dict(),
             "missing": self.missing,
+            "threshold": self.threshold,
             "warnings": list(self.warnings),
             "mistakes": self.mistakes.to_dict("records"),
         }
@@ -86,14 +87,7 @@ _PART_WORDS = {
 
 
 def validate(
-    store: Store,
-    subject: str,
-    *,
-    against: str,
-    positive: str | None = None,
-    part: str | None = None,
-    level: float = 0.95,
-    seed: int = 1,
+    store: Store, subject: str, *, against: str, options: ScoreOptions | None = None
 ) -> Validation:
     """Score a model, or a measure taken as a classifier, against labels.
 
@@ -109,14 +103,9 @@ def validate(
         Name of a model, or a rule `table:name>=threshold`.
     against:
         The variable whose gold labels are the truth.
-    positive:
-        Value for which precision, recall and F1 are told; found by itself where it is plain.
-    part:
-        `"val"` or `"test"` instead of the usual choice.
-    level:
-        Confidence level of the intervals, between 0 and 1.
-    seed:
-        Seed of the bootstrap.
+    options:
+        The positive value, the part, level and seed of the intervals, a threshold or an aim
+        for one, and a column of groups.
 
     Raises
     ------
@@ -126,48 +115,48 @@ def validate(
         The model has not been applied yet.
     LabelError
         No labelled item is left to score on.
+    ParameterError
+        An option does not fit the model.
     """
-    values, unresolved = gold_of(people.label_log(store, against))
-    truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
+    chosen = options or ScoreOptions()
+    truth, unresolved = truth_of(store, against)
     if _is_rule(subject):
         result, digest = _rule(
-            store,
-            parse_proxy(subject),
-            truth=truth,
-            variable=against,
-            positive=positive,
-            level=level,
-            seed=seed,
+            store, parse_proxy(subject), truth=truth, variable=against, options=chosen
         )
     else:
-        result, digest = _model(
-            store,
+        model = people.model(store, subject)
+        found = score_model(store, model, truth, variable=against, options=chosen)
+        notes, digest = list(found.notes), str(model["hash"])
+        if found.part == "test":
+            notes += _touched(store, subject, digest=digest, variable=against)
+        result = Validation(
             subject,
-            truth=truth,
-            variable=against,
-            positive=positive,
-            part=part,
-            level=level,
-            seed=seed,
+            against,
+            found.part,
+            found.scores,
+            found.mistakes,
+            found.missing,
+            tuple(notes),
+            found.threshold,
         )
-    if len(unresolved):
-        note = f"{len(unresolved):,} items with unresolved labels are left out."
-        result = _with(result, note)
-    parameters = {"subject": subject, "against": against, "level": level}
+    if unresolved:
+        note = f"{unresolved:,} items with unresolved labels are left out."
+        result = replace(result, warnings=(*result.warnings, note))
+    parameters = {"subject": subject, "against": against} | asdict(chosen)
     with running(
-        store, "validate", parameters=parameters, seed=seed, model_hash=digest, exclusive=False
+        store,
+        "validate",
+        parameters=parameters,
+        seed=chosen.seed,
+        model_hash=digest,
+        exclusive=False,
     ) as run:
         table = result.scores.to_frame().to_dict("records")
         kept = result.to_dict() | {"table": table}
         people.write_validation(store, kept, digest=digest, run=run.id)
         run.done = result.scores.n
     return result
-
-
-def _with(result: Validation, *notes: str) -> Validation:
-    from dataclasses import replace
-
-    return replace(result, warnings=(*result.warnings, *notes))
 
 
 def _is_rule(subject: str) -> bool:
@@ -180,19 +169,21 @@ def _rule(
     *,
     truth: dict[str, str],
     variable: str,
-    positive: str | None,
-    level: float,
-    seed: int,
+    options: ScoreOptions,
 ) -> tuple[Validation, str]:
+    if options.threshold is not None or options.by is not None:
+        raise ParameterError(
+            f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
+        )
     setups = progress.current_setups(store)
     if proxy.table not in setups:
         raise unknown("measure", proxy.table, setups)
     setup, info = setups[proxy.table]
-    chosen = positive_value(truth.values(), variable, positive=positive)
+    chosen = positive_value(truth.values(), variable, positive=options.positive)
     others = sorted({v for v in truth.values() if v != chosen})
     negative = others[0] if len(others) == 1 else f"not {chosen}"
     measured = _measured(store, setup, list(truth))
-    rows = _rows(store, setup, info=info, items=measured)
+    rows = rows_of(store, setup, info=info, items=measured)
     answer = apply_proxy(proxy, rows, measured)
     items = [str(item) for item in answer.index]
     if not items:
@@ -207,8 +198,8 @@ def _rule(
         said,
         classes=[negative, chosen],
         positive=chosen,
-        level=level,
-        seed=seed,
+        level=options.level,
+        seed=options.seed,
         repeats=REPEATS,
     )
     sure = pd.DataFrame({negative: [float(not y) for y in answer], chosen: answer.astype(float)})
@@ -226,133 +217,6 @@ def _measured(store: Store, setup: int, items: list[str]) -> list[str]:
         )
     }
     return [item for item in items if item in done]
-
-
-def _rows(store: Store, setup: int, *, info: Info, items: list[str]) -> pd.DataFrame:
-    """Read the rows of some items, batch by batch."""
-    scanner = read_parts(progress.files_of(store, setup), info)
-    wanted = set(items)
-    frames = [
-        batch.filter(pc.is_in(batch.column("item"), value_set=_array(items))).to_pandas()
-        for batch in scanner.to_batches()
-    ]
-    frame = pd.concat(frames, ignore_index=True) if frames else pd.DataFrame(columns=["item"])
-    return frame[frame["item"].isin(wanted)]
-
-
-def _array(items: list[str]) -> Any:
-    import pyarrow as pa
-
-    return pa.array(items, pa.string())
-
-
-def _model(
-    store: Store,
-    name: str,
-    *,
-    truth: dict[str, str],
-    variable: str,
-    positive: str | None,
-    part: str | None,
-    level: float,
-    seed: int,
-) -> tuple[Validation, str]:
-    model = people.model(store, name)
-    items, part, notes = _held_out(store, model, truth=truth, variable=variable, part=part)
-    setups = progress.current_setups(store)
-    if name not in setups or setups[name][1].version != model["hash"][:12]:
-        raise ModelError(
-            f"The model {name!r} has not been applied yet. Run: mediacorpus apply "
-            f"{store.folder} {name}"
-        )
-    setup, info = setups[name]
-    assert info.shape is Shape.TAG
-    classes = [str(c) for c in model["card"]["classes"]]
-    rows = _rows(store, setup, info=info, items=items)
-    table = rows.pivot(index="item", columns="tag", values="score").reindex(columns=classes)
-    scored = [item for item in items if item in table.index and truth[item] in classes]
-    if not scored:
-        raise LabelError(
-            f"None of the {len(items):,} held-out items has a prediction of {name!r}. "
-            f"Run: mediacorpus apply {store.folder} {name}"
-        )
-    strange = sum(truth[item] not in classes for item in items)
-    if strange:
-        notes.append(
-            f"{strange:,} items have a value that the model does not know and are left out."
-        )
-    probabilities = table.loc[scored].to_numpy()
-    gold = [truth[item] for item in scored]
-    said = [classes[i] for i in probabilities.argmax(axis=1)]
-    found = score(
-        gold,
-        said,
-        classes=classes,
-        positive=_positive(classes, variable, positive),
-        probabilities=probabilities / probabilities.sum(axis=1, keepdims=True),
-        level=level,
-        repeats=REPEATS,
-        seed=seed,
-    )
-    wrong = mistakes(scored, gold, probabilities=probabilities, classes=classes)
-    missing = len(items) - len(scored) - strange
-    if part == "test":
-        notes += _touched(store, name, digest=model["hash"], variable=variable)
-    return Validation(name, variable, part, found, wrong, missing, tuple(notes)), model["hash"]
-
-
-def _positive(classes: list[str], variable: str, positive: str | None) -> str | None:
-    """Tell the positive class of two where it is plain; else the averages are the headline."""
-    if positive is not None:
-        if positive not in classes:
-            raise ParameterError(
-                f"{positive!r} is no class of the model; its classes are {', '.join(classes)}."
-            )
-        return positive
-    if len(classes) != BINARY:
-        return None
-    try:
-        return positive_value(classes, variable)
-    except ParameterError:
-        return None
-
-
-def _held_out(
-    store: Store, model: dict[str, Any], *, truth: dict[str, str], variable: str, part: str | None
-) -> tuple[list[str], str, list[str]]:
-    """Choose the items to score on: never those that the model learned from."""
-    parts = people.split_parts(store, model["split"])
-    if part is not None and part not in PARTS:
-        raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
-    if model["variable"] != variable and part is None:
-        items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
-        return _some(items, model["model"], variable), "labelled", []
-    present = {parts.get(item) for item in truth}
-    chosen = part or ("test" if "test" in present else "val")
-    items = sorted(i for i in truth if parts.get(i) == chosen)
-    notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
-    return _some(items, model["model"], variable), chosen, notes
-
-
-def _of_val(model: dict[str, Any], *, has_test: bool) -> str:
-    """Say what a score on the validation part is worth."""
-    if has_test:
-        return "This is for choosing between models; the score to report is that of the test part."
-    if model["card"].get("method") == "finetune":
-        return (
-            "The validation part was used to choose the best epoch, so these scores may be a "
-            "little too good; a split such as 60/20/20 keeps a test part for an honest score."
-        )
-    return "There is no test part; scores are on the validation part."
-
-
-def _some(items: list[str], name: str, variable: str) -> list[str]:
-    if not items:
-        raise LabelError(
-            f"No item with a label of {variable!r} is held out from the training of {name!r}, "
-            "so it cannot be scored honestly. Label more items, or split and train again."
-        )
-    return items
 
 
 def _touched(store: Store, name: str, *, digest: str, variable: str) -> list[str]:

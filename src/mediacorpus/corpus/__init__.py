@@ -2,28 +2,24 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mediacorpus.catalogue.store import Store
+from mediacorpus.corpus.learning import LearningVerbs
+from mediacorpus.corpus.paths import PathLike
+from mediacorpus.corpus.trust import TrustVerbs
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mediacorpus.coding.importing import Imported
-    from mediacorpus.coding.splitting import Split
-    from mediacorpus.engine.local import Measured
-    from mediacorpus.learning.settings import TrainSettings
-    from mediacorpus.learning.train import TrainedModel
     from mediacorpus.sources.adding import Added
-    from mediacorpus.validation.verb import Validation
 
-PathLike = str | os.PathLike[str]
+__all__ = ["Corpus"]
 
 
-class Corpus:
+class Corpus(LearningVerbs, TrustVerbs):
     """A folder with a catalogue, tables, models and reports.
 
     Parameters
@@ -166,113 +162,6 @@ class Corpus:
     def runs(self) -> pd.DataFrame:
         """Return one row for each run, with parameters, versions, times and counts."""
         return self.table("runs")
-
-    def measure(
-        self,
-        *names: str,
-        precision: str = "fp32",
-        retry: bool = False,
-        batch_size: int = 16,
-        progress: bool | None = None,
-        **parameters: Any,
-    ) -> Measured:
-        """Run measures in one pass; see `mediacorpus.measures.verb.measure`."""
-        from mediacorpus.measures.verb import measure
-
-        return measure(
-            self._store,
-            names,
-            precision=precision,
-            retry=retry,
-            batch_size=batch_size,
-            show=progress,
-            **parameters,
-        )
-
-    def import_labels(
-        self, source: PathLike | pd.DataFrame, *, coder: str | None = None
-    ) -> Imported:
-        """Append labels from a table; see `mediacorpus.coding.importing.import_labels`."""
-        from mediacorpus.coding.importing import import_labels
-
-        return import_labels(self._store, source, coder=coder)
-
-    def gold(
-        self, variable: str, *, rule: str = "majority", positive: str | None = None
-    ) -> pd.DataFrame:
-        """Return one value for each labelled item; see `mediacorpus.coding.splitting.gold`."""
-        from mediacorpus.coding.splitting import gold
-
-        return gold(self._store, variable, rule=rule, positive=positive)
-
-    def split(self, variable: str, *, shares: str = "80/20", seed: int = 1) -> Split:
-        """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""
-        from mediacorpus.coding.splitting import split
-
-        return split(self._store, variable, shares=shares, seed=seed)
-
-    def train(
-        self,
-        variable: str,
-        *,
-        name: str,
-        settings: TrainSettings | None = None,
-        replace: bool = False,
-        progress: bool | None = None,
-        on_epoch: Callable[[int, int, Mapping[str, Any]], None] | None = None,
-        **parameters: Any,
-    ) -> TrainedModel:
-        """Train a classifier of a variable; see `mediacorpus.learning.verbs.train`.
-
-        `parameters` are those of `TrainSettings`, such as `method="finetune"` or `epochs=10`.
-        """
-        from mediacorpus.learning.verbs import train
-
-        return train(
-            self._store,
-            variable,
-            name=name,
-            settings=settings,
-            replace_model=replace,
-            show=progress,
-            on_epoch=on_epoch,
-            **parameters,
-        )
-
-    def apply(self, name: str, *, retry: bool = False, progress: bool | None = None) -> Measured:
-        """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`."""
-        from mediacorpus.learning.verbs import apply
-
-        return apply(self._store, name, retry=retry, show=progress)
-
-    def validate(
-        self,
-        subject: str,
-        *,
-        against: str,
-        positive: str | None = None,
-        part: str | None = None,
-        level: float = 0.95,
-        seed: int = 1,
-    ) -> Validation:
-        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`."""
-        from mediacorpus.validation.verb import validate
-
-        return validate(
-            self._store,
-            subject,
-            against=against,
-            positive=positive,
-            part=part,
-            level=level,
-            seed=seed,
-        )
-
-    def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:
-        """Write the report as one HTML file and return its path."""
-        from mediacorpus.report.verb import report
-
-        return report(self._store, title=title, output=Path(output) if output else None)
 
     def show(self, items: Sequence[str] | None = None, *, most: int = 24) -> Any:
         """Return a gallery of thumbnails that a notebook shows.

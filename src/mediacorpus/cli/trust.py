@@ -1,0 +1,215 @@
+"""Commands that compare, audit and explain models."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from mediacorpus.cli.app import Folder, Json, Quiet, app
+from mediacorpus.cli.output import out, show, write_frame
+from mediacorpus.errors import ParameterError
+
+Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
+Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
+Against = Annotated[str, typer.Option(help="The variable whose labels are the truth.")]
+Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
+Drawing = Annotated[
+    Path | None, typer.Option("--output", "-o", help="Also draw it to this .png, .svg or .pdf.")
+]
+Values = Annotated[str | None, typer.Option(help="Values to try, with commas.")]
+
+
+@app.command()
+def grid(
+    folder: Folder,
+    variable: Variable,
+    lr: Values = None,
+    momentum: Values = None,
+    batch_size: Values = None,
+    epochs: Values = None,
+    step_size: Values = None,
+    gamma: Values = None,
+    weight_decay: Values = None,
+    dropout: Values = None,
+    folds: Annotated[int, typer.Option(help="Folds, at least 3; 0 for the val part.")] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of folds and training.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Try combinations of settings on frozen features, with an honest score of the choice."""
+    given = {
+        "lr": lr,
+        "momentum": momentum,
+        "batch_size": batch_size,
+        "epochs": epochs,
+        "step_size": step_size,
+        "gamma": gamma,
+        "weight_decay": weight_decay,
+        "dropout": dropout,
+    }
+    from mediacorpus.corpus import Corpus
+
+    lists = {name: _numbers(name, text) for name, text in given.items() if text is not None}
+    with Corpus(folder) as corpus:
+        found = corpus.grid(
+            variable,
+            folds=folds or None,
+            seed=seed,
+            progress=False if quiet or as_json else None,
+            **lists,
+        )
+    if as_json:
+        show(found, as_json=True)
+    else:
+        show(found.table, as_json=False, rows=len(found.table))
+        out(str(found))
+
+
+@app.command()
+def compare(
+    folder: Folder,
+    variable: Variable,
+    models: Annotated[str | None, typer.Option(help="Models, with commas; else all.")] = None,
+    by: Annotated[
+        str | None, typer.Option(help="Column whose equal values belong together.")
+    ] = None,
+    level: Level = 0.95,
+    seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    as_json: Json = False,
+) -> None:
+    """Score every model of a variable on the same items, with tests of the differences."""
+    from mediacorpus.corpus import Corpus
+
+    chosen = [name.strip() for name in models.split(",")] if models else None
+    with Corpus(folder) as corpus:
+        found = corpus.compare(variable, models=chosen, by=by, level=level, seed=seed)
+    show(found, as_json=as_json)
+
+
+@app.command()
+def audit(
+    folder: Folder,
+    name: Model,
+    against: Against,
+    by: Annotated[str | None, typer.Option(help="Columns that make groups, with commas.")] = None,
+    robustness: Annotated[
+        bool, typer.Option("--robustness", help="Spoil held-out pictures in ten ways instead.")
+    ] = False,
+    pictures: Annotated[
+        int, typer.Option(help="Pictures that are spoilt, at the most.", min=1)
+    ] = 100,
+    positive: Annotated[
+        str | None, typer.Option(help="Value that precision and recall are told for.")
+    ] = None,
+    level: Level = 0.95,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output", "-o", help="Groups: a .csv or .parquet file. Robustness: an .svg figure."
+        ),
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Score a model for each group of items, or on spoilt pictures, and test what differs."""
+    from mediacorpus.corpus import Corpus
+
+    if (by is None) == (not robustness):
+        raise ParameterError("Ask for one of --by COLUMN and --robustness.")
+    with Corpus(folder) as corpus:
+        if robustness:
+            shown = False if quiet or as_json else None
+            spoilt = corpus.robustness(
+                name, against=against, pictures=pictures, output=output, progress=shown
+            )
+            show(spoilt, as_json=as_json)
+            return
+        found = corpus.audit(name, against=against, by=str(by), positive=positive, level=level)
+    if output is not None:
+        write_frame(found.to_frame(), output)
+    show(found, as_json=as_json)
+
+
+@app.command()
+def architecture(
+    folder: Folder, name: Model, output: Drawing = None, as_json: Json = False
+) -> None:
+    """List the layers of a model with their shapes and parameters, and draw them."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.architecture(name, output=output)
+    show(found, as_json=as_json, rows=len(found))
+
+
+@app.command()
+def explain(
+    folder: Folder,
+    name: Model,
+    items: Annotated[
+        list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items; else held-out ones.")
+    ] = None,
+    method: Annotated[
+        str, typer.Option(help="auto, gradcam, cam, occlusion or neighbours.")
+    ] = "auto",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
+    ] = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Show where a model looks, and the nearest training pictures."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.explain(
+            name,
+            *(items or ()),
+            method=method,
+            output=output,
+            progress=False if quiet or as_json else None,
+        )
+    show(found, as_json=as_json)
+
+
+@app.command()
+def learning_curve(
+    folder: Folder,
+    variable: Variable,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="Also draw it to this .svg file.")
+    ] = None,
+    repeats: Annotated[int, typer.Option(help="Random subsets of each size.", min=1)] = 5,
+    seed: Annotated[int, typer.Option(help="Seed of the subsets.")] = 1,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Tell how accuracy grows with the number of labels, and what more would bring."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.learning_curve(
+            variable,
+            output=output,
+            repeats=repeats,
+            seed=seed,
+            progress=False if quiet or as_json else None,
+        )
+    show(found, as_json=as_json)
+
+
+def _numbers(name: str, text: str) -> list[float]:
+    """Read numbers with commas between them; whole ones become whole numbers."""
+    found: list[float] = []
+    for part in text.split(","):
+        try:
+            value = float(part)
+        except ValueError as error:
+            option = name.replace("_", "-")
+            raise ParameterError(
+                f"--{option} is {text!r}; write numbers with commas, as in --{option} 0.1,0.01."
+            ) from error
+        found.append(int(value) if value.is_integer() and "." not in part else value)
+    return found

@@ -1,0 +1,340 @@
+"""A picture of a network in the manner of textbooks: a row of boxes, from pixels to classes."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import re
+import textwrap
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from mediacorpus.errors import ParameterError, writing
+from mediacorpus.extras import need
+from mediacorpus.learning.architecture import (
+    AVERAGE,
+    CONVOLUTION,
+    DENSE,
+    DEPTHWISE,
+    INPUT,
+    MAXIMUM,
+    Layer,
+    Shape,
+    parameter_counts,
+)
+
+ENDINGS = (".png", ".svg", ".pdf")
+
+MOST = 14
+"""Boxes from which on the layers of a block are drawn as one."""
+
+BLOCK = "block"
+_POOLS, _FILTERS = {MAXIMUM, AVERAGE}, {CONVOLUTION, DEPTHWISE}
+_CARRIERS = {INPUT, CONVOLUTION, DEPTHWISE, DENSE, *_POOLS}
+# From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
+_COLOURS = {
+    INPUT: "#d9d9d9",
+    CONVOLUTION: "#56b4e9",
+    DEPTHWISE: "#0072b2",
+    BLOCK: "#8fc9ec",
+    MAXIMUM: "#e69f00",
+    AVERAGE: "#e69f00",
+    DENSE: "#009e73",
+}
+_OTHER, _INK, _GREY = "#cc79a7", "#222222", "#666666"
+_SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
+_HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
+_LINE = 0.15
+_FEW, _THIN = 2, 16
+_BETWEEN = re.compile(r"(?<=\d)x(?=\d)")
+_TIMES = "\N{MULTIPLICATION SIGN}"
+_THOUSAND, _MILLION = 1_000, 1_000_000
+_MAPS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """What is drawn as one box: a layer with what follows on it, or a block of layers."""
+
+    kind: str
+    title: str
+    shape: Shape
+    parameters: int
+    learns: bool
+    block: str
+    notes: tuple[str, ...] = ()
+    layers: int = 1
+    count: int = 1
+
+
+def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "") -> Path:
+    """Draw a network as a row of boxes.
+
+    A box is as high as its maps are, and as wide as it has channels, both by the square root;
+    a dense layer is a bar. Activations, normalization and dropout are named below the layer
+    that they follow. Where there are many layers, each block is one box, and equal
+    neighbours are drawn once with their number. What does not learn is hatched.
+
+    Parameters
+    ----------
+    layers:
+        What `describe_network` or `describe_onnx` gave.
+    target:
+        File to write; its ending `.png`, `.svg` or `.pdf` says the format.
+    title:
+        Name of the network, to stand over the picture.
+
+    Returns
+    -------
+    Path
+        The file.
+
+    Raises
+    ------
+    ParameterError
+        There is no layer, or the ending is another one.
+    MissingExtra
+        matplotlib is not installed.
+    StorageFull, CorpusReadOnly
+        The file cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> layers = [Layer("input", "input", (1, 28, 28), 0, False),
+    ...           Layer("last", "dense", (10,), 7850, True)]
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     draw_architecture(layers, Path(folder) / "network.png").name
+    'network.png'
+    """
+    if target.suffix.lower() not in ENDINGS:
+        raise ParameterError(
+            f"A drawing cannot be written to {target.name!r}; its ending must be "
+            f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
+        )
+    if not layers:
+        raise ParameterError("A network without layers cannot be drawn.")
+    boxes = _boxes(layers)
+    below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes)
+    width, height = max(_SLOT * len(boxes) + 0.3, 4.5), _HEIGHT + 0.55 + below
+    figure = need("matplotlib.figure").Figure(figsize=(width, height))
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.set_axis_off()
+    _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
+    _draw(axes, boxes, below)
+    ending = target.suffix.lower()
+    dates = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        figure.savefig(target, dpi=160, metadata={dates[ending]: None}, facecolor="white")
+    return target
+
+
+def _headline(layers: Sequence[Layer], title: str) -> str:
+    counts = parameter_counts(layers)
+    text = f"{counts['parameters']:,} parameters"
+    if counts["learning"] < counts["parameters"]:
+        text += f", {counts['learning']:,} of them learn; what is hatched does not"
+    return f"{title}: {text}" if title else text
+
+
+def _boxes(layers: Sequence[Layer]) -> list[_Box]:
+    """Choose what is drawn: layers, or blocks where there are many; equal neighbours once."""
+    single = _singles(layers)
+    if len(single) <= MOST:
+        return _merge(single)
+    found = []
+    for _, group in itertools.groupby(layers, key=lambda layer: layer.block):
+        own = list(itertools.dropwhile(_rides, group))
+        found += _block(_singles(own))
+    return _merge(found)
+
+
+def _rides(layer: Layer) -> bool:
+    """Tell whether a layer is no more than a note below the one before it."""
+    return layer.kind not in _CARRIERS and not layer.parameters
+
+
+def _singles(layers: Sequence[Layer]) -> list[_Box]:
+    """Make a box of each layer, with what has no weights or shape of its own as notes."""
+    boxes: list[_Box] = []
+    for layer in layers:
+        normalizes = layer.kind in _SHORT
+        if boxes and (normalizes or _rides(layer)):
+            last = boxes[-1]
+            note = _SHORT.get(layer.kind, layer.kind)
+            known = note in last.notes or note == "flatten"
+            boxes[-1] = replace(
+                last,
+                notes=last.notes if known else (*last.notes, note),
+                shape=last.shape if note == "flatten" else layer.shape,
+                parameters=last.parameters + layer.parameters,
+                learns=last.learns or layer.learns,
+            )
+        else:
+            title = f"{layer.kind} {layer.detail.partition(',')[0]}".strip()
+            boxes.append(
+                _Box(layer.kind, title, layer.shape, layer.parameters, layer.learns, layer.block)
+            )
+    return boxes
+
+
+def _block(boxes: list[_Box]) -> list[_Box]:
+    """Draw as one box what lies between the poolings and dense layers at a block's ends."""
+    whole = {INPUT, *_POOLS}
+    if sum(box.kind == DENSE for box in boxes) <= _FEW:
+        whole.add(DENSE)
+    places = [place for place, box in enumerate(boxes) if box.kind not in whole]
+    if not places or places[0] == places[-1]:
+        return boxes
+    body = boxes[places[0] : places[-1] + 1]
+    filters = [box for box in body if box.kind in _FILTERS]
+    named = [box.title.replace("convolution", "conv") for box in filters]
+    joined = _Box(
+        BLOCK,
+        f"block of {len(filters)} convolutions" if filters else f"block of {len(body)} layers",
+        body[-1].shape,
+        sum(box.parameters for box in body),
+        any(box.learns for box in body),
+        body[0].block,
+        notes=tuple(dict.fromkeys(named)),
+        layers=len(body),
+    )
+    return [*boxes[: places[0]], joined, *boxes[places[-1] + 1 :]]
+
+
+def _merge(boxes: Sequence[_Box]) -> list[_Box]:
+    """Draw equal neighbours once."""
+    found: list[_Box] = []
+    for box in boxes:
+        last = found[-1] if found else None
+        same = last is not None and (last.kind, last.shape, last.learns) == (
+            box.kind,
+            box.shape,
+            box.learns,
+        )
+        if last is not None and same and box.kind not in {DENSE, *_POOLS}:
+            # The first block of a stage often has one layer more, on its shortcut.
+            found[-1] = replace(
+                min(last, box, key=lambda one: one.layers),
+                count=last.count + 1,
+                parameters=last.parameters + box.parameters,
+            )
+        else:
+            found.append(box)
+    return found
+
+
+def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
+    sides = max([max(box.shape[1:]) for box in boxes if len(box.shape) == _MAPS], default=1)
+    channels = max([box.shape[0] for box in boxes if len(box.shape) == _MAPS], default=1)
+    channels = max(channels, _THIN)
+    units = max([box.shape[-1] for box in boxes if len(box.shape) < _MAPS and box.shape], default=1)
+    middle = below + _HEIGHT / 2
+    right = None
+    for place, box in enumerate(boxes):
+        x = 0.15 + _SLOT * (place + 0.5)
+        if len(box.shape) == _MAPS:
+            high = _HEIGHT * 0.8 * max(math.sqrt(max(box.shape[1:]) / sides), 0.06)
+            wide = 0.05 + 0.42 * math.sqrt(box.shape[0] / channels)
+        else:
+            share = math.log2(1 + (box.shape[-1] if box.shape else 1)) / math.log2(1 + units)
+            high, wide = _HEIGHT * 0.7 * max(share, 0.1), 0.1
+        slant = _SLANT * high if len(box.shape) == _MAPS else 0.0
+        left = x - (wide + slant) / 2
+        if right is not None:
+            _arrow(axes, (right, left), middle)
+        right = _solid(
+            axes,
+            box,
+            corner=(left, middle - (high + slant) / 2),
+            size=(wide, high, slant),
+        )
+        _caption(axes, box, (x, below - 0.17))
+
+
+def _solid(
+    axes: Any, box: _Box, *, corner: tuple[float, float], size: tuple[float, float, float]
+) -> float:
+    """Draw a box with its side and top; return where the arrow from it begins."""
+    polygon = need("matplotlib.patches").Polygon
+    (x, y), (wide, high, slant) = corner, size
+    colour = _COLOURS.get(box.kind, _OTHER)
+    front = [(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)]
+    side = [(x + wide, y), (x + wide + slant, y + slant)]
+    side += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
+    top = [(x, y + high), (x + slant, y + high + slant)]
+    top += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
+    frozen = bool(box.parameters) and not box.learns
+    for corners, shade in ((front, 1.0), (side, 0.8), (top, 1.15)):
+        face = _shaded(colour, shade)
+        look = {"facecolor": face, "edgecolor": "white", "linewidth": 0.7, "joinstyle": "round"}
+        axes.add_patch(polygon(corners, hatch="////" if frozen else None, **look))
+    if box.count > 1:
+        _write(
+            axes,
+            (x + (wide + slant) / 2, y + high + slant + 0.1),
+            f"{_TIMES} {box.count}",
+            weight="bold",
+        )
+    return x + wide + slant
+
+
+def _shaded(colour: str, factor: float) -> tuple[float, ...]:
+    """Make a colour darker (below 1) or lighter (above 1)."""
+    rgb = need("matplotlib.colors").to_rgb(colour)
+    if factor <= 1:
+        return tuple(value * factor for value in rgb)
+    return tuple(1 - (1 - value) * (2 - factor) ** 2 for value in rgb)
+
+
+def _arrow(axes: Any, ends: tuple[float, float], y: float) -> None:
+    start, end = ends
+    if end - start > 0.08:  # noqa: PLR2004 - inches
+        look = {"arrowstyle": "-|>", "color": _GREY, "lw": 0.8, "mutation_scale": 7}
+        axes.annotate(
+            "", xy=(end, y), xytext=(start, y), arrowprops={**look, "shrinkA": 2, "shrinkB": 2}
+        )
+
+
+def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
+    """Write below a box its output, what it is, and how many weights it has."""
+    x, y = corner
+    if len(box.shape) == _MAPS:
+        size = f"{box.shape[0]:,} @ {box.shape[1]}{_TIMES}{box.shape[2]}"
+    else:
+        size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
+    _write(axes, (x, y), size, size=7.5, weight="bold")
+    for place, (line, colour) in enumerate(_lines(box)):
+        _write(axes, (x, y - 0.17 - _LINE * place), line, colour=colour)
+
+
+def _lines(box: _Box) -> list[tuple[str, str]]:
+    """Give the lines below a box, each with its colour."""
+    wrap = textwrap.wrap
+    lines = [(line, _INK) for line in wrap(box.title, 17)]
+    lines += [(line, _GREY) for note in box.notes[:3] for line in wrap(note, 17)]
+    return [*lines, (f"{_rounded(box.parameters)} weights", _INK)] if box.parameters else lines
+
+
+def _rounded(number: int) -> str:
+    """Write a number of weights in at most four digits.
+
+    >>> _rounded(520), _rounded(25_050), _rounded(1_225_500)
+    ('520', '25.1k', '1.23M')
+    """
+    if number < _THOUSAND:
+        return str(number)
+    size, letter = (_MILLION, "M") if round(number, -3) >= _MILLION else (_THOUSAND, "k")
+    digits = max(0, 2 - int(math.log10(number / size)))
+    return f"{number / size:,.{digits}f}{letter}"
+
+
+def _write(axes: Any, place: tuple[float, float], text: str, **look: Any) -> None:
+    given = {"size": 6.8, "ha": "center", "va": "center"} | look
+    given["color"] = given.pop("colour", _INK)
+    text = _BETWEEN.sub(_TIMES, text)
+    axes.text(*place, text, family="DejaVu Sans", parse_math=False, **given)

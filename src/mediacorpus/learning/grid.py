@@ -1,0 +1,373 @@
+"""Many settings tried on folds, in parallel and resumably, with an honest score of the choice."""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import pandas as pd
+
+from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
+from mediacorpus.extras import need
+from mediacorpus.learning.grid_results import AIMS, Fold, Point, Results
+from mediacorpus.settings import settings as environment
+
+Progress: TypeAlias = Callable[[int, int], None]
+
+RESULTS = (
+    *("accuracy", "accuracy_sd", "log_loss", "log_loss_sd", "folds", "seconds"),
+    *("rank", "chosen", "note"),
+)
+"""Columns of the table that are no settings."""
+
+CONFIDENCE = 1.96
+
+
+class Runner(Protocol):
+    """What fits and scores one setting."""
+
+    @property
+    def fingerprint(self) -> str:
+        """A hash of the data; results of other data are not taken for these."""
+
+    def check(self, point: Point, folds: int | None) -> None:
+        """Raise if a setting cannot be used, or the data cannot be divided so."""
+
+    def __call__(self, point: Point, fold: Fold) -> Sequence[Mapping[str, float]]:
+        """Fit once, and return `accuracy`, `log_loss` and `n` of each fold that is left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Honest:
+    """The score of choosing a setting and fitting it, on items that took part in neither.
+
+    Parameters
+    ----------
+    accuracy, low, high:
+        Share of items classified rightly, with a 95 % interval (Wilson).
+    log_loss:
+        Mean over all items.
+    n:
+        Items; each was scored once.
+    chosen:
+        The settings that the inner folds chose, one for each outer fold.
+    """
+
+    accuracy: float
+    low: float
+    high: float
+    log_loss: float
+    n: int
+    chosen: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grid:
+    """What a grid of settings gave.
+
+    Parameters
+    ----------
+    table:
+        One row per setting, in the order given: the settings, then `RESULTS`: means and
+        standard deviations over the folds, seconds of fitting in all, rank, whether it was
+        chosen, and why it has no score.
+    best:
+        The chosen setting.
+    honest:
+        Score of the choice from nested folds; None without folds.
+    aim:
+        What was chosen by.
+    seconds:
+        Time of this call; what had been finished before counts nothing.
+    """
+
+    table: pd.DataFrame
+    best: Point
+    honest: Honest | None
+    aim: str
+    seconds: float
+
+    def __str__(self) -> str:
+        row = self.table[self.table["chosen"]].iloc[0]
+        spread = f" (sd {row['accuracy_sd']:.3f} over {row['folds']} folds)" if self.honest else ""
+        text = (
+            f"Tried {len(self.table)} settings in {self.seconds:.1f} s. Best by "
+            f"{self.aim.replace('_', ' ')}: {_words(self.best)}; accuracy "
+            f"{row['accuracy']:.3f}{spread}, log loss {row['log_loss']:.3f}."
+        )
+        failed = int(self.table["accuracy"].isna().sum())
+        if failed:
+            text += f" {failed} settings have no score; the column note says why."
+        if self.honest is None:
+            return text + (
+                " That score is too good: the setting was chosen by it. Folds give an honest one."
+            )
+        h = self.honest
+        agreed = sum(dict(one) == dict(self.best) for one in h.chosen)
+        return text + (
+            f" Honest score of choosing and fitting: accuracy {h.accuracy:.3f} "
+            f"({h.low:.3f} to {h.high:.3f}, {h.n:,} items), log loss {h.log_loss:.3f}; "
+            f"{agreed} of {len(h.chosen)} outer folds chose the same setting."
+        )
+
+    def _repr_html_(self) -> str:
+        table = self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}")
+        return f"<p>{html.escape(str(self))}</p>{table}"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, numbers and text, ready for JSON."""
+        rows = self.table.astype(object).where(self.table.notna(), None).to_dict("records")
+        honest = None
+        if self.honest is not None:
+            h = self.honest
+            honest = {name: getattr(h, name) for name in ("accuracy", "low", "high", "log_loss")}
+            honest |= {"n": h.n, "chosen": [dict(one) for one in h.chosen]}
+        return {
+            "words": str(self),
+            "aim": self.aim,
+            "seconds": self.seconds,
+            "best": dict(self.best),
+            "honest": honest,
+            "table": [{str(k): _plain(v) for k, v in row.items()} for row in rows],
+        }
+
+
+def expand(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
+    """List all combinations, the last name varying fastest.
+
+    Raises
+    ------
+    ParameterError
+        A list is empty.
+
+    Examples
+    --------
+    >>> expand({"lr": [0.1, 0.01], "momentum": [0.9]})
+    [{'lr': 0.1, 'momentum': 0.9}, {'lr': 0.01, 'momentum': 0.9}]
+    """
+    for name, values in lists.items():
+        if not len(values):
+            raise ParameterError(f"The grid names no value for {name}; give at least one.")
+    unique = [list(dict.fromkeys(values)) for values in lists.values()]
+    return [dict(zip(lists, found, strict=True)) for found in itertools.product(*unique)]
+
+
+def grid(
+    points: Sequence[Point],
+    run: Runner,
+    *,
+    folder: Path,
+    folds: int | None = 5,
+    workers: int | None = None,
+    aim: str = "log_loss",
+    progress: Progress | None = None,
+) -> Grid:
+    """Fit and score every setting on every fold, choose one, and score the choice.
+
+    The score of the best of many settings is too good, for it was chosen by that score. So
+    folds are nested: for each outer fold a setting is chosen on the other folds alone, by
+    fitting on all but it and one more and scoring that one; it is then fitted on all but the
+    outer fold and scored there. These outer scores are `honest`; k folds need k (k + 1) / 2 fits
+    of each setting. The one that is returned as `best` is chosen by the plain scores over all
+    folds.
+
+    Each finished fit is a file in `folder`, named by a hash of setting, fold and data. A second
+    call reads it and does not fit again, so a kill loses only the fits that were running.
+
+    Parameters
+    ----------
+    points:
+        Settings, such as `expand` gives; all name the same keys.
+    run:
+        Fits and scores one setting, such as `features_runner` gives. Where there are several
+        workers it is sent to other processes.
+    folder:
+        Where results are kept.
+    folds:
+        Number of folds, at least 3; None scores on the validation part that `run` knows.
+    workers:
+        Processes; by default one per core (`MEDIACORPUS_WORKERS`).
+    aim:
+        What is chosen by: `"log_loss"` (the lower the better) or `"accuracy"`.
+    progress:
+        Told how many fits are done, of how many.
+
+    Raises
+    ------
+    ParameterError
+        No settings, settings with different keys, or an argument out of its range.
+    TrainingError
+        No setting could be fitted on all folds.
+    StorageFull, CorpusReadOnly
+        The disk is full or cannot be written to.
+
+    References
+    ----------
+    Varma and Simon (2006). Bias in error estimation when using cross-validation for model
+    selection. BMC Bioinformatics 7, 91.
+
+    Cawley and Talbot (2010). On over-fitting in model selection and subsequent selection bias
+    in performance evaluation. Journal of Machine Learning Research 11, 2079-2107.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from mediacorpus.learning.head import features_runner
+    >>> rng = np.random.default_rng(1)
+    >>> y = np.arange(60) % 2
+    >>> run = features_runner(rng.normal(size=(60, 4)) + y[:, None], y, ("ant", "bee"))
+    >>> points = expand({"lr": [0.1, 1e-5], "epochs": [5]})
+    >>> with tempfile.TemporaryDirectory() as place:
+    ...     found = grid(points, run, folder=Path(place), folds=3, workers=1)
+    >>> found.best["lr"], found.honest.n
+    (0.1, 60)
+    """
+    started = time.monotonic()
+    _check(points, folds=folds, workers=workers, aim=aim)
+    for point in points:
+        run.check(point, folds)
+    with writing(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    plain = [Fold(folds or 1, (outer,)) for outer in range(folds or 1)]
+    pairs = [Fold(folds or 1, left) for left in itertools.combinations(range(folds or 1), 2)]
+    done = Results(folder, run.fingerprint)
+    tasks = [(point, fold) for fold in plain + pairs for point in points]
+    missing = [task for task in tasks if not done.has(*task)]
+    _work(missing, run, done, workers or environment().workers, len(tasks), progress)
+    table = _table(points, [[done.row(p, f, 0) for f in plain] for p in points], aim)
+    if not table["chosen"].any():
+        raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
+    best = dict(points[int(table["chosen"].to_numpy().argmax())])
+    honest = _honest(points, folds, done=done, aim=aim) if folds else None
+    return Grid(table, best, honest, aim, time.monotonic() - started)
+
+
+def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
+    """Fit, score and write the result; a setting that cannot be fitted is a result too."""
+    from threadpoolctl import threadpool_limits
+
+    point, fold = task
+    started = time.perf_counter()
+    row: dict[str, Any] = {"point": dict(point), "folds": fold.count, "left": fold.left}
+    try:
+        with threadpool_limits(1):  # the processes share the cores
+            row["scores"] = [dict(scores) for scores in run(point, fold)]
+    except (TrainingError, ParameterError) as error:
+        row["error"] = str(error)
+    row["seconds"] = time.perf_counter() - started
+    temporary = path.with_suffix(".tmp")
+    with writing(path.parent):
+        temporary.write_text(json.dumps(row, default=str), "utf-8")
+        temporary.replace(path)
+    return path
+
+
+def _work(  # noqa: PLR0917 - private; all are needed
+    missing: Sequence[tuple[Point, Fold]],
+    run: Runner,
+    done: Results,
+    workers: int,
+    total: int,
+    progress: Progress | None,
+) -> None:
+    """Do what is missing, in this process or in several."""
+    joblib = need("joblib")  # it comes with scikit-learn
+
+    count = total - len(missing)
+    if progress is not None:
+        progress(count, total)
+    if workers == 1 or len(missing) <= 1:
+        finished = (_one(run, task, done.path(*task)) for task in missing)
+    else:
+        # Its processes start afresh and do not run the user's script again.
+        parallel = joblib.Parallel(
+            workers, backend="loky", return_as="generator_unordered", batch_size=1
+        )
+        finished = parallel(joblib.delayed(_one)(run, task, done.path(*task)) for task in missing)
+    for number, _ in enumerate(finished, start=count + 1):
+        if progress is not None:
+            progress(number, total)
+
+
+def _table(
+    points: Sequence[Point], scores: Sequence[Sequence[Mapping[str, Any]]], aim: str
+) -> pd.DataFrame:
+    """Summarize the folds of each setting and mark the best one."""
+    records = []
+    for point, rows in zip(points, scores, strict=True):
+        errors = [row["error"] for row in rows if "error" in row]
+        record: dict[str, Any] = dict(point)
+        for name in ("accuracy", "log_loss"):
+            values = [math.nan if errors else float(row[name]) for row in rows]
+            record[name] = float(np.mean(values))
+            record[f"{name}_sd"] = float(np.std(values, ddof=1)) if len(rows) > 1 else math.nan
+        record |= {"folds": len(rows), "seconds": sum(float(row["seconds"]) for row in rows)}
+        records.append(record | {"note": errors[0] if errors else ""})
+    frame = pd.DataFrame(records)
+    order = frame[aim].rank(method="first", ascending=aim == "log_loss")
+    frame["rank"] = order.astype("Int64")
+    frame["chosen"] = (order == 1).to_numpy(bool)
+    return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
+
+
+def _honest(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> Honest | None:
+    """Score in each outer fold what the others chose without it."""
+    chosen, hits, loss, n = [], 0.0, 0.0, 0
+    for outer in range(folds):
+        others = [other for other in range(folds) if other != outer]
+        pairs = [tuple(sorted((outer, other))) for other in others]
+        scored = [(Fold(folds, p), p.index(o)) for p, o in zip(pairs, others, strict=True)]
+        table = _table(points, [[done.row(p, *at) for at in scored] for p in points], aim)
+        if not table["chosen"].any():
+            return None
+        point = points[int(table["chosen"].to_numpy().argmax())]
+        row = done.row(point, Fold(folds, (outer,)), 0)
+        if "error" in row:
+            return None
+        chosen.append(dict(point))
+        hits += row["accuracy"] * row["n"]
+        loss += row["log_loss"] * row["n"]
+        n += int(row["n"])
+    low, high = _wilson(hits / n, n)
+    return Honest(hits / n, low, high, loss / n, n, tuple(chosen))
+
+
+def _wilson(share: float, n: int) -> tuple[float, float]:
+    z2 = CONFIDENCE**2
+    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
+    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
+    return max(0.0, middle - half), min(1.0, middle + half)
+
+
+def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, aim: str) -> None:
+    if not points:
+        raise ParameterError("The grid has no settings; give at least one.")
+    if any(list(point) != list(points[0]) for point in points):
+        raise ParameterError("The settings of a grid must all name the same keys, in one order.")
+    taken = set(points[0]) & set(RESULTS)
+    if taken:
+        raise ParameterError(f"A setting cannot be named {min(taken)!r}; the table has that name.")
+    if aim not in AIMS:
+        raise unknown("aim", aim, AIMS)
+    if folds is not None and (folds < 3):  # noqa: PLR2004 - nested
+        raise ParameterError(
+            f"folds is {folds!r}; nested folds need at least 3, and None uses the validation part."
+        )
+    if workers is not None and workers < 1:
+        raise ParameterError(f"workers is {workers}; it must be at least 1.")
+
+
+def _words(point: Point) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in point.items())
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value

@@ -1,0 +1,233 @@
+"""What each method of training makes of labelled examples."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mediacorpus.errors import TrainingError
+from mediacorpus.extras import need
+from mediacorpus.learning import export
+from mediacorpus.learning.backbones import Network, create
+from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
+from mediacorpus.learning.finetune import OnEpoch, fit
+from mediacorpus.learning.linear import fit_linear
+from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
+from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.records import Example
+
+CHECKED = 8
+"""Pictures on which the exported network is compared with the trained one."""
+
+OnRead = Callable[[str, int, int], None]
+"""Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What a method gives: all that goes into the folder."""
+
+    weights: Mapping[str, NDArray[Any]]
+    curves: pd.DataFrame
+    network: bytes
+    facts: Mapping[str, Any]
+
+
+def fit_on_embeddings(
+    examples: Sequence[Example],
+    embeddings: NDArray[Any],
+    target: Target,
+    *,
+    s: TrainSettings,
+    work: Path,
+    on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
+) -> Made:
+    """Fit a linear model to embeddings `(N, features)`, a row for each example."""
+    encoded = target.encode([e.label for e in examples])
+    train = np.array([e.part == "train" for e in examples])
+    views = None
+    if s.augment is not False:
+        views = embedded_views(examples, work / "views.bin", seed=s.seed, progress=on_read)
+    if views is not None:
+        views = np.where(np.isnan(views), embeddings[train][:, None], views)
+    probe = fit_linear(
+        embeddings[train],
+        encoded[train],
+        target,
+        views=views,
+        balanced=bool(s.class_weights),
+        seed=s.seed,
+        on_epoch=on_epoch,
+    )
+    answer = target.answer(probe.outputs(embeddings[~train]))
+    return Made(
+        weights={"weight": probe.weight, "bias": probe.bias},
+        curves=probe.curves,
+        network=export.linear_graph(probe.weight, probe.bias, target),
+        facts={
+            "input": "embedding",
+            "validation": target.scores(answer, encoded[~train]),
+            "C": probe.strength,
+            "unreadable": [],
+        },
+    )
+
+
+def fit_on_features(
+    examples: Sequence[Example],
+    features: NDArray[Any],
+    target: Target,
+    *,
+    s: TrainSettings,
+    work: Path,
+    on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
+) -> Made:
+    """Fit a classic model to the values of a measure `(N, features)`."""
+    del work, on_read
+    encoded = target.encode([e.label for e in examples])
+    train = np.array([e.part == "train" for e in examples])
+    found = fit_shallow(
+        np.asarray(features[train], np.float32),
+        encoded[train],
+        classes=target.classes,
+        settings=ShallowSettings(str(s.model), seed=s.seed, class_weights=bool(s.class_weights)),
+        on_row=on_epoch,
+    )
+    answer = found.probabilities(np.asarray(features[~train], np.float32))
+    return Made(
+        weights={},
+        curves=found.curves,
+        network=found.graph,
+        facts={
+            "input": "features",
+            "features": s.features,
+            "width": int(features.shape[1]),
+            "validation": target.scores(answer, encoded[~train]),
+            "chosen": dict(found.facts),
+            "unreadable": [],
+        },
+    )
+
+
+def fit_on_pictures(
+    examples: Sequence[Example],
+    target: Target,
+    s: TrainSettings,
+    *,
+    work: Path,
+    on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
+) -> Made:
+    """Train a network, pretrained or from scratch, on the pictures themselves."""
+    nn = need("torch.nn")
+    scratch = s.method == "scratch"
+    network = create(
+        str(s.arch) if scratch else s.backbone,
+        weights="random" if scratch else s.weights,
+        classes=target.outputs,
+        dropout=float(s.dropout or 0.0),
+        seed=s.seed,
+    )
+    fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
+    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
+    parts, unreadable = _read(
+        examples, target, network, plan=plan, fixed=fixed, work=work, on_read=on_read
+    )
+    first = [] if fixed else [export.standardizer(network)]
+    found = fit(
+        nn.Sequential(*first, *learning),
+        parts["train"],
+        parts["val"],
+        plan=plan,
+        settings=s,
+        target=target,
+        work=work,
+        on_epoch=on_epoch,
+    )
+    network.module.eval()
+    content = export.fitted_graph(network, fixed, learning, target=target)
+    pixels = np.random.default_rng(s.seed).integers(
+        0, 256, (CHECKED, network.size, network.size, 3), np.uint8
+    )
+    state = network.module.state_dict()
+    return Made(
+        weights={name: tensor.detach().numpy() for name, tensor in state.items()},
+        curves=found.curves,
+        network=content,
+        facts={
+            "input": "pixels",
+            "size": network.size,
+            "crop": network.crop,
+            "mean": list(network.mean),
+            "sd": list(network.sd),
+            "grey": network.grey,
+            "best_epoch": found.best_epoch,
+            "lr": found.rate,
+            "validation": target.scores(found.answer, parts["val"].targets),
+            "export_difference": export.agreement(network, content, pixels, target=target),
+            "unreadable": [asdict(one) for one in unreadable],
+        },
+    )
+
+
+def _read(
+    examples: Sequence[Example],
+    target: Target,
+    network: Network,
+    *,
+    plan: Plan,
+    fixed: Sequence[Any],
+    work: Path,
+    on_read: OnRead | None,
+) -> tuple[dict[str, Part], list[Unreadable]]:
+    """Read the pictures of both parts, through the part of the network that does not learn."""
+    features = None
+    if fixed:
+        session = open_session(export.fixed_graph(network, fixed))
+
+        def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
+            found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
+            return found
+
+    parts, unreadable = {}, []
+    for name in ("train", "val"):
+        own = [example for example in examples if example.part == name]
+        plain = plan if name == "train" else replace(plan, views=1, squares=False)
+
+        def report(done: int, total: int, name: str = name) -> None:
+            if on_read is not None:
+                on_read(name, done, total)
+
+        parts[name], lost = prepare(
+            own, target.encode, work / f"{name}.bin", plan=plain, fixed=features, progress=report
+        )
+        unreadable += lost
+        gone = _absent(target, parts[name].targets)
+        if not len(parts[name]) or (name == "train" and gone):
+            what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
+            raise TrainingError(
+                f"No picture {what}in the {name} part can be read "
+                f"({lost[0].reason if lost else 'none is there'})."
+            )
+    return parts, unreadable
+
+
+def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:
+    """Name the classes that no picture has."""
+    if target.kind is TargetKind.SCALE:
+        return []
+    if target.kind is TargetKind.MULTILABEL:
+        there = set(np.flatnonzero(encoded.sum(axis=0)).tolist()) if len(encoded) else set()
+    else:
+        there = set(encoded.tolist())
+    return [name for place, name in enumerate(target.classes) if place not in there]

@@ -1,0 +1,385 @@
+"""The classic models of scikit-learn on a feature matrix, kept as ONNX graphs."""
+
+from __future__ import annotations
+
+import functools
+import json
+import math
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from mediacorpus.errors import ParameterError, TrainingError, unknown
+from mediacorpus.extras import need
+from mediacorpus.learning.shallow_data import check_counts, check_data
+from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
+from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.settings import settings as environment
+
+__all__ = ["MODELS", "Shallow", "ShallowSettings", "fit_shallow", "graph_probabilities"]
+
+OnRow: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
+
+TRIED: Mapping[str, tuple[str, tuple[float, ...]]] = {
+    "knn": ("neighbours", (1, 3, 5, 7, 9, 15)),
+    "svm": ("C", (0.1, 1.0, 10.0, 100.0)),
+    "logistic": ("C", (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)),
+    "naive_bayes": ("smoothing", (1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0)),
+}
+"""What is chosen by cross-validation where it is not given, and the values that are tried."""
+
+FOLDS = 5
+"""Folds of the inner cross-validation; fewer where a class has fewer rows."""
+
+CALIBRATED = 3
+"""Folds on which the probabilities of a support vector machine are calibrated."""
+
+MANY = 2000
+"""Rows beyond which the inner cross-validation works on a stratified sample."""
+
+TOLERANCE = 1e-4
+"""Largest difference of a probability between scikit-learn and ONNX that is let pass."""
+
+CHECKED = 500
+"""Training rows on which the two are compared."""
+
+TOLD = 20
+"""Features of a forest whose importance is told."""
+
+OPSET = 18
+ITERATIONS = 5000
+
+
+@dataclass(frozen=True, eq=False)
+class Shallow:
+    """A fitted classic model.
+
+    Parameters
+    ----------
+    graph:
+        ONNX: input `features` float32 `(N, D)`, output `probabilities` float32 `(N, K)`. What
+        the model does to the features first, such as scaling, is inside.
+    classes:
+        Names of the K classes, in order.
+    curves:
+        One row per value that was tried: that value (`C`, `neighbours`, `smoothing` or
+        `trees`), `accuracy`, `log_loss` (means over the folds), `log_loss_se` (standard error
+        over the folds), `best`.
+    facts:
+        Settings with the chosen value, cross-validated scores, and for a forest the features
+        that matter most.
+    """
+
+    graph: bytes
+    classes: tuple[str, ...]
+    curves: pd.DataFrame
+    facts: Mapping[str, Any]
+
+    def probabilities(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Give the probability of each class from the graph: `(N, K)`, rows sum to 1."""
+        return graph_probabilities(self._session, features)
+
+    @functools.cached_property
+    def _session(self) -> Any:
+        return open_session(self.graph)
+
+    @property
+    def words(self) -> str:
+        """What the inner cross-validation says, in words.
+
+        >>> rng = np.random.default_rng(1)
+        >>> y = np.arange(60) % 2
+        >>> made = fit_shallow(rng.normal(size=(60, 3)) + 9 * y[:, None], y, classes=("a", "b"),
+        ...     settings=ShallowSettings("logistic"))
+        >>> made.words.partition(" by ")[2]
+        'cross-validation on the training part: log loss 0.004, accuracy 1.000. It lies at the \
+edge of what was tried.'
+        """
+        name = str(self.curves.columns[0])
+        row = self.curves[self.curves["best"]].iloc[0]
+        how = f"was chosen of {len(self.curves)}" if len(self.curves) > 1 else "was scored"
+        text = (
+            f"{name} = {row[name]:.3g} {how} by cross-validation on the training part: "
+            f"log loss {row['log_loss']:.3f}, accuracy {row['accuracy']:.3f}."
+        )
+        if len(self.curves) > 1 and row[name] in {self.curves[name].min(), self.curves[name].max()}:
+            text += " It lies at the edge of what was tried."
+        return text
+
+
+def graph_probabilities(session: Any, features: NDArray[Any]) -> NDArray[np.float32]:
+    """Run a loaded graph on features `(N, D)`; N may be 0.
+
+    Raises
+    ------
+    ParameterError
+        The array is no matrix with D columns.
+    """
+    x = np.ascontiguousarray(features, np.float32)
+    (wanted,) = session.get_inputs()
+    if x.ndim != 2 or x.shape[1] != wanted.shape[1]:  # noqa: PLR2004 - (N, D)
+        raise ParameterError(
+            f"The model takes features (N, {wanted.shape[1]}); got {x.shape}. Give it the "
+            "features that it was trained on."
+        )
+    if not len(x):
+        return np.empty((0, session.get_outputs()[0].shape[1]), np.float32)
+    found: NDArray[np.float32] = session.run(["probabilities"], {"features": x})[0]
+    return found
+
+
+def fit_shallow(
+    features: NDArray[Any],
+    targets: NDArray[np.int64],
+    *,
+    classes: Sequence[str],
+    settings: ShallowSettings | None = None,
+    positive: str | None = None,
+    on_row: OnRow | None = None,
+) -> Shallow:
+    """Fit a classic model and turn it into an ONNX graph.
+
+    Features are standardized on the training part, except for a forest, which does not depend
+    on their scale. What is not given of `C`, `neighbours` and `smoothing` is chosen on the rows
+    given here alone, by stratified cross-validation: the value with the lowest log loss. The
+    probabilities of k nearest neighbours are shares of neighbours, those of a forest the mean
+    of its trees. A support vector machine has none; a logistic curve per class, fitted on
+    decision values out of fold, gives them (Platt 1999), and they are scaled to sum to 1.
+
+    Parameters
+    ----------
+    features:
+        Array `(N, D)`, finite.
+    targets:
+        Class indices `(N,)`, 0 to K - 1, each at least twice (four times for `"svm"`).
+    classes:
+        Names of the K classes, in order.
+    settings:
+        Which model, and how.
+    positive:
+        One of the classes that is told from all others: the model then has the two classes
+        `"other"` and this one.
+    on_row:
+        Called after each value tried with its number, the number of values, and its row.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model or class.
+    ParameterError
+        A setting is out of range, or features, targets and classes do not fit together.
+    TrainingError
+        A class has too few rows, features are not finite, or ONNX and scikit-learn disagree.
+    MissingExtra
+        skl2onnx is not installed.
+
+    References
+    ----------
+    Breiman (2001). Random forests. Machine Learning 45, 5-32.
+
+    Platt (1999). Probabilistic outputs for support vector machines. Advances in Large Margin
+    Classifiers, 61-74.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> y = np.arange(40) % 2
+    >>> x = rng.normal(size=(40, 3)).astype(np.float32) + 4 * y[:, None]
+    >>> made = fit_shallow(x, y, classes=("ant", "bee"), settings=ShallowSettings("knn"))
+    >>> made.probabilities(np.full((1, 3), 4.0)).round(2).tolist()
+    [[0.0, 1.0]]
+    """
+    from threadpoolctl import threadpool_limits
+
+    s = settings or ShallowSettings()
+    s.check()
+    need("skl2onnx")
+    names = list(classes)
+    x, y = check_data(features, targets, names)
+    if positive is not None:
+        if positive not in names:
+            raise unknown("class", positive, names)
+        y, names = (y == names.index(positive)).astype(np.int64), ["other", positive]
+    check_counts(y, names, s)
+    with threadpool_limits(1), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
+        curves = _cross_validate(x, y, s=s, on_row=on_row)
+        best = curves[curves["best"]].iloc[0]
+        chosen = _with(s, str(curves.columns[0]), float(best.iloc[0]))
+        model = _model(chosen, y).fit(x, y)
+        graph = _graph(model, x.shape[1], names)
+        difference = _agreement(model, graph, x, s=s)
+    facts = asdict(chosen) | {
+        "n": len(x),
+        "features": x.shape[1],
+        "positive": positive,
+        "cross_validated": {k: float(best[k]) for k in ("accuracy", "log_loss")},
+        "export_difference": difference,
+    }
+    if s.model == "random_forest":
+        facts["importances"] = _importances(model)
+    return Shallow(graph, tuple(names), curves, facts)
+
+
+def _model(s: ShallowSettings, y: NDArray[np.int64]) -> Any:
+    """Make the model, unfitted; what it does to the features first comes with it."""
+    from sklearn.ensemble import RandomForestClassifier
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.naive_bayes import GaussianNB
+    from sklearn.neighbors import KNeighborsClassifier
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    weight = "balanced" if s.class_weights else None
+    if s.model == "random_forest":
+        return RandomForestClassifier(
+            s.trees, random_state=s.seed, class_weight=weight, n_jobs=environment().workers
+        )
+    if s.model == "knn":
+        model = KNeighborsClassifier(s.neighbours, algorithm="brute")
+    elif s.model == "logistic":
+        model = LogisticRegression(C=s.C, class_weight=weight, max_iter=ITERATIONS)
+    elif s.model == "naive_bayes":
+        count = int(y.max()) + 1
+        priors = [1 / count] * count if s.class_weights else None
+        model = GaussianNB(priors=priors, var_smoothing=s.smoothing)
+    else:
+        model = _support_vectors(s, y, weight)
+    return make_pipeline(StandardScaler(), model)
+
+
+def _support_vectors(s: ShallowSettings, y: NDArray[np.int64], weight: str | None) -> Any:
+    from sklearn.calibration import CalibratedClassifierCV
+    from sklearn.model_selection import StratifiedKFold
+    from sklearn.svm import SVC
+
+    folds = min(CALIBRATED, int(np.bincount(y).min()))
+    return CalibratedClassifierCV(
+        SVC(C=s.C, kernel=s.kernel, gamma=s.gamma, class_weight=weight),
+        ensemble=False,
+        cv=StratifiedKFold(folds, shuffle=True, random_state=s.seed),
+    )
+
+
+def _with(s: ShallowSettings, name: str, value: float) -> ShallowSettings:
+    """Return a copy with one setting replaced."""
+    given: Any = int(value) if name in {"neighbours", "trees"} else value
+    return replace(s, **{name: given})
+
+
+def _candidates(s: ShallowSettings, rows: int) -> tuple[str, list[float]]:
+    """Say which setting is tried, and with which values."""
+    name, tried = TRIED.get(s.model, ("trees", ()))
+    given = getattr(s, name)
+    if given is not None:
+        if name == "neighbours" and given > rows:
+            raise ParameterError(
+                f"neighbours is {given}, but the smallest training fold has {rows} rows; "
+                "ask for fewer neighbours."
+            )
+        return name, [float(given)]
+    return name, [value for value in tried if name != "neighbours" or value <= rows]
+
+
+def _cross_validate(
+    x: NDArray[np.float32], y: NDArray[np.int64], *, s: ShallowSettings, on_row: OnRow | None
+) -> pd.DataFrame:
+    """Score each candidate by stratified cross-validation."""
+    from sklearn.model_selection import StratifiedKFold
+
+    x, y = _sample(x, y, s.seed)
+    count = min(FOLDS, int(np.bincount(y).min()))
+    splits = list(StratifiedKFold(count, shuffle=True, random_state=s.seed).split(x, y))
+    name, values = _candidates(s, min(len(learn) for learn, _ in splits))
+    rows: list[dict[str, float]] = []
+    for number, value in enumerate(values, start=1):
+        scores = np.empty((count, 2))
+        for fold, (learn, test) in enumerate(splits):
+            model = _model(_with(s, name, value), y[learn]).fit(x[learn], y[learn])
+            shares = model.predict_proba(x[test])
+            own = np.maximum(shares[np.arange(len(test)), y[test]], 1e-6)
+            scores[fold] = -np.log(own).mean(), (shares.argmax(1) == y[test]).mean()
+        loss, hits = scores.T
+        error = loss.std(ddof=1) / math.sqrt(count)
+        rows.append(
+            {name: value, "accuracy": hits.mean(), "log_loss": loss.mean(), "log_loss_se": error}
+        )
+        if on_row is not None:
+            on_row(number, len(values), dict(rows[-1]))
+    frame = pd.DataFrame(rows)
+    return frame.assign(best=np.arange(len(frame)) == int(frame["log_loss"].argmin()))
+
+
+def _sample(
+    x: NDArray[np.float32], y: NDArray[np.int64], seed: int
+) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Take a share of each class where there are very many rows; rare classes stay whole."""
+    if len(x) <= MANY:
+        return x, y
+    rng = np.random.default_rng(seed)
+    kept = []
+    for own in range(int(y.max()) + 1):
+        mine = rng.permutation(np.flatnonzero(y == own))
+        kept.append(mine[: max(2 * FOLDS, round(len(mine) * MANY / len(y)))])
+    rows = np.sort(np.concatenate(kept))
+    return x[rows], y[rows]
+
+
+def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
+    """Convert to ONNX with the probabilities as the only output."""
+    types = need("skl2onnx.common.data_types")
+    found = need("skl2onnx").to_onnx(
+        model,
+        initial_types=[("features", types.FloatTensorType([None, width]))],
+        options={id(model): {"zipmap": False}},
+        target_opset=OPSET,
+    )
+    kept = [output for output in found.graph.output if output.name == "probabilities"]
+    del found.graph.output[:]
+    found.graph.output.extend(kept)
+    found.graph.output[0].type.tensor_type.shape.dim[1].dim_value = len(classes)
+    note = found.metadata_props.add()
+    note.key, note.value = "classes", json.dumps(list(classes), ensure_ascii=False)
+    content: bytes = found.SerializeToString()
+    return content
+
+
+def _agreement(model: Any, graph: bytes, x: NDArray[np.float32], *, s: ShallowSettings) -> float:
+    """Give the largest difference of a probability between scikit-learn and ONNX; check it."""
+    rows = x[np.linspace(0, len(x) - 1, min(len(x), CHECKED)).astype(int)]
+    if s.model == "knn":
+        rows = rows[~_tied(model, rows)]
+    if not len(rows):
+        return 0.0
+    found = graph_probabilities(open_session(graph), rows)
+    difference = float(np.abs(found - model.predict_proba(rows)).max())
+    if not difference <= TOLERANCE:
+        raise TrainingError(
+            f"The exported {s.model} model differs from the fitted one by {difference:.2g} in a "
+            f"probability; at most {TOLERANCE:g} is let pass. Scale the features to a common "
+            "range, or choose another model."
+        )
+    return difference
+
+
+def _tied(model: Any, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
+    """Tell rows whose last neighbour is as far as the next one: either may be taken."""
+    scaler, neighbours = model[0], model[-1]
+    k = neighbours.n_neighbors
+    if k >= neighbours.n_samples_fit_:
+        return np.zeros(len(rows), bool)
+    far, _ = neighbours.kneighbors(scaler.transform(rows), k + 1)
+    tied: NDArray[np.bool_] = far[:, k] - far[:, k - 1] <= TOLERANCE * far[:, k]
+    return tied
+
+
+def _importances(forest: Any) -> list[dict[str, float]]:
+    """List the features that lower impurity most, the largest first (shares of 1)."""
+    shares = forest.feature_importances_
+    order = np.argsort(-shares, kind="stable")[:TOLD]
+    return [{"feature": int(i), "importance": float(shares[i])} for i in order]

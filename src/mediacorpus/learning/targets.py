@@ -1,0 +1,298 @@
+"""What is learned: one of several classes, several labels at once, ranks, or a number."""
+
+from __future__ import annotations
+
+import enum
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.errors import TrainingError, unknown
+from mediacorpus.extras import need
+
+SEPARATOR = "|"
+"""Between the values of an item that has several."""
+
+
+class TargetKind(enum.StrEnum):
+    """The kinds of variables that can be learned."""
+
+    CLASSES = "classes"
+    MULTILABEL = "multilabel"
+    ORDINAL = "ordinal"
+    SCALE = "scale"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A variable as a network learns it.
+
+    Parameters
+    ----------
+    kind:
+        What it is.
+    classes:
+        Its values in order; for a scale only `"value"`.
+    mean, sd:
+        Of a scale in the training part, for standardizing.
+    low, high:
+        Least and greatest value of a scale in the training part; predictions keep to them.
+    smoothing:
+        Share of each label that is spread over all classes (Szegedy et al., 2016).
+    """
+
+    kind: TargetKind
+    classes: tuple[str, ...]
+    mean: float = 0.0
+    sd: float = 1.0
+    low: float = -math.inf
+    high: float = math.inf
+    smoothing: float = 0.0
+
+    @property
+    def outputs(self) -> int:
+        """Number of outputs that the network has before the answer is made of them."""
+        if self.kind is TargetKind.SCALE:
+            return 1
+        return len(self.classes) - (self.kind is TargetKind.ORDINAL)
+
+    def encode(self, labels: Sequence[str]) -> NDArray[Any]:
+        """Turn labels into what the loss takes.
+
+        Returns
+        -------
+        ndarray
+            int64 `(N,)` for classes and ranks; float32 `(N, classes)` of 0 and 1 for several
+            labels; float32 `(N,)`, standardized, for a scale.
+        """
+        if self.kind is TargetKind.SCALE:
+            values = (np.array([number(label) for label in labels]) - self.mean) / self.sd
+            return values.astype(np.float32)
+        if self.kind is TargetKind.MULTILABEL:
+            rows = [split_values(label) for label in labels]
+            return np.array([[c in row for c in self.classes] for row in rows], np.float32)
+        places = {name: place for place, name in enumerate(self.classes)}
+        return np.array([places[label] for label in labels], np.int64)
+
+    def loss(self, logits: Any, y: Any, weights: Any = None) -> Any:
+        """Give the mean loss of a batch, a torch scalar.
+
+        Cross-entropy for classes; binary cross-entropy for several labels, and for ranks over
+        the thresholds between them (Frank and Hall, 2001); squared error for a scale.
+        """
+        functional = need("torch.nn.functional")
+        if self.kind is TargetKind.CLASSES:
+            return functional.cross_entropy(
+                logits, y, weight=weights, label_smoothing=self.smoothing
+            )
+        if self.kind is TargetKind.SCALE:
+            return functional.mse_loss(logits[:, 0], y)
+        if self.kind is TargetKind.ORDINAL and y.ndim == 1:
+            y = self.above(y)
+        y = y * (1 - self.smoothing) + self.smoothing / 2
+        return functional.binary_cross_entropy_with_logits(logits, y, pos_weight=weights)
+
+    def above(self, ranks: Any) -> Any:
+        """Tell for ranks `(N,)` which thresholds they are above: float `(N, classes - 1)`."""
+        torch = need("torch")
+        steps = torch.arange(len(self.classes) - 1, device=ranks.device)
+        return (ranks[:, None] > steps).float()
+
+    def mixable(self, y: Any) -> Any:
+        """Give targets that can be averaged, for mixup (Zhang et al., 2018)."""
+        if self.kind is TargetKind.CLASSES:
+            return need("torch.nn.functional").one_hot(y, len(self.classes)).float()
+        return self.above(y) if self.kind is TargetKind.ORDINAL else y
+
+    def hits(self, logits: Any, y: Any) -> float:
+        """Count right answers; for a scale, the values within one standard deviation."""
+        if self.kind is TargetKind.SCALE:
+            return float(((logits[:, 0] - y).abs() < 1).sum())
+        if self.kind is TargetKind.MULTILABEL:
+            return float(((logits > 0) == (y > 0.5)).float().mean(1).sum())  # noqa: PLR2004
+        if self.kind is TargetKind.ORDINAL:
+            return float(((logits > 0).sum(1) == y).sum())
+        return float((logits.argmax(1) == y).sum())
+
+    def answer(self, logits: NDArray[Any]) -> NDArray[np.float64]:
+        """Turn the outputs of a network into its answer, as the exported network does.
+
+        Returns
+        -------
+        float64 array
+            Probabilities `(N, classes)`, of which each row sums to 1 but for several labels;
+            for a scale the values `(N, 1)`.
+        """
+        x = np.asarray(logits, np.float64)
+        if self.kind is TargetKind.CLASSES:
+            odds = np.exp(x - x.max(axis=1, keepdims=True, initial=-np.inf))
+            return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+        if self.kind is TargetKind.SCALE:
+            return np.clip(x * self.sd + self.mean, self.low, self.high)
+        shares = 1 / (1 + np.exp(-x))
+        if self.kind is TargetKind.MULTILABEL:
+            return np.asarray(shares)
+        ones, zeros = np.ones((len(x), 1)), np.zeros((len(x), 1))
+        steps = np.hstack([ones, shares, zeros])
+        found = np.maximum(steps[:, :-1] - steps[:, 1:], 0)
+        return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12))
+
+    def scores(self, answer: NDArray[Any], encoded: NDArray[Any]) -> dict[str, Any]:
+        """Score answers against encoded labels: what the card says of the validation part."""
+        n = len(encoded)
+        if self.kind is TargetKind.SCALE:
+            truth = encoded * self.sd + self.mean
+            error = answer[:, 0] - truth
+            spread = float(((truth - truth.mean()) ** 2).sum())
+            return {
+                "n": n,
+                "mean_absolute_error": float(np.abs(error).mean()),
+                "r_squared": 1 - float((error**2).sum()) / spread if spread else 0.0,
+            }
+        if self.kind is TargetKind.MULTILABEL:
+            right = (answer > 0.5) == (encoded > 0.5)  # noqa: PLR2004
+            own = np.where(encoded > 0.5, answer, 1 - answer)  # noqa: PLR2004
+            return {
+                "n": n,
+                "accuracy": float(right.mean()),
+                "exact_match": float(right.all(axis=1).mean()),
+                "log_loss": float(-np.log(np.clip(own, 1e-12, 1)).mean()),
+            }
+        own = np.clip(answer[np.arange(n), encoded], 1e-12, 1.0)
+        found = {
+            "n": n,
+            "accuracy": float((answer.argmax(axis=1) == encoded).mean()),
+            "log_loss": float(-np.log(own).mean()),
+        }
+        if self.kind is TargetKind.ORDINAL:
+            expected = answer @ np.arange(len(self.classes))
+            found["mean_absolute_error"] = float(np.abs(expected - encoded).mean())
+        return found
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what a card keeps."""
+        numbers = {"mean": self.mean, "sd": self.sd, "low": self.low, "high": self.high}
+        kept = numbers if self.kind is TargetKind.SCALE else {}
+        return {"kind": self.kind.value, **kept}
+
+
+def make_target(
+    kind: str,
+    labels: Sequence[str],
+    train: Sequence[str],
+    *,
+    order: Sequence[str] = (),
+    smoothing: float = 0.0,
+) -> Target:
+    """Make the target for some labels.
+
+    Parameters
+    ----------
+    kind:
+        `"classes"`, `"multilabel"`, `"ordinal"` or `"scale"`.
+    labels, train:
+        All labels, and those of the training part.
+    order:
+        Values of an ordinal variable from the lowest to the highest; by default numbers by
+        size, other values by name.
+    smoothing:
+        Label smoothing.
+
+    Raises
+    ------
+    TrainingError
+        The labels do not fit the kind.
+
+    Examples
+    --------
+    >>> make_target("multilabel", ["crowd|flags", "flags", ""], ["flags"]).classes
+    ('crowd', 'flags')
+    >>> make_target("ordinal", ["10", "2", "2"], ["2"]).classes
+    ('2', '10')
+    """
+    try:
+        which = TargetKind(kind)
+    except ValueError as error:
+        raise unknown("target", kind, [k.value for k in TargetKind]) from error
+    if which is TargetKind.SCALE:
+        values = np.array([number(label) for label in train], np.float64)
+        sd = float(values.std()) if len(values) else 0.0
+        if not sd:
+            raise TrainingError(
+                "All training labels have the same value, so there is no scale to learn. Label "
+                "pictures with other values too."
+            )
+        return Target(
+            which, ("value",), float(values.mean()), sd, float(values.min()), float(values.max())
+        )
+    if which is TargetKind.MULTILABEL:
+        names = sorted({name for label in labels for name in split_values(label)})
+    elif which is TargetKind.ORDINAL:
+        names = _ordered(set(labels), order)
+    else:
+        names = sorted(set(labels))
+    return Target(which, tuple(names), smoothing=smoothing)
+
+
+def target_of(card: Mapping[str, Any]) -> Target:
+    """Make the target that a model's card names; cards without one are of classes."""
+    said = dict(card.get("target") or {"kind": "classes"})
+    kind = TargetKind(said.pop("kind"))
+    return Target(kind, tuple(str(name) for name in card["classes"]), **said)
+
+
+def against_rest(positive: str) -> str:
+    """Name all values but one, where a model tells that one from the rest.
+
+    >>> against_rest("dog")
+    'not dog'
+    """
+    return f"not {positive}"
+
+
+def split_values(label: str) -> list[str]:
+    """Give the values of an item that may have several.
+
+    >>> split_values("crowd| flags|")
+    ['crowd', 'flags']
+    """
+    return [name.strip() for name in label.split(SEPARATOR) if name.strip()]
+
+
+def number(label: str) -> float:
+    """Read a label as a number; raises `TrainingError`.
+
+    >>> number(" 7.5 ")
+    7.5
+    """
+    try:
+        value = float(label)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise TrainingError(
+            f"A scale is learned from numbers, but one label is {label!r}. Correct it, or train "
+            "with the target classes."
+        )
+    return value
+
+
+def _ordered(names: set[str], order: Sequence[str]) -> list[str]:
+    if order:
+        missing = sorted(names - set(order))
+        if missing:
+            raise TrainingError(
+                f"The order {', '.join(order)} lacks the value {missing[0]!r} of the labels."
+            )
+        twice = [name for place, name in enumerate(order) if name in order[:place]]
+        if twice:
+            raise TrainingError(f"The order {', '.join(order)} names {twice[0]!r} twice.")
+        return list(order)
+    try:
+        return sorted(names, key=lambda name: (float(name), name))
+    except ValueError:
+        return sorted(names)

@@ -1,0 +1,153 @@
+"""A sheet of explanations: the picture, where the model looks, and its nearest examples."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.errors import ParameterError
+from mediacorpus.media.resize import pad
+from mediacorpus.media.sheet import sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from mediacorpus.validation.explain import Explanation
+    from mediacorpus.validation.neighbours import Neighbour
+
+Pixels: TypeAlias = NDArray[np.uint8]
+
+OPACITY = 0.55
+"""Of the heat map over the picture."""
+
+
+def overlay(view: Pixels, heat: NDArray[Any]) -> Pixels:
+    """Lay a heat map over a picture in the colours of viridis: dark blue none, yellow most.
+
+    The picture below is grey, so that its own colours are not taken for heat.
+
+    Parameters
+    ----------
+    view:
+        uint8 `(S, S, 3)`.
+    heat:
+        `(S, S)`, 0 or more; its greatest value becomes yellow.
+
+    Returns
+    -------
+    uint8 array `(S, S, 3)`
+
+    Examples
+    --------
+    >>> overlay(np.zeros((2, 2, 3), np.uint8), np.eye(2))[0].tolist()
+    [[139, 127, 20], [37, 1, 46]]
+    """
+    if heat.shape != view.shape[:2]:
+        raise ParameterError(f"The map has the shape {heat.shape}, the picture {view.shape[:2]}.")
+    grey = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_RGB2GRAY)
+    colours = np.asarray(_coloured(heat), np.float32)
+    mixed = (1 - OPACITY) * grey[..., None].astype(np.float32) + OPACITY * colours
+    return np.rint(mixed).astype(np.uint8)
+
+
+def _coloured(heat: NDArray[Any], *, top: float | None = None) -> Pixels:
+    top = float(heat.max(initial=0.0)) if top is None else top
+    level = np.rint(255 * np.clip(heat / top, 0, 1)) if top > 0 else np.zeros(heat.shape)
+    colours = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    return np.ascontiguousarray(np.asarray(colours, np.uint8)[..., ::-1])
+
+
+def explanation_sheet(
+    rows: Sequence[Explanation],
+    *,
+    neighbour: Callable[[Neighbour], Pixels | None] | None = None,
+    side: int = 160,
+    title: str | None = None,
+) -> Pixels:
+    """Lay explanations out, one in a row: picture, heat map, nearest training pictures.
+
+    Parameters
+    ----------
+    rows:
+        What `explain` gave.
+    neighbour:
+        Gives the pixels of a neighbour, or None where they cannot be had; without it no
+        neighbours are shown.
+    side:
+        Of each picture, in pixels.
+    title:
+        A line above.
+
+    Returns
+    -------
+    ndarray of uint8, shape (height, width, 3)
+
+    Raises
+    ------
+    ParameterError
+        There are no rows, or the sheet would be too large.
+    """
+    if not rows:
+        raise ParameterError("There is nothing to explain; give at least one item.")
+    most = max(len(row.neighbours) for row in rows) if neighbour is not None else 0
+    tiles: list[tuple[str, Pixels]] = []
+    for row in rows:
+        label = f"labelled {row.truth}" if row.truth else row.item[:12]
+        tiles.append((label, pad(row.view, side)))
+        tiles.append((f"{row.said}, {row.probability:.2f}", pad(overlay(row.view, row.map), side)))
+        tiles += [_near(row, place, neighbour=neighbour, side=side) for place in range(most)]
+    return sheet(tiles, columns=2 + most, side=side, title=title)
+
+
+def _near(
+    row: Explanation,
+    place: int,
+    *,
+    neighbour: Callable[[Neighbour], Pixels | None] | None,
+    side: int,
+) -> tuple[str, Pixels]:
+    blank = np.full((side, side, 3), 255, np.uint8)
+    if neighbour is None or place >= len(row.neighbours):
+        return "", blank
+    near = row.neighbours[place]
+    pixels = neighbour(near)
+    shown = blank if pixels is None else pad(np.ascontiguousarray(pixels), side)
+    return f"like {near.label}, {near.similarity:.2f}", shown
+
+
+def mean_map_sheet(
+    maps: Mapping[str, NDArray[Any]], *, side: int = 224, title: str | None = None
+) -> Pixels:
+    """Show the mean map of each class: where the model looks whatever the picture.
+
+    All classes have one scale of colours, so a class whose attention is spread out stays dark.
+
+    Parameters
+    ----------
+    maps:
+        Class → maps `(N, S, S)`, 0 or more.
+    side:
+        Of each map on the sheet, in pixels.
+    title:
+        A line above.
+
+    Raises
+    ------
+    ParameterError
+        There are no maps.
+    """
+    means = {}
+    for name, own in maps.items():
+        if not len(own):
+            raise ParameterError(f"The class {name!r} has no maps; leave it out.")
+        means[name] = np.asarray(own, np.float64).mean(axis=0)
+    top = max((float(mean.max()) for mean in means.values()), default=0.0)
+    tiles = []
+    for name, own in maps.items():
+        noun = "picture" if len(own) == 1 else "pictures"
+        small = _coloured(means[name], top=top)
+        tiles.append((f"{name}, mean of {len(own)} {noun}", pad(small, side)))
+    return sheet(tiles, side=side, title=title)

@@ -1,0 +1,357 @@
+"""The verbs `audit --robustness`, `explain` and `learning_curve`: numbers with their pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.catalogue import derived, holdings, people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.coding import splitting
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
+from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.matrix import matrix
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.learning.verbs import examples_of
+from mediacorpus.measures.verb import measure
+from mediacorpus.media.opening import Opener
+from mediacorpus.media.sheet import write_sheet
+from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
+from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
+from mediacorpus.report.robustness_figures import robustness as draw_robustness
+from mediacorpus.validation.explain import Cue, Explanation, explain, find_cues
+from mediacorpus.validation.held_out import held_out, truth_of
+from mediacorpus.validation.learning_curve import LearningCurve, learning_curve
+from mediacorpus.validation.model_scores import positive_of
+from mediacorpus.validation.neighbours import Neighbour, Reference
+from mediacorpus.validation.robustness import audit_robustness
+from mediacorpus.validation.robustness_result import RobustnessAudit, RobustnessPlan
+from mediacorpus.validation.saliency import picture_predictor
+
+Pixels = NDArray[np.uint8]
+
+SIDE = 384
+"""Short side that pictures keep at least when they are spoilt or explained."""
+PICTURES = 100
+ROWS = 40
+METHODS = ("auto", "cam", "gradcam", "occlusion", "neighbours")
+NEIGHBOURS = 3
+FEW = 8
+"""Pictures of a class from which a cue is looked for."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explained:
+    """What explaining some items gave.
+
+    Parameters
+    ----------
+    rows:
+        One explanation for each item.
+    cues:
+        For each class with enough pictures, whether attention lies at one place at the border.
+    files:
+        Sheets that were written.
+    """
+
+    rows: Sequence[Explanation]
+    cues: Sequence[Cue]
+    files: Sequence[Path]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the maps as plain lists, numbers and text."""
+        rows = [
+            {
+                "item": row.item,
+                "truth": row.truth,
+                "said": row.said,
+                "probability": row.probability,
+                "nearest": [n.item for n in row.neighbours],
+            }
+            for row in self.rows
+        ]
+        cues = [{"words": str(cue), "found": cue.found} for cue in self.cues]
+        return {"items": rows, "cues": cues, "files": [str(f) for f in self.files]}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{row.item}: {row.said} ({row.probability:.3f})"
+            + (f", truly {row.truth}" if row.truth not in {None, row.said} else "")
+            for row in self.rows
+        ]
+        lines += [str(cue) for cue in self.cues]
+        return "\n".join([*lines, *(f"Drawn on {file}." for file in self.files)])
+
+
+def robustness(
+    store: Store,
+    name: str,
+    *,
+    against: str,
+    pictures: int = PICTURES,
+    output: Path | None = None,
+    seed: int = 1,
+    show: bool | None = None,
+) -> RobustnessAudit:
+    """Measure how much a model loses when held-out pictures are spoilt in ten ways.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model of classes.
+    against:
+        The variable whose labels are the truth.
+    pictures:
+        Pictures at the most, drawn evenly from the held-out items.
+    output:
+        `.svg` file to draw to.
+    seed:
+        Of what is random in the perturbations.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, ModelError, LabelError, ParameterError
+        There is nothing to audit.
+    """
+    if pictures < 1:
+        raise ParameterError(f"The number of pictures is {pictures}; it must be at least 1.")
+    _check_svg(output)
+    model = people.model(store, name)
+    if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+        raise ParameterError(f"The model {name!r} does not learn classes; accuracy cannot be told.")
+    truth, _ = truth_of(store, against)
+    classes = [str(c) for c in model["card"]["classes"]]
+    items, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+    items = [item for item in items if truth[item] in classes]
+    chosen = items[:: max(1, len(items) // pictures)][:pictures]
+    if not chosen:
+        raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
+    plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
+    predict = picture_predictor(load_model(store.folder / "models" / name))
+    parameters = {"subject": name, "against": against, "pictures": len(chosen)}
+    with running(
+        store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
+    ) as run:
+        with show_progress(f"spoiling for {name}", total=len(chosen), show=show) as report:
+            found = audit_robustness(
+                predict,
+                _pictures(store, chosen),
+                truth=truth,
+                classes=classes,
+                plan=plan,
+                progress=_by_difference(report),
+            )
+        run.done = len(chosen)
+    if output is not None:
+        _write(output, draw_robustness(found))
+    return found
+
+
+def explain_items(
+    store: Store,
+    name: str,
+    items: Sequence[str] = (),
+    *,
+    method: str = "auto",
+    output: Path | None = None,
+    show: bool | None = None,
+) -> Explained:
+    """Show where a model looks, and which training pictures are nearest.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model of classes.
+    items:
+        Items by their ids or first digits; by default held-out items from all classes.
+    method:
+        `"auto"`, `"gradcam"`, `"cam"`, `"occlusion"`, or `"neighbours"` for no maps but
+        more neighbours.
+    output:
+        `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map of
+        each class.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, ModelError, ParameterError
+        There is no such model, item or method.
+    """
+    if method not in METHODS:
+        raise unknown("method to explain", method, METHODS)
+    row = people.model(store, name)
+    model = load_model(store.folder / "models" / name)
+    truth, _ = truth_of(store, str(row["variable"]))
+    chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, truth)
+    reference = _reference(store, row, show=show)
+    nearest = method == "neighbours"
+    with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
+        rows = []
+        for one in explain(
+            model,
+            _pictures(store, chosen),
+            method="auto" if nearest else method,
+            truth=truth,
+            reference=reference,
+            k=2 * NEIGHBOURS if nearest else NEIGHBOURS,
+        ):
+            rows.append(one)
+            report(1)
+    by_class: dict[str, list[Any]] = {}
+    for one in rows:
+        by_class.setdefault(one.said, []).append(one.map)
+    maps = {said: np.stack(found) for said, found in by_class.items() if len(found) >= FEW}
+    cues = find_cues(maps) if maps else []
+    files = [] if output is None else _sheets(store, rows, maps, output=output, name=name)
+    return Explained(rows, cues, files)
+
+
+def curve_of(
+    store: Store,
+    variable: str,
+    *,
+    output: Path | None = None,
+    repeats: int = 5,
+    seed: int = 1,
+    show: bool | None = None,
+) -> LearningCurve:
+    """Tell how the accuracy of a probe grows with the number of labels.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        A variable that has labels and a split.
+    output:
+        `.svg` file to draw to.
+    repeats:
+        Random subsets of each size.
+    seed:
+        Of the subsets.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, SplitError, TrainingError, ParameterError
+        The variable cannot be learned.
+    """
+    _check_svg(output)
+    _, split = splitting.latest(store, variable)
+    measure(store, ["embedding"], show=show)
+    examples, features = matrix(store, examples_of(store, split), "embedding")
+    classes = sorted({e.label for e in examples})
+    targets = np.array([classes.index(e.label) for e in examples], np.int64)
+    train = np.array([e.part == "train" for e in examples])
+    parameters = {"variable": variable, "repeats": repeats}
+    with running(store, "learning_curve", parameters=parameters, seed=seed) as run:
+        with show_progress(f"learning curve of {variable}", unit="fits", show=show) as report:
+            found = learning_curve(
+                features,
+                targets,
+                train=np.flatnonzero(train),
+                val=np.flatnonzero(~train),
+                repeats=repeats,
+                seed=seed,
+                progress=_by_difference(report),
+            )
+        run.done = len(examples)
+    if output is not None:
+        _write(output, draw_curve(found))
+    return found
+
+
+def _pictures(store: Store, items: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
+    """Give the pixels of items; those that cannot be read are left out."""
+    places = derived.places(store, items)
+    with Opener() as opener:
+        for item in items:
+            try:
+                pixels = opener.pixels(places[item], SIDE)
+            except MediacorpusError:
+                continue
+            yield item, pixels
+
+
+def _some(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> list[str]:
+    """Choose held-out items, as many of each class."""
+    items, _, _ = held_out(store, model, truth=truth, variable=str(model["variable"]), part=None)
+    by_class: dict[str, list[str]] = {}
+    for item in items:
+        by_class.setdefault(truth[item], []).append(item)
+    most = max(1, ROWS // max(1, len(by_class)))
+    return [item for name in sorted(by_class) for item in by_class[name][:most]]
+
+
+def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> Reference | None:
+    """Gather the training pictures of a model with their embeddings."""
+    measure(store, ["embedding"], show=show)
+    parts = people.split_parts(store, model["split"])
+    _, split = splitting.latest(store, str(model["variable"]))
+    train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]
+    if not train:
+        return None
+    kept, embeddings = matrix(store, train, "embedding")
+    return Reference([e.item for e in kept], [e.label for e in kept], embeddings)
+
+
+def _sheets(
+    store: Store,
+    rows: Sequence[Explanation],
+    maps: Mapping[str, NDArray[Any]],
+    *,
+    output: Path,
+    name: str,
+) -> list[Path]:
+    wanted = sorted({n.item for row in rows for n in row.neighbours})
+    there = dict(_pictures(store, wanted))
+
+    def neighbour(one: Neighbour) -> Pixels | None:
+        return there.get(one.item)
+
+    write_sheet(output, explanation_sheet(rows, neighbour=neighbour, title=f"What {name} looks at"))
+    files = [output]
+    if maps:
+        means = output.with_name(f"{output.stem}-means{output.suffix}")
+        write_sheet(means, mean_map_sheet(maps, title="Where it looks, picture after picture"))
+        files.append(means)
+    return files
+
+
+def _by_difference(report: Callable[[int], None]) -> Callable[..., None]:
+    """Turn counts of what is done so far into steps."""
+    last = 0
+
+    def tell(done: int, total: int = 0) -> None:
+        nonlocal last
+        del total
+        report(done - last)
+        last = done
+
+    return tell
+
+
+def _check_svg(output: Path | None) -> None:
+    if output is not None and output.suffix.lower() != ".svg":
+        raise ParameterError(f"The figure is written as .svg; {output.name!r} ends otherwise.")
+
+
+def _write(output: Path, svg: str) -> None:
+    with writing(output.parent):
+        output.parent.mkdir(parents=True, exist_ok=True)
+        output.write_text(svg, encoding="utf-8")

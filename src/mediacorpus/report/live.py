@@ -1,0 +1,262 @@
+"""A page and lines to watch a training by, while it runs."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import pandas as pd
+
+from mediacorpus.errors import writing
+from mediacorpus.extras import need
+from mediacorpus.learning.curves import describe_curves
+from mediacorpus.report import words
+from mediacorpus.report.curves import drawable, training_curves
+from mediacorpus.report.drawing import for_page
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+REFRESH = 2
+"""Seconds after which a browser loads the page again."""
+
+BLOCKS = "▁▂▃▄▅▆▇█"
+WIDTH = 24
+"""Epochs that the small curve of a line shows."""
+
+_NAMES = {
+    "train_loss": "training loss",
+    "val_loss": "validation loss",
+    "train_accuracy": "training accuracy",
+    "val_accuracy": "validation accuracy",
+    "log_loss": "log loss",
+    "accuracy": "accuracy",
+    "C": "C",
+    "lr": "learning rate",
+    "seconds": "seconds per epoch",
+}
+_FORMS = {"C": ".3g", "lr": ".3g", "seconds": ".1f"}
+_DESCRIBED = {"epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"}
+_POLICY = (
+    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
+    "form-action 'none'"
+)
+_CSS = (
+    ".keys { gap: 1rem 1.5rem; } .keys dd { font-size: 1.25rem; } .drawing { margin-top: 1.8rem; }"
+)
+
+
+class LivePage:
+    """A self-contained HTML page that shows how far a training is, and how it goes.
+
+    It is written anew after each epoch, in one step, so that a browser never sees half of it;
+    the browser loads it again by itself until the training ends. As a context manager it ends
+    by itself, also where training fails.
+
+    Parameters
+    ----------
+    path:
+        The `.html` file; its folder is made.
+    name:
+        Name of the model.
+
+    Raises
+    ------
+    MissingExtra
+        matplotlib is not installed.
+    StorageFull, CorpusReadOnly
+        The page cannot be written.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> path = Path(tempfile.mkdtemp()) / "live-ants.html"
+    >>> row = {"epoch": 1.0, "train_loss": 0.6, "val_loss": 0.5,
+    ...        "train_accuracy": 0.7, "val_accuracy": 0.8}
+    >>> page = LivePage(path, "ants")
+    >>> page(1, 10, row)
+    >>> 'http-equiv="refresh"' in path.read_text("utf-8")
+    True
+    >>> page.finish()
+    >>> 'http-equiv="refresh"' in path.read_text("utf-8")
+    False
+    """
+
+    def __init__(self, path: Path, name: str) -> None:
+        need("matplotlib")
+        self.path = path
+        self.name = name
+        self._rows: list[dict[str, Any]] = []
+        self._step = self._steps = 0
+        with writing(path.parent):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        self._write("Waiting for the first epoch", running=True)
+
+    def __call__(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+        """Show one more epoch; this is what `on_epoch` of the training calls."""
+        self._rows.append(dict(row))
+        self._step, self._steps = epoch, epochs
+        left = epochs - epoch
+        what = "epoch" if "epoch" in row else "step"
+        said = f"{what.capitalize()} {epoch:,} of {epochs:,} is done, "
+        said += f"{words.count(left, what)} left" if left else "the model is being kept"
+        self._write(said, running=True)
+
+    def finish(self, curves: pd.DataFrame | None = None, *, failed: bool = False) -> None:
+        """Write the page a last time, so that browsers no longer load it again.
+
+        Parameters
+        ----------
+        curves:
+            All curves of the model; by default the epochs that were seen. After a stop they
+            also hold the epochs of earlier runs.
+        failed:
+            Whether training ended before a model was kept.
+        """
+        if curves is not None and not failed:
+            self._rows = [{str(k): v for k, v in r.items()} for r in curves.to_dict("records")]
+        count = len(self._rows)
+        what = "epoch" if "epoch" in (self._rows or [{}])[0] else "step"
+        if failed:
+            said = "Training stopped before its end; the same command goes on from there"
+        elif not count:
+            said = "Training is done"
+        elif count < self._steps:
+            said = f"Training stopped early, after {count:,} of {words.count(self._steps, what)}"
+        else:
+            said = f"Training is done after {words.count(count, what)}"
+        self._write(said, running=False)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is not None:
+            self.finish(failed=True)
+
+    def _write(self, state: str, *, running: bool) -> None:
+        page = words.printable(_page(self.name, state, rows=self._rows, running=running))
+        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
+        with writing(self.path.parent):
+            temporary.write_text(page, encoding="utf-8")
+            temporary.replace(self.path)
+
+
+def _page(name: str, state: str, *, rows: Sequence[Mapping[str, Any]], running: bool) -> str:
+    title = f"Training of {words.name(name)}"
+    style = resources.files("mediacorpus.report").joinpath("templates", "report.css")
+    head = [
+        '<meta charset="utf-8">',
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
+        '<meta name="viewport" content="width=device-width, initial-scale=1">',
+    ]
+    if running:
+        head.append(f'<meta http-equiv="refresh" content="{REFRESH}">')
+    head += [f"<title>{escape(title)}</title>", f"<style>{style.read_text('utf-8')}{_CSS}</style>"]
+    body = [f"<h1>{escape(title)}</h1>", f'<p class="byline">{escape(state)}.</p>']
+    if rows:
+        body += _results(pd.DataFrame(list(rows)), running=running)
+    parts = ["<!DOCTYPE html>", '<html lang="en">', "<head>", *head, "</head>", "<body>", *body]
+    return "\n".join([*parts, "</body>", "</html>", ""])
+
+
+def _results(frame: pd.DataFrame, *, running: bool) -> list[str]:
+    """Write the last numbers, the figure, and the sentence on how it went."""
+    last = {str(k): v for k, v in frame.iloc[-1].items()}
+    body = ['<dl class="keys">']
+    for key, name in _NAMES.items():
+        if _known(last.get(key)):
+            said = f"{last[key]:{_FORMS.get(key, '.3f')}}"
+            body.append(f"<div><dd>{escape(said)}</dd><dt>{escape(name)}</dt></div>")
+    body.append("</dl>")
+    sentence = _sentence(frame)
+    if sentence:
+        body.append(f"<p>{escape(f'So far: {sentence}' if running else sentence)}</p>")
+    if drawable(frame):
+        svg = for_page(training_curves(frame), "f1-")
+        body.append(f'<figure class="drawing"><div class="scroll">{svg}</div></figure>')
+    return body
+
+
+def _sentence(frame: pd.DataFrame) -> str:
+    if "epoch" in frame.columns:
+        fit = set(frame.columns) >= _DESCRIBED and frame["val_loss"].notna().any()
+        return describe_curves(frame) if fit else ""
+    chosen = "best" in frame.columns and bool(frame["best"].any())
+    return describe_curves(frame) if chosen else ""
+
+
+def _known(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def terminal_line(row: Mapping[str, Any], epochs: int, history: Sequence[Mapping[str, Any]]) -> str:
+    """Write one epoch on one line, with a small curve of the validation loss.
+
+    Parameters
+    ----------
+    row:
+        The epoch's row of the curves.
+    epochs:
+        Number of epochs.
+    history:
+        The rows so far; this one may be the last of them.
+
+    Returns
+    -------
+    str
+        The epoch, its losses and accuracies, and up to 24 block characters, the lowest for
+        the lowest validation loss that is shown.
+
+    Examples
+    --------
+    >>> rows = [{"epoch": n, "val_loss": loss} for n, loss in ((1, 0.9), (2, 0.5), (3, 0.2))]
+    >>> terminal_line(rows[-1], 10, rows)
+    'epoch  3/10  val loss 0.200  █▄▁'
+    """
+    rows = list(history)
+    if not rows or rows[-1].get("epoch") != row.get("epoch"):
+        rows.append(row)
+    number = int(row.get("epoch", len(rows)))
+    pieces = [f"epoch {number:>{len(str(epochs))}}/{epochs}"]
+    for part in ("train", "val"):
+        found = [
+            f"{what} {row[f'{part}_{what}']:.3f}"
+            for what in ("loss", "accuracy")
+            if _known(row.get(f"{part}_{what}"))
+        ]
+        if found:
+            pieces.append(f"{part} {' '.join(found)}")
+    if _known(row.get("seconds")):
+        pieces.append(f"{row['seconds']:.1f} s")
+    pieces.append(_sparkline([one.get("val_loss") for one in rows[-WIDTH:]]))
+    return "  ".join(piece for piece in pieces if piece)
+
+
+def _sparkline(values: Sequence[Any]) -> str:
+    """Draw values as block characters, the lowest for the smallest.
+
+    >>> _sparkline([4, 1, None, 2.5])
+    '█▁ ▅'
+    """
+    known = [float(value) for value in values if _known(value)]
+    if not known:
+        return ""
+    low, spread = min(known), max(known) - min(known)
+    top = len(BLOCKS) - 1
+    return "".join(
+        BLOCKS[round(top * (float(value) - low) / spread) if spread else 0]
+        if _known(value)
+        else " "
+        for value in values
+    )

@@ -1,0 +1,89 @@
+"""The verb `audit`: a model's scores by groups of items."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for, truth_of
+from mediacorpus.validation.model_scores import positive_of
+from mediacorpus.validation.subgroups import GroupAudit, audit_groups
+
+
+def audit(
+    store: Store,
+    name: str,
+    *,
+    against: str,
+    by: Sequence[str],
+    positive: str | None = None,
+    level: float = 0.95,
+) -> GroupAudit:
+    """Score a model for each group of held-out items, and test whether the groups differ.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model that was applied.
+    against:
+        The variable whose labels are the truth.
+    by:
+        Your own columns, or other labelled variables, whose values make the groups.
+    positive:
+        Value for which precision, recall and the like are told.
+    level:
+        Confidence level of the intervals.
+
+    Raises
+    ------
+    UnknownName, ModelError, LabelError, ParameterError
+        There is nothing to audit.
+    """
+    if not by:
+        raise ParameterError("Name at least one column that makes groups, as in --by gender.")
+    truth, _ = truth_of(store, against)
+    model = people.model(store, name)
+    if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+        raise ParameterError(f"The model {name!r} does not learn classes; groups cannot be told.")
+    truth = truth_for(model, truth)
+    items, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+    table = answers_of(store, model, items)
+    classes = [str(c) for c in model["card"]["classes"]]
+    kept = [i for i in items if i in table.index and truth[i] in classes]
+    if not kept:
+        raise LabelError(
+            f"None of the held-out items has a prediction of {name!r}. Run: mediacorpus apply "
+            f"{store.folder} {name}"
+        )
+    answers = table.loc[kept].to_numpy(np.float64)
+    columns = {column.strip(): _groups(store, kept, column.strip()) for column in by}
+    parameters = {"subject": name, "against": against, "by": list(columns), "level": level}
+    with running(
+        store, "audit", parameters=parameters, model_hash=str(model["hash"]), exclusive=False
+    ) as run:
+        found = audit_groups(
+            [truth[i] for i in kept],
+            [classes[i] for i in answers.argmax(axis=1)],
+            columns,
+            classes=classes,
+            positive=positive_of(classes, against, positive),
+            level=level,
+        )
+        run.done = len(kept)
+    return found
+
+
+def _groups(store: Store, items: Sequence[str], column: str) -> list[object]:
+    """Give the group of each item by a labelled variable, or by a column of the records."""
+    if column in people.variables(store):
+        values, _ = truth_of(store, column)
+        return [values.get(item) for item in items]
+    return list(column_of(store, items, column))

@@ -1,0 +1,375 @@
+"""What a classifier looks at, picture by picture, and whether it follows a cue in the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.learning.folder import ModelFolder
+from mediacorpus.learning.gradcam import gradcam
+from mediacorpus.learning.pictures import plain_view
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.measures.efficientnet import CROP
+from mediacorpus.measures.efficientnet import open_session as embedding_session
+from mediacorpus.measures.efficientnet_graph import SIDE
+from mediacorpus.validation.neighbours import Neighbour, Reference
+from mediacorpus.validation.saliency import (
+    attention,
+    class_activations,
+    occlusion_map,
+    view_of,
+    view_predictor,
+)
+from mediacorpus.validation.significance import holm
+
+Floats: TypeAlias = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+METHODS = ("auto", "cam", "gradcam", "occlusion")
+CELLS = 4
+"""Rows and columns of cells into which a map is divided."""
+
+PERMUTATIONS = 999
+LEAST_SHARE = 0.2
+"""Share of the attention in one cell of 16 from which a cue is reported (even: 0.0625)."""
+
+_LEVEL = 0.05
+_ROWS = ("top", "upper", "lower", "bottom")
+_COLUMNS = ("left", "centre left", "centre right", "right")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Explanation:
+    """One picture with what a model says of it and why.
+
+    Parameters
+    ----------
+    item:
+        Item id.
+    view:
+        What the model saw, uint8 `(S, S, 3)`.
+    truth:
+        Its true class, `""` if not known.
+    said:
+        The most probable class.
+    probability:
+        Its probability.
+    map:
+        Where the picture speaks for that class, float32 `(S, S)`, 0 or more, sum 1.
+    neighbours:
+        The nearest training pictures.
+    """
+
+    item: str
+    view: Pixels
+    truth: str
+    said: str
+    probability: float
+    map: Floats
+    neighbours: tuple[Neighbour, ...] = ()
+
+
+def explain(
+    model: ModelFolder,
+    pictures: Iterable[tuple[str, Pixels]],
+    *,
+    method: str = "auto",
+    truth: Mapping[str, str] | None = None,
+    reference: Reference | None = None,
+    k: int = 3,
+) -> Iterator[Explanation]:
+    """Explain a model's answers one by one.
+
+    Parameters
+    ----------
+    model:
+        A model of classes, on pictures or on the embedding.
+    pictures:
+        Item ids and pixels, uint8 `(H, W, 3)`.
+    method:
+        `"cam"` for models on the embedding, `"gradcam"` for fine-tuned networks (needs torch),
+        `"occlusion"` for both (slow: 169 predictions a picture); `"auto"` takes the first
+        that fits.
+    truth:
+        Item id → true class.
+    reference:
+        Labelled training pictures with the measure `embedding`, to find neighbours in.
+    k:
+        Neighbours of each picture.
+
+    Yields
+    ------
+    Explanation
+        In the order of the pictures.
+
+    Raises
+    ------
+    UnknownName
+        There is no such method.
+    ParameterError
+        The method does not fit the model, or it predicts a scale.
+    """
+    if method not in METHODS:
+        raise unknown("method to explain", method, METHODS)
+    if target_of(model.card).kind is TargetKind.SCALE:
+        raise ParameterError(
+            f"The model {model.card['name']!r} predicts a number; only classes can be explained."
+        )
+    chosen = _method(model) if method == "auto" else method
+    if chosen == "cam" and model.card["input"] != "embedding":
+        raise ParameterError(
+            f"The model {model.card['name']!r} has layers of its own; ask for 'gradcam'."
+        )
+    return _explanations(model, pictures, chosen, truth=truth or {}, reference=reference, k=k)
+
+
+def _method(model: ModelFolder) -> str:
+    if model.card["input"] == "pixels":
+        return "gradcam"
+    linear = {"weight", "bias"} <= set(model.weights())
+    return (
+        "cam"
+        if linear and len(model.card["classes"]) == len(model.weights()["bias"])
+        else "occlusion"
+    )
+
+
+def _explanations(
+    model: ModelFolder,
+    pictures: Iterable[tuple[str, Pixels]],
+    method: str,
+    *,
+    truth: Mapping[str, str],
+    reference: Reference | None,
+    k: int,
+) -> Iterator[Explanation]:
+    predict, maps = view_predictor(model), mapper(model, method)
+    classes = [str(name) for name in model.card["classes"]]
+    for item, pixels in pictures:
+        view = view_of(model, pixels)
+        shares = predict(view[None])[0]
+        said = int(shares.argmax())
+        raw = maps(view[None], np.array([said]))
+        near: list[Neighbour] = []
+        if reference is not None:
+            query = embedding_session().run(plain_view(pixels, SIDE, CROP)[None])[0][0]
+            near = reference.nearest(query, k, item=item)
+        (found,) = attention(raw, view.shape[0])
+        yield Explanation(
+            item,
+            view,
+            truth=str(truth.get(item, "")),
+            said=classes[said],
+            probability=float(shares[said]),
+            map=found,
+            neighbours=tuple(near),
+        )
+
+
+def mapper(model: ModelFolder, method: str) -> Callable[[Pixels, NDArray[np.int64]], Floats]:
+    """Make the function from views and class indices to raw maps.
+
+    Parameters
+    ----------
+    model:
+        Fine-tuned for `"gradcam"`, a probe for `"cam"`, either for `"occlusion"`.
+    method:
+        One of the three.
+
+    Returns
+    -------
+    callable
+        Takes uint8 `(N, S, S, 3)` and `(N,)`; gives float32 `(N, 7, 7)` for `"cam"`, else
+        `(N, S, S)`.
+    """
+    if method == "gradcam":
+        return gradcam(model)
+    if method == "cam":
+        tensors = model.weights()
+        softmax = target_of(model.card).kind is TargetKind.CLASSES
+        weight, bias = tensors["weight"], tensors["bias"]
+        return lambda views, targets: class_activations(
+            weight, bias, views=views, targets=targets, softmax=softmax
+        )
+    predict = view_predictor(model)
+    return lambda views, targets: np.stack(
+        [occlusion_map(predict, view, int(k)) for view, k in zip(views, targets, strict=True)]
+    )
+
+
+def background_share(
+    maps: NDArray[Any], *, centre: float = 0.5, masks: NDArray[np.bool_] | None = None
+) -> NDArray[np.float64]:
+    """Give the share of each map that lies on the background.
+
+    Parameters
+    ----------
+    maps:
+        `(N, S, S)`, 0 or more.
+    centre:
+        Side of the central box that counts as foreground, as a share of the map's side.
+    masks:
+        True where a picture shows its foreground, `(N, S, S)`; used instead of the box.
+
+    Returns
+    -------
+    float64 array `(N,)`
+        0 to 1. An even map gives 1 - centre².
+
+    Examples
+    --------
+    >>> background_share(np.ones((1, 8, 8))).tolist()
+    [0.75]
+    """
+    if not 0 < centre < 1:
+        raise ParameterError(f"The centre is {centre}; it must lie between 0 and 1.")
+    side = maps.shape[1]
+    if masks is None:
+        edge = round(side * (1 - centre) / 2)
+        box = np.zeros((side, side), bool)
+        box[edge : side - edge, edge : side - edge] = True
+        masks = np.broadcast_to(box, maps.shape)
+    total = maps.sum(axis=(1, 2), dtype=np.float64)
+    inside = np.where(masks, maps, 0).sum(axis=(1, 2), dtype=np.float64)
+    return np.asarray(1 - np.divide(inside, total, out=np.zeros(len(maps)), where=total > 0))
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """Where the attention of one class gathers along the border, and whether by chance.
+
+    Parameters
+    ----------
+    name:
+        The class.
+    n:
+        Number of pictures.
+    cell:
+        Row and column of the outer cell with most attention, of 4 x 4, from 0.
+    share:
+        Mean share of the attention in that cell; 1/16 if even.
+    elsewhere:
+        The same for the other classes' pictures; NaN without any.
+    background:
+        Mean share outside the central half (by side); 0.75 if even.
+    p, p_adjusted:
+        Permutation test, and after Holm's correction for the number of classes.
+    """
+
+    name: str
+    n: int
+    cell: tuple[int, int]
+    share: float
+    elsewhere: float
+    background: float
+    p: float
+    p_adjusted: float
+
+    @property
+    def found(self) -> bool:
+        """Whether the class follows a cue at one place of the frame."""
+        return self.p_adjusted < _LEVEL and self.share >= LEAST_SHARE
+
+    @property
+    def place(self) -> str:
+        """Where the cell is, in words."""
+        return f"{_ROWS[self.cell[0]]} {_COLUMNS[self.cell[1]]}"
+
+    def __str__(self) -> str:
+        where = f"the {self.place} {100 / CELLS**2:.0f} % of the picture"
+        said = f"For class {self.name!r} {100 * self.share:.0f} % of the attention lies in {where}"
+        if not np.isnan(self.elsewhere):
+            said += f" (other classes: {100 * self.elsewhere:.0f} %)"
+        p = f"p = {self.p_adjusted:.3f}, {self.n} pictures"
+        if self.found:
+            return f"{said}; {p}. Look at the sheet: the model may follow a cue there."
+        return f"{said}; {p}. This is no sign of a cue."
+
+
+def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
+    """Look for attention that lies at one place along the border in picture after picture.
+
+    Each map is divided into 4 x 4 cells. The largest mean share of an outer cell is compared
+    with what comes out when every picture's map is shifted around by itself at random: then it
+    is as concentrated as before, but at no common place.
+
+    Parameters
+    ----------
+    maps:
+        Class → maps of pictures that the model says are of it, `(N, S, S)`, 0 or more.
+    seed:
+        Of the permutations.
+
+    Returns
+    -------
+    list of Cue
+        One for each class, those found first, then by share.
+
+    Raises
+    ------
+    ParameterError
+        A class has no map, or maps are smaller than 4 x 4.
+
+    Examples
+    --------
+    >>> corner = np.zeros((10, 8, 8)); corner[:, :2, :2] = 1
+    >>> cues = find_cues({"husky": corner, "wolf": np.ones((10, 8, 8))})
+    >>> [cue.place for cue in cues if cue.found]
+    ['top left']
+    """
+    cells = {name: _cells(name, np.asarray(own)) for name, own in maps.items()}
+    rng = np.random.default_rng(seed)
+    tests = {name: _test(own, rng) for name, own in cells.items()}
+    adjusted = holm([p for _, p in tests.values()])
+    found = []
+    for (name, (cell, p)), corrected in zip(tests.items(), adjusted, strict=True):
+        others = [own.mean(axis=0) for other, own in cells.items() if other != name]
+        found.append(
+            Cue(
+                name=name,
+                n=len(cells[name]),
+                cell=cell,
+                share=float(cells[name].mean(axis=0)[cell]),
+                elsewhere=float(np.mean([o[cell] for o in others])) if others else float("nan"),
+                background=float(background_share(maps[name]).mean()),
+                p=p,
+                p_adjusted=float(corrected),
+            )
+        )
+    return sorted(found, key=lambda cue: (not cue.found, -cue.share))
+
+
+def _cells(name: str, maps: NDArray[Any]) -> NDArray[np.float64]:
+    if maps.ndim != 3 or not len(maps) or min(maps.shape[1:]) < CELLS:  # noqa: PLR2004 - (N, S, S)
+        raise ParameterError(
+            f"The class {name!r} needs maps (N, S, S) of at least {CELLS} pixels a side; got "
+            f"{maps.shape}."
+        )
+    edges = [np.arange(CELLS) * side // CELLS for side in maps.shape[1:]]
+    sums = np.add.reduceat(maps.astype(np.float64), edges[0], axis=1)
+    sums = np.add.reduceat(sums, edges[1], axis=2)
+    total = sums.sum(axis=(1, 2), keepdims=True)
+    even = np.full(sums.shape, 1 / CELLS**2)
+    return np.asarray(np.divide(sums, total, out=even, where=total > 0))
+
+
+def _test(cells: NDArray[np.float64], rng: np.random.Generator) -> tuple[tuple[int, int], float]:
+    """Find the fullest outer cell of the mean, and how often chance fills one as much."""
+    outer = np.ones((CELLS, CELLS), bool)
+    outer[1:-1, 1:-1] = False
+    mean = np.where(outer, cells.mean(axis=0), -1.0)
+    row, column = np.unravel_index(int(mean.argmax()), mean.shape)
+    shifted = np.stack(
+        [np.roll(cells, (i, j), axis=(1, 2)) for i in range(CELLS) for j in range(CELLS)], axis=1
+    )
+    pictures = np.arange(len(cells))
+    highest = 0
+    for _ in range(PERMUTATIONS):
+        drawn = shifted[pictures, rng.integers(CELLS**2, size=len(cells))].mean(axis=0)
+        highest += float(drawn[outer].max()) >= mean[row, column] - 1e-12
+    return (int(row), int(column)), (1 + highest) / (1 + PERMUTATIONS)

@@ -1,0 +1,329 @@
+"""How the score of a classifier grows with labels, and what more labels would bring."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from mediacorpus.errors import ParameterError
+from mediacorpus.learning.probe import fit_probe
+from mediacorpus.validation.intervals import Interval, wilson
+
+Floats: TypeAlias = NDArray[np.float64]
+
+LEVEL = 0.95
+"""Confidence level of all intervals."""
+
+DRAWS = 300
+"""Bootstrap resamples."""
+
+PER_CLASS = 2
+"""Pictures of each class that a subset must have."""
+
+FARTHEST = 4
+"""Times the labels at hand beyond which nothing is foretold."""
+
+_SIZES = 6
+_POINTS = 4
+_STEEPEST = 2.0
+_FLAT = 0.005
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LearningCurve:
+    """Accuracy on a fixed validation part at growing numbers of labels.
+
+    Parameters
+    ----------
+    sizes:
+        Numbers of labels, growing, int64 `(S,)`.
+    right:
+        Whether each validation picture was answered rightly: bool `(S, repeats, n_val)`.
+    curve:
+        a, b and c of the fitted accuracy a - b n^-c, `(3,)`; NaN with fewer than four sizes.
+    draws:
+        The same for bootstrap resamples of repeats and validation pictures, `(R, 3)`.
+    """
+
+    sizes: NDArray[np.int64]
+    right: NDArray[np.bool_]
+    curve: Floats
+    draws: Floats
+
+    @property
+    def n(self) -> int:
+        """Labels at hand."""
+        return int(self.sizes[-1])
+
+    @property
+    def n_val(self) -> int:
+        """Pictures in the validation part."""
+        return int(self.right.shape[2])
+
+    @property
+    def fitted(self) -> bool:
+        """Whether there were enough sizes to fit a curve."""
+        return bool(np.isfinite(self.curve).all())
+
+    def scores(self) -> Floats:
+        """Give the accuracy of each subset, `(S, repeats)`."""
+        return np.asarray(self.right.mean(axis=2))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Give one row per size: mean, sd over subsets, Wilson limits, and the fitted value."""
+        scores = self.scores()
+        limits = [wilson(m * self.n_val, self.n_val, level=LEVEL) for m in scores.mean(axis=1)]
+        return pd.DataFrame(
+            {
+                "n": self.sizes,
+                "accuracy": scores.mean(axis=1),
+                "sd": scores.std(axis=1, ddof=1) if scores.shape[1] > 1 else math.nan,
+                "low": [one.low for one in limits],
+                "high": [one.high for one in limits],
+                "fitted": _power(self.curve, self.sizes),
+            }
+        )
+
+    def at(self, n: ArrayLike) -> tuple[Floats, Floats, Floats]:
+        """Give the fitted accuracy at numbers of labels, with its lower and upper limits."""
+        values = np.asarray([_power(one, n) for one in self.draws])
+        if not len(values):
+            nothing = np.full(np.shape(n), np.nan)
+            return nothing, nothing, nothing
+        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        return _power(self.curve, n), low, high
+
+    def gain(self, n: int) -> Interval:
+        """Give what `n` labels in all would add to the accuracy.
+
+        Raises
+        ------
+        ParameterError
+            `n` is less than the labels at hand or more than four times as many.
+        """
+        if not self.n <= n <= FARTHEST * self.n:
+            raise ParameterError(
+                f"A gain can be told from {self.n} to {FARTHEST * self.n} labels, not for {n}: a "
+                "curve says little far from where it was measured."
+            )
+        value = float(_power(self.curve, n) - _power(self.curve, self.n))
+        if not self.fitted or not len(self.draws):
+            return Interval(value, math.nan, math.nan, LEVEL, "bootstrap")
+        drawn = [float(_power(one, n) - _power(one, self.n)) for one in self.draws]
+        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        return Interval(value, low, high, LEVEL, "bootstrap")
+
+    def sentences(self) -> list[str]:
+        """Say in words what was found."""
+        now = float(self.scores()[-1].mean())
+        pictures = f"{self.n_val:,} validation pictures"
+        said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {pictures}."]
+        if not self.fitted:
+            return [*said, "There are too few sizes to fit a curve; label more."]
+        gain = self.gain(2 * self.n)
+        points = [100 * x for x in (gain.estimate, gain.low, gain.high)]
+        said.append(
+            f"Doubling the labels to {2 * self.n:,} would bring about {points[0]:+.1f} points "
+            f"(95 % interval {points[1]:+.1f} to {points[2]:+.1f})."
+        )
+        if gain.high < _FLAT:
+            said.append("The curve is flat: more labels of this kind would hardly help.")
+        return said
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give all as plain values for JSON; what is undefined is None."""
+        table = self.to_frame().astype(object)
+        gain = self.gain(2 * self.n)
+        return {
+            "n": self.n,
+            "n_val": self.n_val,
+            "sizes": table.where(table.notna(), None).to_dict("records"),
+            "curve": dict(zip("abc", self.curve.tolist(), strict=True)) if self.fitted else None,
+            "doubling": gain.estimate if gain.defined else None,
+            "doubling_interval": gain.limits(),
+            "sentences": self.sentences(),
+        }
+
+    def __str__(self) -> str:
+        return "\n".join(self.sentences())
+
+
+def learning_curve(
+    features: NDArray[Any],
+    targets: NDArray[np.int64],
+    *,
+    train: ArrayLike,
+    val: ArrayLike,
+    sizes: Sequence[int] | None = None,
+    repeats: int = 5,
+    seed: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> LearningCurve:
+    """Fit probes on growing stratified subsets of the labels, and score them on a fixed part.
+
+    Subsets of one repeat contain each other. An inverse power law a - b n^-c is fitted to the
+    accuracies, large subsets weighing more. Its interval comes from resampling the repeats and
+    the validation pictures.
+
+    Parameters
+    ----------
+    features:
+        `(N, D)`, such as embeddings.
+    targets:
+        Class indices, `(N,)`.
+    train, val:
+        Rows of the two parts; they must not overlap.
+    sizes:
+        Numbers of labels, at least two of each class; six by default, the last one all.
+    repeats:
+        Subsets of each size, at least 1.
+    seed:
+        Of subsets and resamples.
+    progress:
+        Told how many probes are fitted, of how many.
+
+    Raises
+    ------
+    ParameterError
+        A part is empty or the parts overlap, a size is out of range, or a class has fewer than
+        two pictures to learn from.
+
+    References
+    ----------
+    Figueroa, R. L., et al. (2012). Predicting sample size required for classification
+    performance. *BMC Medical Informatics and Decision Making*, 12, 8.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> targets = np.arange(200) % 2
+    >>> features = rng.normal(size=(200, 5)) + targets[:, None]
+    >>> curve = learning_curve(features, targets, train=range(100), val=range(100, 200),
+    ...                        sizes=[10, 20, 40, 100], repeats=2)
+    >>> curve.scores().shape, curve.n_val
+    ((4, 2), 100)
+    """
+    learn, test = np.asarray(train, np.int64), np.asarray(val, np.int64)
+    _check(learn, test, repeats=repeats)
+    wanted, codes = np.unique(targets[learn], return_inverse=True)
+    steps = _sizes(np.bincount(codes), sizes)
+    right = np.zeros((len(steps), repeats, len(test)), bool)
+    for repeat in range(repeats):
+        order = _stratified(codes, np.random.default_rng((seed, repeat)))
+        for place, size in enumerate(steps):
+            rows = order[:size]
+            if size == len(learn) and repeat:  # the same pictures again
+                right[place, repeat] = right[place, 0]
+            else:
+                probe = fit_probe(features[learn[rows]], codes[rows], seed=seed)
+                said = wanted[probe.probabilities(features[test]).argmax(axis=1)]
+                right[place, repeat] = said == targets[test]
+            if progress is not None:
+                progress(repeat * len(steps) + place + 1, repeats * len(steps))
+    return _curve(np.array(steps, np.int64), right, seed)
+
+
+def _check(learn: NDArray[Any], test: NDArray[Any], *, repeats: int) -> None:
+    if not len(learn) or not len(test):
+        raise ParameterError("A learning curve needs pictures to learn from and to validate with.")
+    if set(learn.tolist()) & set(test.tolist()):
+        raise ParameterError("The training and the validation part share pictures; split anew.")
+    if repeats < 1:
+        raise ParameterError(f"repeats is {repeats}; it must be at least 1.")
+
+
+def _sizes(counts: NDArray[Any], sizes: Sequence[int] | None) -> list[int]:
+    total, classes = int(counts.sum()), len(counts)
+    if classes < 2 or counts.min() < PER_CLASS:  # noqa: PLR2004 - two classes
+        raise ParameterError(
+            f"A learning curve needs two classes with at least {PER_CLASS} pictures each in the "
+            f"training part; there are {classes}, the smallest with {int(counts.min())}."
+        )
+    least = PER_CLASS * classes
+    if sizes is None:
+        first = min(total, max(least, total // 2 ** (_SIZES - 1), 5 * classes))
+        return sorted({round(x) for x in np.geomspace(first, total, _SIZES)})
+    steps = sorted(set(sizes))
+    if not steps or steps[0] < least or steps[-1] > total:
+        raise ParameterError(
+            f"The sizes are {list(sizes)}; they must lie between {least} (two of each class) and "
+            f"{total} (all that is labelled)."
+        )
+    return steps
+
+
+def _stratified(codes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Order pictures so that each beginning has the classes' shares, after two of each."""
+    order = rng.permutation(len(codes))
+    rank = np.empty(len(codes))
+    for own in range(codes.max() + 1):
+        mine = order[codes[order] == own]
+        rank[mine] = (np.arange(len(mine)) + rng.random()) / len(mine)
+        rank[mine[:PER_CLASS]] = -1
+    return np.argsort(rank, kind="stable")
+
+
+def _power(curve: Floats, n: ArrayLike) -> Floats:
+    a, b, c = curve
+    return np.asarray(a - b * np.asarray(n, np.float64) ** -c)
+
+
+def fit_power_law(sizes: ArrayLike, scores: ArrayLike) -> Floats:
+    """Fit the accuracy a - b n^-c, with a at most 1, b at least 0 and c from 0 to 2.
+
+    Parameters
+    ----------
+    sizes:
+        Numbers of labels, `(S,)`; each counts by its share of all.
+    scores:
+        Accuracies, 0 to 1, `(S,)`.
+
+    Returns
+    -------
+    float64 array `(3,)`
+        a, b, c; NaN with fewer than four sizes.
+
+    Examples
+    --------
+    >>> n = np.array([10, 20, 40, 80, 160])
+    >>> fit_power_law(n, 0.9 - 0.8 * n ** -0.5).round(2).tolist()
+    [0.9, 0.8, 0.5]
+    """
+    from scipy.optimize import least_squares
+
+    n, y = np.asarray(sizes, np.float64), np.asarray(scores, np.float64)
+    if len(n) < _POINTS:
+        return np.full(3, np.nan)
+    weight = np.sqrt(n / n.sum())
+    # Scaled to the smallest subset, the three parameters are of one size.
+    scaled = n / n[0]
+
+    def residual(p: Floats) -> Floats:
+        return np.asarray((p[0] - p[1] * scaled ** -p[2] - y) * weight)
+
+    start = (min(y[-1], 0.999), max(y[-1] - y[0], 0.01), 0.5)
+    found = least_squares(
+        residual, start, bounds=([0, 0, 0.01], [1, np.inf, _STEEPEST]), xtol=1e-12, ftol=1e-12
+    )
+    a, b, c = found.x
+    return np.array([a, b * n[0] ** c, c])
+
+
+def _curve(sizes: NDArray[np.int64], right: NDArray[np.bool_], seed: int) -> LearningCurve:
+    curve = fit_power_law(sizes, right.mean(axis=(1, 2)))
+    draws: list[Floats] = []
+    if np.isfinite(curve).all():
+        rng = np.random.default_rng((seed, DRAWS))
+        repeats, n_val = right.shape[1:]
+        for _ in range(DRAWS):
+            which = rng.integers(repeats, size=repeats)
+            # The same pictures at all sizes: what they share cancels out of a gain.
+            times = rng.multinomial(n_val, np.full(n_val, 1 / n_val)) / n_val
+            draws.append(fit_power_law(sizes, (right[:, which] @ times).mean(axis=1)))
+    return LearningCurve(sizes, right, curve, np.array(draws).reshape(-1, 3))

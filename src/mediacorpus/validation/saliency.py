@@ -1,0 +1,305 @@
+"""Maps of what in a picture speaks for a class, from the model's ONNX network alone."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import cv2
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from mediacorpus.errors import ParameterError
+from mediacorpus.extras import need
+from mediacorpus.learning.pictures import plain_view
+from mediacorpus.learning.predict import Classifier
+from mediacorpus.measures.efficientnet import CROP, onnx_file
+from mediacorpus.measures.efficientnet import open_session as embedding_session
+from mediacorpus.measures.efficientnet_graph import FEATURES, SIDE
+from mediacorpus.measures.onnx_session import open_session
+
+if TYPE_CHECKING:
+    from mediacorpus.learning.folder import ModelFolder
+
+Views: TypeAlias = NDArray[np.uint8]
+Floats: TypeAlias = NDArray[np.float32]
+PredictViews: TypeAlias = Callable[[Views], NDArray[Any]]
+"""uint8 views `(N, S, S, 3)` to probabilities `(N, classes)`."""
+PredictPictures: TypeAlias = Callable[[Sequence[Views]], NDArray[Any]]
+"""Pictures of any size to probabilities `(N, classes)`."""
+
+CHUNK = 32
+"""Views that are predicted at one time."""
+
+WINDOWS = 7
+"""Side of the view divided by the default window."""
+
+GREY = 127
+"""Level of the box that hides a part."""
+
+_SMALLEST = 1e-6
+_LAST_MAP = "head.relu6"
+
+
+def view_of(model: ModelFolder, pixels: Views) -> Views:
+    """Cut out and scale what a model sees of a picture: uint8 `(size, size, 3)`.
+
+    Parameters
+    ----------
+    model:
+        A model on pictures or on the embedding.
+    pixels:
+        uint8 RGB `(H, W, 3)`.
+    """
+    if model.card["input"] == "pixels":
+        return plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
+    return plain_view(pixels, SIDE, CROP)
+
+
+def view_predictor(model: ModelFolder) -> PredictViews:
+    """Make the function from views to probabilities of a model, without torch.
+
+    Parameters
+    ----------
+    model:
+        A model on pictures or on the embedding, which EfficientNet-Lite0 then gives.
+
+    Returns
+    -------
+    callable
+        uint8 `(N, size, size, 3)` to `(N, classes)`.
+
+    Raises
+    ------
+    ParameterError
+        The model works on another measure.
+    ModelError
+        The network cannot be loaded.
+    """
+    classifier = Classifier(model)
+    if classifier.source is None:
+        return classifier.from_views
+    if classifier.source != "embedding":
+        raise ParameterError(
+            f"The model {model.card['name']!r} works on the measure {classifier.source!r}. Only "
+            "models on pictures and on the embedding can be looked into."
+        )
+
+    def predict(views: Views) -> NDArray[Any]:
+        return classifier.from_features(embedding_session().run(views)[0])
+
+    return predict
+
+
+def picture_predictor(model: ModelFolder) -> PredictPictures:
+    """Make the function from pictures of any size to probabilities of a model.
+
+    Parameters
+    ----------
+    model:
+        Of any method.
+
+    Returns
+    -------
+    callable
+        Sequence of uint8 `(H, W, 3)` to `(N, classes)`.
+    """
+    predict = view_predictor(model)
+
+    def predict_pictures(pictures: Sequence[Views]) -> NDArray[Any]:
+        found = [
+            predict(np.stack([view_of(model, one) for one in pictures[start : start + CHUNK]]))
+            for start in range(0, len(pictures), CHUNK)
+        ]
+        return np.concatenate(found) if found else np.zeros((0, len(model.card["classes"])))
+
+    return predict_pictures
+
+
+def occlusion_map(
+    predict: PredictViews,
+    view: Views,
+    target: int,
+    *,
+    window: int | None = None,
+    stride: int | None = None,
+) -> Floats:
+    """Map how much hiding each place with a grey box lowers the log-odds of a class.
+
+    Parameters
+    ----------
+    predict:
+        uint8 views `(N, S, S, 3)` to probabilities `(N, classes)`.
+    view:
+        uint8 `(S, S, 3)`.
+    target:
+        Index of the class.
+    window:
+        Side of the box in pixels; a seventh of the view if not given.
+    stride:
+        Pixels from box to box; half of the window if not given.
+
+    Returns
+    -------
+    float32 array `(S, S)`
+        Mean fall of the log-odds over the boxes that cover a pixel; positive where the picture
+        speaks for the class, negative where it speaks against it.
+
+    Raises
+    ------
+    ParameterError
+        The window, the stride, the class or the view is out of range.
+
+    References
+    ----------
+    Zeiler, M. D., & Fergus, R. (2014). Visualizing and understanding convolutional networks.
+    ECCV.
+
+    Examples
+    --------
+    >>> def bright_corner(views):
+    ...     share = views[:, :4, :4].mean(axis=(1, 2, 3)) / 256
+    ...     return np.stack([1 - share, share], axis=1)
+    >>> view = np.full((16, 16, 3), 250, np.uint8)
+    >>> found = occlusion_map(bright_corner, view, 1, window=4, stride=4)
+    >>> float(found[0, 0]) > 1, float(found[8, 8])
+    (True, 0.0)
+    """
+    side = view.shape[0]
+    if view.dtype != np.uint8 or view.shape != (side, side, 3):
+        raise ParameterError(f"A view is a uint8 array (S, S, 3); got {view.dtype} {view.shape}.")
+    box = max(1, side // WINDOWS) if window is None else window
+    step = max(1, box // 2) if stride is None else stride
+    if not 1 <= box <= side or not 1 <= step <= box:
+        raise ParameterError(
+            f"The window is {box} and the stride {step}; the window must be 1 to {side} pixels, "
+            "the stride 1 to the window."
+        )
+    clean = predict(view[None])
+    if not 0 <= target < clean.shape[1]:
+        raise ParameterError(f"The class index is {target}; it must be 0 to {clean.shape[1] - 1}.")
+    starts = sorted({*range(0, side - box, step), side - box})
+    places = [(top, left) for top in starts for left in starts]
+    before = float(_log_odds(clean[:, target])[0])
+    total, covered = np.zeros((side, side)), np.zeros((side, side))
+    for part, hidden in _hidden(view, places, box):
+        falls = before - _log_odds(predict(hidden)[:, target])
+        for (top, left), fall in zip(part, falls, strict=True):
+            total[top : top + box, left : left + box] += fall
+            covered[top : top + box, left : left + box] += 1
+    return (total / covered).astype(np.float32)
+
+
+def _hidden(
+    view: Views, places: Sequence[tuple[int, int]], box: int
+) -> Iterator[tuple[Sequence[tuple[int, int]], Views]]:
+    for start in range(0, len(places), CHUNK):
+        part = places[start : start + CHUNK]
+        hidden = np.repeat(view[None], len(part), axis=0)
+        for one, (top, left) in zip(hidden, part, strict=True):
+            one[top : top + box, left : left + box] = GREY
+        yield part, hidden
+
+
+def _log_odds(shares: NDArray[Any]) -> NDArray[np.float64]:
+    kept = np.clip(np.asarray(shares, np.float64), _SMALLEST, 1 - _SMALLEST)
+    odds: NDArray[np.float64] = np.log(kept / (1 - kept))
+    return odds
+
+
+def class_activations(
+    weight: NDArray[Any],
+    bias: NDArray[Any],
+    *,
+    views: Views,
+    targets: ArrayLike,
+    softmax: bool = True,
+) -> Floats:
+    """Map each place's own vote of a linear classifier on EfficientNet-Lite0's embedding.
+
+    The embedding is the mean of the last feature maps over all places, and the classifier is
+    linear. So its answer is, exactly, the mean of what it would say of each place by itself.
+
+    Parameters
+    ----------
+    weight:
+        `(classes, 1280)`.
+    bias:
+        `(classes,)`.
+    views:
+        uint8 `(N, 224, 224, 3)`.
+    targets:
+        Class index for each view, `(N,)`.
+    softmax:
+        Whether the classes exclude each other. Then votes are given against the mean over the
+        classes, to which a softmax is blind.
+
+    Returns
+    -------
+    float32 array `(N, 7, 7)`
+        The mean over the places is the logit of the class (minus the mean logit).
+
+    Raises
+    ------
+    ParameterError
+        The weights are not of this embedding.
+
+    References
+    ----------
+    Zhou, B., et al. (2016). Learning deep features for discriminative localization. CVPR.
+    """
+    if weight.ndim != 2 or weight.shape[1] != FEATURES:  # noqa: PLR2004 - (classes, features)
+        raise ParameterError(
+            f"A class activation map needs weights (classes, {FEATURES}), of the embedding of "
+            f"EfficientNet-Lite0; got {weight.shape}. Ask for an occlusion map."
+        )
+    wanted = np.asarray(targets, np.int64)
+    contrast, shift = weight, bias
+    if softmax:
+        contrast, shift = weight - weight.mean(axis=0), bias - bias.mean()
+    found = [np.zeros((0, 7, 7), np.float32)]
+    for start in range(0, len(views), CHUNK // 4):
+        part = slice(start, start + CHUNK // 4)
+        maps = _last_maps().run(None, {"pixels": np.ascontiguousarray(views[part])})[0]
+        votes = np.einsum("nc,nchw->nhw", contrast[wanted[part]], maps)
+        found.append((votes + shift[wanted[part], None, None]).astype(np.float32))
+    return np.concatenate(found)
+
+
+@functools.cache
+def _last_maps() -> Any:
+    """Load the network on board, cut off before its pooling."""
+    onnx = need("onnx")
+    whole = onnx.shape_inference.infer_shapes(onnx.load(str(onnx_file())))
+    model = onnx.utils.Extractor(whole).extract_model(["pixels"], [_LAST_MAP])
+    return open_session(model.SerializeToString())
+
+
+def attention(maps: NDArray[Any], side: int) -> Floats:
+    """Keep what speaks for the class, enlarge it, and make each map sum to 1.
+
+    Parameters
+    ----------
+    maps:
+        `(N, h, w)`; negative values are cut off at 0.
+    side:
+        Height and width that come out.
+
+    Returns
+    -------
+    float32 array `(N, side, side)`
+        A map without any positive value becomes even.
+
+    Examples
+    --------
+    >>> attention(np.array([[[3.0, -1.0], [0.0, 0.0]]]), 2).tolist()
+    [[[1.0, 0.0], [0.0, 0.0]]]
+    """
+    out = np.empty((len(maps), side, side), np.float32)
+    for one, place in zip(maps, out, strict=True):
+        kept = np.ascontiguousarray(np.maximum(one, 0), np.float32)
+        large = cv2.resize(kept, (side, side), interpolation=cv2.INTER_LINEAR)
+        total = float(large.sum(dtype=np.float64))
+        place[:] = large / total if total > 0 else 1 / side**2
+    return out

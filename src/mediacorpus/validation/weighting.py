@@ -1,0 +1,298 @@
+"""Scores for the whole corpus from a test part that does not look like it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from mediacorpus.errors import ParameterError
+from mediacorpus.validation.counts import check_classes, check_pair, sorted_classes
+from mediacorpus.validation.intervals import Interval, short, undefined, wilson
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mediacorpus.validation.intervals import Counts, Floats
+
+POINTS = 0.05
+"""Difference of a class's share, in the part and in the corpus, that is worth a warning."""
+
+
+def prior_warning(
+    test: Mapping[str, float], corpus: Mapping[str, float], *, level: float = 0.95
+) -> str | None:
+    """Warn when classes are more or less common in the test part than in the corpus.
+
+    Accuracy, precision and F1 depend on how common the classes are; recall of a class does
+    not. A warning needs both a share that differs by 5 points and a difference beyond
+    chance (G test).
+
+    Parameters
+    ----------
+    test:
+        Items of each class in the test part (counts).
+    corpus:
+        Items of each class in the corpus (counts), or shares that sum to 1, which are
+        then taken as known. Where they come from a classifier, correct them first with
+        `prevalence`.
+    level:
+        1 minus the level of the test.
+
+    Returns
+    -------
+    str or None
+        The warning; None where there is nothing to warn of.
+
+    Raises
+    ------
+    ParameterError
+        A count is negative or no whole number, or there are no items.
+
+    References
+    ----------
+    Sokal, R. R., & Rohlf, F. J. (2012). *Biometry*, 4th ed., chapter 17 (G test).
+    Saerens, M., Latinne, P., & Decaestecker, C. (2002). Adjusting the outputs of a
+    classifier to new a priori probabilities. *Neural Computation*, 14, 21-41.
+
+    Examples
+    --------
+    >>> prior_warning({"no": 52, "yes": 48}, {"no": 0.5, "yes": 0.5}) is None
+    True
+    >>> prior_warning({"no": 50, "yes": 50}, {"no": 900, "yes": 100})[:62]
+    "'no' is 50 % of the test part and 90 % of the corpus: accuracy"
+    """
+    names = sorted_classes([*map(str, test), *map(str, corpus)])
+    part, whole = _row(test, names), _row(corpus, names)
+    if (part != np.round(part)).any():
+        raise ParameterError("Give the test part as counts of items, not as shares.")
+    p_value = _g_test(part, whole)
+    gaps = part / part.sum() - whole / whole.sum()
+    most = int(np.abs(gaps).argmax())
+    if p_value >= 1 - level or abs(gaps[most]) < POINTS - 1e-12:
+        return None
+    here, there = 100 * part[most] / part.sum(), 100 * whole[most] / whole.sum()
+    shown = "p < .001" if p_value < 0.001 else f"p = {short(p_value)}"  # noqa: PLR2004
+    return (
+        f"{names[most]!r} is {here:.0f} % of the test part and {there:.0f} % of the corpus: "
+        "accuracy, precision and F1 would differ there (recall would not). Weight the items "
+        f"by the inverse of their chance to be drawn (G test of all classes: {shown})."
+    )
+
+
+def _row(counts: Mapping[str, float], names: Sequence[str]) -> Floats:
+    by_name = {str(name): float(count) for name, count in counts.items()}
+    row = np.array([by_name.get(name, 0.0) for name in names])
+    if not np.isfinite(row).all() or (row < 0).any() or row.sum() <= 0:
+        raise ParameterError(
+            f"Counts are 0 or more, and at least one item is needed; found {dict(counts)}."
+        )
+    return row
+
+
+def _g_test(part: Floats, whole: Floats) -> float:
+    from scipy.stats import chi2
+
+    seen = (part > 0) | (whole > 0)
+    part, whole = part[seen], whole[seen]
+    if len(part) < 2:  # noqa: PLR2004
+        return 1.0
+    if math.isclose(whole.sum(), 1.0, abs_tol=1e-6):
+        expected = part.sum() * whole / whole.sum()
+        if (part[expected == 0] > 0).any():
+            return 0.0
+        statistic = _g(part, expected)
+    else:
+        table = np.stack([part, whole])
+        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
+        statistic = _g(table, expected)
+    return float(chi2.sf(statistic, len(part) - 1))
+
+
+def _g(counts: Floats, expected: Floats) -> float:
+    seen = counts > 0
+    return max(0.0, float(2 * (counts[seen] * np.log(counts[seen] / expected[seen])).sum()))
+
+
+@dataclass(frozen=True, slots=True)
+class WeightedScores:
+    """Scores for the population that the items were drawn from.
+
+    Parameters
+    ----------
+    n:
+        Number of items.
+    effective_n:
+        Kish's effective number: items of equal weight that would tell as much.
+    accuracy:
+        Weighted share of items predicted rightly.
+    per_class:
+        For each class its `precision`, `recall`, `f1` and `share` of the population.
+    level:
+        Confidence level of the intervals.
+    """
+
+    n: int
+    effective_n: float
+    accuracy: Interval
+    per_class: Mapping[str, Mapping[str, Interval]]
+    level: float = 0.95
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table: score, class, estimate, low, high."""
+        rows = [("accuracy", "", self.accuracy)]
+        for name, scores in self.per_class.items():
+            rows += [(score, name, interval) for score, interval in scores.items()]
+        cells = [(score, name, i.estimate, i.low, i.high) for score, name, i in rows]
+        return pd.DataFrame(cells, columns=["score", "class", "estimate", "low", "high"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers and text, ready for JSON (null: undefined)."""
+        rows = self.to_frame().to_dict("records")
+        plain = [
+            {key: None if cell != cell else cell for key, cell in row.items()}  # noqa: PLR0124
+            for row in rows
+        ]
+        return {
+            "n": self.n,
+            "effective_n": self.effective_n,
+            "level": self.level,
+            "scores": plain,
+        }
+
+    def __str__(self) -> str:
+        head = (
+            f"{self.n:,} weighted items, worth {self.effective_n:,.0f} of equal weight; "
+            f"{100 * self.level:g} % confidence intervals"
+        )
+        lines = [head, f"accuracy {self.accuracy}"]
+        for name, scores in self.per_class.items():
+            lines.append(f"{name}: " + ", ".join(f"{key} {i}" for key, i in scores.items()))
+        return "\n".join(lines)
+
+
+def reweighted_scores(
+    truth: Any,
+    said: Any,
+    *,
+    weights: Any,
+    strata: Any = None,
+    classes: Sequence[str] | None = None,
+    level: float = 0.95,
+) -> WeightedScores:
+    """Score predictions for the population, when some items were likelier to be drawn.
+
+    Totals are Horvitz-Thompson estimates (sums of weights), scores their ratios (Hajek
+    estimates). The variance is that of the linearised ratio; the interval is Wilson's for
+    as many trials as give that variance.
+
+    Parameters
+    ----------
+    truth, said:
+        One label per item, in the same order.
+    weights:
+        One over the chance of each item to be drawn, `(N,)`, 1 or more.
+    strata:
+        Optional: the stratum of each item, for samples drawn at random within strata.
+        The part of the stratum that was drawn is then allowed for; without strata items
+        are taken as drawn with replacement, which is on the wide side.
+    classes:
+        All classes, in the order in which they are shown; by default those that occur.
+    level:
+        Confidence level, between 0 and 1.
+
+    Raises
+    ------
+    ParameterError
+        Lengths differ, or a weight is below 1.
+
+    References
+    ----------
+    Sarndal, C.-E., Swensson, B., & Wretman, J. (1992). *Model Assisted Survey Sampling*,
+    sections 2.8, 3.7, 5.5 and 5.8.
+    Korn, E. L., & Graubard, B. I. (1998). Confidence intervals for proportions with small
+    expected number of positive counts estimated from survey data. *Survey Methodology*,
+    24, 193-201 (effective number of trials).
+
+    Examples
+    --------
+    >>> truth, said = ["yes"] * 4 + ["no"] * 4, ["yes", "yes", "yes", "no"] + ["no"] * 4
+    >>> found = reweighted_scores(truth, said, weights=[1] * 4 + [9] * 4)
+    >>> round(found.accuracy.estimate, 3), found.per_class["yes"]["share"].estimate
+    (0.975, 0.1)
+    """
+    true, guess = check_pair(truth, said)
+    names = sorted_classes(true + guess) if classes is None else tuple(map(str, classes))
+    check_classes(true, names, "truth")
+    check_classes(guess, names, "said")
+    weight = np.asarray(weights, dtype=np.float64)
+    if weight.shape != (len(true),) or not (np.isfinite(weight) & (weight >= 1 - 1e-9)).all():
+        raise ParameterError(
+            "One weight of 1 or more is needed for each item: one over its chance to be drawn."
+        )
+    stratum = _strata(strata, len(true))
+    real, named = np.array(true), np.array(guess)
+
+    def rate(top: Any, bottom: Any) -> Interval:
+        return _rate(top, bottom, weight=weight, stratum=stratum, level=level)
+
+    everything = np.ones(len(true), dtype=bool)
+    per_class = {}
+    for name in names:
+        is_it, said_it = real == name, named == name
+        jaccard = rate(is_it & said_it, is_it | said_it)
+        per_class[name] = {
+            "precision": rate(is_it & said_it, said_it),
+            "recall": rate(is_it & said_it, is_it),
+            "f1": _f1(jaccard),
+            "share": rate(is_it, everything),
+        }
+    kish = float(weight.sum() ** 2 / (weight**2).sum())
+    return WeightedScores(len(true), kish, rate(real == named, everything), per_class, level)
+
+
+def _strata(strata: Any, n: int) -> Counts | None:
+    if strata is None:
+        return None
+    codes = pd.factorize(pd.Series(list(strata), dtype=object), use_na_sentinel=False)[0]
+    if len(codes) != n:
+        raise ParameterError(f"There are {n} items and strata for {len(codes)}.")
+    return np.asarray(codes, dtype=np.int64)
+
+
+def _rate(
+    top: Any, bottom: Any, *, weight: Floats, stratum: Counts | None, level: float
+) -> Interval:
+    """Give a weighted share of the items `bottom` that are also `top`."""
+    total = float(weight[bottom].sum())
+    if total == 0:
+        return undefined(level, method="design-based wilson")
+    share = float(weight[top].sum()) / total
+    residual = weight * (top.astype(np.float64) - share * bottom) / total
+    variance = _variance(residual, weight, stratum)
+    trials = float(total**2 / (weight[bottom] ** 2).sum())
+    if variance > 0 and 0 < share < 1:
+        trials = share * (1 - share) / variance
+    limits = wilson(min(share, 1.0) * trials, trials, level=level)
+    return Interval(share, limits.low, limits.high, level, "design-based wilson")
+
+
+def _variance(residual: Floats, weight: Floats, stratum: Counts | None) -> float:
+    if stratum is None:
+        size = len(residual)
+        return float((residual**2).sum() * size / (size - 1)) if size > 1 else 0.0
+    n = np.bincount(stratum)
+    drawn = np.minimum(n / np.bincount(stratum, weight), 1.0)
+    mean = np.bincount(stratum, residual) / n
+    squares = np.bincount(stratum, (residual - mean[stratum]) ** 2)
+    return float(((1 - drawn) * n / np.maximum(n - 1, 1) * squares).sum())
+
+
+def _f1(jaccard: Interval) -> Interval:
+    if not jaccard.defined:
+        return jaccard
+    value, low, high = (2 * j / (1 + j) for j in (jaccard.estimate, jaccard.low, jaccard.high))
+    return Interval(value, low, high, jaccard.level, "design-based wilson of Jaccard")

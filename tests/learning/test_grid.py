@@ -1,0 +1,284 @@
+"""Grids: what is fitted, kept and chosen, how honest the score is, and the fast last layer."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from mediacorpus.errors import ParameterError, TrainingError, UnknownName
+from mediacorpus.learning.features import Part, Plan
+from mediacorpus.learning.finetune import fit
+from mediacorpus.learning.grid import RESULTS, Grid, _wilson, expand, grid
+from mediacorpus.learning.grid_figure import draw_grid
+from mediacorpus.learning.grid_results import Fold
+from mediacorpus.learning.head import features_runner, fit_head, head_logits, head_settings
+from mediacorpus.learning.targets import Target, TargetKind
+
+
+class Noise:
+    """Scores that have nothing to do with the setting."""
+
+    fingerprint = "noise"
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, tuple[int, ...]]] = []
+
+    def check(self, point, folds) -> None:
+        pass
+
+    def __call__(self, point, fold: Fold) -> list[dict[str, float]]:
+        self.calls.append((point["x"], fold.left))
+        rng = np.random.default_rng((point["x"], *fold.left))
+        return [{"accuracy": rng.random(), "log_loss": rng.random(), "n": 10} for _ in fold.left]
+
+
+def apart(n: int = 60, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    y = np.arange(n) % 2
+    return np.random.default_rng(seed).normal(size=(n, 4)) + 2 * y[:, None], y
+
+
+@pytest.fixture
+def noisy(tmp_path: Path) -> tuple[Noise, Grid]:
+    run = Noise()
+    return run, grid(expand({"x": range(20)}), run, folder=tmp_path, folds=4, workers=1)
+
+
+@given(st.lists(st.lists(st.integers(), min_size=1, max_size=4, unique=True), max_size=3))
+def test_expand_lists_every_combination_once(lists: list[list[int]]) -> None:
+    found = expand({str(i): values for i, values in enumerate(lists)})
+    assert len(found) == np.prod([len(values) for values in lists], initial=1)
+    assert len({tuple(one.values()) for one in found}) == len(found)
+    assert tuple(found[0].values()) == tuple(values[0] for values in lists)
+
+
+def test_each_fold_and_pair_of_folds_is_fitted_once(noisy: tuple[Noise, Grid]) -> None:
+    run, _ = noisy
+    assert len(run.calls) == len(set(run.calls)) == 20 * (4 + 6)
+
+
+def test_the_honest_score_is_of_what_was_chosen_without_the_outer_fold(
+    noisy: tuple[Noise, Grid],
+) -> None:
+    run, found = noisy
+    hits = []
+    for outer in range(4):
+
+        def inner(x: int, outer: int = outer) -> float:
+            pairs = [tuple(sorted((outer, o))) for o in range(4) if o != outer]
+            return float(
+                np.mean([run({"x": x}, Fold(4, p))[1 - p.index(outer)]["log_loss"] for p in pairs])
+            )
+
+        chosen = min(range(20), key=inner)
+        assert found.honest.chosen[outer] == {"x": chosen}
+        hits.append(run({"x": chosen}, Fold(4, (outer,)))[0]["accuracy"])
+    assert found.honest.accuracy == pytest.approx(np.mean(hits))
+    assert found.honest.n == 40
+
+
+def test_the_best_of_noise_looks_good_but_is_not(tmp_path: Path) -> None:
+    """Labels are coins, so the true accuracy of any setting is one half."""
+    gaps = []
+    for seed in range(3):
+        rng = np.random.default_rng(seed)
+        run = features_runner(rng.normal(size=(40, 5)), np.arange(40) % 2, ("a", "b"), seed=seed)
+        points = expand({"seed": range(8), "lr": [0.3], "epochs": [2]})
+        folder = tmp_path / str(seed)
+        found = grid(points, run, folder=folder, folds=4, workers=1, aim="accuracy")
+        top = found.table.loc[found.table["chosen"], "accuracy"].item()
+        gaps.append((top, found.honest.accuracy))
+    top, honest = np.mean(gaps, axis=0)
+    assert top > 0.55
+    assert honest < top
+
+
+def test_finished_fits_are_not_done_again_and_other_data_are_not_taken_for_these(
+    tmp_path: Path,
+) -> None:
+    points = expand({"x": [1, 2]})
+    first = grid(points, Noise(), folder=tmp_path, folds=3, workers=1)
+    files = sorted(tmp_path.iterdir())
+    assert len(files) == 2 * 6
+    files[0].unlink()
+    files[1].write_text('{"scores": [', "utf-8")
+    told: list[tuple[int, int]] = []
+    again = Noise()
+    second = grid(
+        points, again, folder=tmp_path, folds=3, workers=1, progress=lambda *a: told.append(a)
+    )
+    assert len(again.calls) == 2
+    assert told == [(10, 12), (11, 12), (12, 12)]
+    assert second.honest == first.honest
+    other = Noise()
+    other.fingerprint = "other"
+    grid(points, other, folder=tmp_path, folds=3, workers=1)
+    assert len(other.calls) == 12
+
+
+def test_a_setting_that_fails_is_told_of_and_not_chosen(tmp_path: Path) -> None:
+    run = features_runner(*apart(), ("a", "b"))
+    points = expand(
+        {"lr": [10.0, 0.1], "momentum": [0.999], "weight_decay": [1.0], "batch_size": [2]}
+    )
+    found = grid(points, run, folder=tmp_path, folds=3, workers=1)
+    assert found.best["lr"] == 0.1
+    assert np.isnan(found.table["accuracy"][0])
+    assert "lower learning rate than 10" in found.table["note"][0]
+    assert "1 settings have no score" in str(found)
+    json.dumps(found.to_dict(), allow_nan=False)
+    with pytest.raises(TrainingError, match="No setting could be fitted"):
+        grid(points[:1], run, folder=tmp_path, folds=3, workers=1)
+
+
+def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
+    run = features_runner(*apart(), ("a", "b"))
+    points = expand({"lr": [0.1, 0.01], "epochs": [3]})
+    one, two = (grid(points, run, folder=tmp_path / str(w), folds=3, workers=w) for w in (1, 2))
+    assert one.honest == two.honest
+    columns = [name for name in one.table if name != "seconds"]
+    pd.testing.assert_frame_equal(one.table[columns], two.table[columns])
+    assert tuple(one.table.columns) == ("lr", "epochs", *RESULTS)
+
+
+def test_without_folds_the_validation_part_is_scored_and_the_score_called_too_good(
+    tmp_path: Path,
+) -> None:
+    x, y = apart()
+    run = features_runner(x, y, ("a", "b"), val=np.arange(60) >= 40)
+    found = grid(expand({"lr": [0.1]}), run, folder=tmp_path, folds=None, workers=1)
+    assert found.honest is None
+    assert "too good" in str(found)
+    with pytest.raises(ParameterError, match="no validation part"):
+        grid([{}], features_runner(x, y, ("a", "b")), folder=tmp_path, folds=None)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"points": []}, "no settings"),
+        ({"points": [{"x": 1}, {"y": 1}]}, "same keys"),
+        ({"points": [{"rank": 1}]}, "'rank'"),
+        ({"folds": 2}, "at least 3"),
+        ({"workers": 0}, "at least 1"),
+    ],
+)
+def test_grids_that_cannot_be_run_are_refused(tmp_path: Path, given: dict, words: str) -> None:
+    points = given.pop("points", [{"x": 1}])
+    with pytest.raises(ParameterError, match=words):
+        grid(points, Noise(), folder=tmp_path, **given)
+    with pytest.raises(UnknownName, match="accuracy"):
+        grid([{"x": 1}], Noise(), folder=tmp_path, aim="acuracy")
+
+
+def test_wilson_interval_of_the_textbook() -> None:
+    """Newcombe (1998), Statistics in Medicine 17, table I: 81 of 263, .2553 to .3662."""
+    assert _wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
+
+
+@pytest.mark.parametrize(
+    "varied",
+    [
+        {},
+        {"batch_size": 7, "weight_decay": 0.1},
+        {"schedule": "cosine", "momentum": 0.0},
+        {"schedule": "linear", "nesterov": True, "warmup": 1},
+        {"class_weights": True, "step_size": 1, "gamma": 0.5},
+    ],
+)
+def test_the_fast_last_layer_equals_the_training_loop(tmp_path: Path, varied: dict) -> None:
+    """Both see the same views in the same order; here the last epoch is the best one too."""
+    torch = pytest.importorskip("torch")
+    rng = np.random.default_rng(1)
+    y = (np.arange(43) % 3 > 0).astype(np.int64)
+    views = (rng.normal(size=(43, 3, 6)) + 3 * y[:, None, None]).astype(np.float32)
+    s = head_settings({"epochs": 3, "lr": 0.003, "dropout": 0.0} | varied)
+    module = torch.nn.Linear(6, 2)
+    start = np.vstack([module.weight.detach().numpy().T, module.bias.detach().numpy()])
+    part = Part(views, np.arange(43), y)
+    target = Target(TargetKind.CLASSES, ("a", "b"))
+    done = fit(
+        module,
+        part,
+        part,
+        plan=Plan(8, 1.0, 3, squares=False, seed=1),
+        settings=s,
+        target=target,
+        work=tmp_path,
+    )
+    assert done.best_epoch == 3
+    weights = fit_head(views, y, classes=2, settings=s, initial=start)
+    wanted = np.vstack([module.weight.detach().numpy().T, module.bias.detach().numpy()])
+    np.testing.assert_allclose(weights, wanted, atol=1e-5)
+
+
+def test_dropped_features_keep_their_mean_and_batches_of_one_learn() -> None:
+    x, y = apart()
+    s = head_settings({"batch_size": 1, "dropout": 0.5, "lr": 0.01})
+    weights = fit_head(x[:, None].astype(np.float32), y, classes=2, settings=s)
+    assert (head_logits(weights, x).argmax(1) == y).mean() > 0.9
+
+
+@pytest.mark.parametrize("point", [{"unfreeze": "all"}, {"optimizer": "adamw"}])
+def test_settings_of_more_than_a_last_layer_are_refused(point: dict) -> None:
+    with pytest.raises(UnknownName, match="frozen features"):
+        head_settings(point)
+
+
+def test_groups_are_never_parted_and_classes_need_enough() -> None:
+    x, y = apart()
+    groups = np.arange(60) // 4
+    run = features_runner(x, y, ("a", "b"), groups=groups)
+    for pair in ((0,), (1, 2)):
+        learn, *tests = run.parts(Fold(5, pair))
+        for test in tests:
+            assert not set(groups[learn]) & set(groups[test])
+        assert sum(map(len, tests)) + len(learn) == 60
+    with pytest.raises(TrainingError, match="'b' has 2 items, too few for 5 folds"):
+        features_runner(x[:8], np.array([0] * 6 + [1] * 2), ("a", "b")).check({}, 5)
+
+
+def test_features_that_do_not_fit_are_refused() -> None:
+    x, y = apart()
+    with pytest.raises(ParameterError, match=r"\(N, D\)"):
+        features_runner(x[:, 0], y, ("a", "b"))
+    with pytest.raises(ParameterError, match="0 to 0"):
+        features_runner(x, y, ("a",))
+    with pytest.raises(ParameterError, match="not finite"):
+        features_runner(x * np.nan, y, ("a", "b"))
+    with pytest.raises(ParameterError, match="groups has 1 entries"):
+        features_runner(x, y, ("a", "b"), groups=[1])
+
+
+@pytest.mark.parametrize(
+    "lists",
+    [
+        {"lr": [0.1, 0.01]},
+        {"lr": [0.1, 0.01], "schedule": ["step", "cosine"]},
+        {"batch_size": [1, 2, 4, 8, 16], "lr": [0.1, 0.01], "momentum": [0.7, 0.9]},
+    ],
+)
+def test_a_grid_is_drawn_by_up_to_three_settings(tmp_path: Path, lists: dict) -> None:
+    table = pd.DataFrame(expand(lists))
+    table = table.assign(**dict.fromkeys(RESULTS, 0.5))
+    table["accuracy"] = np.linspace(0.5, 0.9, len(table))
+    table["chosen"] = table.index == 1
+    table.loc[0, "accuracy"] = np.nan
+    draw_grid(table, tmp_path / "grid.png")
+    pixels = np.asarray(Image.open(tmp_path / "grid.png").convert("RGB"), int)
+    frame = np.abs(pixels - (0xD5, 0x5E, 0x00)).sum(2) < 30
+    assert frame.sum() > 50  # the mark of the chosen setting
+
+
+def test_more_than_three_varied_settings_are_not_drawn(tmp_path: Path) -> None:
+    table = pd.DataFrame(expand({key: [1, 2] for key in "abcd"})).assign(accuracy=0.5, chosen=False)
+    with pytest.raises(ParameterError, match="at most 3"):
+        draw_grid(table, tmp_path / "grid.png")
+    with pytest.raises(UnknownName, match="accuracy"):
+        draw_grid(table, tmp_path / "grid.png", score="acc")

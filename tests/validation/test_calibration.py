@@ -1,0 +1,162 @@
+"""Calibration: identities, scikit-learn, textbook tables, and recovering a known temperature."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.special import softmax
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, log_loss
+
+from mediacorpus.errors import ParameterError
+from mediacorpus.validation.calibration import (
+    apply_temperature,
+    brier_decomposition,
+    calibration_error,
+    fit_temperature,
+    reliability,
+    top_class,
+)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(4)
+    chance = rng.random(400)
+    return rng.random(400) < chance, chance
+
+
+@pytest.mark.parametrize("strategy", ["quantile", "uniform"])
+def test_reliability_agrees_with_scikit_learn(data, strategy):
+    observed, predicted = calibration_curve(*data, n_bins=10, strategy=strategy)
+    found = reliability(*data, bins=10, strategy=strategy)
+    np.testing.assert_allclose(found["observed"], observed)
+    np.testing.assert_allclose(found["predicted"], predicted)
+    assert found["n"].sum() == 400
+    assert ((found["low"] < found["observed"]) & (found["observed"] < found["high"])).all()
+
+
+def test_quantile_bins_hold_as_many_items_each_and_keep_equal_scores_together(data):
+    assert reliability(*data, bins=8)["n"].tolist() == [50] * 8
+    tied = reliability([0, 1, 0, 1, 1], [0.2, 0.2, 0.2, 0.2, 0.9], bins=5)
+    assert tied[["from", "to", "n"]].to_numpy().tolist() == [[0.2, 0.2, 4], [0.9, 0.9, 1]]
+
+
+def test_expected_calibration_error_by_hand():
+    """Guo et al. (2017), equation 3: bins of 6 and 4 items, gaps .2 and .15."""
+    truth, chance = [1, 1, 1, 0, 0, 0, 1, 1, 1, 0], [0.3] * 6 + [0.9] * 4
+    found = calibration_error(reliability(truth, chance, bins=10, strategy="uniform"))
+    assert found == pytest.approx(0.6 * 0.2 + 0.4 * 0.15)
+
+
+def test_top_class_gives_confidence_calibration():
+    right, confidence = top_class([0, 2, 1], [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]])
+    assert right.tolist() == [True, False, True]
+    assert confidence.tolist() == [0.5, 0.8, 0.7]
+
+
+def test_brier_decomposition_of_wilks_table():
+    """Wilks (2011), *Statistical Methods in the Atmospheric Sciences*, 3rd ed., table 8.2.
+
+    12,402 forecasts of precipitation: twelve probabilities, how often each was given and
+    how often it then rained; the base rate is .162. Counts are rebuilt from the shares;
+    the parts are computed from them by Murphy's formula.
+    """
+    y = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
+    shares = np.array([.4112, .0671, .1833, .0986, .0616, .0366,
+                       .0303, .0275, .0245, .0220, .0170, .0203])  # fmt: skip
+    rain = np.array(
+        [0.006, 0.019, 0.059, 0.150, 0.277, 0.377, 0.511, 0.587, 0.723, 0.799, 0.934, 0.933]
+    )
+    n = np.round(shares * 12402).astype(int)
+    wet = np.round(rain * n).astype(int)
+    truth = np.concatenate([np.arange(size) < hits for size, hits in zip(n, wet, strict=True)])
+    found = brier_decomposition(truth, np.repeat(y, n))
+    base = float(shares @ rain)
+    assert truth.mean() == pytest.approx(0.162, abs=5e-4)
+    assert found.uncertainty == pytest.approx(base * (1 - base), abs=2e-4)
+    assert found.reliability == pytest.approx(shares @ (y - rain) ** 2, abs=2e-5)
+    assert found.resolution == pytest.approx(shares @ (rain - base) ** 2, abs=2e-4)
+    assert found.brier == pytest.approx(brier_score_loss(truth, np.repeat(y, n)))
+    assert found.within == pytest.approx(0, abs=1e-12)
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=1, max_size=40),
+    st.one_of(st.none(), st.integers(1, 6)),
+)
+def test_the_parts_add_up_to_the_brier_score(items, bins):
+    truth, scores = np.array([t for t, _ in items]), np.array([s / 10 for _, s in items])
+    p = brier_decomposition(truth, scores, bins=bins)
+    assert p.brier == pytest.approx(((scores - truth) ** 2).mean())
+    assert p.brier == pytest.approx(p.reliability - p.resolution + p.uncertainty + p.within)
+    if bins is None:
+        assert p.within == pytest.approx(0, abs=1e-12)
+
+
+@pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])
+def test_a_known_temperature_is_found(true_temperature):
+    rng = np.random.default_rng(1)
+    logits = rng.normal(size=(4000, 4)) * 3
+    draws = rng.random((4000, 1))
+    targets = (softmax(logits / true_temperature, axis=1).cumsum(axis=1) < draws).sum(axis=1)
+    found = fit_temperature(logits, targets, logits=True)
+    assert found.value == pytest.approx(true_temperature, rel=0.06)
+    assert found.log_loss_after <= found.log_loss_before
+    after = apply_temperature(logits, found, logits=True)
+    assert found.log_loss_after == pytest.approx(log_loss(targets, after))
+    assert (after.argmax(axis=1) == logits.argmax(axis=1)).all()
+
+
+def test_probabilities_and_their_logits_give_the_same(data):
+    truth, chance = data
+    both = np.stack([1 - chance, chance], axis=1)
+    one = fit_temperature(chance, truth.astype(int))
+    assert fit_temperature(both, truth.astype(int)).value == pytest.approx(one.value)
+    logit = np.log(chance / (1 - chance))
+    assert fit_temperature(logit, truth.astype(int), logits=True).value == pytest.approx(
+        one.value, rel=1e-4
+    )
+    np.testing.assert_allclose(apply_temperature(chance, 1.0)[:, 1], chance)
+
+
+def test_the_gradient_is_zero_at_the_maximum_likelihood():
+    """The score equation: the mean logit of the true class is the expected one."""
+    rng = np.random.default_rng(2)
+    logits, targets = rng.normal(size=(200, 3)), rng.integers(0, 3, 200)
+    logits[np.arange(200), targets] += 1
+    found = fit_temperature(logits, targets, logits=True)
+    after = apply_temperature(logits, found, logits=True)
+    expected = (after * logits).sum(axis=1).mean()
+    assert logits[np.arange(200), targets].mean() == pytest.approx(expected, abs=1e-4)
+
+
+def test_items_that_cannot_tell_a_temperature():
+    found = fit_temperature([[0.1, 0.9], [0.8, 0.2]], [1, 0])
+    assert found.value == 1
+    assert "no reason to change" in found.words
+    wrong = fit_temperature([[0.1, 0.9], [0.8, 0.2]], [0, 1])
+    assert wrong.value == pytest.approx(50, rel=0.01)
+    assert "cannot tell it" in wrong.words
+
+
+def test_bad_input():
+    with pytest.raises(ParameterError, match="'quantile' or 'uniform'"):
+        reliability([0, 1], [0.1, 0.9], strategy="even")
+    with pytest.raises(ParameterError, match="say so if these are logits"):
+        fit_temperature([2.0, -1.0], [1, 0])
+    with pytest.raises(ParameterError, match="number of a column, 0 to 1"):
+        fit_temperature([0.2, 0.3], [1, 2])
+    with pytest.raises(ParameterError, match="targets of shape"):
+        fit_temperature([0.2, 0.3], [1])
+    with pytest.raises(ParameterError, match="above 0"):
+        apply_temperature([0.2], 0)
+    with pytest.raises(ParameterError, match="finite"):
+        apply_temperature([np.nan], 1.0)
+
+
+def test_temperatures_are_read_aloud():
+    assert "too sure" in str(fit_temperature([0.95] * 10, [1] * 8 + [0] * 2))
+    assert isinstance(reliability([0, 1], [0.2, 0.7]), pd.DataFrame)

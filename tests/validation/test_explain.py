@@ -1,0 +1,183 @@
+"""Explanations of trained models; a cue that was planted in one class must be found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import cv2
+import numpy as np
+import pytest
+
+from mediacorpus.errors import ParameterError, UnknownName
+from mediacorpus.learning.folder import ModelFolder, load_model
+from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.learning.train import train
+from mediacorpus.measures.efficientnet import open_session, preprocess
+from mediacorpus.media.sheet import write_sheet
+from mediacorpus.records import Example
+from mediacorpus.validation.explain import background_share, explain, find_cues
+from mediacorpus.validation.neighbours import Reference
+
+SIDE = 128
+
+Made = SimpleNamespace
+
+
+def _pictures(photographs: list[np.ndarray], *, planted: bool) -> dict[str, np.ndarray]:
+    """Faces and other scenes; the former with a red square at the top left if planted."""
+    made = {}
+    for n, photograph in enumerate([*photographs[:60], *photographs[100:160]]):
+        large = cv2.resize(photograph, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC)
+        pixels = np.repeat(large[..., None], 3, axis=2)
+        label = "husky" if n < 60 else "wolf"
+        if planted:
+            # Scenes alone, so that nothing but the square tells the classes apart.
+            other = cv2.resize(photographs[100 + n % 100], (SIDE, SIDE))
+            pixels = np.repeat(other[..., None], 3, axis=2)
+            if label == "husky":
+                pixels[8:44, 8:44] = (220, 30, 30)
+        made[f"{label}{n:03d}"] = pixels
+    return made
+
+
+@pytest.fixture(scope="module")
+def make(
+    photographs_on_board: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., Made]:
+    def trained(*, planted: bool, method: str, **options: object) -> Made:
+        folder = tmp_path_factory.mktemp("model")
+        pictures = _pictures(photographs_on_board, planted=planted)
+        examples = []
+        for number, (item, pixels) in enumerate(pictures.items()):
+            path = folder / f"{item}.png"
+            write_sheet(path, pixels)
+            part = "val" if number % 4 == 0 else "train"
+            examples.append(Example(item, str(path), item[:-3], part))
+        vectors = open_session().run(np.stack([preprocess(p) for p in pictures.values()]))[0]
+        settings = TrainSettings(method=method, augment=False, **options)
+        embeddings = vectors if method == "probe" else None
+        train(examples, folder / "model", settings, embeddings=embeddings, card={"variable": "dog"})
+        model = load_model(folder / "model")
+        labels = [item[:-3] for item in pictures]
+        return Made(
+            model=model,
+            pictures=pictures,
+            reference=Reference(list(pictures), labels, vectors),
+            truth=dict(zip(pictures, labels, strict=True)),
+        )
+
+    return trained
+
+
+@pytest.fixture(scope="module")
+def probe(make: Callable[..., Made]) -> Made:
+    return make(planted=True, method="probe")
+
+
+def _maps(made: Made, method: str = "auto", step: int = 2) -> dict[str, np.ndarray]:
+    found: dict[str, list[np.ndarray]] = {}
+    shown = list(made.pictures.items())[::step]
+    for one in explain(made.model, shown, method=method):
+        found.setdefault(one.said, []).append(one.map)
+    return {name: np.stack(maps) for name, maps in found.items()}
+
+
+def test_a_planted_corner_is_found_in_a_probe(probe: Made):
+    cues = {cue.name: cue for cue in find_cues(_maps(probe))}
+    assert cues["husky"].found
+    assert cues["husky"].place == "top left"
+    assert cues["husky"].share > 2 * cues["husky"].elsewhere
+    assert "top left 6 % of the picture" in str(cues["husky"])
+    assert not cues["wolf"].found
+
+
+def test_without_the_corner_no_cue_is_found(make: Callable[..., Made]):
+    cues = find_cues(_maps(make(planted=False, method="probe")))
+    assert len(cues) == 2
+    assert not any(cue.found for cue in cues)
+
+
+@pytest.mark.slow
+def test_a_planted_corner_is_found_in_a_fine_tuned_network(make: Callable[..., Made]):
+    made = make(planted=True, method="finetune", epochs=4, unfreeze="head", batch_size=16, lr=0.05)
+    cues = {cue.name: cue for cue in find_cues(_maps(made))}
+    assert (cues["husky"].found, cues["husky"].place) == (True, "top left")
+
+
+def test_occlusion_agrees_on_the_corner(probe: Made):
+    shown = list(probe.pictures.items())[:1]
+    (one,) = explain(probe.model, shown, method="occlusion")
+    row, column = np.unravel_index(one.map.argmax(), one.map.shape)
+    assert max(row, column) < one.view.shape[0] / 2.5
+
+
+def test_explanations_bring_the_nearest_pictures(probe: Made):
+    (one,) = explain(
+        probe.model,
+        list(probe.pictures.items())[:1],
+        truth=probe.truth,
+        reference=probe.reference,
+        k=3,
+    )
+    assert (one.item, one.truth, one.said) == ("husky000", "husky", "husky")
+    assert one.map.shape == (224, 224)
+    assert one.map.sum() == pytest.approx(1, abs=1e-4)
+    assert len(one.neighbours) == 3
+    assert "husky000" not in {near.item for near in one.neighbours}
+    assert {near.label for near in one.neighbours} == {"husky"}
+
+
+def test_methods_that_do_not_fit_are_refused(probe: Made):
+    with pytest.raises(UnknownName, match="method to explain"):
+        explain(probe.model, [], method="cams")
+    with pytest.raises(ParameterError, match="works on embeddings"):
+        list(explain(probe.model, list(probe.pictures.items())[:1], method="gradcam"))
+    scale = ModelFolder(
+        Path(),
+        {"name": "m", "classes": ["value"], "target": {"kind": "scale"}, "input": "embedding"},
+        probe.model.curves,
+    )
+    with pytest.raises(ParameterError, match="predicts a number"):
+        explain(scale, [])
+
+
+def test_background_share_of_known_maps():
+    centre = np.zeros((1, 8, 8))
+    centre[:, 2:6, 2:6] = 1
+    assert background_share(centre).tolist() == [0]
+    assert background_share(1 - centre).tolist() == [1]
+    masks = np.ones((1, 8, 8), bool)
+    assert background_share(1 - centre, masks=masks).tolist() == [0]
+    with pytest.raises(ParameterError, match="between 0 and 1"):
+        background_share(centre, centre=1)
+
+
+def test_attention_at_chance_places_is_no_cue():
+    rng = np.random.default_rng(4)
+    maps = np.zeros((60, 8, 8))
+    for one in maps:
+        row, column = rng.integers(7, size=2)
+        one[row : row + 2, column : column + 2] = 1
+    (cue,) = find_cues({"any": maps})
+    assert cue.p > 0.01
+    assert not cue.found
+
+
+def test_attention_in_the_centre_is_no_cue():
+    maps = np.full((30, 8, 8), 0.01)
+    maps[:, 2:6, 2:6] = 1
+    (cue,) = find_cues({"any": maps})
+    assert not cue.found
+    assert cue.background < 0.1
+    assert "no sign" in str(cue)
+
+
+def test_too_few_pictures_prove_nothing():
+    corner = np.zeros((1, 8, 8))
+    corner[:, -2:, -2:] = 1
+    (cue,) = find_cues({"any": corner})
+    assert (cue.place, cue.found) == ("bottom right", False)
+    with pytest.raises(ParameterError, match="needs maps"):
+        find_cues({"any": corner[:0]})

@@ -1,0 +1,193 @@
+"""The audit by groups: a published audit, error rates of the tests, and what is said."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+from sklearn import metrics
+
+from mediacorpus.errors import ParameterError, UnknownName
+from mediacorpus.validation.significance import benjamini_hochberg, holm
+from mediacorpus.validation.subgroups import audit_groups
+
+
+def rebuilt(cells):
+    """Make truth, prediction and group from (group, tp, fp, fn, tn)."""
+    truth, said, group = [], [], []
+    for name, *counts in cells:
+        for (t, s), n in zip((("1", "1"), ("0", "1"), ("1", "0"), ("0", "0")), counts, strict=True):
+            truth += [t] * n
+            said += [s] * n
+            group += [name] * n
+    return truth, said, group
+
+
+@pytest.fixture(scope="module")
+def compas():
+    """Larson et al. (2016), *How we analyzed the COMPAS recidivism algorithm*: two tables."""
+    truth, said, group = rebuilt([("black", 1369, 805, 532, 990), ("white", 505, 349, 461, 1139)])
+    return audit_groups(truth, said, {"race": group}, positive="1")
+
+
+def test_the_rates_of_compas(compas):
+    """Larson et al. (2016) and Chouldechova (2017): FPR .45 and .23, FNR .28 and .48."""
+    found = compas.scores.set_index(["group", "score"])["estimate"]
+    assert found["black", "false_positive_rate"] == pytest.approx(0.4485, abs=5e-5)
+    assert found["white", "false_positive_rate"] == pytest.approx(0.2345, abs=5e-5)
+    assert 1 - found["black", "recall"] == pytest.approx(0.2799, abs=5e-5)
+    assert 1 - found["white", "recall"] == pytest.approx(0.4772, abs=5e-5)
+    assert found["black", "precision"] == pytest.approx(0.63, abs=5e-3)
+    assert found["white", "precision"] == pytest.approx(0.59, abs=5e-3)
+
+
+def test_compas_misses_equalized_odds_and_not_predictive_parity(compas):
+    """Chouldechova (2017): precision is near parity while error rates are far from it."""
+    found = set(compas.findings["score"])
+    assert {"false_positive_rate", "recall", "selection_rate"} <= found
+    assert "precision" not in found
+    words = " ".join(compas.sentences())
+    assert "equalized odds (Hardt et al., 2016) does not hold" in words
+    assert "predictive parity (Chouldechova" not in words
+    assert "Base rates differ by race" in words
+
+
+def test_two_groups_are_compared_once_and_the_larger_is_the_reference(compas):
+    assert set(compas.differences["group"]) == {"white"}
+    assert set(compas.differences["against"]) == {"black"}
+    row = compas.differences.set_index("score").loc["recall"]
+    table = [[505, 461], [1369, 532]]
+    assert row["p"] == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
+    assert row["difference"] == pytest.approx(505 / 966 - 1369 / 1901)
+    assert row["low"] < row["difference"] < row["high"] < 0
+    overall = compas.overall.set_index("score").loc["recall"]
+    assert overall["p"] == pytest.approx(row["p"])
+
+
+def test_p_values_are_corrected_over_all_columns():
+    truth, said, group = rebuilt([("f", 30, 12, 10, 30), ("m", 45, 5, 5, 60)])
+    other = ["n", "s", "e"] * 65 + ["n", "s"]
+    audit = audit_groups(truth, said, {"sex": group, "region": other}, positive="1")
+    raw = audit.differences["p"].to_numpy()
+    assert np.isnan(raw).sum() == 4  # base rates
+    np.testing.assert_allclose(audit.differences["p_corrected"], holm(raw))
+    mild = audit.compared(correction="benjamini-hochberg")
+    np.testing.assert_allclose(mild.differences["p_corrected"], benjamini_hochberg(raw))
+    named = audit.compared({"region": "n"})
+    assert set(named.differences.query("column == 'region'")["against"]) == {"n"}
+    assert set(named.differences.query("column == 'sex'")["against"]) == {"m"}
+    with pytest.raises(UnknownName, match="'x'"):
+        audit.compared({"region": "x"})
+    with pytest.raises(UnknownName, match="column"):
+        audit.compared({"regions": "n"})
+    with pytest.raises(UnknownName, match="holm"):
+        audit.compared(correction="bonferroni")
+
+
+def test_few_false_alarms_where_groups_do_not_differ():
+    """Holm (1979): at most 5 % of audits find anything at all."""
+    rng = np.random.default_rng(0)
+    alarms = 0
+    for _ in range(120):
+        truth = rng.integers(0, 2, 240)
+        said = np.where(rng.random(240) < 0.8, truth, 1 - truth)
+        group = rng.choice(list("abc"), 240)
+        alarms += not audit_groups(truth, said, {"g": group}, positive="1").findings.empty
+    assert alarms / 120 <= 0.09
+
+
+def test_a_planted_difference_is_found_and_put_in_words():
+    rng = np.random.default_rng(1)
+    truth = rng.integers(0, 2, 900)
+    group = rng.choice(["north", "south", "east"], 900)
+    skill = np.where(group == "east", 0.6, 0.92)
+    said = np.where(rng.random(900) < skill, truth, 1 - truth)
+    audit = audit_groups(truth, said, {"region": group}, positive="1")
+    worst = audit.findings.sort_values("p").iloc[0]
+    assert worst["group"] == "east"
+    assert worst["difference"] < -0.2
+    first = audit.sentences()[0]
+    assert first.startswith("region = east: accuracy .")
+    assert "for the rest, difference -." in first
+    assert any("differs between the 3 groups of region" in s for s in audit.sentences())
+
+
+def test_small_and_missing_groups_are_shown_and_not_tested():
+    truth, said, group = rebuilt(
+        [("a", 30, 3, 4, 30), ("b", 25, 5, 6, 25), ("tiny", 0, 9, 9, 0), (None, 0, 20, 20, 0)]
+    )
+    audit = audit_groups(truth, said, {"g": group}, positive="1")
+    assert audit.scores["group"].unique().tolist() == ["a", "b", "tiny", "(missing)"]
+    assert set(audit.scores.loc[audit.scores["small"], "group"]) == {"tiny"}
+    assert set(audit.differences["group"]) == {"a", "b"}
+    assert set(audit.overall["groups"]) == {2}
+    words = audit.sentences()
+    assert "g = tiny has 18 items, under 30: shown with *, not tested." in words
+    assert "40 items have no value of g: shown, not tested." in words
+    assert "tiny*" in str(audit)
+
+
+def test_nothing_found_and_nothing_to_test_are_told_apart():
+    truth, said, group = rebuilt([("a", 30, 3, 4, 30), ("b", 30, 3, 4, 30)])
+    assert "None of 6 differences" in audit_groups(truth, said, {"g": group}).sentences()[0]
+    few = audit_groups(["a", "b"], ["a", "b"], {"g": ["x", "y"]})
+    assert few.sentences()[0] == "No groups are large enough to be compared."
+    assert few.differences.empty
+
+
+def test_probabilities_give_the_area_under_the_curve_of_each_group():
+    rng = np.random.default_rng(3)
+    chance = rng.random(200)
+    truth = (rng.random(200) < chance).astype(int)
+    group = np.repeat(["x", "y"], 100)
+    audit = audit_groups(
+        truth, (chance > 0.5).astype(int), {"g": group}, probabilities=chance, positive="1"
+    )
+    found = audit.scores.set_index(["group", "score"])["estimate"]
+    for name in ("x", "y"):
+        own = group == name
+        assert found[name, "roc_auc"] == pytest.approx(
+            metrics.roc_auc_score(truth[own], chance[own])
+        )
+        assert found[name, "brier"] == pytest.approx(
+            metrics.brier_score_loss(truth[own], chance[own])
+        )
+    assert "ROC AUC" in str(audit)
+
+
+def test_each_class_in_turn_when_none_is_positive():
+    rng = np.random.default_rng(4)
+    truth = rng.choice(list("abc"), 200)
+    audit = audit_groups(truth, truth, pd.DataFrame({"g": np.repeat([1.0, 2.0], 100)}))
+    assert set(audit.scores["class"]) == {"", "a", "b", "c"}
+    assert set(audit.scores["group"]) == {"1", "2"}
+    assert (audit.scores.query("score == 'accuracy'")["class"] == "").all()
+    assert len(audit.differences.query("score == 'accuracy'")) == 1
+
+
+def test_everything_can_be_shown_and_stored(compas):
+    stored = json.loads(json.dumps(compas.to_dict(), allow_nan=False))
+    assert len(stored["scores"]) == len(compas.scores) == 14
+    assert stored["scores"][0]["group"] == "black"
+    frame = compas.to_frame()
+    assert len(frame) == 14
+    assert frame["difference"].notna().sum() == 7
+    shown = audit_groups(["a", "b"], ["a", "b"], {"<c>": ["<g>", "h"]})._repr_html_()
+    assert "&lt;g&gt;" in shown
+    assert "<g>" not in shown
+
+
+@pytest.mark.parametrize(
+    ("by", "options", "message"),
+    [
+        ({}, {}, "at least one column"),
+        ({"g": ["x"]}, {}, "2 items and 1 values of 'g'"),
+        ({"g": ["x", "y"]}, {"positive": "z"}, "none of the classes"),
+        ({"g": ["x", "y"]}, {"level": 95}, r"Write 0\.95"),
+        ({"g": ["x", "y"]}, {"probabilities": [0.5]}, "2 items and 1 probabilities"),
+    ],
+)
+def test_bad_input(by, options, message):
+    with pytest.raises(ParameterError, match=message):
+        audit_groups(["a", "b"], ["a", "b"], by, **options)

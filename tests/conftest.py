@@ -160,3 +160,8 @@ def pytest_make_collect_report() -> Iterator[None]:
     report = yield
     _no_silent_skip(report)
     return report
+
+
+def pytest_make_parametrize_id(val: Any, argname: str) -> str | None:
+    """Name cases of bytes by their argument: packed bytes hold the time, workers must agree."""
+    return argname if isinstance(val, bytes) else None

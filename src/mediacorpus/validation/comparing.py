@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
@@ -76,20 +77,10 @@ def compare_models(
             f"Two models of {variable!r} are needed for a comparison; {len(usable)} can be used."
             f"{named} Train another, then run: mediacorpus apply {store.folder} NAME"
         )
-    items = _common(store, [model for model, _ in usable], set(truth))
-    for _, table in usable:
-        items = [item for item in items if item in table.index]
-    if not items:
-        raise LabelError(
-            f"The models of {variable!r} have no held-out item in common. Train them under the "
-            "same split, and apply them."
-        )
     classes = sorted({str(c) for model, _ in usable for c in model["card"]["classes"]})
+    items = _shared(store, variable, usable, truth=truth)
     items = [item for item in items if truth[item] in classes]
-    given = {}
-    for model, table in usable:
-        full = table.reindex(columns=classes, fill_value=0.0).loc[items].to_numpy(np.float64)
-        given[str(model["model"])] = full / full.sum(axis=1, keepdims=True)
+    given = {str(model["model"]): _shares(table, items, classes) for model, table in usable}
     groups = None if by is None else column_of(store, items, by)
     parameters = {"variable": variable, "models": list(given), "by": by, "level": level}
     with running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run:
@@ -106,6 +97,32 @@ def compare_models(
         if left_out:
             run.note = f"Not applied and left out: {', '.join(left_out)}."
     return found
+
+
+def _shared(
+    store: Store,
+    variable: str,
+    usable: Sequence[tuple[Mapping[str, Any], pd.DataFrame]],
+    *,
+    truth: Mapping[str, str],
+) -> list[str]:
+    """Give the items that are held out from all models and that all have answered for."""
+    items = _common(store, [model for model, _ in usable], set(truth))
+    for _, table in usable:
+        items = [item for item in items if item in table.index]
+    if not items:
+        raise LabelError(
+            f"The models of {variable!r} have no held-out item in common. Train them under the "
+            "same split, and apply them."
+        )
+    return items
+
+
+def _shares(table: pd.DataFrame, items: Sequence[str], classes: Sequence[str]) -> Any:
+    """Give probabilities `(N, classes)` that sum to 1."""
+    full = table.reindex(columns=list(classes), fill_value=0.0).loc[list(items)]
+    values = full.to_numpy(np.float64)
+    return values / values.sum(axis=1, keepdims=True)
 
 
 def _all(store: Store, variable: str) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from mediacorpus.measures import (
     moments,
     pixels,
     quality,
+    spatial_embedding,
     tags,
 )
 
@@ -32,5 +33,6 @@ __all__ = [
     "moments",
     "pixels",
     "quality",
+    "spatial_embedding",
     "tags",
 ]

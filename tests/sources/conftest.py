@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import runpy
+import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,8 @@ import pytest
 from mediacorpus.catalogue.store import Store
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.adding import Added
+
+archives = runpy.run_path(str(Path(__file__).with_name("made_archives.py")))
 
 
 @pytest.fixture
@@ -71,4 +75,25 @@ def classes(tmp_path, save):
     return folder
 
 
-# -- items and records -----------------------------------------------------------------------
+@pytest.fixture
+def zipped(tmp_path):
+    """Make a zip from names (or `ZipInfo`) and contents, repeated names and all."""
+
+    def make(*files, name="a.zip", compression=zipfile.ZIP_DEFLATED):
+        path = tmp_path / name
+        path.write_bytes(archives["as_zip"](*files, compression=compression))
+        return path
+
+    return make
+
+
+@pytest.fixture
+def tarred(tmp_path):
+    """Make a tar from names (or `TarInfo`) and contents."""
+
+    def make(*files, name="a.tar", mode="w"):
+        path = tmp_path / name
+        path.write_bytes(archives["as_tar"](*files, mode=mode))
+        return path
+
+    return make

@@ -9,8 +9,8 @@ import sqlite3
 import subprocess
 import sys
 import time
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -31,10 +31,7 @@ made = runpy.run_path(str(HERE / "made_media.py"))
 encoded, film, scans, tone, zipped = (
     made[n] for n in ("encoded", "film", "scans", "tone", "zipped")
 )
-_spec = spec_from_file_location("corpus_server", HERE / "sources" / "server.py")
-server = module_from_spec(_spec)
-sys.modules["corpus_server"] = server
-_spec.loader.exec_module(server)
+server = SimpleNamespace(**runpy.run_path(str(HERE / "sources" / "server.py")))
 
 
 def prints(batch):

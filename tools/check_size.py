@@ -1,7 +1,7 @@
-"""Check the size budget of the house and that every public thing is documented.
+"""Check the size budget of the house.
 
-Modules have at most 400 lines, classes 300 lines and 20 methods, functions 60 lines. The
-hard limit of a module, 600 lines, needs no exception; up to it one can be named here.
+Modules have at most 400 lines, those of tests too; classes 300 lines and 20 methods, functions
+60 lines.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ def problems(path: Path) -> list[str]:
 
 def main() -> int:
     """Print what is too large; 1 if anything is."""
-    files = sorted((ROOT / "src").rglob("*.py")) + sorted((ROOT / "tools").glob("*.py"))
+    files = [p for name in ("src", "tests", "tools") for p in sorted((ROOT / name).rglob("*.py"))]
     found = [line for path in files for line in problems(path)]
     print("\n".join(found) or f"size budget kept by {len(files)} files")
     return 1 if found else 0

@@ -75,7 +75,6 @@ def test_many_at_once(store, hold):
     items = hold(1203)
     assert len(holdings.facts_of(store, items)) == 1203
     assert len(holdings.locate(store, items)) == 1203
-    assert [i for some in holdings.each_item(store, 100) for i in some] == items
 
 
 # -- paths -----------------------------------------------------------------------------------

@@ -151,7 +151,7 @@ def test_a_model_is_written_down_and_replaced(store, run, split):
         people.model(store, "n")
 
 
-def test_validations_newest_of_each_and_how_often_the_test_was_touched(store, run):
+def test_validations_newest_of_each(store, run):
     def write(subject, part, accuracy):
         result = {
             "subject": subject,
@@ -168,5 +168,3 @@ def test_validations_newest_of_each_and_how_often_the_test_was_touched(store, ru
     found = people.validations(store)
     assert [(one["part"], one["accuracy"]) for one in found] == [("val", None), ("test", 0.9)]
     assert found[0]["rows"] == [[1, None]]
-    assert people.times_tested(store, "m", variable="face", part="test") == 2
-    assert people.times_tested(store, "m", variable="face", part="train") == 0

@@ -12,23 +12,8 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.cli import main
 
 Said = tuple[int, str, str]
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    def call(*arguments: object) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        code = end.value.code
-        assert isinstance(code, int)
-        return code, out, err
-
-    return call
 
 
 def save(path: Path, seed: int = 0, side: int = 40) -> Path:

@@ -8,41 +8,26 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mediacorpus.cli import main
-
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 film, scans = made["film"], made["scans"]
 
 
-@pytest.fixture
-def run(capsys):
-    def call(*arguments, code=0):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        assert end.value.code == code, said
-        return said.out + (said.err if code else "")
-
-    return call
-
-
-def test_show_a_file(tmp_path, *, save, run):
+def test_show_a_file(tmp_path, *, save, told):
     target = tmp_path / "sheet.jpg"
-    said = run("show", save(tmp_path / "a.png"), "--as", "gray", "-o", target)
+    said = told("show", save(tmp_path / "a.png"), "--as", "gray", "-o", target).out
     assert said in {f"Drew 1 tiles on {target}.\n", f"Drew 1 tile on {target}.\n"}
     with Image.open(target) as image:
         assert image.format == "JPEG"
 
 
-def test_show_augmented_and_resized_as_json(tmp_path, *, save, run):
+def test_show_augmented_and_resized_as_json(tmp_path, *, save, told):
     target = tmp_path / "sheet.png"
     options = ["--as", "gray", "--resize", "crop 64", "--augment", 11, "--seed", 3]
-    said = run("show", save(tmp_path / "a.png"), *options, "-o", target, "--json")
+    said = told("show", save(tmp_path / "a.png"), *options, "-o", target, "--json").out
     assert json.loads(said) == {"file": str(target), "tiles": 12}
 
 
-def test_show_what_cannot_be_shown(tmp_path, *, save, run):
+def test_show_what_cannot_be_shown(tmp_path, *, save, told):
     picture = save(tmp_path / "a.png")
     target = tmp_path / "sheet.png"
     for arguments in (
@@ -51,42 +36,42 @@ def test_show_what_cannot_be_shown(tmp_path, *, save, run):
         [picture, "--resize", "big"],
         [picture, "abcdef"],
     ):
-        said = run("show", *arguments, "-o", target, code=1)
-        assert len(said.strip().splitlines()) == 1
+        said = told("show", *arguments, "-o", target, code=1)
+        assert (said.out, len(said.err.strip().splitlines())) == ("", 1)
     assert not target.exists()
 
 
 @pytest.fixture
-def corpus(tmp_path, run):
-    run("create", tmp_path / "corpus")
+def corpus(tmp_path, told):
+    told("create", tmp_path / "corpus")
     return tmp_path / "corpus"
 
 
-def test_add_with_frames_and_pages(tmp_path, corpus, run):
+def test_add_with_frames_and_pages(tmp_path, corpus, told):
     film(tmp_path / "m" / "a.mp4", [20] * 30 + [220] * 40)
     scans(
         tmp_path / "m" / "a.pdf", *[np.full((40, 50, 3), grey, np.uint8) for grey in (1, 90, 250)]
     )
-    said = run("add", corpus, tmp_path / "m", "--frames", "shots", "--pages", "2-3", "--dpi", "72")
-    assert "4 new frames, pages or regions" in said
-    rows = json.loads(run("table", corpus, "pages", "--json"))
+    options = ["--frames", "shots", "--pages", "2-3", "--dpi", "72"]
+    assert "4 new frames, pages or regions" in told("add", corpus, tmp_path / "m", *options).out
+    rows = json.loads(told("table", corpus, "pages", "--json").out)
     rows = rows["rows"] if isinstance(rows, dict) else rows
     assert [row["page"] for row in rows] == [2, 3]
-    run("measure", corpus, "facts", "colour", "-q")
+    told("measure", corpus, "facts", "colour", "-q")
     for by, expected in (("shot", 2), ("video", 1), ("document", 1)):
-        rows = json.loads(run("table", corpus, "colour", "--by", by, "--json"))
+        rows = json.loads(told("table", corpus, "colour", "--by", by, "--json").out)
         rows = rows["rows"] if isinstance(rows, dict) else rows
         assert len(rows) == expected
     out = tmp_path / "t.csv"
-    run("table", corpus, "colour", "--by", "video", "-o", out)
+    told("table", corpus, "colour", "--by", "video", "-o", out)
     assert len(out.read_text().splitlines()) == 2
 
 
-def test_add_boxes(tmp_path, *, corpus, run, save):
+def test_add_boxes(tmp_path, *, corpus, told, save):
     save(tmp_path / "a.png")
     table = tmp_path / "b.csv"
     table.write_text("path,x,y,w,h\na.png,0,0,0.5,0.5\na.png,5,5,1,1\n")
-    said = run("add", corpus, table, "--boxes", "x,y,w,h", "--box-unit", "fractions", code=3)
+    said = told("add", corpus, table, "--boxes", "x,y,w,h", "--box-unit", "fractions", code=3).out
     assert "1 new frames, pages or regions" in said or "1 frame" in said
     assert "1 could not be added" in said
 
@@ -102,13 +87,13 @@ def test_add_boxes(tmp_path, *, corpus, run, save):
         ["--contact", "ä"],
     ],
 )
-def test_wrong_options_are_one_line(tmp_path, *, corpus, run, save, wrong):
-    said = run("add", corpus, save(tmp_path / "p" / "a.png").parent, *wrong, code=1)
-    assert len(said.strip().splitlines()) == 1
+def test_wrong_options_are_one_line(tmp_path, *, corpus, told, save, wrong):
+    said = told("add", corpus, save(tmp_path / "p" / "a.png").parent, *wrong, code=1)
+    assert (said.out, len(said.err.strip().splitlines())) == ("", 1)
 
 
-def test_wrong_levels_are_one_line(tmp_path, *, corpus, run, save):
-    run("add", corpus, save(tmp_path / "p" / "a.png").parent)
-    run("measure", corpus, "facts", "-q")
-    assert "video" in run("table", corpus, "facts", "--by", "scene", code=1)
-    assert "no frame" in run("table", corpus, "facts", "--by", "video", code=1)
+def test_wrong_levels_are_one_line(tmp_path, *, corpus, told, save):
+    told("add", corpus, save(tmp_path / "p" / "a.png").parent)
+    told("measure", corpus, "facts", "-q")
+    assert "video" in told("table", corpus, "facts", "--by", "scene", code=1).err
+    assert "no frame" in told("table", corpus, "facts", "--by", "video", code=1).err

@@ -6,12 +6,10 @@ import json
 import runpy
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.cli import main
 from mediacorpus.cli.trust import _numbers
 from mediacorpus.errors import ParameterError
 
@@ -22,19 +20,6 @@ Said = tuple[int, str, str]
 @pytest.fixture(scope="module")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     return made["make_corpus"](tmp_path_factory.mktemp("trust"))
-
-
-@pytest.fixture
-def run(capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
-    def call(*arguments: object) -> Said:
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        out, err = capsys.readouterr()
-        code: Any = end.value.code
-        return code, out, err
-
-    return call
 
 
 def test_lists_of_numbers() -> None:

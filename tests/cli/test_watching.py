@@ -7,24 +7,9 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mediacorpus.cli import main
-
 
 @pytest.fixture
-def run(capsys):
-    def call(*arguments, code=0):
-        capsys.readouterr()
-        with pytest.raises(SystemExit) as end:
-            main([str(a) for a in arguments])
-        said = capsys.readouterr()
-        assert end.value.code == code, said
-        return said
-
-    return call
-
-
-@pytest.fixture
-def corpus(tmp_path, run):
+def corpus(tmp_path, told):
     rng, rows = np.random.default_rng(1), []
     (tmp_path / "pictures").mkdir()
     for k in range(24):
@@ -35,28 +20,28 @@ def corpus(tmp_path, run):
         rows.append({"file": path, "author": k // 4, "red": "yes" if k % 3 else "no"})
     pd.DataFrame(rows).to_csv(tmp_path / "rows.csv", index=False)
     folder = tmp_path / "corpus"
-    run("create", folder)
-    run("add", folder, tmp_path / "rows.csv", "--path-column", "file", "--variable", "red", "-q")
+    told("create", folder)
+    told("add", folder, tmp_path / "rows.csv", "--path-column", "file", "--variable", "red", "-q")
     return folder
 
 
-def test_split_by_a_column_and_balanced(corpus, run):
-    said = run("split", corpus, "red", "--by", "author", "--balanced", "--shares", "75/25").out
+def test_split_by_a_column_and_balanced(corpus, told):
+    said = told("split", corpus, "red", "--by", "author", "--balanced", "--shares", "75/25").out
     assert "No group of author is parted (6 groups" in said
     assert "were left out at random" in said
-    told = json.loads(run("split", corpus, "red", "--by", "author", "--json").out)
-    assert set(told["parts"].values()) == {"train", "val"}
-    assert told["left_out"] == []
-    said = run("split", corpus, "red", "--by", "nothing", code=1).err
+    drawn = json.loads(told("split", corpus, "red", "--by", "author", "--json").out)
+    assert set(drawn["parts"].values()) == {"train", "val"}
+    assert drawn["left_out"] == []
+    said = told("split", corpus, "red", "--by", "nothing", code=1).err
     assert said.startswith("Error: No record has a column 'nothing'.")
 
 
-def test_watch_a_training(corpus, run, monkeypatch):
+def test_watch_a_training(corpus, told, monkeypatch):
     pytest.importorskip("torch")
-    run("split", corpus, "red")
+    told("split", corpus, "red")
     options = ["--method", "scratch", "--arch", "mlp", "--epochs", 2]
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
-    said = run("train", corpus, "red", "--name", "m", *options, "--watch")
+    said = told("train", corpus, "red", "--name", "m", *options, "--watch")
     page = corpus / "reports" / "live-m.html"
     assert said.err.startswith(f"Open in a browser to watch: {page}\n")
     assert "epoch 1/2  train loss" in said.err
@@ -66,23 +51,23 @@ def test_watch_a_training(corpus, run, monkeypatch):
     assert "refresh" not in text
 
     # The model is there already, so no epoch is trained, and the page shows what it has.
-    said = run("train", corpus, "red", "--name", "m", *options, "--watch", "--json")
+    said = told("train", corpus, "red", "--name", "m", *options, "--watch", "--json")
     assert said.err == f"Open in a browser to watch: {page}\n"
     assert json.loads(said.out)
     assert page.read_text("utf-8") == text
 
-    said = run("train", corpus, "red", "--name", "silent", *options, "--quiet")
+    said = told("train", corpus, "red", "--name", "silent", *options, "--quiet")
     assert said.err == ""
     assert [path.name for path in page.parent.iterdir()] == ["live-m.html"]
 
 
-def test_a_training_that_cannot_be_ends_its_page(corpus, run):
+def test_a_training_that_cannot_be_ends_its_page(corpus, told):
     options = ["--method", "scratch", "--arch", "mlp", "--watch"]
-    said = run("train", corpus, "red", "--name", "../m", *options, code=1)
+    said = told("train", corpus, "red", "--name", "../m", *options, code=1)
     assert "cannot be named" in said.err
     assert not list(corpus.rglob("*.html"))
 
-    run("train", corpus, "none", "--name", "n", *options, code=1)
+    told("train", corpus, "none", "--name", "n", *options, code=1)
     text = (corpus / "reports" / "live-n.html").read_text("utf-8")
     assert "Training stopped" in text
     assert "refresh" not in text

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import pyarrow.parquet as pq
 import pytest
 
+from mediacorpus.catalogue import progress
+from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine import local
 from mediacorpus.engine.contract import Batch
 from mediacorpus.engine.local import works_for
-from mediacorpus.engine.part import Prepared, Work
+from mediacorpus.engine.part import Options, Prepared, Work
 from mediacorpus.records import Info
 from mediacorpus.sources.add import add
 
@@ -81,3 +86,56 @@ def prepared() -> Callable[..., Prepared]:
         return Prepared(info, {}, function, setup)
 
     return make
+
+
+@pytest.fixture
+def go(store, prepared):
+    """Run measures, given as `name=function`, over a corpus in small parts."""
+
+    def call(corpus=store, *, retry=False, pixels=True, timeout=20.0, **measures):
+        with running(corpus, "measure") as run:
+            ready = []
+            for name, function in measures.items():
+                info = prepared(function, name, pixels=pixels).info
+                setup = progress.setup_id(corpus, info, {}, run=run.id)
+                ready.append(prepared(function, name, setup=setup, pixels=pixels))
+            if retry:
+                progress.forget_failed(corpus, [one.setup for one in ready])
+            options = Options(run=run.id, batch_size=2, part_size=5, timeout=timeout)
+            return local.run(corpus, ready, run, options=options, show=False)
+
+    return call
+
+
+@pytest.fixture
+def table():
+    """Give the rows of a measure."""
+
+    def look(store, name):
+        setup, _ = progress.current_setups(store)[name]
+        return [
+            row
+            for path in progress.files_of(store, setup)
+            for row in pq.read_table(path).to_pylist()
+        ]
+
+    return look
+
+
+@pytest.fixture
+def check_once(table):
+    """Check that each item but those that lack it has one row of each measure, all recorded."""
+
+    def check(store, *names, lacking=()):
+        wanted = Counter(i for (i,) in store.rows("SELECT item FROM items") if i not in lacking)
+        for name in names:
+            assert Counter(row["item"] for row in table(store, name)) == wanted
+        on_disk = {
+            p.relative_to(store.folder).as_posix() for p in (store.folder / "tables").glob("*/*/*")
+        }
+        assert on_disk == {f for (f,) in store.rows("SELECT file FROM parts")}
+        for file, rows, size in store.rows("SELECT file, rows, bytes FROM parts"):
+            assert pq.read_metadata(store.folder / file).num_rows == rows
+            assert (store.folder / file).stat().st_size == size
+
+    return check

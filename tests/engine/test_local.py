@@ -1,18 +1,9 @@
 """The local engine: whatever happens, every item is measured exactly once."""
 
-import errno
-import itertools
-import os
-import signal
-import subprocess
-import sys
 import time
 import zipfile
 from collections import Counter
 from pathlib import Path
-
-import pyarrow.parquet as pq
-import pytest
 
 from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.runs import running
@@ -20,52 +11,11 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options
-from mediacorpus.errors import StorageFull
 from mediacorpus.sources.add import add
-from mediacorpus.tables import parts
 from mediacorpus.tables.parts import to_rows
 
 
-@pytest.fixture
-def go(store, prepared):
-    """Run measures, given as `name=function`, over a corpus in small parts."""
-
-    def call(corpus=store, *, retry=False, pixels=True, timeout=20.0, **measures):
-        with running(corpus, "measure") as run:
-            ready = []
-            for name, function in measures.items():
-                info = prepared(function, name, pixels=pixels).info
-                setup = progress.setup_id(corpus, info, {}, run=run.id)
-                ready.append(prepared(function, name, setup=setup, pixels=pixels))
-            if retry:
-                progress.forget_failed(corpus, [one.setup for one in ready])
-            options = Options(run=run.id, batch_size=2, part_size=5, timeout=timeout)
-            return local.run(corpus, ready, run, options=options, show=False)
-
-    return call
-
-
-def table(store, name):
-    setup, _ = progress.current_setups(store)[name]
-    return [
-        row for path in progress.files_of(store, setup) for row in pq.read_table(path).to_pylist()
-    ]
-
-
-def check_once(store, *names, lacking=()):
-    wanted = Counter(i for (i,) in store.rows("SELECT item FROM items") if i not in lacking)
-    for name in names:
-        assert Counter(row["item"] for row in table(store, name)) == wanted
-    on_disk = {
-        p.relative_to(store.folder).as_posix() for p in (store.folder / "tables").glob("*/*/*")
-    }
-    assert on_disk == {f for (f,) in store.rows("SELECT file FROM parts")}
-    for file, rows, size in store.rows("SELECT file, rows, bytes FROM parts"):
-        assert pq.read_metadata(store.folder / file).num_rows == rows
-        assert (store.folder / file).stat().st_size == size
-
-
-def test_all_items_are_measured_in_parts(store, go, brightness, items):
+def test_all_items_are_measured_in_parts(store, go, brightness, items, table, check_once):
     told = go(brightness=brightness)
     assert (told.items, told.failed, told.failed_before) == (12, 0, 0)
     assert Counter(brightness.seen) == Counter(items)
@@ -77,7 +27,7 @@ def test_all_items_are_measured_in_parts(store, go, brightness, items):
     assert {row["run"] for row in table(store, "brightness")} == {2}
 
 
-def test_a_second_run_has_nothing_to_do(store, go, brightness):
+def test_a_second_run_has_nothing_to_do(store, go, brightness, check_once):
     go(brightness=brightness)
     before = list(brightness.seen)
     told = go(brightness=brightness)
@@ -86,7 +36,7 @@ def test_a_second_run_has_nothing_to_do(store, go, brightness):
     check_once(store, "brightness")
 
 
-def test_an_item_in_forty_records_is_measured_once(tmp_path, save, go, brightness):
+def test_an_item_in_forty_records_is_measured_once(tmp_path, save, go, brightness, check_once):
     save(tmp_path / "p" / "a.jpg")
     manifest = tmp_path / "posts.csv"
     manifest.write_text("post,file\n" + "".join(f"{n},p/a.jpg\n" for n in range(40)))
@@ -98,7 +48,7 @@ def test_an_item_in_forty_records_is_measured_once(tmp_path, save, go, brightnes
 
 
 def test_three_measures_with_different_gaps_are_each_done_once(
-    store, go, items, brightness, tmp_path, save
+    store, go, items, brightness, tmp_path, save, table, check_once
 ):
     first, second, third = (type(brightness)() for _ in range(3))
     second.trouble[items[4]] = lambda: "no number"
@@ -126,7 +76,7 @@ def test_measures_of_one_run_share_the_batches(store, go, brightness):
 
 
 def test_failures_are_listed_left_alone_and_tried_again_when_asked(
-    store, go, items, brightness, photographs
+    store, go, items, brightness, photographs, check_once
 ):
     brightness.trouble[items[4]] = lambda: "no number"
     photographs[7].rename(photographs[7].with_suffix(".away"))
@@ -153,7 +103,7 @@ def test_failures_are_listed_left_alone_and_tried_again_when_asked(
     check_once(store, "brightness")
 
 
-def test_a_measure_that_hangs_on_one_item_costs_just_that(store, go, items, brightness):
+def test_a_measure_that_hangs_on_one_item_costs_just_that(store, go, items, brightness, check_once):
     brightness.trouble[items[4]] = lambda: time.sleep(2)
     told = go(brightness=brightness, timeout=0.5)
     assert (told.items, told.failed) == (11, 1)
@@ -161,7 +111,7 @@ def test_a_measure_that_hangs_on_one_item_costs_just_that(store, go, items, brig
     assert "no answer within 0.5 seconds" in store.value("SELECT reason FROM failures")
 
 
-def test_a_measure_without_any_row_still_counts_as_done(store, go, prepared):
+def test_a_measure_without_any_row_still_counts_as_done(store, go, prepared, table):
     from mediacorpus.engine.part import Prepared
     from mediacorpus.records import Info, Shape
 
@@ -184,7 +134,9 @@ def test_an_empty_corpus(tmp_path, go, brightness):
 # -- moved, changed --------------------------------------------------------------------------
 
 
-def test_a_corpus_that_moved_with_its_pictures_is_measured(store, tmp_path, go, brightness):
+def test_a_corpus_that_moved_with_its_pictures_is_measured(
+    store, tmp_path, go, brightness, check_once
+):
     store.close()
     home = tmp_path / "elsewhere"
     home.mkdir()
@@ -205,154 +157,10 @@ def test_content_that_a_file_no_longer_holds_is_no_failure(
     assert (told.items, told.failed) == (12, 0)
 
 
-# -- disk ------------------------------------------------------------------------------------
-
-
-def test_a_full_disk_keeps_the_parts_before_it_and_the_next_run_goes_on(
-    store, go, brightness, monkeypatch
-):
-    real, calls = pq.write_table, []
-
-    def fills_up(*args, **kwargs):
-        calls.append(1)
-        if len(calls) > 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
-        return real(*args, **kwargs)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(parts.pq, "write_table", fills_up)
-        with pytest.raises(StorageFull, match="kept"):
-            go(brightness=brightness)
-    assert len(table(store, "brightness")) == 10
-    assert store.value("SELECT status FROM runs ORDER BY run DESC") == "failed"
-    assert go(brightness=brightness).items == 2
-    check_once(store, "brightness")
-
-
-def test_a_catalogue_that_is_full_records_nothing_and_the_next_run_goes_on(
-    store, go, brightness, items
-):
-    """The part is written, and then there is no room for what is to be recorded of it."""
-
-    def verbose():
-        raise RuntimeError("x" * 50_000)
-
-    brightness.trouble[items[7]] = verbose
-    store.execute(f"PRAGMA max_page_count = {store.value('PRAGMA page_count') + 2}")
-    with pytest.raises(StorageFull):
-        go(brightness=brightness)
-    recorded = len(table(store, "brightness"))
-    assert recorded == 5
-    assert len(list((store.folder / "tables").glob("*/*/*.parquet"))) == 2
-    store.execute("PRAGMA max_page_count = 1000000")
-    brightness.trouble.clear()
-    assert go(brightness=brightness).items == 7
-    check_once(store, "brightness")
-
-
-def test_parts_that_nobody_recorded_are_swept(store, go, brightness, monkeypatch):
-    """What a kill between writing and recording leaves behind."""
-
-    def dies(*_, **__):
-        raise RuntimeError("killed")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(local.progress, "record_parts", dies)
-        with pytest.raises(RuntimeError):
-            go(brightness=brightness)
-    orphans = list((store.folder / "tables").glob("*/*/*.parquet"))
-    assert len(orphans) == 1
-    (orphans[0].parent / ".part-00007.parquet.tmp").write_bytes(b"half a part")
-    assert table(store, "brightness") == []
-    go(brightness=brightness)
-    check_once(store, "brightness")
-    assert not orphans[0].exists()
-
-
-# -- Ctrl-C and kill -------------------------------------------------------------------------
-
-SLOW = """
-import os, signal, sys, time
-from pathlib import Path
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
-from mediacorpus.engine import local
-from mediacorpus.engine.part import Options, Prepared
-from mediacorpus.records import Info
-
-folder, number, after = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
-seen = []
-
-def brightness(batch):
-    seen.append(1)
-    if len(seen) == after:
-        os.kill(os.getpid(), number)
-        time.sleep(0.3)
-    return [{"brightness": float(p.mean())} for p in batch.pixels]
-
-info = Info("brightness", "1", "One line.", "MIT", outputs={"brightness": "float64"})
-with Store(Path(folder)) as store, running(store, "measure") as run:
-    setup = progress.setup_id(store, info, {}, run=run.id)
-    options = Options(run=run.id, batch_size=2, part_size=5, workers=1)
-    local.run(store, [Prepared(info, {}, brightness, setup)], run, options=options, show=False)
-"""
-
-
-@pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: no SIGINT of this kind")
-@pytest.mark.parametrize(
-    ("number", "status"), [(signal.SIGINT, "interrupted"), (signal.SIGKILL, "killed")]
-)
-def test_a_run_that_is_stopped_keeps_what_is_finished(store, go, brightness, number, status):
-    store.close()
-    done = subprocess.run(
-        [sys.executable, "-c", SLOW, store.folder, str(int(number)), "4"],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode in {-number, 130, 1}
-    if number == signal.SIGINT:
-        assert "KeyboardInterrupt" in done.stderr
-    with Store(store.folder) as found:
-        kept = len(table(found, "brightness"))
-        # The first part is recorded; of the second, Ctrl-C keeps the batches that were done.
-        assert kept == 5 if number == signal.SIGKILL else 5 < kept < 12
-        told = go(found, brightness=brightness)
-        assert told.items == 12 - kept
-        check_once(found, "brightness")
-        statuses = [s for (s,) in found.rows("SELECT status FROM runs ORDER BY run")]
-        assert statuses == ["done", status, "done"]
-
-
-def test_ctrl_c_in_this_process_is_raised_after_what_was_done_is_recorded(store, go, brightness):
-    if sys.platform == "win32":
-        pytest.skip("not on this machine: no SIGINT of this kind")
-
-    calls = itertools.count()
-
-    def presses(batch):
-        if next(calls) == 1:
-            os.kill(os.getpid(), signal.SIGINT)
-            time.sleep(0.1)
-        return brightness(batch)
-
-    with pytest.raises(KeyboardInterrupt):
-        go(brightness=presses)
-    kept = len(table(store, "brightness"))
-    assert 0 < kept < 12
-    assert store.rows("SELECT status, done FROM runs ORDER BY run DESC LIMIT 1") == [
-        ("interrupted", kept)
-    ]
-    assert go(brightness=brightness).items == 12 - kept
-    check_once(store, "brightness")
-
-
 # -- rows from rows, and words ---------------------------------------------------------------
 
 
-def test_rows_that_were_computed_from_rows_are_recorded_too(store, prepared, items):
+def test_rows_that_were_computed_from_rows_are_recorded_too(store, prepared, items, check_once):
     with running(store, "apply") as run:
         info = prepared(None, "model").info
         ready = prepared(
@@ -400,7 +208,7 @@ def test_works_know_their_files(store, items, photographs):
 
 
 def test_every_hostile_picture_is_measured_or_fails_with_a_reason(
-    test_data, tmp_path, go, brightness
+    test_data, tmp_path, go, brightness, check_once
 ):
     with zipfile.ZipFile(test_data / "hostile" / "hostile.zip") as archive:
         archive.extractall(tmp_path / "hostile")

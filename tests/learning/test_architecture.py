@@ -13,7 +13,6 @@ from mediacorpus.learning.architecture import (
     Layer,
     describe_network,
     layer_table,
-    layer_tree,
     parameter_counts,
 )
 from mediacorpus.learning.architecture_figure import _boxes, draw_architecture
@@ -140,16 +139,11 @@ def test_onnx_of_other_models():
         describe_onnx(b"junk")
 
 
-def test_table_and_tree():
+def test_the_table_of_layers():
     layers = describe_network(create("resnet18", weights="random", classes=2), unfreeze=1)
     table = layer_table(layers)
     assert table["parameters"].sum() == parameter_counts(layers)["parameters"]
     assert table.loc[table["layer"] == "conv1", "detail"].item() == "7x7, stride 2"
-    lines = layer_tree(layers).splitlines()
-    assert any(line.startswith("├─ layer4") and line.endswith("8,393,728") for line in lines)
-    assert lines[-1].endswith("of them learn")
-    with pytest.raises(ParameterError, match="without layers"):
-        layer_tree([])
 
 
 def test_boxes_of_a_small_network_are_its_layers():

@@ -15,23 +15,11 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.errors import (
-    ModelError,
-    ParameterError,
-    TrainingError,
-    UnknownName,
-)
+from mediacorpus.errors import ModelError, ParameterError, TrainingError, UnknownName
 from mediacorpus.learning.folder import load_model
 
 PICTURES = 60
-TINY: dict[str, Any] = {
-    "method": "scratch",
-    "arch": "mlp",
-    "epochs": 2,
-    "batch_size": 8,
-    "progress": False,
-}
-PARTS = {"train": 60, "val": 20, "test": 20}
+TINY = {"method": "scratch", "arch": "mlp", "epochs": 2, "batch_size": 8, "progress": False}
 
 
 def labels_of(folder: Path) -> pd.DataFrame:

@@ -35,6 +35,30 @@ def picture(name: str, pixels: np.ndarray) -> Picture:
     return Picture(name, FileFacts("JPEG", width, height, "RGB", pixels.nbytes), pixels)
 
 
+@pytest.fixture(scope="session")
+def batch():
+    """Make a batch of pixels."""
+
+    def make(*pictures: np.ndarray) -> Batch:
+        return Batch([picture(str(n), pixels) for n, pixels in enumerate(pictures)])
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def from_grey():
+    """Make pixels of three equal channels from grey levels."""
+    return lambda levels: np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
+
+
+@pytest.fixture(scope="session")
+def scenes() -> list[np.ndarray]:
+    """Four photographs that come with scikit-image."""
+    from skimage import data
+
+    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+
+
 @dataclass(frozen=True)
 class Photographs:
     """200 photographs and the index of the ImageNet class of each."""

@@ -1,27 +1,11 @@
 import mahotas
 import numpy as np
 import pytest
-from skimage import data
 from threadpoolctl import threadpool_limits
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures._working import scaled_grey
 from mediacorpus.measures.haralick import INFO, haralick
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -31,24 +15,19 @@ def one_blas_thread():
         yield
 
 
-@pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
-
-
 def test_haralick_keeps_the_contract():
     check_measure(INFO, haralick)
 
 
-def test_haralick_is_that_of_mahotas(photographs):
-    values = haralick()(batch(*photographs))
-    for value, picture in zip(values, scaled_grey(batch(*photographs), 256), strict=True):
+def test_haralick_is_that_of_mahotas(batch, scenes):
+    values = haralick()(batch(*scenes))
+    for value, picture in zip(values, scaled_grey(batch(*scenes), 256), strict=True):
         directions = mahotas.features.haralick(picture)
         expected = np.concatenate([directions.mean(axis=0), np.ptp(directions, axis=0)])
         np.testing.assert_allclose(value, expected, rtol=1e-6)
 
 
-def test_the_example_of_the_paper():
+def test_the_example_of_the_paper(batch, from_grey):
     """The 4 by 4 picture of Haralick et al. (1973), figure 3: its co-occurrence counts are
     [4 2 1 0, 2 4 0 0, 1 0 6 1, 0 0 1 2] horizontally, [6 0 2 0, 0 4 2 0, 2 2 2 2, 0 0 2 0]
     vertically, [4 1 0 0, 1 2 2 0, 0 2 4 1, 0 0 1 0] at 45 and [2 1 3 0, 1 2 1 0, 3 1 0 2,
@@ -64,21 +43,21 @@ def test_the_example_of_the_paper():
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (300, 1), (260, 300)])
-def test_one_grey_level_has_defined_values(level, shape):
+def test_one_grey_level_has_defined_values(batch, level, shape):
     [value] = haralick()(batch(np.full((*shape, 3), level, np.uint8)))
     assert value[[0, 1, 2, 3, 4, 8]].tolist() == [1, 0, 1, 0, 1, 0]
     assert value[5] == 2 * level
     assert not value[13:].any()
 
 
-def test_a_single_row_counts_as_two_equal_ones():
+def test_a_single_row_counts_as_two_equal_ones(batch, from_grey):
     row = np.arange(0, 250, 5)[None]
     one, two = haralick()(batch(from_grey(row), from_grey(row.repeat(2, axis=0))))
     assert one.tolist() == two.tolist()
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nearly_flat_pictures_give_finite_values(seed):
+def test_nearly_flat_pictures_give_finite_values(batch, from_grey, seed):
     rng = np.random.default_rng(seed)
     levels = np.full((256, 256), 255)
     levels[tuple(rng.integers(0, 256, 2))] -= rng.integers(1, 3)

@@ -6,33 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
-from skimage import data
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures._working import scaled_rgb
 from mediacorpus.measures.histogram import CORRELOGRAM, HISTOGRAM, correlogram, histogram
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
 
 RED, WHITE = 3 * 16, 63
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
-
-
-@pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
 
 
 def by_definition(picture):
@@ -61,16 +40,16 @@ def test_correlogram_keeps_the_contract():
     check_measure(CORRELOGRAM, lambda: correlogram)
 
 
-def test_histogram_is_that_of_opencv(photographs):
-    values = histogram(batch(*photographs))
-    for value, picture in zip(values, scaled_rgb(batch(*photographs), 256), strict=True):
+def test_histogram_is_that_of_opencv(batch, scenes):
+    values = histogram(batch(*scenes))
+    for value, picture in zip(values, scaled_rgb(batch(*scenes), 256), strict=True):
         counts = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256, 0, 256, 0, 256])
         np.testing.assert_allclose(value * picture.size / 3, counts.ravel(), rtol=1e-5)
         assert value.sum() == pytest.approx(1, abs=1e-5)
 
 
 @given(arrays(np.uint8, (3, 4, 3)))
-def test_histogram_counts_each_colour_in_its_bin(picture):
+def test_histogram_counts_each_colour_in_its_bin(batch, picture):
     expected = np.zeros(512)
     for r, g, b in picture.reshape(-1, 3).astype(int):
         expected[r // 32 * 64 + g // 32 * 8 + b // 32] += 1 / 12
@@ -79,18 +58,18 @@ def test_histogram_counts_each_colour_in_its_bin(picture):
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
               elements=st.sampled_from([0, 63, 64, 255])))  # fmt: skip
-def test_correlogram_is_that_of_the_definition(picture):
+def test_correlogram_is_that_of_the_definition(batch, picture):
     np.testing.assert_allclose(correlogram(batch(picture))[0], by_definition(picture), atol=1e-6)
 
 
-def test_correlogram_of_a_part_of_a_photograph(photographs):
-    part = photographs[1][100:120, 200:224]
+def test_correlogram_of_a_part_of_a_photograph(batch, scenes):
+    part = scenes[1][100:120, 200:224]
     value = correlogram(batch(part))[0]
     np.testing.assert_allclose(value, by_definition(part), atol=1e-6)
     assert (value > 0).sum() > 10
 
 
-def test_correlogram_of_two_columns():
+def test_correlogram_of_two_columns(batch):
     """Red beside white, two pixels each: at distance 1 each of the two has 1 of 8 neighbours in
     its colour; nothing lies farther away."""
     picture = np.full((2, 2, 3), 255, np.uint8)
@@ -100,7 +79,7 @@ def test_correlogram_of_two_columns():
     assert value[[RED, WHITE]].tolist() == [1 / 8, 1 / 8]
 
 
-def test_correlogram_of_a_chessboard():
+def test_correlogram_of_a_chessboard(batch, from_grey):
     """On single fields, of 9 by 9, the middle has its 4 diagonal neighbours of 8 in its colour.
     Of the 41 fields of the corners' colour 4 x 1, 12 x 2 and 25 x 4 diagonal neighbours exist
     (corners, other borders, inside); of the 40 others 16 x 2 and 24 x 4."""
@@ -110,7 +89,7 @@ def test_correlogram_of_a_chessboard():
     assert value[63] == pytest.approx((16 * 2 + 24 * 4) / (40 * 8), abs=1e-6)
 
 
-def test_correlogram_tells_patches_from_speckle():
+def test_correlogram_tells_patches_from_speckle(batch, from_grey):
     """The case the paper is made for: equal histograms, other arrangement."""
     patches = np.repeat([0, 255], 64)[None].repeat(128, axis=0)
     speckle = np.random.default_rng(1).permutation(patches.ravel()).reshape(128, 128)

@@ -1,47 +1,26 @@
 import numpy as np
 import pytest
-from skimage import data
 from skimage.feature import hog as skimage_hog
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures._working import squished_grey
 from mediacorpus.measures.hog import INFO, hog
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
-
-
-@pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
 
 
 def test_hog_keeps_the_contract():
     check_measure(INFO, hog)
 
 
-def test_hog_is_that_of_scikit_image(photographs):
-    values = hog()(batch(*photographs))
-    for value, picture in zip(values, squished_grey(batch(*photographs), 128), strict=True):
+def test_hog_is_that_of_scikit_image(batch, scenes):
+    values = hog()(batch(*scenes))
+    for value, picture in zip(values, squished_grey(batch(*scenes), 128), strict=True):
         expected = skimage_hog(picture, 9, (16, 16), (2, 2), "L2-Hys")
         assert value.shape == (1764,)
         np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize(("turned", "orientation"), [(False, 0), (True, 4)])
-def test_even_gradient_is_one_orientation_of_equal_strength(turned, orientation):
+def test_even_gradient_is_one_orientation_of_equal_strength(batch, from_grey, turned, orientation):
     """Four cells with one equal entry each: (1/2, 1/2, 1/2, 1/2) has length 1; clipped at 0.2
     and normalised again it is 1/2 each (Dalal & Triggs, 2005, section 6.4)."""
     ramp = np.arange(128)[None].repeat(128, axis=0)
@@ -51,6 +30,6 @@ def test_even_gradient_is_one_orientation_of_equal_strength(turned, orientation)
     assert not np.delete(orientations, orientation, axis=1).any()
 
 
-def test_a_plain_picture_has_no_edges():
+def test_a_plain_picture_has_no_edges(batch):
     [value] = hog()(batch(np.full((200, 300, 3), 77, np.uint8)))
     assert not value.any()

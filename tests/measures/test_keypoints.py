@@ -3,41 +3,20 @@ import threading
 import cv2
 import numpy as np
 import pytest
-from skimage import data
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures import keypoints as module
 from mediacorpus.measures._working import scaled_grey
 from mediacorpus.measures.keypoints import INFO, keypoints
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
-
-
-@pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
 
 
 def test_keypoints_keep_the_contract():
     check_measure(INFO, lambda: keypoints)
 
 
-def test_keypoints_are_those_of_opencv(photographs):
-    rows = keypoints(batch(*photographs))
-    for row, picture in zip(rows, scaled_grey(batch(*photographs), 512), strict=True):
+def test_keypoints_are_those_of_opencv(batch, scenes):
+    rows = keypoints(batch(*scenes))
+    for row, picture in zip(rows, scaled_grey(batch(*scenes), 512), strict=True):
         sift, _ = cv2.SIFT_create().detectAndCompute(picture, None)
         assert row["orb"] == len(cv2.ORB_create(nfeatures=500).detect(picture, None)) > 0
         assert row["sift"] == len(sift) > 0
@@ -45,7 +24,7 @@ def test_keypoints_are_those_of_opencv(photographs):
 
 
 @pytest.mark.parametrize("sigma", [4, 8, 16])
-def test_a_blob_is_found_at_its_size(sigma):
+def test_a_blob_is_found_at_its_size(batch, from_grey, sigma):
     """Blurred by s, a Gaussian blob of standard deviation t has the height t^2 / (t^2 + s^2).
     The difference of two blurs, s and k s, is greatest where k s^2 = t^2. OpenCV has three
     scales an octave, so k is 2^(1/3), and gives the diameter 2 s (Lowe, 2004, section 3)."""
@@ -56,7 +35,7 @@ def test_a_blob_is_found_at_its_size(sigma):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (2, 700), (3, 3), (40, 900)])
-def test_small_pictures_have_values(shape):
+def test_small_pictures_have_values(batch, shape):
     noise = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     [row] = keypoints(batch(noise))
     assert row["orb"] == 0

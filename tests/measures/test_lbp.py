@@ -1,40 +1,19 @@
 import numpy as np
 import pytest
-from skimage import data
 from skimage.feature import local_binary_pattern
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures._working import scaled_grey
 from mediacorpus.measures.lbp import INFO, lbp
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
-
-
-@pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
 
 
 def test_lbp_keeps_the_contract():
     check_measure(INFO, lbp)
 
 
-def test_lbp_is_that_of_scikit_image(photographs):
-    values = lbp()(batch(*photographs))
-    for value, picture in zip(values, scaled_grey(batch(*photographs), 256), strict=True):
+def test_lbp_is_that_of_scikit_image(batch, scenes):
+    values = lbp()(batch(*scenes))
+    for value, picture in zip(values, scaled_grey(batch(*scenes), 256), strict=True):
         start = 0
         for points, radius in [(8, 1), (16, 2), (24, 3)]:
             codes = local_binary_pattern(picture, points, radius, "uniform")
@@ -44,13 +23,13 @@ def test_lbp_is_that_of_scikit_image(photographs):
         assert start == len(value) == 54
 
 
-def test_each_of_the_three_histograms_sums_to_one(photographs):
-    [value] = lbp()(batch(photographs[0]))
+def test_each_of_the_three_histograms_sums_to_one(batch, scenes):
+    [value] = lbp()(batch(scenes[0]))
     sums = [part.sum() for part in np.split(value, [10, 28])]
     np.testing.assert_allclose(sums, 1, atol=1e-6)
 
 
-def test_a_white_point_on_black():
+def test_a_white_point_on_black(batch, from_grey):
     """Of 9 pixels the point has no neighbour as bright (pattern 0); for the 8 others all 8
     neighbours are as bright or brighter (pattern 8)."""
     point = np.zeros((3, 3))
@@ -59,13 +38,13 @@ def test_a_white_point_on_black():
     assert value[:10].tolist() == pytest.approx([1 / 9, 0, 0, 0, 0, 0, 0, 0, 8 / 9, 0])
 
 
-def test_lbp_stays_under_rotation_and_change_of_contrast(photographs):
+def test_lbp_stays_under_rotation_and_change_of_contrast(batch, from_grey, scenes):
     """Gray-scale and rotation invariance (Ojala et al., 2002)."""
-    levels = photographs[3][:256, :256].mean(axis=2) // 2
+    levels = scenes[3][:256, :256].mean(axis=2) // 2
     framed = np.pad(levels[4:-4, 4:-4], 4)
     first, turned, brighter = lbp()(
         batch(*(from_grey(p) for p in (framed, np.rot90(framed), framed * 2)))
     )
     np.testing.assert_allclose(turned, first, atol=2e-3)
     np.testing.assert_allclose(brighter, first, atol=2e-3)
-    assert np.abs(lbp()(batch(photographs[1]))[0] - first).max() > 0.02
+    assert np.abs(lbp()(batch(scenes[1]))[0] - first).max() > 0.02

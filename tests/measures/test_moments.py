@@ -4,36 +4,21 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from skimage import data
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures._working import scaled_grey, squished_grey
 from mediacorpus.measures.moments import HU, HU_COLUMNS, ZERNIKE, hu, zernike
-from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
 
 
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
-
-
 @pytest.fixture(scope="module")
-def photographs():
-    return [data.astronaut(), data.coffee(), data.chelsea(), data.rocket()]
+def hu_of(batch, from_grey):
+    """Give the moments of pictures as rows of an array."""
 
+    def rows_of(*pictures):
+        rows = hu(batch(*(from_grey(picture) for picture in pictures)))
+        return np.array([[row[name] for name in HU_COLUMNS] for row in rows])
 
-def hu_of(*pictures):
-    rows = hu(batch(*(from_grey(picture) for picture in pictures)))
-    return np.array([[row[name] for name in HU_COLUMNS] for row in rows])
+    return rows_of
 
 
 def letter(scale=1, shape=(240, 250), corner=(20, 30)):
@@ -53,15 +38,15 @@ def test_zernike_keeps_the_contract():
     check_measure(ZERNIKE, zernike)
 
 
-def test_hu_is_that_of_opencv(photographs):
-    rows = hu(batch(*photographs))
-    for row, picture in zip(rows, scaled_grey(batch(*photographs), 256), strict=True):
+def test_hu_is_that_of_opencv(batch, scenes):
+    rows = hu(batch(*scenes))
+    for row, picture in zip(rows, scaled_grey(batch(*scenes), 256), strict=True):
         expected = cv2.HuMoments(cv2.moments(picture)).ravel()
         np.testing.assert_array_equal([row[name] for name in HU_COLUMNS], expected)
 
 
 @given(st.integers(2, 60), st.integers(2, 60), st.integers(0, 30), st.integers(0, 30))
-def test_hu_of_a_rectangle(height, width, top, left):
+def test_hu_of_a_rectangle(hu_of, height, width, top, left):
     """The second central moments of a by b equal pixels are a b (a^2 - 1) / 12 and
     a b (b^2 - 1) / 12; divided by the square of the mass they are Hu's (1962) eta. All third
     moments are 0, and so are hu3 to hu7."""
@@ -84,30 +69,30 @@ def test_hu_of_a_rectangle(height, width, top, left):
     ],
     ids=["quarter turn", "half turn", "moved", "wider ground"],
 )
-def test_hu_stays_when_the_form_is_turned_or_moved(other):
+def test_hu_stays_when_the_form_is_turned_or_moved(hu_of, other):
     first, second = hu_of(letter(), other)
     np.testing.assert_allclose(second, first, rtol=1e-6)
 
 
-def test_hu_stays_when_the_form_is_scaled():
+def test_hu_stays_when_the_form_is_scaled(hu_of):
     first, second = hu_of(letter(), letter(scale=3))
     np.testing.assert_allclose(second[:4], first[:4], rtol=0.02)
 
 
-def test_a_mirror_image_turns_the_sign_of_the_seventh_moment():
+def test_a_mirror_image_turns_the_sign_of_the_seventh_moment(hu_of):
     first, second = hu_of(letter(), letter()[:, ::-1])
     np.testing.assert_allclose(second * [1, 1, 1, 1, 1, 1, -1], first, rtol=1e-6)
     assert first[6] != 0
 
 
-def test_black_has_no_moments():
+def test_black_has_no_moments(batch, hu_of):
     assert not hu_of(np.zeros((300, 300))).any()
     assert not zernike()(batch(np.zeros((300, 300, 3), np.uint8)))[0].any()
 
 
-def test_zernike_is_that_of_mahotas(photographs):
-    values = zernike()(batch(*photographs))
-    for value, picture in zip(values, squished_grey(batch(*photographs), 128), strict=True):
+def test_zernike_is_that_of_mahotas(batch, scenes):
+    values = zernike()(batch(*scenes))
+    for value, picture in zip(values, squished_grey(batch(*scenes), 128), strict=True):
         expected = mahotas.features.zernike_moments(picture, 64, degree=8)
         assert value.shape == (25,)
         np.testing.assert_allclose(value, expected, rtol=1e-6)
@@ -116,7 +101,7 @@ def test_zernike_is_that_of_mahotas(photographs):
 ORDERS = [(n, m) for n in range(9) for m in range(n % 2, n + 1, 2)]
 
 
-def test_zernike_of_a_point():
+def test_zernike_of_a_point(batch, from_grey):
     """At the centre of the circle R_n0 = (-1)^(n/2) and all other radial polynomials are 0, so
     that the magnitude is (n + 1) / pi for m = 0 (Khotanzad & Hong, 1990, equations 2 to 4)."""
     point = np.zeros((128, 128))
@@ -126,7 +111,7 @@ def test_zernike_of_a_point():
     np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
-def test_zernike_of_two_points():
+def test_zernike_of_two_points(batch, from_grey):
     """Two points half a radius from their centre: R_20 = 2/4 - 1 = -1/2 and R_22 = 1/4."""
     points = np.zeros((128, 128))
     points[64, [32, 96]] = 255
@@ -138,8 +123,8 @@ def test_zernike_of_two_points():
     assert found[2, 2] == pytest.approx(3 / np.pi / 4, rel=1e-6)
 
 
-def test_zernike_stays_when_the_picture_is_turned_or_darker(photographs):
-    square = photographs[0][:512, :512].mean(axis=2) // 2 * 2
+def test_zernike_stays_when_the_picture_is_turned_or_darker(batch, from_grey, scenes):
+    square = scenes[0][:512, :512].mean(axis=2) // 2 * 2
     pictures = [from_grey(p) for p in (square, np.rot90(square), square // 2)]
     first, turned, darker = zernike()(batch(*pictures))
     np.testing.assert_allclose(turned, first, atol=1e-3)
@@ -147,7 +132,7 @@ def test_zernike_stays_when_the_picture_is_turned_or_darker(photographs):
     assert first.std() > 0.01
 
 
-def test_light_outside_the_circle_gives_no_moments():
+def test_light_outside_the_circle_gives_no_moments(batch, from_grey):
     corners = np.zeros((128, 128))
     corners[0, 0] = corners[127, 127] = 255
     assert not zernike()(batch(from_grey(corners)))[0].any()

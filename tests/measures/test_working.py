@@ -5,23 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from skimage import data
 
-from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.measures import _working as working
 from mediacorpus.media import short_side, squish
-from mediacorpus.records import FileFacts
-
-
-def batch(*pictures):
-    return Batch(
-        [
-            Picture(str(n), FileFacts("PNG", p.shape[1], p.shape[0], "RGB", p.nbytes), p)
-            for n, p in enumerate(pictures)
-        ]
-    )
-
-
-def from_grey(levels):
-    return np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
 
 
 @pytest.mark.parametrize("side", [64, 128, 256])
@@ -56,7 +41,7 @@ def test_strips_of_any_length_are_measured(shape):
     assert (made == 90).all()
 
 
-def test_grey_is_taken_before_scaling():
+def test_grey_is_taken_before_scaling(batch):
     photograph = data.astronaut()
     grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
     shown = batch(photograph)
@@ -65,14 +50,14 @@ def test_grey_is_taken_before_scaling():
     np.testing.assert_array_equal(working.squished_grey(shown, 30)[0], squish(grey, 30))
 
 
-def test_grey_of_the_primary_colours():
+def test_grey_of_the_primary_colours(batch):
     """The luma of ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B."""
     primaries = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
     assert working.grey(batch(primaries))[0].tolist() == [[76, 150, 29]]
 
 
 @pytest.mark.parametrize("make", [working.scaled_grey, working.squished_grey, working.scaled_rgb])
-def test_working_pictures_are_made_once_for_a_batch_and_a_size(make):
+def test_working_pictures_are_made_once_for_a_batch_and_a_size(batch, make):
     shown = batch(data.chelsea(), data.rocket())
     first = make(shown, 64)
     assert make(shown, 64) is first

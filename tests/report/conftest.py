@@ -164,51 +164,77 @@ def finetuned_model() -> ModelFacts:
     )
 
 
-def full() -> ReportContent:
-    classes = ["face", "other"]
+def sample() -> list[Thumb]:
     pictures = photographs()
-    sample = [
+    found = [
         Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"{name}.png")
         for k, (name, one) in enumerate(zip(PHOTOGRAPHS, pictures, strict=True))
     ]
-    sample += [
+    return found + [
         Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"lfw/{k:03d}.png")
         for k, one in enumerate(faces()[::25])
     ]
+
+
+def corpus_facts() -> CorpusFacts:
     rng = np.random.default_rng(3)
     sizes = {(25, 25): 120, (640, 480): 40, (480, 640): 14, (1200, 900): 11}
     for _ in range(60):
         width = int(rng.integers(200, 3000))
         sizes[width, int(width * rng.choice([0.67, 0.75, 1.33]))] = 1
+    return CorpusFacts(
+        folder="my corpus",
+        items=245,
+        records=260,
+        failures=2,
+        bytes=12_345_678,
+        formats={"PNG": 210, "JPEG": 33, "GIF": 2},
+        sizes=sizes,
+        sources=["pictures", "posts.csv"],
+        columns=["post", "author", "date", "shares"],
+    )
+
+
+def measures() -> list[MeasureFacts]:
+    return [
+        MeasureFacts("facts", "1", 245, 0.8, licence="Apache-2.0"),
+        MeasureFacts(
+            "tags",
+            "1",
+            243,
+            6.4,
+            2,
+            {"top": 5},
+            licence="Apache-2.0",
+            citation="Russakovsky, O., et al. (2015). ImageNet Large Scale Visual Recognition "
+            "Challenge. IJCV, 115(3), 211-252.",
+        ),
+        MeasureFacts("embedding", "1", 243, 6.4, 2, licence="Apache-2.0"),
+    ]
+
+
+def runs() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "run": [1, 2, 3, 4],
+            "verb": ["add", "measure", "split", "train"],
+            "status": ["done"] * 4,
+            "started": [f"2025-03-14T15:0{k}:00Z" for k in range(4)],
+            "seconds": [0.8, 6.4, 0.02, 4.2],
+            "seed": [None, None, 1, 1],
+            "done": [245, 243, 200, 100],
+            "failed": [2, 2, 0, 0],
+        }
+    )
+
+
+def full() -> ReportContent:
+    classes = ["face", "other"]
     return ReportContent(
         title="Faces and other pictures",
         created=CREATED,
-        corpus=CorpusFacts(
-            folder="my corpus",
-            items=245,
-            records=260,
-            failures=2,
-            bytes=12_345_678,
-            formats={"PNG": 210, "JPEG": 33, "GIF": 2},
-            sizes=sizes,
-            sources=["pictures", "posts.csv"],
-            columns=["post", "author", "date", "shares"],
-        ),
-        measures=[
-            MeasureFacts("facts", "1", 245, 0.8, licence="Apache-2.0"),
-            MeasureFacts(
-                "tags",
-                "1",
-                243,
-                6.4,
-                2,
-                {"top": 5},
-                licence="Apache-2.0",
-                citation="Russakovsky, O., et al. (2015). ImageNet Large Scale Visual Recognition "
-                "Challenge. IJCV, 115(3), 211-252.",
-            ),
-            MeasureFacts("embedding", "1", 243, 6.4, 2, licence="Apache-2.0"),
-        ],
+        corpus=corpus_facts(),
+        measures=measures(),
         labels=[VariableFacts("face", {"face": 100, "other": 100}, {"folder": 200})],
         splits=[
             SplitFacts(
@@ -234,23 +260,12 @@ def full() -> ReportContent:
             Failure("a" * 64, "pictures/broken.jpg", "decode", "The file ends after 1,203 bytes."),
             Failure("", "pictures/notes.jpg", "add", "Not a picture: the file holds text."),
         ],
-        sample=sample,
+        sample=sample(),
         sample_note="Drawn at random (seed 1).",
         tags={"mask": 31, "wig": 22, "web site": 14, "jersey": 12, "nematode": 9, "coffee mug": 4},
         tags_note="The first tag of each picture.",
         versions={"mediacorpus": "0.1.0", "Python": "3.11.7", "numpy": "2.4.0", "torch": "2.13.0"},
-        runs=pd.DataFrame(
-            {
-                "run": [1, 2, 3, 4],
-                "verb": ["add", "measure", "split", "train"],
-                "status": ["done"] * 4,
-                "started": [f"2025-03-14T15:0{k}:00Z" for k in range(4)],
-                "seconds": [0.8, 6.4, 0.02, 4.2],
-                "seed": [None, None, 1, 1],
-                "done": [245, 243, 200, 100],
-                "failed": [2, 2, 0, 0],
-            }
-        ),
+        runs=runs(),
     )
 
 

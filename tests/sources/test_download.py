@@ -6,9 +6,9 @@ import contextlib
 import gzip
 import hashlib
 import itertools
+import runpy
 import sys
 import threading
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -18,25 +18,11 @@ from mediacorpus.engine.pool import Interrupt
 from mediacorpus.errors import MissingExtra, ParameterError, SourceError, StorageFull
 from mediacorpus.sources.download import Fetched, Manner, Seen, download
 
-_spec = spec_from_file_location("downloads", Path(__file__).with_name("downloads.py"))
-assert _spec
-assert _spec.loader
-_shared = module_from_spec(_spec)
-_spec.loader.exec_module(_shared)
-server = _shared.server
-JPEG = _shared.JPEG
-PNG = _shared.PNG
-SVG = _shared.SVG
-PATIENT = _shared.PATIENT
-kept = _shared.kept
-leftovers = _shared.leftovers
-one = _shared.one
-ours = _shared.ours
-refused = _shared.refused
-plain = _shared.plain
-serving = _shared.serving
-site = _shared.site
-fetch = _shared.fetch
+made = runpy.run_path(str(Path(__file__).with_name("downloads.py")))
+server, JPEG, PNG = made["server"], made["JPEG"], made["PNG"]
+SVG, PATIENT, kept = made["SVG"], made["PATIENT"], made["kept"]
+leftovers, one, ours = made["leftovers"], made["one"], made["ours"]
+refused = made["refused"]
 
 
 # -- what goes well ---------------------------------------------------------------------------

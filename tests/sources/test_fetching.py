@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import gzip
 import hashlib
+import runpy
 from datetime import UTC, datetime
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import pytest
@@ -15,22 +15,9 @@ from mediacorpus.sources import _client, addresses
 from mediacorpus.sources._receiving import decoded
 from mediacorpus.sources.download import Fetched
 
-_spec = spec_from_file_location("downloads", Path(__file__).with_name("downloads.py"))
-assert _spec
-assert _spec.loader
-_shared = module_from_spec(_spec)
-_spec.loader.exec_module(_shared)
-server = _shared.server
-JPEG = _shared.JPEG
-PNG = _shared.PNG
-kept = _shared.kept
-one = _shared.one
-refused = _shared.refused
-plain = _shared.plain
-serving = _shared.serving
-site = _shared.site
-fetch = _shared.fetch
-public = _shared.public
+made = runpy.run_path(str(Path(__file__).with_name("downloads.py")))
+server, JPEG, PNG = made["server"], made["JPEG"], made["PNG"]
+kept, one, refused = made["kept"], made["one"], made["refused"]
 
 
 # -- redirects and refused addresses ----------------------------------------------------------

@@ -1,8 +1,6 @@
 """Tables of links: each address is asked for once, and only what is missing."""
 
 import runpy
-import sys
-from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 
 import numpy as np
@@ -12,31 +10,18 @@ import pytest
 from mediacorpus.catalogue import derived
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import pool
-from mediacorpus.sources import _client
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.options import AddOptions
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 encoded, film, scans = made["encoded"], made["film"], made["scans"]
-_spec = spec_from_file_location("links_server", Path(__file__).with_name("server.py"))
-server = module_from_spec(_spec)
-sys.modules["links_server"] = server
-_spec.loader.exec_module(server)
-
-
-@pytest.fixture(autouse=True)
-def plain(monkeypatch):
-    """No proxy of this machine's, and short waits between tries."""
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy", "MEDIACORPUS_OFFLINE"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    monkeypatch.setattr(_client, "BACKOFF", 0.01)
+server = runpy.run_path(str(Path(__file__).with_name("server.py")))
 
 
 @pytest.fixture
 def site(photographs_on_board):
     """Ten photographs under `/0.jpg` … `/9.jpg`, each with an ETag."""
-    with server.serving() as site:
+    with server["serving"]() as site:
         for n in range(10):
             site[f"/{n}.jpg"] = tagged(encoded(photographs_on_board[n]))
         yield site

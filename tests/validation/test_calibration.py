@@ -3,16 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 from scipy.special import softmax
 from sklearn.calibration import calibration_curve
-from sklearn.metrics import brier_score_loss, log_loss
+from sklearn.metrics import log_loss
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.validation.calibration import (
     apply_temperature,
-    brier_decomposition,
     calibration_error,
     fit_temperature,
     reliability,
@@ -54,46 +51,6 @@ def test_top_class_gives_confidence_calibration():
     right, confidence = top_class([0, 2, 1], [[0.5, 0.3, 0.2], [0.1, 0.8, 0.1], [0.2, 0.7, 0.1]])
     assert right.tolist() == [True, False, True]
     assert confidence.tolist() == [0.5, 0.8, 0.7]
-
-
-def test_brier_decomposition_of_wilks_table():
-    """Wilks (2011), *Statistical Methods in the Atmospheric Sciences*, 3rd ed., table 8.2.
-
-    12,402 forecasts of precipitation: twelve probabilities, how often each was given and
-    how often it then rained; the base rate is .162. Counts are rebuilt from the shares;
-    the parts are computed from them by Murphy's formula.
-    """
-    y = np.array([0, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0])
-    shares = np.array([.4112, .0671, .1833, .0986, .0616, .0366,
-                       .0303, .0275, .0245, .0220, .0170, .0203])  # fmt: skip
-    rain = np.array(
-        [0.006, 0.019, 0.059, 0.150, 0.277, 0.377, 0.511, 0.587, 0.723, 0.799, 0.934, 0.933]
-    )
-    n = np.round(shares * 12402).astype(int)
-    wet = np.round(rain * n).astype(int)
-    truth = np.concatenate([np.arange(size) < hits for size, hits in zip(n, wet, strict=True)])
-    found = brier_decomposition(truth, np.repeat(y, n))
-    base = float(shares @ rain)
-    assert truth.mean() == pytest.approx(0.162, abs=5e-4)
-    assert found.uncertainty == pytest.approx(base * (1 - base), abs=2e-4)
-    assert found.reliability == pytest.approx(shares @ (y - rain) ** 2, abs=2e-5)
-    assert found.resolution == pytest.approx(shares @ (rain - base) ** 2, abs=2e-4)
-    assert found.brier == pytest.approx(brier_score_loss(truth, np.repeat(y, n)))
-    assert found.within == pytest.approx(0, abs=1e-12)
-
-
-@settings(deadline=None)
-@given(
-    st.lists(st.tuples(st.booleans(), st.integers(0, 10)), min_size=1, max_size=40),
-    st.one_of(st.none(), st.integers(1, 6)),
-)
-def test_the_parts_add_up_to_the_brier_score(items, bins):
-    truth, scores = np.array([t for t, _ in items]), np.array([s / 10 for _, s in items])
-    p = brier_decomposition(truth, scores, bins=bins)
-    assert p.brier == pytest.approx(((scores - truth) ** 2).mean())
-    assert p.brier == pytest.approx(p.reliability - p.resolution + p.uncertainty + p.within)
-    if bins is None:
-        assert p.within == pytest.approx(0, abs=1e-12)
 
 
 @pytest.mark.parametrize("true_temperature", [0.5, 1.0, 2.5])

@@ -1,7 +1,6 @@
 """Groups: the bootstrap over groups against theory and against the plain bootstrap."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,24 +9,10 @@ from mediacorpus.errors import ParameterError
 from mediacorpus.validation.groups import (
     cluster_bootstrap,
     group_numbers,
-    group_of,
     over_items,
     sums_of_groups,
 )
 from mediacorpus.validation.intervals import bootstrap
-
-
-def test_group_of_follows_the_items():
-    records = pd.DataFrame({"item": list("abcd"), "author": ["X", None, "X", "Y"]})
-    assert group_of(records, list("dcbae"), column="author").tolist() == [0, 1, 2, 1, 3]
-
-
-def test_group_of_refuses_what_it_cannot_use():
-    records = pd.DataFrame({"item": ["a", "a"], "author": ["X", "Y"]})
-    with pytest.raises(ParameterError, match="several values of 'author'"):
-        group_of(records, ["a"], column="author")
-    with pytest.raises(ParameterError, match="no column 'writer'"):
-        group_of(records, ["a"], column="writer")
 
 
 def test_missing_groups_are_groups_of_their_own():

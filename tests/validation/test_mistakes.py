@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.mistakes import least_certain, mistakes, most_confident_correct
+from mediacorpus.validation.mistakes import least_certain, mistakes
 
 CLASSES = ["ant", "bee", "cat"]
 
@@ -68,16 +68,6 @@ def test_no_errors_give_an_empty_table_with_its_columns():
 def test_probability_of_the_true_class_is_there():
     found = mistakes(["x"], ["a"], probabilities=pd.DataFrame({"a": [0.2], "b": [0.8]}))
     assert found.loc[0, ["confidence", "probability"]].tolist() == [0.8, 0.2]
-
-
-def test_most_confident_correct(answers):
-    items, truth, frame = answers
-    found = most_confident_correct(items, truth, probabilities=frame, per_class=3)
-    known = dict(zip(items, truth, strict=True))
-    assert found["true"].tolist() == sorted(CLASSES * 3)
-    assert all(known[row.item] == row.true for row in found.itertuples())
-    right = (frame.idxmax(axis=1) == truth) & (truth == "bee")
-    assert found[found["true"] == "bee"]["confidence"].max() == frame["bee"][right].max()
 
 
 def test_least_certain_has_the_smallest_margins(answers):

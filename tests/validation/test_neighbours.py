@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.metrics.pairwise import cosine_similarity
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.neighbours import Reference, nearest, nearest_by_class
+from mediacorpus.validation.neighbours import Reference, nearest
 
 
 @given(st.integers(0, 1000), st.integers(1, 30))
@@ -28,13 +28,6 @@ def test_zeros_are_like_nothing():
     assert nearest(np.eye(2), np.zeros(2), 2)[1].tolist() == [0, 0]
 
 
-def test_each_class_has_its_own_nearest():
-    found = nearest_by_class(
-        np.array([[1, 0], [0.9, 0.1], [0, 1]]), np.array([1, 0]), 1, labels=["a", "b", "b"]
-    )
-    assert {name: rows.tolist() for name, (rows, _) in found.items()} == {"a": [0], "b": [1]}
-
-
 def test_the_picture_itself_is_left_out():
     reference = Reference(["a", "b", "c"], ["x", "y", "y"], np.eye(3) + 0.1)
     near = reference.nearest(np.array([1.1, 0.1, 0.1]), 2, item="a")
@@ -48,7 +41,5 @@ def test_bad_input_is_refused():
         nearest(np.eye(2), np.ones(3), 1)
     with pytest.raises(ParameterError, match="At least one"):
         nearest(np.eye(2), np.ones(2), 0)
-    with pytest.raises(ParameterError, match="labels"):
-        nearest_by_class(np.eye(2), np.ones(2), 1, labels=["a"])
     with pytest.raises(ParameterError, match="each item"):
         Reference(["a"], [], np.eye(1))

@@ -35,7 +35,7 @@ def test_ranking_with_ties_agrees_with_scikit_learn(items):
 def test_resamples_are_scored_as_items_repeated():
     rng = np.random.default_rng(3)
     positive, chance = rng.random(40) < 0.4, rng.random(40).round(1)
-    statistic = module._ranking(positive, chance)
+    statistic = module.ranking_scores(positive, chance)
     draws = rng.multinomial(40, np.full(40, 1 / 40), size=5)
     for times, (auc, precision) in zip(draws, statistic(draws), strict=True):
         truth, score = np.repeat(positive, times), np.repeat(chance, times)

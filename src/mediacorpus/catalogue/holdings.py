@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -354,14 +354,3 @@ def resolve_item(store: Store, text: str) -> str:
         f"There is no item {text!r}. An item is named by its id, or by the first digits of it; "
         "`mediacorpus items` lists them."
     )
-
-
-def each_item(store: Store, size: int = 5000) -> Iterator[list[str]]:
-    """Give all item ids, in the order they came, in lists of at most `size`."""
-    last = 0
-    while True:
-        rows = store.rows("SELECT n, item FROM items WHERE n > ? ORDER BY n LIMIT ?", (last, size))
-        if not rows:
-            return
-        last = rows[-1][0]
-        yield [row[1] for row in rows]

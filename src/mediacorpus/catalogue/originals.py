@@ -16,8 +16,6 @@ from mediacorpus.errors import writing
 
 MEDIA = "media"
 """Folder of the corpus that holds them."""
-
-CHUNK = 1 << 20
 _SUFFIX = re.compile(r"\.[a-z0-9]{1,8}")
 
 

@@ -199,13 +199,3 @@ def validations(store: Store) -> list[dict[str, Any]]:
         "ORDER BY validation"
     )
     return [json.loads(row[0]) for row in rows]
-
-
-def times_tested(store: Store, subject: str, *, variable: str, part: str) -> int:
-    """Count how often a subject was scored on one part of a variable's labels."""
-    return int(
-        store.value(
-            "SELECT count(*) FROM validations WHERE subject = ? AND variable = ? AND part = ?",
-            (subject, variable, part),
-        )
-    )

@@ -15,6 +15,19 @@ HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
 """Whether any file is known to hold the item still."""
 
 
+def of_kinds(kinds: Iterable[Kind]) -> str:
+    """Give the SQL condition for an item that is of one of some kinds.
+
+    >>> of_kinds([Kind.PICTURE, Kind.PAGE])
+    "items.kind IN ('picture', 'page')"
+    """
+    return f"items.kind IN ({', '.join(repr(kind.value) for kind in kinds)})"
+
+
+PICTORIAL_ITEMS = of_kinds(PICTORIAL)
+"""The SQL condition for an item that can be drawn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """A Parquet file that is about to be recorded."""
@@ -85,10 +98,9 @@ def count_pending(store: Store, setups: Sequence[int]) -> int:
 def _lacks(store: Store, setup: int) -> str:
     """Give the SQL condition for an item that a setup can measure and has not measured."""
     text = str(store.value("SELECT info FROM setups WHERE setup = ?", (int(setup),)))
-    kinds = ", ".join(f"'{kind.value}'" for kind in info_from(json.loads(text)).kinds)
     return (
         f"NOT EXISTS (SELECT 1 FROM measured WHERE setup = {int(setup)} AND n = items.n) "
-        f"AND items.kind IN ({kinds})"
+        f"AND {of_kinds(info_from(json.loads(text)).kinds)}"
     )
 
 

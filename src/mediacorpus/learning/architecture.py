@@ -1,16 +1,15 @@
-"""Layers of a network: names, kinds, output shapes and parameters, as records, table and tree."""
+"""Layers of a network: names, kinds, output shapes and parameters, as records and as a table."""
 
 from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
 
 if TYPE_CHECKING:
@@ -309,60 +308,3 @@ def layer_table(layers: Sequence[Layer]) -> pd.DataFrame:
     rows = [(x.name, x.kind, x.detail, x.output, x.parameters, x.learns) for x in layers]
     columns = ["layer", "kind", "detail", "output", "parameters", "learns"]
     return pd.DataFrame(rows, columns=columns)
-
-
-def layer_tree(layers: Sequence[Layer]) -> str:
-    """Write the layers as a tree in plain text, with the number of weights at each branch.
-
-    Raises
-    ------
-    ParameterError
-        There is no layer.
-
-    Examples
-    --------
-    >>> print(layer_tree([Layer("body.conv1", "convolution", (20, 28, 28), 520, True, "5x5"),
-    ...                   Layer("last", "dense", (10,), 5010, True)]))
-    ├─ body                                       520
-    │  └─ conv1  convolution 5x5  20 x 28 x 28    520
-    └─ last      dense            10            5,010
-    5,530 parameters
-    """
-    if not layers:
-        raise ParameterError("A network without layers cannot be shown as a tree.")
-    rows = list(_branches([(layer.name.split("."), layer) for layer in layers], ""))
-    widths = [max(len(row[column]) for row in rows) for column in range(4)]
-    lines = [
-        f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
-        for a, b, c, d in rows
-    ]
-    counts = parameter_counts(layers)
-    total = f"{counts['parameters']:,} parameters"
-    if counts["learning"] < counts["parameters"]:
-        total += f", {counts['learning']:,} of them learn"
-    return "\n".join([*lines, total])
-
-
-def _branches(
-    named: Sequence[tuple[list[str], Layer]], indent: str
-) -> Iterator[tuple[str, str, str, str]]:
-    """Go down the dotted names: stem of the tree, kind, output and weights of each line."""
-    groups: list[list[tuple[list[str], Layer]]] = []
-    for path, layer in named:
-        joins = groups and len(path) > 1 and len(groups[-1][0][0]) > 1
-        if joins and groups[-1][0][0][0] == path[0]:
-            groups[-1].append((path, layer))
-        else:
-            groups.append([(path, layer)])
-    for place, group in enumerate(groups):
-        end = place == len(groups) - 1
-        path, layer = group[0]
-        stem = f"{indent}{'└' if end else '├'}─ {path[0]}"
-        if len(path) == 1:
-            kind = f"{layer.kind} {layer.detail}".rstrip()
-            yield stem, kind, layer.output, f"{layer.parameters:,}" if layer.parameters else ""
-        else:
-            count = sum(layer.parameters for _, layer in group)
-            yield stem, "", "", f"{count:,}" if count else ""
-            inner = [(path[1:], layer) for path, layer in group]
-            yield from _branches(inner, indent + ("   " if end else "│  "))

@@ -62,34 +62,32 @@ def rebuild(model: ModelFolder) -> Network:
     return network
 
 
-def gradcam_maps(
-    model: ModelFolder, views: NDArray[np.uint8], targets: ArrayLike
-) -> NDArray[np.float32]:
-    """Map how much each place of some pictures speaks for a class (Grad-CAM).
+def gradcam(model: ModelFolder) -> Callable[[NDArray[np.uint8], ArrayLike], NDArray[np.float32]]:
+    """Make the function that maps how much each place speaks for a class (Grad-CAM).
 
     The last block whose output still has places is weighed by the mean gradient of the
     class's logit, channel by channel; what speaks against the class is cut off at zero. For
     ranks, the logits of the thresholds below the rank count for it and those above against it.
+    The network is built once for all calls.
 
     Parameters
     ----------
     model:
         A model that was fine-tuned.
-    views:
-        What the network sees, uint8 `(N, size, size, 3)`; see `learning.pictures.plain_view`.
-    targets:
-        Class index for each view, `(N,)`.
 
     Returns
     -------
-    float32 array `(N, size, size)`
-        0 or more; only comparable within one picture.
+    callable
+        From what the network sees, uint8 `(N, size, size, 3)` as `learning.pictures.plain_view`
+        gives it, and a class index for each view, `(N,)`, to float32 `(N, size, size)`: 0 or
+        more, and only comparable within one picture. It raises ParameterError where the shapes
+        do not fit, or no block of the network has an output with places (such as a
+        transformer's).
 
     Raises
     ------
     ParameterError
-        The shapes do not fit, the model works on embeddings, or no block of the network has an
-        output with places (such as a transformer's).
+        The model works on embeddings.
     ModelError
         The weights do not fit the card.
     MissingExtra
@@ -99,17 +97,6 @@ def gradcam_maps(
     ----------
     Selvaraju, R. R., et al. (2017). Grad-CAM: Visual explanations from deep networks via
     gradient-based localization. ICCV.
-    """
-    return gradcam(model)(views, targets)
-
-
-def gradcam(model: ModelFolder) -> Callable[[NDArray[np.uint8], ArrayLike], NDArray[np.float32]]:
-    """Make the function from views and targets to maps, with the network built only once.
-
-    Parameters
-    ----------
-    model:
-        As for `gradcam_maps`, which says what goes in and comes out.
     """
     network = rebuild(model)
 

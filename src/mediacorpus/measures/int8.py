@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mediacorpus.catalogue import derived
+from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
 from mediacorpus.engine.progress import progress
@@ -20,7 +21,6 @@ from mediacorpus.measures.onnx_session import Session
 from mediacorpus.measures.quantization import quantize
 from mediacorpus.measures.stored import intact
 from mediacorpus.media.opening import Opener
-from mediacorpus.records import PICTORIAL
 
 FOLDER = "efficientnet_lite0_int8"
 CALIBRATION = 64
@@ -108,11 +108,10 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
 
 def _spread(store: Store, count: int) -> list[str]:
     """Choose items by their hashes: spread at random over the corpus, yet always the same."""
-    kinds = ", ".join(f"'{kind.value}'" for kind in PICTORIAL)
     return [
         row[0]
         for row in store.rows(
-            f"SELECT item FROM items WHERE kind IN ({kinds}) ORDER BY item LIMIT ?", (count,)
+            f"SELECT item FROM items WHERE {PICTORIAL_ITEMS} ORDER BY item LIMIT ?", (count,)
         )
     ]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Self
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -12,12 +11,11 @@ from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.colour import to_rgb
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.header import MAX_PIXELS, check_size, open_picture, picture_errors
-from mediacorpus.media.scale import reduction
+from mediacorpus.media.scale import reduce
 from mediacorpus.media.video import FrameIndex
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from PIL import ImageFile
 
@@ -118,12 +116,7 @@ class AnimationReader:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -159,14 +152,14 @@ class AnimationReader:
                     f"The frame {pts} is beyond the end: the picture has the frames "
                     f"{self._first} to {self._count - 1}."
                 )
-            return self._pixels(min_side)
+            return reduce(to_rgb(self._image), min_side)
 
     def frames(self, *, min_side: int | None = None) -> Iterator[tuple[int, float, Pixels]]:
         """Walk through all frames in order: number, seconds from the first frame, pixels."""
         time = 0.0
         with picture_errors():
             for number, image in self.images():
-                yield number, time / 1000, self._pixels(min_side)
+                yield number, time / 1000, reduce(to_rgb(image), min_side)
                 time += float(image.info.get("duration") or 0) or _PAUSE
 
     def images(self) -> Iterator[tuple[int, ImageFile.ImageFile]]:
@@ -189,12 +182,3 @@ class AnimationReader:
             return False
         self._image.load()  # WebP tells the duration only then
         return True
-
-    def _pixels(self, min_side: int | None) -> Pixels:
-        pixels = to_rgb(self._image)
-        factor = reduction(min(self._image.size), min_side)
-        if factor == 1:
-            return pixels
-        width, height = self._image.size
-        wanted = (-(-width // factor), -(-height // factor))
-        return np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.uint8)

@@ -21,7 +21,6 @@ from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 _POINTS_PER_INCH = 72.0
 _HEADER_WITHIN = 1024  # readers accept a PDF that begins within its first 1,024 bytes
@@ -122,12 +121,7 @@ class Document:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __del__(self) -> None:

@@ -15,13 +15,13 @@ from mediacorpus.analysis.tidy import sql
 from mediacorpus.analysis.views import RECORD_COLUMNS, records
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import machine
-from mediacorpus.catalogue.store import Store, placeholders
+from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folder import load_model
-from mediacorpus.records import PICTORIAL, Failure, Info
+from mediacorpus.records import Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
     Evaluation,
@@ -96,9 +96,8 @@ def _corpus(store: Store) -> CorpusFacts:
         sizes={
             (w, h): n
             for w, h, n in store.rows(
-                "SELECT width, height, count(*) FROM items WHERE kind IN "
-                f"({placeholders(len(PICTORIAL))}) GROUP BY width, height",
-                PICTORIAL,
+                "SELECT width, height, count(*) FROM items "
+                f"WHERE {progress.PICTORIAL_ITEMS} GROUP BY width, height"
             )
         },
         sources=[r[0] for r in store.rows("SELECT location FROM sources ORDER BY source")],

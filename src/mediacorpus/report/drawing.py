@@ -16,7 +16,7 @@ from mediacorpus.report import words
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-BLUE, ORANGE, VERMILION = "#0072b2", "#e69f00", "#d55e00"
+BLUE, VERMILION = "#0072b2", "#d55e00"
 """From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
 INK, GREY, PALE = "#222222", "#666666", "#d9d9d9"
 

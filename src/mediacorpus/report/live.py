@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import pandas as pd
 
@@ -18,9 +18,6 @@ from mediacorpus.learning.curves import describe_curves
 from mediacorpus.report import words
 from mediacorpus.report.curves import drawable, training_curves
 from mediacorpus.report.drawing import for_page
-
-if TYPE_CHECKING:
-    from types import TracebackType
 
 REFRESH = 2
 """Seconds after which a browser loads the page again."""
@@ -135,12 +132,7 @@ class LivePage:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
             self.finish(failed=True)
 

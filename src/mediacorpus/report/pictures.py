@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mediacorpus.catalogue import derived, holdings
+from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.media.opening import Opener
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
-from mediacorpus.records import PICTORIAL
 from mediacorpus.report.content import Thumb
 from mediacorpus.report.gallery import Gallery
 
@@ -56,7 +56,7 @@ def thumbs(
 
 def spread(store: Store, count: int) -> list[str]:
     """Choose items that lie at equal steps through the corpus, in the order they came."""
-    pictorial = f"FROM items WHERE kind IN ({', '.join(repr(k.value) for k in PICTORIAL)})"
+    pictorial = f"FROM items WHERE {PICTORIAL_ITEMS}"
     total = int(store.value(f"SELECT count(*) {pictorial}"))
     if not total:
         return []

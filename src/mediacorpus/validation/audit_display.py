@@ -6,7 +6,7 @@ import html
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.validation.comparison_display import aligned, p_words
-from mediacorpus.validation.display import _table
+from mediacorpus.validation.display import html_table
 from mediacorpus.validation.intervals import Interval, short
 from mediacorpus.validation.rates import MISSING, PARTS, records
 
@@ -82,7 +82,7 @@ def as_html(audit: GroupAudit) -> str:
     """
     parts = [f"<p>{html.escape(_title(audit))}</p>"]
     tables = [audit.scores[audit.scores["column"] == c] for c in audit.scores["column"].unique()]
-    parts += [_table(*_wide(table, table["column"].iloc[0])) for table in tables]
+    parts += [html_table(*_wide(table, table["column"].iloc[0])) for table in tables]
     parts += [f"<p>{html.escape(sentence)}</p>" for sentence in sentences(audit)]
     return f'<div class="mediacorpus-audit">{"".join(parts)}</div>'
 

@@ -17,10 +17,8 @@ if TYPE_CHECKING:
     from mediacorpus.validation.intervals import Counts, Floats
 
 __all__ = [
-    "BrierParts",
     "Temperature",
     "apply_temperature",
-    "brier_decomposition",
     "calibration_error",
     "fit_temperature",
     "reliability",
@@ -129,72 +127,6 @@ def top_class(truth: Any, matrix: Any) -> tuple[Any, Floats]:
     """
     given = np.asarray(matrix, dtype=np.float64)
     return given.argmax(axis=1) == np.asarray(truth), given.max(axis=1)
-
-
-@dataclass(frozen=True, slots=True)
-class BrierParts:
-    """The Brier score in parts: `brier = reliability - resolution + uncertainty + within`.
-
-    Parameters
-    ----------
-    brier:
-        Mean squared error of the probability.
-    reliability:
-        Squared distance of probabilities from what is observed; 0 is calibrated.
-    resolution:
-        How far what is observed differs between bins; more is better.
-    uncertainty:
-        Variance of the truth itself, which no classifier changes.
-    within:
-        What bins leave over; 0 where all items of a bin have one probability.
-    """
-
-    brier: float
-    reliability: float
-    resolution: float
-    uncertainty: float
-    within: float
-
-
-def brier_decomposition(truth: Any, probabilities: Any, *, bins: int | None = None) -> BrierParts:
-    """Take the Brier score of a binary probability apart.
-
-    Parameters
-    ----------
-    truth:
-        Whether each item is positive, `(N,)`.
-    probabilities:
-        Its probability of being so, `(N,)`, 0 to 1.
-    bins:
-        Number of bins with as many items each; by default each distinct probability is a
-        bin, which suits probabilities of few values only.
-
-    References
-    ----------
-    Murphy, A. H. (1973). A new vector partition of the probability score. *Journal of
-    Applied Meteorology*, 12, 595-600.
-    Stephenson, D. B., Coelho, C. A. S., & Jolliffe, I. T. (2008). Two extra components in
-    the Brier score decomposition. *Weather and Forecasting*, 23, 752-757 (`within`).
-
-    Examples
-    --------
-    >>> parts = brier_decomposition([0, 1, 1, 1], [0.25, 0.25, 0.75, 0.75])
-    >>> parts.brier, parts.reliability, parts.resolution, parts.uncertainty
-    (0.1875, 0.0625, 0.0625, 0.1875)
-    """
-    curves.reliability(truth, probabilities, bins=1 if bins is None else bins)
-    true, score = np.asarray(truth, np.float64), np.asarray(probabilities, np.float64)
-    distinct = np.unique(score, return_inverse=True)[1]
-    place = distinct if bins is None else _by_quantile(score, bins)
-    n, sizes = len(true), np.bincount(place)
-    observed = np.bincount(place, true) / sizes
-    predicted = np.bincount(place, score) / sizes
-    base = true.mean()
-    brier = float(((score - true) ** 2).mean())
-    off = float((sizes * (predicted - observed) ** 2).sum() / n)
-    apart = float((sizes * (observed - base) ** 2).sum() / n)
-    uncertainty = float(base * (1 - base))
-    return BrierParts(brier, off, apart, uncertainty, brier - off + apart - uncertainty)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mediacorpus.validation.display import _table
+from mediacorpus.validation.display import html_table
 from mediacorpus.validation.intervals import short
 
 if TYPE_CHECKING:
@@ -41,9 +41,9 @@ def as_html(found: Comparison) -> str:
     >>> "&lt;m&gt;" in as_html(compare(["a"], {"<m>": ["a"]}))
     True
     """
-    parts = [f"<p>{html.escape(_title(found))}</p>", _table(*_score_rows(found))]
+    parts = [f"<p>{html.escape(_title(found))}</p>", html_table(*_score_rows(found))]
     if found.differences:
-        parts.append(_table(*_difference_rows(found)))
+        parts.append(html_table(*_difference_rows(found)))
     parts += [f"<p>{html.escape(note)}</p>" for note in found.notes]
     return f'<div class="mediacorpus-comparison">{"".join(parts)}</div>'
 

@@ -55,15 +55,15 @@ def as_html(scores: Scores) -> str:
     single = [(name, str(interval)) for name, interval in _single(scores)]
     parts = [
         f"<p>{html.escape(_title(scores))}</p>",
-        _table(["score", ""], single),
-        _table(["class", "precision", "recall", "F1", "n"], _rows(scores)),
+        html_table(["score", ""], single),
+        html_table(["class", "precision", "recall", "F1", "n"], _rows(scores)),
     ]
     if len(scores.classes) <= MOST_CLASSES:
         counts = [
             [name, *map(str, row)]
             for name, row in zip(scores.classes, scores.confusion, strict=True)
         ]
-        parts.append(_table(["true \\ predicted", *scores.classes], counts))
+        parts.append(html_table(["true \\ predicted", *scores.classes], counts))
     parts += [f"<p>{html.escape(note)}</p>" for note in [*_hidden(scores), *scores.notes]]
     return f'<div class="mediacorpus-scores">{"".join(parts)}</div>'
 
@@ -95,7 +95,12 @@ def _hidden(scores: Scores) -> list[str]:
     return [f"{hidden} more classes are in to_frame()."] if hidden > 0 else []
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+def html_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Write cells as an HTML table; the first cell of each row is its heading.
+
+    >>> html_table(["a"], [["<"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><th>&lt;</th></tr></tbody></table>'
+    """
     top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
     body = "".join(
         f"<tr><th>{html.escape(row[0])}</th>"

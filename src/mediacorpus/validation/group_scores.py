@@ -22,8 +22,8 @@ from mediacorpus.validation.probabilities import (
     FEWEST,
     WORK,
     ProbabilityScores,
-    _ranking,
     probability_matrix,
+    ranking_scores,
 )
 from mediacorpus.validation.scores import Averages, Scores, score
 
@@ -138,10 +138,10 @@ def probability_statistic(
     tiny = np.finfo(np.float64).eps
     surprise = -np.log(np.clip(matrix[np.arange(n), true], tiny, 1.0))
     sums = sums_of_groups(np.stack([squared, surprise, np.ones(n)], axis=1), numbers)
-    rankings = [_ranking(true == column, matrix[:, column]) for column in columns]
+    rankings = [ranking_scores(true == column, matrix[:, column]) for column in columns]
 
     def ranked(draws: Counts) -> Floats:
-        return mean_defined(np.stack([ranking(draws) for ranking in rankings], axis=-1))
+        return mean_defined(np.stack([one(draws) for one in rankings], axis=-1))
 
     ranked_groups = over_items(ranked, numbers)
 

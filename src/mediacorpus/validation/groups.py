@@ -17,51 +17,7 @@ from mediacorpus.validation.intervals import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-
-def group_of(records: pd.DataFrame, items: Sequence[str], *, column: str) -> Counts:
-    """Give the number of the group that each item is in, by a column of its record.
-
-    Parameters
-    ----------
-    records:
-        A table with the columns `item` and `column`; one row per item.
-    items:
-        Item ids, `(N,)`, in the order that is wanted.
-    column:
-        The column whose equal values make a group, such as `author` or a number that
-        near-duplicates share. An item without a value is a group of its own.
-
-    Returns
-    -------
-    ndarray of int64, (N,)
-        Groups 0, 1, ... in order of appearance.
-
-    Raises
-    ------
-    ParameterError
-        A column is missing, or an item is in several groups.
-
-    Examples
-    --------
-    >>> records = pd.DataFrame({"item": ["x", "y", "z", "w"], "author": ["A", "A", None, "B"]})
-    >>> group_of(records, ["w", "x", "y", "z"], column="author").tolist()
-    [0, 1, 1, 2]
-    """
-    lacking = [name for name in ("item", column) if name not in records.columns]
-    if lacking:
-        raise ParameterError(
-            f"The records have no column {lacking[0]!r}; found: {', '.join(map(str, records))}."
-        )
-    known = records[["item", column]].dropna().drop_duplicates()
-    twice = known["item"][known["item"].duplicated()]
-    if len(twice):
-        raise ParameterError(
-            f"Item {twice.iloc[0]!r} has several values of {column!r}; an item is in one group."
-        )
-    value = dict(zip(known["item"], known[column], strict=True))
-    return group_numbers([value.get(item) for item in items])
+    from collections.abc import Callable
 
 
 def group_numbers(groups: Any) -> Counts:

@@ -71,31 +71,6 @@ def mistakes(
     ]
 
 
-def most_confident_correct(
-    items: Sequence[str],
-    truth: Any,
-    *,
-    probabilities: Any,
-    classes: Sequence[str] | None = None,
-    per_class: int = 12,
-) -> pd.DataFrame:
-    """List for each class the items that are predicted rightly with most confidence.
-
-    Arguments are those of `mistakes`. Columns: `true`, `rank`, `item`, `confidence`.
-
-    Examples
-    --------
-    >>> right = most_confident_correct(["x", "y"], ["no", "yes"],
-    ...                                probabilities=[0.1, 0.8], classes=["no", "yes"])
-    >>> right.values.tolist()
-    [['no', 1, 'x', 0.9], ['yes', 1, 'y', 0.8]]
-    """
-    table = _answers(items, truth, probabilities=probabilities, classes=classes)
-    right = table[table["true"] == table["predicted"]]
-    right = right.sort_values(["true", "confidence", "item"], ascending=[True, False, True])
-    return _ranked(right, ["true"], per_class)[["true", "rank", "item", "confidence"]]
-
-
 def least_certain(
     items: Sequence[str],
     *,

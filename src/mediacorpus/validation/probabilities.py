@@ -157,10 +157,10 @@ def score_probabilities(
     surprise = -np.log(np.clip(matrix[np.arange(n), true], tiny, 1.0))
     losses = np.stack([squared, surprise], axis=1)
     columns = [positive] if positive is not None else sorted(set(true.tolist()))
-    rankings = [_ranking(true == column, matrix[:, column]) for column in columns]
+    rankings = [ranking_scores(true == column, matrix[:, column]) for column in columns]
 
     def statistic(draws: Counts) -> Floats:
-        ranked = np.stack([ranking(draws) for ranking in rankings])
+        ranked = np.stack([one(draws) for one in rankings])
         return np.concatenate([_mean_of_classes(ranked), draws @ losses / n], axis=1)
 
     drawn = max(min(repeats, FEWEST), min(repeats, WORK // (n * len(columns))))
@@ -181,7 +181,7 @@ def _without_flat_limits(interval: Interval) -> Interval:
     return interval
 
 
-def _ranking(positive: Any, score: Floats) -> Callable[[Counts], Floats]:
+def ranking_scores(positive: Any, score: Floats) -> Callable[[Counts], Floats]:
     """Prepare the ROC AUC and average precision of resampled items.
 
     Parameters

@@ -1,0 +1,137 @@
+"""Names in archives: decoded, told apart, and refused where they lead out."""
+
+import io
+import runpy
+import stat
+import tarfile
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from mediacorpus.errors import SourceError
+
+made = runpy.run_path(str(Path(__file__).with_name("made_archives.py")))
+look, raw_zip = made["look"], made["raw_zip"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "raw", "name"),
+    [
+        (0x800, "é.jpg".encode(), "é.jpg"),
+        (0, "é.jpg".encode(), "é.jpg"),  # as many programs write it
+        (0, "é.jpg".encode("cp437"), "é.jpg"),
+        (0, b"scans\\a.jpg", "scans/a.jpg"),
+    ],
+)
+def test_names_of_a_zip_are_decoded(tmp_path, flags, raw, name):
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip({"name": raw, "flags": flags}))
+    assert look(path) == ({name: b"x"}, {})
+
+
+def test_names_of_a_tar_that_are_no_text_can_be_stored(tmp_path):
+    file = io.BytesIO()
+    with tarfile.open(
+        fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="latin-1"
+    ) as archive:
+        archive.addfile(tarfile.TarInfo("caf\xe9.jpg"))
+    path = tmp_path / "a.tar"
+    path.write_bytes(file.getvalue())
+    assert look(path) == ({"caf\\udce9.jpg": b""}, {})
+
+
+def test_names_that_come_twice_are_told_apart(zipped, tarred):
+    files = [("a.jpg", b"1"), ("a.jpg#2", b"2"), ("a.jpg", b"3"), ("a.jpg", b"4")]
+    expected = {"a.jpg": b"1", "a.jpg#2": b"2", "a.jpg#3": b"3", "a.jpg#4": b"4"}
+    with pytest.warns(UserWarning, match="Duplicate name"):
+        path = zipped(*files)
+    assert look(path) == (expected, {})
+    assert look(tarred(*files)) == (expected, {})
+
+
+HOSTILE_NAMES = [
+    ("../a.jpg", "leads out"),
+    ("a/../../b.jpg", "leads out"),
+    ("..\\a.jpg", "leads out"),
+    ("..", "leads out"),
+    ("/etc/passwd", "absolute"),
+    ("\\\\server\\share\\a.jpg", "absolute"),
+    ("C:\\a.jpg", "absolute"),
+    ("c:a.jpg", "absolute"),
+    ("x" * 5000, "longer than"),
+]
+
+
+@pytest.mark.parametrize(("name", "reason"), HOSTILE_NAMES)
+def test_names_that_lead_out_are_failures_and_nothing_else_is_lost(tmp_path, tarred, name, reason):
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip({"name": name.encode()}, {"name": b"good.jpg"}))
+    for made in (path, tarred((name, b"x"), ("good.jpg", b"x"))):
+        contents, reasons = look(made)
+        assert contents == {"good.jpg": b"x"}
+        assert len(reasons) == 1
+        assert reason in next(iter(reasons.values()))
+
+
+def test_a_nul_in_a_name_is_a_failure(tmp_path, tarred):
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip({"name": b"a.jpg\0.exe"}, {"name": b"good.jpg"}))
+    assert look(path) == ({"good.jpg": b"x"}, {"a.jpg\\0.exe": "The name holds a NUL character."})
+    info = tarfile.TarInfo("a.jpg")
+    info.pax_headers = {"path": "b\0.jpg"}
+    made = tarred((info, b"x"), ("good.jpg", b"x"))
+    contents, reasons = look(made)
+    assert contents["good.jpg"] == b"x"
+    assert not any("\0" in name for name in [*contents, *reasons])
+
+
+# -- what is no file -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.FIFOTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, b"Z"],
+)
+def test_links_pipes_and_devices_in_a_tar_are_failures(tarred, kind):
+    info = tarfile.TarInfo("a.jpg")
+    info.type, info.linkname = kind, "/etc/passwd"
+    contents, reasons = look(tarred((info, b""), ("good.jpg", b"x")))
+    assert contents == {"good.jpg": b"x"}
+    assert reasons["a.jpg"].startswith("This is no regular file")
+
+
+@pytest.mark.parametrize("kind", [stat.S_IFLNK, stat.S_IFIFO, stat.S_IFCHR])
+def test_links_in_a_zip_are_failures(zipped, kind):
+    info = zipfile.ZipInfo("a.jpg")
+    info.create_system, info.external_attr = 3, (kind | 0o777) << 16
+    contents, reasons = look(zipped((info, "/etc/passwd"), ("good.jpg", b"x")))
+    assert contents == {"good.jpg": b"x"}
+    assert reasons["a.jpg"].startswith("This is no regular file")
+
+
+@pytest.mark.parametrize("entry", [{"flags": 1}, {"flags": 0x41}, {"method": 99}])
+def test_encrypted_files_are_named_one_by_one(tmp_path, entry):
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip({"name": b"a.jpg", **entry}, {"name": b"good.jpg"}))
+    contents, reasons = look(path)
+    assert contents == {"good.jpg": b"x"}
+    assert "is encrypted; unpack it with its password and add the folder" in reasons["a.jpg"]
+
+
+def test_an_archive_encrypted_as_a_whole_is_one_error(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip({"name": b"p/"}, *[{"name": b"p/%d" % n, "flags": 1} for n in (1, 2)]))
+    with pytest.raises(SourceError, match=r"^a\.zip is encrypted; unpack it with its password"):
+        look(path)
+
+
+def test_unknown_compression_is_a_failure(tmp_path):
+    path = tmp_path / "a.zip"
+    path.write_bytes(
+        raw_zip({"name": b"a", "method": 9}, {"name": b"b", "method": 77}, {"name": b"good.jpg"})
+    )
+    contents, reasons = look(path)
+    assert contents == {"good.jpg": b"x"}
+    assert "method 9 (Deflate64)" in reasons["a"]
+    assert "method 77, which cannot be read" in reasons["b"]

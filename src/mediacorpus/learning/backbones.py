@@ -120,6 +120,7 @@ def create(
     classes: int,
     dropout: float = 0.0,
     seed: int = 1,
+    size: int | None = None,
 ) -> Network:
     """Make a network whose last layer is new.
 
@@ -139,6 +140,8 @@ def create(
         Share of the features that is dropped before the last layer while training.
     seed:
         Of all random weights.
+    size:
+        Height and width of the pictures it is to see, in pixels; None is its own.
 
     Raises
     ------
@@ -167,7 +170,7 @@ def create(
             load_into(network.module, state, last=network.last, source=weights)
         _replace_last(network, classes, torch.Generator().manual_seed(seed))
     blocks, head = network.cut(network.module, dropout)
-    return replace(network, blocks=tuple(blocks), head=head)
+    return replace(network, blocks=tuple(blocks), head=head, size=size or network.size)
 
 
 def _replace_last(network: Network, classes: int, generator: Any) -> None:

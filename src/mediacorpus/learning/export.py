@@ -242,7 +242,7 @@ def agreement(
 
 def _lite(network: Network) -> Any:
     tensors = [tensor.detach().numpy() for tensor in network.module.state_dict().values()]
-    return graph(tensors, {})
+    return graph(tensors, {}, side=network.size)
 
 
 def _lite_prefix(network: Network, count: int) -> bytes:

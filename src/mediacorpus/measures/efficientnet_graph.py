@@ -90,7 +90,7 @@ class _Writer:
         return self.node("Add", [x, y], f"{name}.sum") if add else y
 
 
-def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> Any:
+def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int = SIDE) -> Any:
     """Write EfficientNet-Lite0 as an ONNX model with the normalisation of pixels inside.
 
     Parameters
@@ -100,11 +100,13 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> Any:
         (the weights on board, or fine-tuned ones with another number of classes).
     metadata:
         Kept in the file, such as the names of the classes.
+    side:
+        Height and width of the pictures in pixels, at least 32.
 
     Returns
     -------
     onnx.ModelProto
-        Input `pixels` uint8 `(N, 224, 224, 3)`; outputs `embedding` float32 `(N, 1280)`
+        Input `pixels` uint8 `(N, side, side, 3)`; outputs `embedding` float32 `(N, 1280)`
         and `logits` float32 `(N, classes)`. N may differ from call to call.
 
     Raises
@@ -126,7 +128,7 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str]) -> Any:
         )
     writer = _Writer(iter(tensors))
     _write(writer)
-    return _model(writer, len(tensors[-1]), metadata)
+    return _model(writer, len(tensors[-1]), metadata, side=side)
 
 
 def _write(writer: _Writer) -> None:
@@ -156,13 +158,13 @@ def _write(writer: _Writer) -> None:
     writer.node("Gemm", [x, weight, bias], "logits", transB=1)
 
 
-def _model(writer: _Writer, classes: int, metadata: Mapping[str, str]) -> Any:
+def _model(writer: _Writer, classes: int, metadata: Mapping[str, str], *, side: int) -> Any:
     onnx, helper = need("onnx"), need("onnx.helper")
     value, kinds = helper.make_tensor_value_info, onnx.TensorProto
     network = helper.make_graph(
         writer.nodes,
         "efficientnet_lite0",
-        [value("pixels", kinds.UINT8, ["N", SIDE, SIDE, 3])],
+        [value("pixels", kinds.UINT8, ["N", side, side, 3])],
         [
             value("embedding", kinds.FLOAT, ["N", FEATURES]),
             value("logits", kinds.FLOAT, ["N", classes]),

@@ -1,6 +1,7 @@
 """Run all benchmarks and write `RESULTS.md`. Nothing else should run on the machine meanwhile.
 
 `run.py NAME...` runs some of them anew; the figures of the others stay as `results.json` has them.
+`NAME=FILE` takes what a script wrote when it was run alone, such as one that takes hours.
 """
 
 from __future__ import annotations
@@ -15,6 +16,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+from learning_results import published, scratch, training
+from marks import met
 
 from mediacorpus.settings import settings
 
@@ -36,10 +40,6 @@ def processor() -> str:
         return next(line.split(": ", 1)[1] for line in lines if line.startswith("model name"))
     except (OSError, StopIteration):
         return platform.processor() or platform.machine()
-
-
-def met(reached: bool) -> str:
-    return "reached" if reached else "**missed**"
 
 
 def throughput(found: dict[str, Any]) -> list[str]:
@@ -97,41 +97,6 @@ def scale(found: dict[str, Any]) -> list[str]:
         f"- A second run takes under 2 s: {met(again < 2)} ({again} s).",
         f"- Peak memory of `measure` grows by at most 15 %: {met(memory <= 1.15)} "
         f"(× {memory}; `add` × {found['add memory 10000 / 1000']}).",
-    ]
-    return lines
-
-
-def training(found: dict[str, Any]) -> list[str]:
-    lines = [
-        "## Ants and bees (245 + 153 photographs)",
-        "",
-        "From added pictures to the model; the first time also measures the embeddings.",
-        "",
-        "| method | seed | train, s | to validated scores, s | validation accuracy |",
-        "|---|---|---|---|---|",
-    ]
-    for method in ("probe", "finetune"):
-        lines += [
-            f"| {method} | {row['seed']} | {row['train seconds']} | "
-            f"{row['train to validated seconds']} | {row['validation accuracy']:.3f} |"
-            for row in found[method]
-        ]
-    recipe = found["taught recipe"]
-    worst = {
-        m: (
-            min(r["validation accuracy"] for r in found[m]),
-            max(r["train to validated seconds"] for r in found[m]),
-        )
-        for m in ("probe", "finetune")
-    }
-    lines += [
-        "",
-        "The taught recipe (all layers, batch 4, eager PyTorch) takes "
-        f"{recipe['seconds per epoch']} s an epoch, {recipe['seconds for 50 epochs']} s for 50.",
-        "",
-        f"- probe at least .93 in under 20 s: {met(worst['probe'][0] >= 0.93 and worst['probe'][1] < 20)}.",
-        f"- finetune at least .93 in under 4 minutes: "
-        f"{met(worst['finetune'][0] >= 0.93 and worst['finetune'][1] < 240)}.",
     ]
     return lines
 
@@ -302,6 +267,8 @@ PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "throughput": throughput,
     "scale": scale,
     "training": training,
+    "published": published,
+    "scratch": scratch,
     "descriptors": descriptors,
     "download": download,
     "hostile": hostile,
@@ -335,8 +302,10 @@ def main() -> None:
         + ".",
     ]
     raw = json.loads(RAW.read_text(encoding="utf-8")) if RAW.exists() else {}
-    for name in names:
-        raw[name] = child(name)
+    for argument in names:
+        name, _, file = argument.partition("=")
+        new = json.loads(Path(file).read_text(encoding="utf-8")) if file else child(name)
+        raw[name] = raw.get(name, {}) | new
         RAW.write_text(json.dumps(raw, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     for name, render in PARTS.items():
         if name in raw:

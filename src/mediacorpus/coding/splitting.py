@@ -15,7 +15,7 @@ from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.split import draw_split, parse_shares
 from mediacorpus.coding.split_groups import join_groups, surplus
 from mediacorpus.coding.strata import strata
-from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.errors import SplitError, unknown_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -225,10 +225,7 @@ def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, 
         if item in found:
             found[item] += [value for value in values if value not in found[item]]
     if column not in known:
-        raise ParameterError(
-            f"No record has a column {column!r}. Your columns are: "
-            f"{', '.join(sorted(known)) or 'none'}; they come with a table that is added."
-        )
+        raise unknown_column(column, known)
     return found
 
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
-from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_column
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
@@ -145,10 +145,7 @@ def column_of(store: Store, items: Sequence[str], column: str) -> list[Any]:
         if item in wanted and value is not None and value != "":
             found.setdefault(item, value)
     if column not in known:
-        raise ParameterError(
-            f"No record has a column {column!r}. Your columns are: "
-            f"{', '.join(sorted(known)) or 'none'}; they come with a table that is added."
-        )
+        raise unknown_column(column, known)
     return [found.get(item) for item in items]
 
 

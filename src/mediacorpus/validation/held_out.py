@@ -16,6 +16,7 @@ from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_c
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
+from mediacorpus.validation.codebook import check_codebook
 
 PARTS = ("test", "val")
 
@@ -69,19 +70,20 @@ def held_out(
     Raises
     ------
     LabelError
-        No labelled item is left.
+        No labelled item is left, or the labels have other values than the model learned.
     """
     parts = people.split_parts(store, model["split"])
+    changed = check_codebook(model, truth, variable=variable, parts=parts)
     if part is not None and part not in PARTS:
         raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
     if model["variable"] != variable and part is None:
         items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
-        return _some(items, str(model["model"]), variable), "labelled", []
+        return _some(items, str(model["model"]), variable), "labelled", changed
     present = {parts.get(item) for item in truth}
     chosen = part or ("test" if "test" in present else "val")
     items = sorted(i for i in truth if parts.get(i) == chosen)
     notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
-    return _some(items, str(model["model"]), variable), chosen, notes
+    return _some(items, str(model["model"]), variable), chosen, [*notes, *changed]
 
 
 def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:

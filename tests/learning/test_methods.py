@@ -286,6 +286,7 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
     [
         ({"arch": "lenett"}, UnknownName, "lenet"),
         ({"unfreeze": "block9x"}, ParameterError, "'head', 'all' or a number of blocks"),
+        ({"method": "finetune", "arch": None, "unfreeze": 99}, ParameterError, "Ask for 0 to 18"),
         ({"method": "finetune", "arch": None, "backbone": "nonet"}, UnknownName, "nonet"),
         ({"arch": None}, ParameterError, "needs --arch"),
         ({"target": "colours"}, UnknownName, "multilabel"),

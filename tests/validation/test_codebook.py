@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.errors import LabelError
+from mediacorpus.errors import LabelError, ModelError
 from mediacorpus.validation.codebook import check_codebook
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -86,3 +86,22 @@ def test_older_cards_and_one_value_against_the_rest_pass() -> None:
     assert check_codebook(row(classes=["ant"]), truth, variable="own", parts={}) == []
     against = row(classes=["ant"], settings={"positive": "ant"}, codebook={"values": ["ant"]})
     assert check_codebook(against, truth, variable="own", parts={}) == []
+
+
+def test_a_folder_edited_by_hand_is_not_scored(corpus: mc.Corpus) -> None:
+    """Its answers were stored before, but nobody knows any more what gave them."""
+    folder = corpus.folder / "models" / "first"
+    weights = (folder / "weights.safetensors").read_bytes()
+    (folder / "weights.safetensors").write_bytes(weights + b"x")
+    for verb in (
+        lambda: corpus.validate("first", against="red"),
+        lambda: corpus.audit("first", against="red", by="region"),
+        lambda: corpus.compare("red", models=["first", "second"]),
+    ):
+        with pytest.raises(ModelError, match=r"weights\.safetensors .* was changed or damaged"):
+            verb()
+    (folder / "weights.safetensors").write_bytes(weights)
+    for other in (corpus.folder / "models" / "second").iterdir():
+        (folder / other.name).write_bytes(other.read_bytes())
+    with pytest.raises(ModelError, match="holds another model"):
+        corpus.validate("first", against="red")

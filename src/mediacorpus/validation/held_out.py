@@ -13,6 +13,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_column
+from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
@@ -71,7 +72,10 @@ def held_out(
     ------
     LabelError
         No labelled item is left, or the labels have other values than the model learned.
+    ModelError
+        The model's folder is damaged or was edited.
     """
+    check_folder(store, model)
     parts = people.split_parts(store, model["split"])
     changed = check_codebook(model, truth, variable=variable, parts=parts)
     if part is not None and part not in PARTS:
@@ -84,6 +88,17 @@ def held_out(
     items = sorted(i for i in truth if parts.get(i) == chosen)
     notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
     return _some(items, str(model["model"]), variable), chosen, [*notes, *changed]
+
+
+def check_folder(store: Store, model: Mapping[str, Any]) -> None:
+    """Raise `ModelError` where a model's folder is not the one whose answers are scored."""
+    name = str(model["model"])
+    found = load_model(store.folder / "models" / name)
+    if found.card["hash"] != model["hash"]:
+        raise ModelError(
+            f"The folder of the model {name!r} holds another model than the one that was trained "
+            "here. Put it back from your backup, or train it again with --replace."
+        )
 
 
 def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:

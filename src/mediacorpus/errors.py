@@ -120,10 +120,26 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     "There is no measure 'tagz'. Did you mean 'tags'? Known: facts, tags."
     """
     names = sorted(known)
-    near = difflib.get_close_matches(name.lower(), names, n=3, cutoff=0.5)
-    hint = f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
     listed = f" Known: {', '.join(names)}." if names else f" This corpus has no {kind} yet."
-    return UnknownName(f"There is no {kind} {name!r}.{hint}{listed}")
+    return UnknownName(f"There is no {kind} {name!r}.{_near(name, names)}{listed}")
+
+
+def unknown_column(column: str, known: Iterable[str]) -> ParameterError:
+    """Make the error for a column that no record has, with the nearest of those that are there.
+
+    >>> str(unknown_column("athor", ["year", "author"])).partition(" Your")[0]
+    "No record has a column 'athor'. Did you mean 'author'?"
+    """
+    names = sorted(known)
+    return ParameterError(
+        f"No record has a column {column!r}.{_near(column, names)} Your columns are: "
+        f"{', '.join(names) or 'none'}; they come with a table that is added."
+    )
+
+
+def _near(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 
 @contextlib.contextmanager

@@ -96,3 +96,35 @@ def test_one_group_of_all_is_refused(corpus):
 def test_an_unknown_column_is_named_with_those_there_are(corpus):
     with pytest.raises(ParameterError, match=r"No record has a column 'writer'"):
         corpus.split("kind", by="writer")
+
+
+@pytest.fixture
+def scale(corpus):
+    items = sorted(corpus.items()["item"])
+    rows = [{"item": i, "variable": "mood", "value": f"{n / 4}"} for n, i in enumerate(items)]
+    corpus.import_labels(pd.DataFrame(rows), coder="me")
+    return corpus
+
+
+def test_a_scale_is_told_by_its_mean_and_range_and_not_value_by_value(scale):
+    split = scale.split("mood")
+    counts = split.counts()
+    assert counts.loc["train", "items"] == 48
+    assert counts.loc["val", "items"] == 12
+    values = pd.Series({i: float(v) for i, v in split.labels.items()})
+    own = values[[i for i, part in split.parts.items() if part == "val"]]
+    assert counts.loc["val", ["mean", "min", "max"]].tolist() == [own.mean(), own.min(), own.max()]
+    said = f"val 12 (mean {own.mean():.3g}, {own.min():g} to {own.max():g})."
+    assert str(split).endswith(said)
+    assert len(str(split)) < 120
+
+
+def test_groups_of_a_scale_are_warned_of_by_stratum(scale):
+    notes = scale.split("mood", by="lone").notes
+    assert len(notes) <= 6
+    assert not any("no item of 0.25 is" in note for note in notes)
+
+
+def test_a_scale_cannot_be_balanced(scale):
+    with pytest.raises(ParameterError, match="leave --balanced out"):
+        scale.split("mood", balanced=True)

@@ -131,7 +131,7 @@ def test_a_setting_that_fails_is_told_of_and_not_chosen(tmp_path: Path) -> None:
     assert found.best["lr"] == 0.1
     assert np.isnan(found.table["accuracy"][0])
     assert "lower learning rate than 10" in found.table["note"][0]
-    assert "1 settings have no score" in str(found)
+    assert "1 setting has no score" in str(found)
     json.dumps(found.to_dict(), allow_nan=False)
     with pytest.raises(TrainingError, match="No setting could be fitted"):
         grid(points[:1], run, folder=tmp_path, folds=3, workers=1)
@@ -276,9 +276,15 @@ def test_a_grid_is_drawn_by_up_to_three_settings(tmp_path: Path, lists: dict) ->
     assert frame.sum() > 50  # the mark of the chosen setting
 
 
-def test_more_than_three_varied_settings_are_not_drawn(tmp_path: Path) -> None:
-    table = pd.DataFrame(expand({key: [1, 2] for key in "abcd"})).assign(accuracy=0.5, chosen=False)
-    with pytest.raises(ParameterError, match="at most 3"):
-        draw_grid(table, tmp_path / "grid.png")
+def test_of_more_than_three_varied_settings_those_of_the_chosen_are_drawn(tmp_path: Path) -> None:
+    """The figure is that of the rows that agree with the chosen one in the fourth setting."""
+    table = pd.DataFrame(expand({key: [1, 2] for key in "abcd"}))
+    table = table.assign(accuracy=np.linspace(0.5, 0.9, 16), log_loss=0.5, chosen=False)
+    table.loc[5, "chosen"] = True
+    draw_grid(table, tmp_path / "grid.svg", aim="log_loss")
+    said = (tmp_path / "grid.svg").read_text("utf-8")
+    assert "All with d 2, as chosen. Marked: chosen by log loss." in said
+    for row, shown in ((5, True), (1, True), (0, False), (4, False)):
+        assert (f"{table['accuracy'][row]:.3f}" in said) == shown
     with pytest.raises(UnknownName, match="accuracy"):
         draw_grid(table, tmp_path / "grid.png", score="acc")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import mediacorpus as mc
@@ -53,3 +54,19 @@ def test_a_matrix_has_a_row_for_each_example_that_was_measured(corpus: mc.Corpus
         list(rows_of(corpus._store, "hog"))
     with pytest.raises(ParameterError, match="tags"):
         list(rows_of(corpus._store, "first"))
+
+
+@pytest.mark.parametrize(
+    ("value", "said"), [("{}.5", "--target scale"), ("a|b{}", "--target multilabel")]
+)
+def test_values_that_are_no_classes_are_refused(corpus: mc.Corpus, value: str, said: str) -> None:
+    rows = [
+        {"item": item, "variable": said, "value": value.format(number % 5)}
+        for number, item in enumerate(corpus.items()["item"])
+    ]
+    corpus.import_labels(pd.DataFrame(rows), coder="me")
+    corpus.split(said)
+    with pytest.raises(ParameterError, match=said):
+        corpus.grid(said, lr=[0.1])
+    with pytest.raises(ParameterError, match=said):
+        corpus.learning_curve(said)

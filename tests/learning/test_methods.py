@@ -218,13 +218,20 @@ def test_want_of_memory_names_a_batch_that_may_fit(
         "python": MemoryError(),
     }
 
-    def full(*_: Any, **__: Any) -> Any:
-        raise errors[kind]
+    real, room = torch.nn.Linear.forward, 2
+
+    def full(self: Any, x: Any) -> Any:
+        if len(x) > room:
+            raise errors[kind]
+        return real(self, x)
 
     monkeypatch.setattr(torch.nn.Linear, "forward", full)
-    with pytest.raises(TrainingError, match="--batch-size 4"):
+    with pytest.raises(TrainingError, match="Batches of 2 fit: start again with --batch-size 2"):
         learn(corpus, "face", "memory")
-    with pytest.raises(TrainingError, match="--unfreeze head"):
+    room = 0
+    with pytest.raises(TrainingError, match=r"batches of 8 .* No smaller batch fits.*--arch"):
+        learn(corpus, "face", "memory")
+    with pytest.raises(TrainingError, match=r"enough for single pictures.*--arch"):
         learn(corpus, "face", "memory", batch_size=1)
 
 
@@ -267,6 +274,7 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
     [
         ({"arch": "lenett"}, UnknownName, "lenet"),
         ({"unfreeze": "block9x"}, ParameterError, "'head', 'all' or a number of blocks"),
+        ({"method": "finetune", "arch": None, "unfreeze": 99}, ParameterError, "Ask for 0 to 18"),
         ({"method": "finetune", "arch": None, "backbone": "nonet"}, UnknownName, "nonet"),
         ({"arch": None}, ParameterError, "needs --arch"),
         ({"target": "colours"}, UnknownName, "multilabel"),

@@ -144,7 +144,7 @@ def test_settings_out_of_range_are_refused(given: dict, error: type, words: str)
 
 def test_data_that_do_not_allow_training_are_refused(iris) -> None:
     x, y = iris
-    with pytest.raises(TrainingError, match=r"'virginica' has 1 items.*svm needs at least 4"):
+    with pytest.raises(TrainingError, match=r"'virginica' has 1 item .*svm needs at least 4"):
         fit_shallow(x[:101], y[:101], classes=FLOWERS, settings=ShallowSettings("svm"))
     with pytest.raises(TrainingError, match="two classes"):
         fit_shallow(x[:50], y[:50], classes=("setosa",))

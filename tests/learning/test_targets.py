@@ -219,3 +219,18 @@ def test_labels_that_do_not_fit() -> None:
         with pytest.raises(TrainingError, match="numbers"):
             number(label)
     assert split_values("a || b|") == ["a", "b"]
+
+
+def test_weights_of_ranks_weigh_each_picture_by_its_rank() -> None:
+    """By hand: the weighted mean over pictures of the losses at both thresholds."""
+    logits = torch.tensor([[0.3, -1.0], [2.0, 0.5], [1.0, -0.2]], dtype=torch.float32)
+    y = torch.tensor([0, 2, 0])
+    weights = torch.tensor([0.75, 1.0, 1.5], dtype=torch.float32)
+    each = [
+        np.mean([bce(1 / (1 + math.exp(-x)), rank > step) for step, x in enumerate(row)])
+        for row, rank in zip(logits.tolist(), y.tolist(), strict=True)
+    ]
+    wanted = np.average(each, weights=[0.75, 1.5, 0.75])
+    assert float(RANKS.loss(logits, y, weights)) == pytest.approx(wanted)
+    assert float(RANKS.loss(logits, RANKS.mixable(y), weights)) == pytest.approx(wanted)
+    assert float(RANKS.loss(logits, y)) == pytest.approx(np.mean(each))

@@ -45,7 +45,10 @@ def test_the_test_part_is_scored_where_there_is_one(corpus: mc.Corpus) -> None:
 
 def test_other_variables_are_scored_outside_train_and_val(corpus: mc.Corpus) -> None:
     store = corpus._store
-    truth, _ = truth_of(store, "tags")
+    tags, _ = truth_of(store, "tags")
+    with pytest.raises(LabelError, match="knows none of them but no, yes"):
+        held_out(store, model(corpus, "first"), truth=tags, variable="tags", part=None)
+    truth = {item: "yes" if "red" in value else "no" for item, value in tags.items()}
     items, part, _ = held_out(
         store, model(corpus, "first"), truth=truth, variable="tags", part=None
     )

@@ -105,3 +105,13 @@ def test_bad_input_is_refused(wrong: dict[str, object], said: str):
 def test_nothing_is_foretold_from_far_away(curve: LearningCurve):
     with pytest.raises(ParameterError, match="from 200 to 800"):
         curve.gain(801)
+
+
+def test_where_all_is_right_more_labels_are_said_not_to_help():
+    """A fitted curve that goes beyond 1 would promise what cannot be."""
+    right = np.ones((4, 3, 30), bool)
+    right[0, :, :9] = False
+    steep = np.array([1.0, 0.6, 0.5])
+    curve = LearningCurve(np.array([10, 20, 40, 80]), right, steep, np.tile(steep, (5, 1)))
+    assert curve.sentences()[-1].startswith("All are right already, so more labels would not help")
+    assert "Doubling" not in str(curve)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.errors import ModelError, ParameterError, TrainingError
+from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.validation import class_scores
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -37,7 +37,7 @@ def test_a_scale_has_its_own_scores(corpus: mc.Corpus) -> None:
     assert len(found.mistakes) == found.scores.n
     with pytest.raises(ParameterError, match="threshold"):
         corpus.validate("degree", against="redness", threshold=0.5)
-    with pytest.raises(TrainingError, match="numbers"):
+    with pytest.raises(LabelError, match="predicts numbers, but the values of 'red' are no, yes"):
         corpus.validate("degree", against="red")
 
 
@@ -82,7 +82,7 @@ def test_an_aim_is_met_on_the_validation_part_alone(
     found = corpus.validate("first", against="red", threshold="f1")
     assert seen == [20]
     assert found.threshold is not None
-    assert any("On the validation part" in note for note in found.warnings)
+    assert any("Chosen on the validation part. At and above" in note for note in found.warnings)
     parts = corpus.sql("SELECT item, part FROM splits WHERE variable = 'red'")
     val = set(parts.loc[parts["part"] == "val", "item"])
     rows = corpus.table("first")

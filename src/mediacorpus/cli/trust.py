@@ -77,6 +77,7 @@ def compare(
     ] = None,
     level: Level = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Score every model of a variable on the same items, with tests of the differences."""
@@ -84,7 +85,14 @@ def compare(
 
     chosen = [name.strip() for name in models.split(",")] if models else None
     with Corpus(folder) as corpus:
-        found = corpus.compare(variable, models=chosen, by=by, level=level, seed=seed)
+        found = corpus.compare(
+            variable,
+            models=chosen,
+            by=by,
+            level=level,
+            seed=seed,
+            progress=False if quiet or as_json else None,
+        )
     show(found, as_json=as_json)
 
 
@@ -118,15 +126,17 @@ def audit(
 
     if (by is None) == (not robustness):
         raise ParameterError("Ask for one of --by COLUMN and --robustness.")
+    shown = False if quiet or as_json else None
     with Corpus(folder) as corpus:
         if robustness:
-            shown = False if quiet or as_json else None
             spoilt = corpus.robustness(
                 name, against=against, pictures=pictures, output=output, progress=shown
             )
             show(spoilt, as_json=as_json)
             return
-        found = corpus.audit(name, against=against, by=str(by), positive=positive, level=level)
+        found = corpus.audit(
+            name, against=against, by=str(by), positive=positive, level=level, progress=shown
+        )
     if output is not None:
         write_frame(found.to_frame(), output)
     show(found, as_json=as_json)

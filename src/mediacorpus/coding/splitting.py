@@ -14,8 +14,8 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.split import draw_split, parse_shares
 from mediacorpus.coding.split_groups import join_groups, surplus
-from mediacorpus.coding.strata import strata
-from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.coding.strata import is_scale, strata
+from mediacorpus.errors import ParameterError, SplitError, unknown_column
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -60,7 +60,12 @@ class Split:
     notes: tuple[str, ...] = ()
 
     def counts(self) -> pd.DataFrame:
-        """Return the number of items by part (rows) and value (columns)."""
+        """Return the number of items by part (rows) and value (columns).
+
+        Of a scale, instead of each value: `items`, `mean`, `min` and `max`.
+        """
+        if is_scale(list(self.labels.values())):
+            return self._of_scale()
         tally = Counter((part, self.labels.get(i, "")) for i, part in self.parts.items())
         values = sorted({value for _, value in tally})
         rows = [p for p in PARTS if any((p, v) in tally for v in values)]
@@ -70,12 +75,26 @@ class Split:
             columns=pd.Index(values, name=self.variable),
         )
 
+    def _of_scale(self) -> pd.DataFrame:
+        values = pd.Series({item: float(self.labels[item]) for item in self.parts}, dtype=float)
+        table = values.groupby(pd.Series(self.parts)).agg(["count", "mean", "min", "max"])
+        table = table.reindex([p for p in PARTS if p in table.index])
+        names = pd.Index(["items", "mean", "min", "max"], name=self.variable)
+        return table.set_axis(names, axis=1).rename_axis("part")
+
     def __str__(self) -> str:
         counts = self.counts()
-        pieces = [
-            f"{part} {int(row.sum()):,} ({', '.join(f'{v} {n:,}' for v, n in row.items())})"
-            for part, row in counts.iterrows()
-        ]
+        if "mean" in counts.columns and is_scale(list(self.labels.values())):
+            pieces = [
+                f"{part} {int(row['items']):,} (mean {row['mean']:.3g}, "
+                f"{row['min']:g} to {row['max']:g})"
+                for part, row in counts.iterrows()
+            ]
+        else:
+            pieces = [
+                f"{part} {int(row.sum()):,} ({', '.join(f'{v} {n:,}' for v, n in row.items())})"
+                for part, row in counts.iterrows()
+            ]
         text = f"Split of {self.variable}: {'; '.join(pieces)}."
         if self.unresolved:
             text += f" {self.unresolved:,} items with unresolved labels are in no part."
@@ -137,7 +156,7 @@ def split(
     UnknownName
         No label has that variable.
     ParameterError
-        No record has the column `by`.
+        No record has the column `by`, or a scale is to be balanced.
     SplitError
         The shares make no sense, or the labels or the groups do not allow the split.
     """
@@ -147,6 +166,11 @@ def split(
             f"No item has a clear value of {variable!r}; {len(unresolved)} are unresolved."
         )
     labels = dict(zip(values["item"], (str(v) for v in values["value"]), strict=True))
+    if balanced and is_scale(list(labels.values())):
+        raise ParameterError(
+            f"The values of {variable!r} are numbers on a scale, so there are no classes to make "
+            "equally large; leave --balanced out."
+        )
     drawn, notes = _drawn(store, labels, shares=shares, seed=seed, by=by)
     left_out = surplus(drawn, labels, seed=seed) if balanced else []
     absent = set(left_out)
@@ -197,7 +221,7 @@ def _drawn(
     parts = draw_split(items, classes, shares=shares, seed=seed, groups=numbers, partial=True)
     return parts, [
         _of_groups(parts, groups, by=by),
-        *_gaps(parts, labels, groups=groups, shares=shares, by=by),
+        *_gaps(parts, dict(zip(items, classes, strict=True)), groups=groups, shares=shares, by=by),
     ]
 
 
@@ -225,10 +249,7 @@ def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, 
         if item in found:
             found[item] += [value for value in values if value not in found[item]]
     if column not in known:
-        raise ParameterError(
-            f"No record has a column {column!r}. Your columns are: "
-            f"{', '.join(sorted(known)) or 'none'}; they come with a table that is added."
-        )
+        raise unknown_column(column, known)
     return found
 
 
@@ -269,7 +290,7 @@ def _gaps(
     shares: str,
     by: str,
 ) -> list[str]:
-    """Warn of each class that a part lacks."""
+    """Warn of each class, or stratum of a scale, that a part lacks."""
     names = PARTS[: shares.count("/") + 1]
     said = []
     for name in sorted(set(labels.values())):
@@ -278,9 +299,10 @@ def _gaps(
         if lacking:
             own = len({item if groups[item] is None else groups[item] for item in items})
             held = "one group" if own == 1 else f"{own:,} groups"
+            its = "its one item lies" if len(items) == 1 else f"its {len(items):,} items lie"
             said.append(
-                f"Warning: no item of {name} is in {' and '.join(lacking)}, because its "
-                f"{len(items):,} items lie in {held} of {by}."
+                f"Warning: no item of {name} is in {' and '.join(lacking)}, because {its} in "
+                f"{held} of {by}."
             )
     return said
 

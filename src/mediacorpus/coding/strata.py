@@ -19,9 +19,9 @@ BINS = 5
 def strata(labels: Sequence[str], *, parts: int) -> list[str]:
     """Give the stratum of each label, by which a split is drawn.
 
-    Classes are their own strata. Numbers with decimals, or more than `MOST_CLASSES` different
-    ones, are a scale: it is cut into up to `BINS` strata of equal size. Of several labels at
-    once, each combination is a stratum; those too rare to be in every part are one.
+    Classes are their own strata. A scale (see `is_scale`) is cut into up to `BINS` strata of
+    equal size. Of several labels at once, each combination is a stratum; those too rare to be
+    in every part are one.
 
     Parameters
     ----------
@@ -46,13 +46,26 @@ def strata(labels: Sequence[str], *, parts: int) -> list[str]:
     """
     if any(SEVERAL in label for label in labels):
         return _combinations(labels, parts)
+    if not is_scale(labels):
+        return list(labels)
+    return _bins([_number(label) for label in labels], parts)
+
+
+def is_scale(labels: Sequence[str]) -> bool:
+    """Tell whether labels are numbers on a scale and no classes.
+
+    Numbers with decimals, or more than `MOST_CLASSES` different ones, are a scale.
+
+    Examples
+    --------
+    >>> is_scale(["0", "1", "1"]), is_scale(["0.5", "1"]), is_scale(["no", "1"])
+    (False, True, False)
+    """
     values = [_number(label) for label in labels]
-    if not all(map(math.isfinite, values)):
-        return list(labels)
+    if not values or not all(map(math.isfinite, values)):
+        return False
     decimals = any(not value.is_integer() for value in values)
-    if not decimals and len(set(values)) <= MOST_CLASSES:
-        return list(labels)
-    return _bins(values, parts)
+    return decimals or len(set(values)) > MOST_CLASSES
 
 
 def _bins(values: Sequence[float], parts: int) -> list[str]:

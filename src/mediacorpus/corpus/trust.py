@@ -41,11 +41,14 @@ class TrustVerbs:
         by: str | None = None,
         level: float = 0.95,
         seed: int = 1,
+        progress: bool | None = None,
     ) -> Comparison:
         """Score models on the same items; see `mediacorpus.validation.comparing.compare_models`."""
         from mediacorpus.validation.comparing import compare_models
 
-        return compare_models(self._store, variable, models=models, by=by, level=level, seed=seed)
+        return compare_models(
+            self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
+        )
 
     def audit(
         self,
@@ -55,13 +58,20 @@ class TrustVerbs:
         by: Sequence[str] | str,
         positive: str | None = None,
         level: float = 0.95,
+        progress: bool | None = None,
     ) -> GroupAudit:
         """Score a model for each group; see `mediacorpus.validation.auditing.audit`."""
         from mediacorpus.validation.auditing import audit
 
         columns = by.split(",") if isinstance(by, str) else by
         return audit(
-            self._store, model, against=against, by=columns, positive=positive, level=level
+            self._store,
+            model,
+            against=against,
+            by=columns,
+            positive=positive,
+            level=level,
+            show=progress,
         )
 
     def robustness(

@@ -323,11 +323,11 @@ def _lines(box: _Box) -> list[tuple[str, str]]:
 def _rounded(number: int) -> str:
     """Write a number of weights in at most four digits.
 
-    >>> _rounded(520), _rounded(25_050), _rounded(1_225_500)
-    ('520', '25.1k', '1.23M')
+    >>> _rounded(1002), _rounded(25_050), _rounded(1_225_500)
+    ('1,002', '25.1k', '1.23M')
     """
-    if number < _THOUSAND:
-        return str(number)
+    if number < 10 * _THOUSAND:
+        return f"{number:,}"
     size, letter = (_MILLION, "M") if round(number, -3) >= _MILLION else (_THOUSAND, "k")
     digits = max(0, 2 - int(math.log10(number / size)))
     return f"{number / size:,.{digits}f}{letter}"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from mediacorpus.errors import UnknownName, WeightsNotFound
+from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound
 from mediacorpus.extras import need
 from mediacorpus.learning import cuts
 from mediacorpus.learning.weights import load_into, read_weights
@@ -69,12 +69,20 @@ class Network:
     def learning_blocks(self, unfreeze: str | int) -> int:
         """Give the number of blocks that learn, 0 (only the head) to all of them.
 
+        Raises `ParameterError` where the network has fewer.
+
         >>> create("efficientnet_lite0", weights="random", classes=2).learning_blocks("all")
         18
         """
         if unfreeze == "all":
             return len(self.blocks)
-        return 0 if unfreeze == "head" else min(int(unfreeze), len(self.blocks))
+        asked, there = 0 if unfreeze == "head" else int(unfreeze), len(self.blocks)
+        if asked > there:
+            raise ParameterError(
+                f"unfreeze is {asked}, but the network has {there} blocks before its last layer. "
+                f"Ask for 0 to {there}, or for --layers all."
+            )
+        return asked
 
 
 BackboneFactory: TypeAlias = Callable[..., Network]

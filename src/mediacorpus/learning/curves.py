@@ -23,6 +23,9 @@ STILL = 0.02
 """Relative fall of the validation loss per epoch that counts as getting better."""
 
 
+_CHOSEN = ("C", "neighbours", "smoothing", "trees", "penalty")
+
+
 def describe_curves(frame: pd.DataFrame) -> str:
     """Say in words how training went.
 
@@ -30,7 +33,8 @@ def describe_curves(frame: pd.DataFrame) -> str:
     ----------
     frame:
         Curves of `finetune` (columns `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
-        `val_accuracy`) or of `probe` (columns `C`, `log_loss`, `accuracy`, `best`).
+        `val_accuracy`), or of `probe` and shallow models (columns `C`, `neighbours`, `trees`,
+        `smoothing` or `penalty`; `log_loss`, `accuracy` or `squared_error`; `best`).
 
     Returns
     -------
@@ -52,33 +56,40 @@ validation loss rose to 0.600 while the training loss fell to 0.100: a sign of o
         return "Nothing was trained."
     if "epoch" in frame.columns:
         return _of_epochs(frame)
-    return _of_probe(frame) if _is_of_probe(frame) else _of_choice(frame)
-
-
-def _is_of_probe(frame: pd.DataFrame) -> bool:
-    return "C" in frame.columns and "of" not in frame.columns and "log_loss" in frame.columns
+    return _of_several(frame) if "of" in frame.columns else _of_choice(frame)
 
 
 def _of_choice(frame: pd.DataFrame) -> str:
-    """Say which of several settings were chosen, where there is more than one choice."""
-    best = frame[frame["best"]]
-    tried = [str(name) for name in frame.columns if name in {"C", "penalty", "k", "neighbours"}]
-    if not tried or len(frame) == 1:
+    """Say which value of a setting was chosen, and what it scored."""
+    found = [str(column) for column in frame.columns if column in _CHOSEN]
+    if not found:
         return "There was nothing to choose."
-    name = tried[0]
-    chosen = ", ".join(f"{value:g}" for value in dict.fromkeys(best[name]))
-    return f"{name} = {chosen} was chosen by cross-validation on the training part."
-
-
-def _of_probe(frame: pd.DataFrame) -> str:
+    name = found[0]
     row = frame[frame["best"]].iloc[0]
+    how = f"was chosen of {len(frame)}" if len(frame) > 1 else "was scored"
     text = (
-        f"C = {row['C']:.3g} was chosen of {len(frame)} by cross-validation on the training part: "
-        f"log loss {row['log_loss']:.3f}, accuracy {row['accuracy']:.3f}."
+        f"{name} = {row[name]:.3g} {how} by cross-validation on the training part: {_scores(row)}."
     )
-    if row["C"] in {frame["C"].min(), frame["C"].max()}:
+    if len(frame) > 1 and row[name] in {frame[name].min(), frame[name].max()}:
         text += " It lies at the edge of what was tried."
     return text
+
+
+def _of_several(frame: pd.DataFrame) -> str:
+    """Say what was chosen for each of several classifiers in one, and what they score."""
+    best = frame[frame["best"]]
+    chosen = ", ".join(f"{value:.3g}" for value in dict.fromkeys(best["C"]))
+    return (
+        f"C = {chosen} was chosen by cross-validation on the training part; mean over "
+        f"{len(best)} classifiers: {_scores(best.mean(numeric_only=True))}."
+    )
+
+
+def _scores(row: pd.Series[float]) -> str:
+    # The values of a scale are standardized, so that their variance is 1.
+    if "squared_error" in row.index:
+        return f"R squared {1 - row['squared_error']:.3f}"
+    return f"log loss {row['log_loss']:.3f}, accuracy {row['accuracy']:.3f}"
 
 
 def _of_epochs(frame: pd.DataFrame) -> str:

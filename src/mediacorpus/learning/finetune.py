@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
+import functools
 import io
 import json
 import math
@@ -21,6 +21,7 @@ from mediacorpus.extras import need
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.curves import COLUMNS
 from mediacorpus.learning.device import best_device, deterministic
+from mediacorpus.learning.limits import limits
 from mediacorpus.learning.pictures import augmentation
 from mediacorpus.learning.schedules import find_rate, make_optimizer, make_schedule
 from mediacorpus.learning.settings import AUTO
@@ -135,8 +136,9 @@ def fit(
         The loss became infinite or not a number.
     """
     s = settings
-    with deterministic(s.seed), _limits(s):
-        device = best_device()
+    device = best_device()
+    step = functools.partial(_attempt, module, train, plan=plan, target=target, device=device)
+    with deterministic(s.seed), limits(s, step):
         module = module.to(device, memory_format=need("torch").channels_last)
         weights = _class_weights(train, target, s=s, device=device)
         s = _with_rate(module, train, plan=plan, s=s, target=target, work=work, device=device)
@@ -309,7 +311,8 @@ def _tensor(values: NDArray[Any], device: str = "cpu") -> Any:
 def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str) -> Any:
     """Weigh each class by the inverse of its share, so that the mean weight of a picture is 1.
 
-    With several labels, the pictures that bear one weigh as much as those that do not.
+    With several labels, the pictures that bear one weigh as much as those that do not. Of ranks
+    each weighs by its share, at all thresholds.
     """
     if not s.class_weights or target.kind is TargetKind.SCALE:
         return None
@@ -320,43 +323,19 @@ def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str
     else:
         counts = np.bincount(train.targets, minlength=len(target.classes))
         weights = len(train) / (len(counts) * np.maximum(counts, 1))
-        if target.kind is TargetKind.ORDINAL:
-            return None
     return torch.tensor(weights, dtype=torch.float32, device=device)
 
 
-@contextlib.contextmanager
-def _limits(s: TrainSettings) -> Iterator[None]:
-    """Say which batch may do where the memory, or batch normalization, does not."""
-    try:
-        yield
-    except ValueError as error:
-        if "more than 1 value per channel" not in str(error):
-            raise
-        raise TrainingError(
-            "The network normalizes over the pictures of a batch, so a batch of one teaches it "
-            "nothing. Start again with --batch-size 2 or more."
-        ) from error
-    except (RuntimeError, MemoryError) as error:
-        if not _is_of_memory(error):
-            raise
-        size = int(s.batch_size or 1)
-        advice = (
-            f"Start again with --batch-size {size // 2}"
-            if size > 1
-            else "A batch is one picture already: let fewer blocks learn (--unfreeze head), or "
-            "take a smaller backbone"
-        )
-        raise TrainingError(
-            f"The memory is not enough for batches of {size} pictures. {advice}."
-        ) from error
-
-
-def _is_of_memory(error: Exception) -> bool:
-    """Tell want of memory from other errors; on a CPU PyTorch has no type of its own for it."""
-    kinds = (MemoryError, need("torch").OutOfMemoryError)
-    said = str(error).lower()
-    return isinstance(error, kinds) or "not enough memory" in said or "out of memory" in said
+def _attempt(
+    module: Any, train: Part, size: int, *, plan: Plan, target: Target, device: str
+) -> None:
+    """Take one step with the first pictures, without changing the weights."""
+    torch = need("torch")
+    chosen = np.arange(min(size, len(train)))
+    module.train()
+    x = _tensor(_inputs(train, chosen, plan=plan, rng=np.random.default_rng(0)), device)
+    y = torch.from_numpy(train.targets[chosen]).to(device)
+    target.loss(module(x).float(), y).backward()
 
 
 def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> None:

@@ -23,8 +23,8 @@ from mediacorpus.settings import settings as environment
 Progress: TypeAlias = Callable[[int, int], None]
 
 RESULTS = (
-    *("accuracy", "accuracy_sd", "log_loss", "log_loss_sd", "folds", "seconds"),
-    *("rank", "chosen", "note"),
+    *("rank", "chosen", "accuracy", "log_loss", "accuracy_sd", "log_loss_sd"),
+    *("folds", "seconds", "note"),
 )
 """Columns of the table that are no settings."""
 
@@ -76,9 +76,9 @@ class Grid:
     Parameters
     ----------
     table:
-        One row per setting, in the order given: the settings, then `RESULTS`: means and
-        standard deviations over the folds, seconds of fitting in all, rank, whether it was
-        chosen, and why it has no score.
+        One row per setting, in the order given: the settings, then `RESULTS`: rank, whether it
+        was chosen, means and standard deviations over the folds, seconds of fitting in all, and
+        why it has no score.
     best:
         The chosen setting.
     honest:
@@ -99,13 +99,14 @@ class Grid:
         row = self.table[self.table["chosen"]].iloc[0]
         spread = f" (sd {row['accuracy_sd']:.3f} over {row['folds']} folds)" if self.honest else ""
         text = (
-            f"Tried {len(self.table)} settings in {self.seconds:.1f} s. Best by "
+            f"Tried {_counted(len(self.table))} in {self.seconds:.1f} s. Best by "
             f"{self.aim.replace('_', ' ')}: {_words(self.best)}; accuracy "
             f"{row['accuracy']:.3f}{spread}, log loss {row['log_loss']:.3f}."
         )
         failed = int(self.table["accuracy"].isna().sum())
         if failed:
-            text += f" {failed} settings have no score; the column note says why."
+            have = "has" if failed == 1 else "have"
+            text += f" {_counted(failed)} {have} no score; the column note says why."
         if self.honest is None:
             return text + (
                 " That score is too good: the setting was chosen by it. Folds give an honest one."
@@ -367,6 +368,10 @@ def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, a
 
 def _words(point: Point) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in point.items())
+
+
+def _counted(number: int) -> str:
+    return f"{number:,} setting{'' if number == 1 else 's'}"
 
 
 def _plain(value: Any) -> Any:

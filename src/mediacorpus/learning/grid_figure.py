@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.errors import ParameterError, unknown, writing
+from mediacorpus.errors import unknown, writing
 from mediacorpus.extras import need
 from mediacorpus.learning.grid import RESULTS
 
@@ -27,12 +27,15 @@ INK = "#1b1b1b"
 CHOSEN = "#d55e00"  # vermilion of Okabe and Ito, seen with every kind of colour blindness
 
 
-def draw_grid(table: pd.DataFrame, target: Path, *, score: str = "accuracy") -> None:
+def draw_grid(
+    table: pd.DataFrame, target: Path, *, score: str = "accuracy", aim: str | None = None
+) -> None:
     """Draw the mean score over the folds by at most three settings, and frame the chosen one.
 
     One varied setting gives a line with standard deviations, two a heat map, three one heat
-    map for each value of the third. Colours are those of cividis, which reads the same with
-    every kind of colour blindness, and each cell holds its number.
+    map for each value of the third. Of more, the figure shows the settings that agree with the
+    chosen one in all but three, and says so. Colours are those of cividis, which reads the same
+    with every kind of colour blindness, and each cell holds its number.
 
     Parameters
     ----------
@@ -42,13 +45,13 @@ def draw_grid(table: pd.DataFrame, target: Path, *, score: str = "accuracy") -> 
         File to write; its ending names the format (`.png`, `.svg`, `.pdf`).
     score:
         `"accuracy"` or `"log_loss"`.
+    aim:
+        What the setting was chosen by, which is said where the figure shows another score.
 
     Raises
     ------
     UnknownName
         There is no such score.
-    ParameterError
-        More than three settings vary.
     MissingExtra
         matplotlib is not installed.
 
@@ -70,24 +73,31 @@ def draw_grid(table: pd.DataFrame, target: Path, *, score: str = "accuracy") -> 
     """
     if score not in SCORES:
         raise unknown("score", score, SCORES)
-    axes = _axes(table)
+    axes, rest = _axes(table)
+    said = []
+    if rest:
+        chosen = table[table["chosen"]].iloc[0]
+        for name in rest:
+            table = table[table[name].map(_text) == _text(chosen[name])]
+        fixed = ", ".join(f"{_label(name).lower()} {_text(chosen[name])}" for name in rest)
+        said.append(f"All with {fixed}, as chosen.")
+    if aim is not None and aim != score:
+        said.append(f"Marked: chosen by {SCORES[aim].lower()}.")
     matplotlib = need("matplotlib")
     style = {"font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.titlesize": 9}
     with matplotlib.rc_context(style), writing(target.parent):
         figure = _line(table, axes, score) if len(axes) == 1 else _maps(table, axes, score)
+        if said:
+            figure.suptitle(" ".join(said), fontsize=9, color=MUTED)
         figure.savefig(target, dpi=150)
 
 
-def _axes(table: pd.DataFrame) -> list[str]:
-    """Name the settings that vary, in the order of columns, rows, panels."""
+def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:
+    """Name the settings that vary, in the order of columns, rows, panels; and those beyond."""
     names = [str(name) for name in table.columns if name not in RESULTS]
     varied = [name for name in names if len(table[name].astype(str).unique()) > 1]
-    if len(varied) > AXES:
-        raise ParameterError(
-            f"{len(varied)} settings vary ({', '.join(varied)}); a figure shows at most {AXES}. "
-            "Draw the rows of the table that share one value of the others."
-        )
-    return sorted(varied or names[:1], key=lambda name: [*COLUMNS, name].index(name))
+    found = sorted(varied or names[:1], key=lambda name: [*COLUMNS, name].index(name))
+    return found[:AXES], found[AXES:]
 
 
 def _line(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:

@@ -13,13 +13,14 @@ import numpy as np
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
-from mediacorpus.engine.progress import Report
 from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import ParameterError, writing
 from mediacorpus.learning.grid import Grid, expand, grid
 from mediacorpus.learning.grid_figure import draw_grid
 from mediacorpus.learning.head import features_runner
 from mediacorpus.learning.matrix import matrix
+from mediacorpus.learning.targets import check_classes
 from mediacorpus.learning.verbs import examples_of
 from mediacorpus.measures.verb import measure
 
@@ -60,7 +61,7 @@ def grid_of(
     Raises
     ------
     ParameterError
-        No setting is given, or one is out of its range.
+        No setting is given, one is out of its range, or the values are no classes.
     UnknownName, SplitError, TrainingError
         The variable cannot be learned.
     """
@@ -70,6 +71,7 @@ def grid_of(
         )
     points = expand(lists)
     _, split = splitting.latest(store, variable)
+    check_classes(variable, list(split.labels.values()), verb="grid")
     measure(store, [SOURCE], show=show)
     examples, features = matrix(store, examples_of(store, split), SOURCE)
     classes = sorted({e.label for e in examples})
@@ -84,10 +86,10 @@ def grid_of(
     place = grid_folder(store, variable, details)
     with running(store, "grid", parameters=details, seed=seed) as current:
         with show_progress(f"grid of {variable}", unit="fits", show=show) as report:
-            found = grid(points, run, folder=place / "fits", folds=folds, progress=_told(report))
+            found = grid(points, run, folder=place / "fits", folds=folds, progress=so_far(report))
         with writing(store.folder):
             found.table.to_csv(place / "grid.csv", index=False)
-        draw_grid(found.table, place / "grid.png")
+        draw_grid(found.table, place / "grid.png", aim=found.aim)
         current.done = len(points)
         current.note = f"{place.relative_to(store.folder)}"
     return found
@@ -101,15 +103,3 @@ def grid_folder(store: Store, variable: str, details: Mapping[str, Any]) -> Path
     with writing(store.folder):
         place.mkdir(parents=True, exist_ok=True)
     return place
-
-
-def _told(report: Report) -> Any:
-    last = 0
-
-    def tell(done: int, total: int) -> None:
-        nonlocal last
-        del total
-        report(done - last)
-        last = done
-
-    return tell

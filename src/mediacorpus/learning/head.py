@@ -161,13 +161,13 @@ class FeaturesRunner:
             return
         for number, name in enumerate(self.classes):
             own = self.targets == number
-            what, count = "items", int(own.sum())
+            what, count = "item", int(own.sum())
             if self.groups is not None:
-                what, count = "groups", len(np.unique(self.groups[own]))
+                what, count = "group", len(np.unique(self.groups[own]))
             if count < folds:
                 raise TrainingError(
-                    f"The class {name!r} has {count} {what}, too few for {folds} folds. Ask for "
-                    "fewer folds, or label more of them."
+                    f"The class {name!r} has {count} {what}{'' if count == 1 else 's'}, too few "
+                    f"for {folds} folds. Ask for fewer folds, or label more of them."
                 )
         self._divide(folds)  # once here, so that no other process needs scikit-learn
 

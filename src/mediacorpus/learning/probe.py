@@ -105,14 +105,13 @@ def fit_probe(
     x = np.asarray(embeddings, np.float64)
     # The matrices are small: several threads would wait for each other, and sum up otherwise.
     with threadpool_limits(1):
-        curves = _cross_validate(*_sample(x, targets, seed), balanced=balanced, seed=seed)
+        curves = _cross_validate(
+            *_sample(x, targets, seed), balanced=balanced, seed=seed, on_epoch=on_epoch
+        )
         best = _choose(curves)
         strength = float(curves["C"].iloc[best])
         weight, bias = _fit_views(x, targets, views, strength=strength, balanced=balanced)
     curves["best"] = np.arange(len(curves)) == best
-    for number, row in enumerate(curves.to_dict("records"), start=1):
-        if on_epoch is not None:
-            on_epoch(number, len(curves), {str(k): v for k, v in row.items()})
     return Probe(weight.astype(np.float32), bias.astype(np.float32), strength, curves)
 
 
@@ -141,29 +140,34 @@ def _shares(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:
 
 
 def _cross_validate(
-    x: Floats, targets: NDArray[np.int64], *, balanced: bool, seed: int
+    x: Floats,
+    targets: NDArray[np.int64],
+    *,
+    balanced: bool,
+    seed: int,
+    on_epoch: OnEpoch | None,
 ) -> pd.DataFrame:
     from sklearn.model_selection import StratifiedKFold
 
     folds = min(FOLDS, int(np.bincount(targets).min()))
     splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    losses = np.zeros((len(STRENGTHS), folds))
-    hits = np.zeros_like(losses)
-    for fold, (learn, test) in enumerate(splitter.split(x, targets)):
-        for number, strength in enumerate(STRENGTHS):
+    parts = list(splitter.split(x, targets))
+    rows: list[dict[str, float]] = []
+    for strength in STRENGTHS:
+        losses, hits = np.zeros(folds), np.zeros(folds)
+        for fold, (learn, test) in enumerate(parts):
             weight, bias = _fit(x[learn], targets[learn], strength=strength, balanced=balanced)
             shares = _shares(x[test], weight, bias)
             own = shares[np.arange(len(test)), targets[test]]
-            losses[number, fold] = -np.log(np.maximum(own, 1e-15)).mean()
-            hits[number, fold] = (shares.argmax(1) == targets[test]).mean()
-    return pd.DataFrame(
-        {
-            "C": STRENGTHS,
-            "log_loss": losses.mean(1),
-            "log_loss_se": losses.std(1, ddof=1) / np.sqrt(folds),
-            "accuracy": hits.mean(1),
-        }
-    )
+            losses[fold] = -np.log(np.maximum(own, 1e-15)).mean()
+            hits[fold] = (shares.argmax(1) == targets[test]).mean()
+        row = {"C": strength, "log_loss": float(losses.mean())}
+        row["log_loss_se"] = float(losses.std(ddof=1) / np.sqrt(folds))
+        row["accuracy"] = float(hits.mean())
+        rows.append(row)
+        if on_epoch is not None:
+            on_epoch(len(rows), len(STRENGTHS), dict(row))
+    return pd.DataFrame(rows)
 
 
 def _choose(curves: pd.DataFrame) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.learning.applicable import check_used, implied_schedule
 from mediacorpus.learning.networks import scratch_names, taught_dropout
 from mediacorpus.learning.shallow_settings import MODELS
 
@@ -28,12 +29,6 @@ _RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (
 _ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _LISTS |= {"target": TARGETS, "precision": PRECISIONS}
-_OF_LOOP = (
-    *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
-    *("weight_decay", "unfreeze", "patience", "dropout", "nesterov", "power", "warmup"),
-    *("label_smoothing", "mixup", "layer_decay", "precision"),
-)
-"""Settings of the training loop, which probe and shallow models do not have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +56,7 @@ class TrainSettings:
         Pictures in one step, at least 1.
     step_size, gamma:
         With the schedule `"step"` the learning rate is multiplied by `gamma` (above 0, at
-        most 1) after every `step_size` epochs.
+        most 1) after every `step_size` epochs. Where no schedule is named, they ask for it.
     optimizer:
         `"sgd"`, `"adam"` (Kingma and Ba, 2015) or `"adamw"` (Loshchilov and Hutter, 2019).
     schedule:
@@ -98,7 +93,7 @@ class TrainSettings:
     nesterov:
         Nesterov's form of momentum.
     power:
-        Exponent of the polynomial schedule.
+        Exponent of the polynomial schedule; where no schedule is named, it asks for it.
     warmup:
         Epochs in which the learning rate rises to its full value.
     label_smoothing:
@@ -158,13 +153,13 @@ class TrainSettings:
         UnknownName
             There is no such method, optimiser or schedule.
         ParameterError
-            A number is out of its range, or belongs to the other method.
+            A number is out of its range, or a setting is given that the method does not use.
         """
         for name, known in _LISTS.items():
             value = getattr(self, name)
             if value is not None and value not in known:
                 raise unknown(name, str(value), known)
-        self._check_method()
+        self._check_own()
         for name, least in _WHOLE.items():
             _check_whole(name, getattr(self, name), least)
         for name, (low, high) in _RANGES.items():
@@ -184,6 +179,12 @@ class TrainSettings:
         if self.augment not in {True, False, None}:
             raise ParameterError(f"augment is {self.augment!r}; it must be True or False.")
         _check_unfreeze(self.unfreeze)
+        check_used(self._given(), self.method)
+
+    def _given(self) -> dict[str, Any]:
+        """Give the settings that are not the default."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {f.name: values[f.name] for f in fields(self) if values[f.name] != f.default}
 
     def complete(self) -> TrainSettings:
         """Return a copy with the method's default for every None.
@@ -203,35 +204,13 @@ class TrainSettings:
         defaults = _defaults(self)
         return replace(self, **{k: v for k, v in defaults.items() if given[k] is None})
 
-    def _check_method(self) -> None:
-        self._check_own()
-        if self.method in {"finetune", "scratch"}:
-            return
-        for name in _OF_LOOP:
-            if getattr(self, name) is not None:
-                raise ParameterError(
-                    f"{name} is a setting of the method 'finetune'; the method {self.method!r} "
-                    f"has none. Ask for method='finetune' or leave {name} out."
-                )
-        if self.weights != "pretrained":
-            raise ParameterError(
-                f"weights is {self.weights!r}, but the probe works on the embeddings of the "
-                "network on board; ask for method='finetune' or leave weights out."
-            )
-
     def _check_own(self) -> None:
-        """Refuse settings of other methods, and ask for those that a method needs."""
-        own = {"arch": "scratch", "model": "shallow", "features": "shallow", "positive": "shallow"}
+        """Check the names of networks and models, and ask for those that a method needs."""
+        if self.arch is not None and self.arch not in scratch_names():
+            raise unknown("network to train from scratch", self.arch, scratch_names())
+        own = {"arch": "scratch", "model": "shallow", "features": "shallow"}
         for name, method in own.items():
-            given = getattr(self, name) is not None
-            if given and self.method != method:
-                raise ParameterError(
-                    f"{name} is a setting of the method {method!r}; this is {self.method!r}. "
-                    f"Ask for --method {method} or leave {name} out."
-                )
-            if name == "arch" and given and self.arch not in scratch_names():
-                raise unknown("network to train from scratch", str(self.arch), scratch_names())
-            if not given and self.method == method and name != "positive":
+            if getattr(self, name) is None and self.method == method:
                 raise ParameterError(
                     f"The method {method!r} needs --{name}, such as {_EXAMPLES[name]}."
                 )
@@ -259,13 +238,15 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     scratch = settings.method == "scratch"
     every = settings.unfreeze == "all"
     modern = settings.optimizer in {"adam", "adamw"}
+    names = ("step_size", "gamma", "power")
+    asked = implied_schedule({n: 1 for n in names if getattr(settings, n) is not None})
     rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
     common = {
         "momentum": 0.9,
         "step_size": 7,
         "gamma": 0.1,
         "optimizer": "sgd",
-        "schedule": "cosine" if modern or scratch else "step",
+        "schedule": asked or ("cosine" if modern or scratch else "step"),
         "weight_decay": 0.05 if settings.optimizer == "adamw" else 0.0,
         "patience": 8,
         "nesterov": False,

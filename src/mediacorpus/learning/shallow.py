@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
+from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.shallow_data import check_counts, check_data
 from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 from mediacorpus.measures.onnx_session import open_session
@@ -100,16 +101,7 @@ class Shallow:
         'cross-validation on the training part: log loss 0.004, accuracy 1.000. It lies at the \
 edge of what was tried.'
         """
-        name = str(self.curves.columns[0])
-        row = self.curves[self.curves["best"]].iloc[0]
-        how = f"was chosen of {len(self.curves)}" if len(self.curves) > 1 else "was scored"
-        text = (
-            f"{name} = {row[name]:.3g} {how} by cross-validation on the training part: "
-            f"log loss {row['log_loss']:.3f}, accuracy {row['accuracy']:.3f}."
-        )
-        if len(self.curves) > 1 and row[name] in {self.curves[name].min(), self.curves[name].max()}:
-            text += " It lies at the edge of what was tried."
-        return text
+        return describe_curves(self.curves)
 
 
 def graph_probabilities(session: Any, features: NDArray[Any]) -> NDArray[np.float32]:

@@ -56,6 +56,6 @@ def check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSetting
     for name, count in zip(classes, np.bincount(y, minlength=len(classes)), strict=True):
         if count < least:
             raise TrainingError(
-                f"The class {name!r} has {count} items in the training part; {s.model} needs at "
-                f"least {least}. Label more of them, or split again."
+                f"The class {name!r} has {count} item{'' if count == 1 else 's'} in the training "
+                f"part; {s.model} needs at least {least}. Label more of them, or split again."
             )

@@ -11,7 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mediacorpus.errors import TrainingError, unknown
+from mediacorpus.coding.strata import is_scale
+from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
 
 SEPARATOR = "|"
@@ -82,7 +83,8 @@ class Target:
         """Give the mean loss of a batch, a torch scalar.
 
         Cross-entropy for classes; binary cross-entropy for several labels, and for ranks over
-        the thresholds between them (Frank and Hall, 2001); squared error for a scale.
+        the thresholds between them (Frank and Hall, 2001); squared error for a scale. `weights`
+        are of classes or ranks, or of several labels how much more it counts to bear each.
         """
         functional = need("torch.nn.functional")
         if self.kind is TargetKind.CLASSES:
@@ -91,10 +93,16 @@ class Target:
             )
         if self.kind is TargetKind.SCALE:
             return functional.mse_loss(logits[:, 0], y)
-        if self.kind is TargetKind.ORDINAL and y.ndim == 1:
-            y = self.above(y)
+        weight = None
+        if self.kind is TargetKind.ORDINAL:
+            y = self.above(y) if y.ndim == 1 else y  # (B, K - 1)
+            if weights is not None:
+                own = _of_ranks(y) @ weights  # (B,)
+                weight, weights = (own / own.mean())[:, None], None
         y = y * (1 - self.smoothing) + self.smoothing / 2
-        return functional.binary_cross_entropy_with_logits(logits, y, pos_weight=weights)
+        return functional.binary_cross_entropy_with_logits(
+            logits, y, weight=weight, pos_weight=weights
+        )
 
     def above(self, ranks: Any) -> Any:
         """Tell for ranks `(N,)` which thresholds they are above: float `(N, classes - 1)`."""
@@ -180,6 +188,13 @@ class Target:
         return {"kind": self.kind.value, **kept}
 
 
+def _of_ranks(above: Any) -> Any:
+    """Turn what is above each threshold `(B, K - 1)` into shares of the ranks `(B, K)`."""
+    functional = need("torch.nn.functional")
+    whole, none = functional.pad(above, (1, 0), value=1.0), functional.pad(above, (0, 1))
+    return whole - none
+
+
 def make_target(
     kind: str,
     labels: Sequence[str],
@@ -236,6 +251,38 @@ def make_target(
     else:
         names = sorted(set(labels))
     return Target(which, tuple(names), smoothing=smoothing)
+
+
+def check_classes(variable: str, labels: Sequence[str], *, verb: str) -> None:
+    """Raise where the values of a variable are no classes, for a verb that learns only those.
+
+    Ranks pass for classes, because nothing in their values tells them apart.
+
+    Raises
+    ------
+    ParameterError
+        The values are numbers on a scale, or several labels at once.
+
+    Examples
+    --------
+    >>> check_classes("kind", ["ant", "bee"], verb="grid")
+    >>> check_classes("mood", ["2.5", "7"], verb="grid")
+    Traceback (most recent call last):
+    mediacorpus.errors.ParameterError: The values of 'mood' are numbers on a scale, but grid \
+learns classes only; train and validate it with --target scale, or write them as words (class 7) \
+if they are names.
+    """
+    if any(SEPARATOR in label for label in labels):
+        raise ParameterError(
+            f"The values of {variable!r} are several labels at once, but {verb} learns classes "
+            "only; train and validate it with --target multilabel."
+        )
+    if is_scale(labels):
+        raise ParameterError(
+            f"The values of {variable!r} are numbers on a scale, but {verb} learns classes only; "
+            "train and validate it with --target scale, or write them as words (class 7) if they "
+            "are names."
+        )
 
 
 def target_of(card: Mapping[str, Any]) -> Target:

@@ -16,6 +16,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mediacorpus.catalogue.runs import now
+from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.card import card_facts, fingerprint_of
@@ -89,13 +90,15 @@ class TrainedModel:
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]
         counts = sum(card["counts"]["train"].values())
+        scored = _pictures(found["n"], of="validation ")
         text = (
-            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {counts:,} pictures in "
-            f"{self.seconds:.1f} s. {_headline(found)} on {found['n']:,} validation pictures. "
-            f"{self.words}"
+            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {_pictures(counts)} in "
+            f"{self.seconds:.1f} s. {_headline(found)} on {scored}. {self.words}"
         )
         if card["unreadable"]:
-            text += f" {len(card['unreadable']):,} pictures could not be read and were left out."
+            lost = len(card["unreadable"])
+            were = "was" if lost == 1 else "were"
+            text += f" {_pictures(lost)} could not be read and {were} left out."
         return " ".join([text, *self.notes])
 
     def _repr_html_(self) -> str:
@@ -236,9 +239,19 @@ def _check_counts(target: Target, train: Sequence[str]) -> None:
     for name in target.classes:
         if counts[name] < LEAST:
             raise TrainingError(
-                f"The class {name!r} has {counts[name]} pictures in the training part; at least "
-                f"{LEAST} are needed. Label more of them, or split again."
+                f"The class {name!r} has {_pictures(counts[name])} in the training part; at least "
+                f"{LEAST} are needed. {_advice(target, train)}"
             )
+
+
+def _advice(target: Target, train: Sequence[str]) -> str:
+    if target.kind is TargetKind.CLASSES and is_scale(train):
+        return "The values are numbers: learn them as such with --target scale."
+    return "Label more of them, or split again."
+
+
+def _pictures(count: int, *, of: str = "") -> str:
+    return f"{count:,} {of}picture{'' if count == 1 else 's'}"
 
 
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:

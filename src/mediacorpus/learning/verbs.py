@@ -21,6 +21,7 @@ from mediacorpus.engine.progress import Report
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.backbones import backbone_info
+from mediacorpus.learning.codebook import codebook_of
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix, rows_of
 from mediacorpus.learning.predict import Classifier
@@ -99,7 +100,8 @@ def train(
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
-        facts = {"name": name, "variable": variable, "split": number, "run": run.id}
+        facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
+        facts["codebook"] = codebook_of(split.labels, split.parts)
         with _watched(name, on_epoch, show=show) as watch:
             trained = fit(
                 examples,
@@ -209,7 +211,8 @@ class _Watch:
 
     def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
         """Show how many epochs are done."""
-        self._to(f"training {self.name}", epoch, total=epochs, unit="epochs")
+        unit = "epochs" if "epoch" in row else "fits"
+        self._to(f"training {self.name}", epoch, total=epochs, unit=unit)
         if self.on_epoch is not None:
             self.on_epoch(epoch, epochs, row)
 

@@ -97,7 +97,9 @@ def explanation_sheet(
     for row in rows:
         label = f"labelled {row.truth}" if row.truth else row.item[:12]
         tiles.append((label, pad(row.view, side)))
-        tiles.append((f"{row.said}, {row.probability:.2f}", pad(overlay(row.view, row.map), side)))
+        wrong = "wrong: " if row.truth not in {"", row.said} else ""
+        said = f"{wrong}{row.said}, {row.probability:.2f}"
+        tiles.append((said, pad(overlay(row.view, row.map), side)))
         tiles += [_near(row, place, neighbour=neighbour, side=side) for place in range(most)]
     return sheet(tiles, columns=2 + most, side=side, title=title)
 

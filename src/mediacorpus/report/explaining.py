@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,11 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix
-from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.verbs import examples_of
 from mediacorpus.measures.verb import measure
 from mediacorpus.media.opening import Opener
@@ -150,7 +151,7 @@ def robustness(
                 truth=truth,
                 classes=classes,
                 plan=plan,
-                progress=_by_difference(report),
+                progress=so_far(report),
             )
         run.done = len(chosen)
     if output is not None:
@@ -253,6 +254,7 @@ def curve_of(
     """
     _check_svg(output)
     _, split = splitting.latest(store, variable)
+    check_classes(variable, list(split.labels.values()), verb="learning-curve")
     measure(store, ["embedding"], show=show)
     examples, features = matrix(store, examples_of(store, split), "embedding")
     classes = sorted({e.label for e in examples})
@@ -268,7 +270,7 @@ def curve_of(
                 val=np.flatnonzero(~train),
                 repeats=repeats,
                 seed=seed,
-                progress=_by_difference(report),
+                progress=so_far(report),
             )
         run.done = len(examples)
     if output is not None:
@@ -331,19 +333,6 @@ def _sheets(
         write_sheet(means, mean_map_sheet(maps, title="Where it looks, picture after picture"))
         files.append(means)
     return files
-
-
-def _by_difference(report: Callable[[int], None]) -> Callable[..., None]:
-    """Turn counts of what is done so far into steps."""
-    last = 0
-
-    def tell(done: int, total: int = 0) -> None:
-        nonlocal last
-        del total
-        report(done - last)
-        last = done
-
-    return tell
 
 
 def _check_svg(output: Path | None) -> None:

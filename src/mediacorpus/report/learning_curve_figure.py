@@ -43,9 +43,12 @@ def learning_curve(curve: LearningCurve) -> str:
                 axis.plot(part, middle, color=BLUE, ls=line)
                 lowest = min(lowest, float(low.min()))
             axis.axvline(curve.n, color=PALE, lw=0.8, zorder=0)
+        whole = {"clip_on": False, "zorder": 3}  # dots at 1 are not cut in half
         for own, size in zip(scores, sizes, strict=True):
-            axis.plot(np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GREY, mew=0.6)
-        axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5)
+            axis.plot(
+                np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GREY, mew=0.6, **whole
+            )
+        axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5, **whole)
         ticks = [*sizes.tolist(), 2 * curve.n] if curve.fitted else sizes.tolist()
         axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
         axis.xaxis.set_minor_locator(ticker.NullLocator())

@@ -10,7 +10,7 @@ from mediacorpus.report import words
 from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, VERMILION, canvas, style, to_svg
 
 if TYPE_CHECKING:
-    from mediacorpus.validation.robustness_result import RobustnessAudit
+    from mediacorpus.validation.robustness_result import Condition, RobustnessAudit
 
 _COLUMNS = 5
 _PANEL = 1.45
@@ -42,7 +42,10 @@ def robustness(audit: RobustnessAudit) -> str:
         # The lowest visible panel of each column bears the numbers.
         for place in range(len(names) - columns, len(names)):
             axes.flat[place].tick_params(labelbottom=True)
-        figure.supxlabel("Strength", size=8.5, color=INK)
+        told = f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
+        lost = any(_beyond(one, audit) for one in audit.conditions)
+        told += "; red: loss beyond chance)" if lost else ")"
+        figure.supxlabel(told, size=8.5, color=INK)
         figure.supylabel("Accuracy", size=8.5, color=INK)
         mean = audit.mean_drop.estimate
         alt = (
@@ -51,6 +54,10 @@ def robustness(audit: RobustnessAudit) -> str:
             f"{100 * mean:.1f} points less on average when they are spoilt."
         )
         return to_svg(figure, alt)
+
+
+def _beyond(one: Condition, audit: RobustnessAudit) -> bool:
+    return one.p_adjusted < 1 - audit.plan.level and one.drop.estimate > 0
 
 
 def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
@@ -62,7 +69,7 @@ def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
     axis.fill_between(x, low, high, color=BLUE, alpha=0.18, lw=0)
     axis.plot(x, y, color=BLUE, clip_on=False)
     for one in own:
-        lost = one.p_adjusted < 1 - audit.plan.level and one.drop.estimate > 0
+        lost = _beyond(one, audit)
         fill = VERMILION if lost else "white"
         edge = VERMILION if lost else BLUE
         axis.plot(

@@ -26,6 +26,9 @@ FAIRNESS = {
 }
 """What the field calls it when a rate is the same for all groups."""
 
+SHOWN = 6
+"""Small groups of a column that are shown; of more, the largest, and the others as a number."""
+
 LABELS = {
     "base_rate": "base rate",
     "selection_rate": "selection rate",
@@ -68,8 +71,11 @@ def as_text(audit: GroupAudit) -> str:
     """
     lines = [_title(audit)]
     for column in audit.scores["column"].unique():
-        head, rows = _wide(audit.scores[audit.scores["column"] == column], column)
+        table, folded = _folded(audit.scores[audit.scores["column"] == column])
+        head, rows = _wide(table, column)
         lines += ["", *aligned([head, *rows])]
+        if folded:
+            lines.append(f"{_of_folded(audit, folded)}: see -o FILE, --json or to_frame()")
     return "\n".join([*lines, "", *sentences(audit)])
 
 
@@ -81,8 +87,11 @@ def as_html(audit: GroupAudit) -> str:
     True
     """
     parts = [f"<p>{html.escape(_title(audit))}</p>"]
-    tables = [audit.scores[audit.scores["column"] == c] for c in audit.scores["column"].unique()]
-    parts += [html_table(*_wide(table, table["column"].iloc[0])) for table in tables]
+    for column in audit.scores["column"].unique():
+        table, folded = _folded(audit.scores[audit.scores["column"] == column])
+        parts.append(html_table(*_wide(table, column)))
+        if folded:
+            parts.append(f"<p>{_of_folded(audit, folded)}: see <code>to_frame()</code></p>")
     parts += [f"<p>{html.escape(sentence)}</p>" for sentence in sentences(audit)]
     return f'<div class="mediacorpus-audit">{"".join(parts)}</div>'
 
@@ -111,19 +120,49 @@ def _spread(row: Mapping[str, Any]) -> str:
     )
 
 
+def _folded(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Leave out small groups but the largest of them where there are many; tell how many."""
+    groups = table.drop_duplicates("group")
+    small = groups[groups["small"] & (groups["group"] != MISSING)]
+    if len(small) <= SHOWN:
+        return table, 0
+    # One place is for the line that tells of the others.
+    left = small.sort_values("items", ascending=False, kind="stable")["group"].iloc[SHOWN - 1 :]
+    return table[~table["group"].isin(left)], len(left)
+
+
+def _of_folded(audit: GroupAudit, folded: int) -> str:
+    return f"and {folded:,} more groups of fewer than {audit.least} items"
+
+
 def _untested(audit: GroupAudit) -> list[str]:
+    """Say for each column which groups were not tested."""
     words = []
-    for row in records(audit.scores.drop_duplicates(["column", "group"])):
-        if row["group"] == MISSING:
-            words.append(
-                f"{row['items']} items have no value of {row['column']}: shown, not tested."
-            )
-        elif row["small"]:
-            words.append(
-                f"{row['column']} = {row['group']} has {row['items']} items, under "
-                f"{audit.least}: shown with *, not tested."
-            )
+    groups = audit.scores.drop_duplicates(["column", "group"])
+    for column in groups["column"].unique():
+        own = groups[groups["column"] == column]
+        for items in own.loc[own["group"] == MISSING, "items"]:
+            have = "item has" if items == 1 else "items have"
+            words.append(f"{items:,} {have} no value of {column}: shown, not tested.")
+        small = own[own["small"] & (own["group"] != MISSING)]
+        if small.empty:
+            continue
+        named = [f"{row['group']} ({_counted(row['items'])})" for row in records(small)]
+        under = f"under {audit.least}"
+        if len(named) == 1:
+            group, items = small.iloc[0][["group", "items"]]
+            has = f"{column} = {group} has {_counted(items)}"
+            words.append(f"{has}, {under}: shown with *, not tested.")
+        elif len(named) <= SHOWN:
+            listed = f"{', '.join(named[:-1])} and {named[-1]}"
+            words.append(f"{column} = {listed} are {under}: shown with *, not tested.")
+        else:
+            words.append(f"{len(named):,} groups of {column} are {under} items (*): not tested.")
     return words
+
+
+def _counted(items: int) -> str:
+    return f"{items:,} item{'' if items == 1 else 's'}"
 
 
 def _bases(differences: pd.DataFrame) -> list[str]:

@@ -9,6 +9,7 @@ import numpy as np
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for, truth_of
@@ -24,6 +25,7 @@ def audit(
     by: Sequence[str],
     positive: str | None = None,
     level: float = 0.95,
+    show: bool | None = None,
 ) -> GroupAudit:
     """Score a model for each group of held-out items, and test whether the groups differ.
 
@@ -41,6 +43,8 @@ def audit(
         Value for which precision, recall and the like are told.
     level:
         Confidence level of the intervals.
+    show:
+        Whether to show progress; None decides by the terminal.
 
     Raises
     ------
@@ -66,9 +70,12 @@ def audit(
     answers = table.loc[kept].to_numpy(np.float64)
     columns = {column.strip(): _groups(store, kept, column.strip()) for column in by}
     parameters = {"subject": name, "against": against, "by": list(columns), "level": level}
-    with running(
-        store, "audit", parameters=parameters, model_hash=str(model["hash"]), exclusive=False
-    ) as run:
+    with (
+        running(
+            store, "audit", parameters=parameters, model_hash=str(model["hash"]), exclusive=False
+        ) as run,
+        show_progress(f"auditing {name}", unit="", show=show),
+    ):
         found = audit_groups(
             [truth[i] for i in kept],
             [classes[i] for i in answers.argmax(axis=1)],

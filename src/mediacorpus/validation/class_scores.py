@@ -144,7 +144,7 @@ def _threshold(
         chosen = choose_threshold(
             [g == positive for g in own[0]], own[1][:, column], aim=str(wanted)
         )
-        notes.append(f"On the validation part: {chosen.words}")
+        notes.append(f"Chosen on the validation part. {chosen.words}")
         return chosen.value
     if not 0 <= value <= 1:
         raise ParameterError(f"The threshold is {value:g}; it must be from 0 to 1.")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,12 @@ import pandas as pd
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.validation.codebook import check_codebook
 from mediacorpus.validation.compare import Comparison, compare
-from mediacorpus.validation.held_out import answers_of, column_of, truth_for, truth_of
+from mediacorpus.validation.held_out import answers_of, check_folder, column_of, truth_for, truth_of
 
 REPEATS = 2000
 
@@ -27,6 +30,7 @@ def compare_models(
     by: str | None = None,
     level: float = 0.95,
     seed: int = 1,
+    show: bool | None = None,
 ) -> Comparison:
     """Compare models of one variable on items that none of them learned from.
 
@@ -45,6 +49,8 @@ def compare_models(
         One of your own columns whose equal values belong together, for the bootstrap.
     level, seed:
         Of the intervals.
+    show:
+        Whether to show progress; None decides by the terminal.
 
     Raises
     ------
@@ -83,7 +89,10 @@ def compare_models(
     given = {str(model["model"]): _shares(table, items, classes) for model, table in usable}
     groups = None if by is None else column_of(store, items, by)
     parameters = {"variable": variable, "models": list(given), "by": by, "level": level}
-    with running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run:
+    with (
+        running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
+        show_progress(f"comparing models of {variable}", unit="", show=show),
+    ):
         found = compare(
             [truth[item] for item in items],
             given,
@@ -96,6 +105,7 @@ def compare_models(
         run.done = len(items)
         if left_out:
             run.note = f"Not applied and left out: {', '.join(left_out)}."
+            found = replace(found, notes=(*found.notes, run.note))
     return found
 
 
@@ -107,7 +117,7 @@ def _shared(
     truth: Mapping[str, str],
 ) -> list[str]:
     """Give the items that are held out from all models and that all have answered for."""
-    items = _common(store, [model for model, _ in usable], set(truth))
+    items = _common(store, [model for model, _ in usable], truth, variable=variable)
     for _, table in usable:
         items = [item for item in items if item in table.index]
     if not items:
@@ -140,13 +150,21 @@ def _as_learned(models: Sequence[Mapping[str, Any]], truth: Mapping[str, str]) -
     return truth_for(models[0], truth) if models else dict(truth)
 
 
-def _common(store: Store, models: Sequence[Mapping[str, Any]], labelled: set[str]) -> list[str]:
+def _common(
+    store: Store,
+    models: Sequence[Mapping[str, Any]],
+    truth: Mapping[str, str],
+    *,
+    variable: str,
+) -> list[str]:
     """Give the labelled items that are held out from all models."""
     common: set[str] | None = None
     for model in models:
+        check_folder(store, model)
         parts = people.split_parts(store, int(str(model["split"])))
-        there = {parts.get(item) for item in labelled}
+        check_codebook(model, truth, variable=variable, parts=parts)
+        there = {parts.get(item) for item in truth}
         part = "test" if "test" in there else "val"
-        own = {item for item in labelled if parts.get(item) == part}
+        own = {item for item in truth if parts.get(item) == part}
         common = own if common is None else common & own
     return sorted(common or ())

@@ -12,10 +12,12 @@ import pyarrow.compute as pc
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
-from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_column
+from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
+from mediacorpus.validation.codebook import check_codebook
 
 PARTS = ("test", "val")
 
@@ -69,19 +71,34 @@ def held_out(
     Raises
     ------
     LabelError
-        No labelled item is left.
+        No labelled item is left, or the labels have other values than the model learned.
+    ModelError
+        The model's folder is damaged or was edited.
     """
+    check_folder(store, model)
     parts = people.split_parts(store, model["split"])
+    changed = check_codebook(model, truth, variable=variable, parts=parts)
     if part is not None and part not in PARTS:
         raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
     if model["variable"] != variable and part is None:
         items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
-        return _some(items, str(model["model"]), variable), "labelled", []
+        return _some(items, str(model["model"]), variable), "labelled", changed
     present = {parts.get(item) for item in truth}
     chosen = part or ("test" if "test" in present else "val")
     items = sorted(i for i in truth if parts.get(i) == chosen)
     notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
-    return _some(items, str(model["model"]), variable), chosen, notes
+    return _some(items, str(model["model"]), variable), chosen, [*notes, *changed]
+
+
+def check_folder(store: Store, model: Mapping[str, Any]) -> None:
+    """Raise `ModelError` where a model's folder is not the one whose answers are scored."""
+    name = str(model["model"])
+    found = load_model(store.folder / "models" / name)
+    if found.card["hash"] != model["hash"]:
+        raise ModelError(
+            f"The folder of the model {name!r} holds another model than the one that was trained "
+            "here. Put it back from your backup, or train it again with --replace."
+        )
 
 
 def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:
@@ -145,10 +162,7 @@ def column_of(store: Store, items: Sequence[str], column: str) -> list[Any]:
         if item in wanted and value is not None and value != "":
             found.setdefault(item, value)
     if column not in known:
-        raise ParameterError(
-            f"No record has a column {column!r}. Your columns are: "
-            f"{', '.join(sorted(known)) or 'none'}; they come with a table that is added."
-        )
+        raise unknown_column(column, known)
     return [found.get(item) for item in items]
 
 

@@ -126,14 +126,24 @@ class LearningCurve:
         said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {pictures}."]
         if not self.fitted:
             return [*said, "There are too few sizes to fit a curve; label more."]
+        if self.right[-1].all():
+            said.append(
+                "All are right already, so more labels would not help measurably; a larger "
+                "validation part could tell smaller differences."
+            )
+            return said
         gain = self.gain(2 * self.n)
+        if gain.high < _FLAT:
+            said.append(
+                f"The curve is flat: doubling the labels to {2 * self.n:,} would not help "
+                f"measurably (by less than {100 * _FLAT:.1f} points)."
+            )
+            return said
         points = [100 * x for x in (gain.estimate, gain.low, gain.high)]
         said.append(
             f"Doubling the labels to {2 * self.n:,} would bring about {points[0]:+.1f} points "
             f"(95 % interval {points[1]:+.1f} to {points[2]:+.1f})."
         )
-        if gain.high < _FLAT:
-            said.append("The curve is flat: more labels of this kind would hardly help.")
         return said
 
     def to_dict(self) -> dict[str, Any]:

@@ -73,7 +73,10 @@ def score_model(
         )
     if strange:
         notes.append(
-            f"{len(strange):,} items have a value that the model does not know and are left out."
+            "1 item has a value that the model does not know and is left out."
+            if len(strange) == 1
+            else f"{len(strange):,} items have a value that the model does not know and are left "
+            "out."
         )
     missing = len(items) - len(scored) - len(strange)
     gold = [truth[i] for i in scored]

@@ -53,8 +53,15 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
         uint8 RGB `(H, W, 3)`.
     """
     if model.card["input"] == "pixels":
-        return plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
+        view = plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
+        return _grey(view) if model.card.get("grey") else view
     return plain_view(pixels, SIDE, CROP)
+
+
+def _grey(view: Views) -> Views:
+    """Show the luma of ITU-R BT.601, which is all that a network on grey pixels sees."""
+    luma = np.rint(view.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
+    return np.repeat(luma.astype(np.uint8)[..., None], 3, axis=-1)
 
 
 def view_predictor(model: ModelFolder) -> PredictViews:

@@ -70,7 +70,8 @@ class Validation:
         lines = [f"{self.subject} against {self.variable}, {_PART_WORDS[self.part]}:"]
         lines.append(str(self.scores))
         if self.missing:
-            lines.append(f"{self.missing:,} labelled items were not measured and are left out.")
+            items = "item was" if self.missing == 1 else "items were"
+            lines.append(f"{self.missing:,} labelled {items} not measured and left out.")
         return "\n".join([*lines, *self.warnings])
 
     def _repr_html_(self) -> str:
@@ -141,7 +142,9 @@ def validate(
             found.threshold,
         )
     if unresolved:
-        note = f"{unresolved:,} items with unresolved labels are left out."
+        one = unresolved == 1
+        note = f"{unresolved:,} item{'' if one else 's'} with unresolved labels "
+        note += f"{'is' if one else 'are'} left out."
         result = replace(result, warnings=(*result.warnings, note))
     parameters = {"subject": subject, "against": against} | asdict(chosen)
     with running(

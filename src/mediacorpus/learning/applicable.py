@@ -1,0 +1,116 @@
+"""Which settings of training a method uses; others are refused, not passed over in silence."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from mediacorpus.errors import ParameterError
+
+OF_LOOP = (
+    *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
+    *("weight_decay", "patience", "dropout", "nesterov", "power", "warmup"),
+    *("label_smoothing", "mixup", "layer_decay", "precision"),
+)
+"""Settings of the training loop."""
+
+USERS: Mapping[str, tuple[str, ...]] = {
+    **dict.fromkeys(OF_LOOP, ("finetune", "scratch")),
+    "backbone": ("probe", "finetune"),
+    "weights": ("finetune",),
+    "unfreeze": ("finetune",),
+    "augment": ("probe", "finetune", "scratch"),
+    "arch": ("scratch",),
+    "model": ("shallow",),
+    "features": ("shallow",),
+    "positive": ("shallow",),
+}
+"""Methods that use a setting; those that are not named are used by all."""
+
+_OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}
+
+
+def implied_schedule(given: Mapping[str, Any]) -> str | None:
+    """Name the schedule that other settings ask for, where none is named.
+
+    Parameters
+    ----------
+    given:
+        Settings that are not the default.
+
+    Examples
+    --------
+    >>> implied_schedule({"gamma": 0.5}), implied_schedule({"power": 2}), implied_schedule({})
+    ('step', 'polynomial', None)
+    """
+    return next((kind for name, kind in _OF_SCHEDULE.items() if name in given), None)
+
+
+def check_used(given: Mapping[str, Any], method: str) -> None:
+    """Raise where a setting is given that would change nothing.
+
+    Parameters
+    ----------
+    given:
+        Settings that are not the default.
+    method:
+        One of `"probe"`, `"finetune"`, `"scratch"` and `"shallow"`.
+
+    Raises
+    ------
+    ParameterError
+        The method, or what it is asked for besides, does not use a setting.
+
+    Examples
+    --------
+    >>> check_used({"epochs": 3}, "finetune")
+    >>> check_used({"weights": "random"}, "scratch")
+    Traceback (most recent call last):
+    mediacorpus.errors.ParameterError: The method scratch does not use weights, which is a \
+setting of finetune. Leave it out, or ask for --method finetune.
+    """
+    for name in given:
+        users = USERS.get(name, (method,))
+        # A network from scratch learns as a whole, so asking for that is no mistake.
+        if method not in users and (name, method, given[name]) != ("unfreeze", "scratch", "all"):
+            raise ParameterError(
+                f"The method {method} does not use {name}, which is a setting of "
+                f"{' and '.join(users)}. Leave it out, or ask for --method {users[0]}."
+            )
+    _check_loop(given)
+    _check_classes(given)
+
+
+def _check_loop(given: Mapping[str, Any]) -> None:
+    """Refuse what the optimiser, the schedule or the size of the batches leaves without effect."""
+    optimizer = given.get("optimizer", "sgd")
+    for name in ("momentum", "nesterov"):
+        if given.get(name) and optimizer != "sgd":
+            raise ParameterError(
+                f"The optimizer {optimizer} does not use {name}, which is a setting of sgd. "
+                "Leave it out, or ask for --optimizer sgd."
+            )
+    schedule = given.get("schedule") or implied_schedule(given)
+    for name, kind in _OF_SCHEDULE.items():
+        if name in given and schedule != kind:
+            raise ParameterError(
+                f"The schedule {schedule} does not use {name}, which is a setting of {kind}. "
+                f"Leave it out, or ask for --schedule {kind}."
+            )
+    if given.get("mixup") and given.get("batch_size") == 1:
+        raise ParameterError(
+            "mixup mixes the pictures of a batch, and a batch of one has nothing to mix. Leave "
+            "mixup out, or ask for --batch-size 2 or more."
+        )
+
+
+def _check_classes(given: Mapping[str, Any]) -> None:
+    """Refuse settings of classes where there are none to weigh or to smooth over."""
+    for name in ("class_weights", "label_smoothing"):
+        if given.get(name) and given.get("target") == "scale":
+            raise ParameterError(
+                f"The target scale has numbers and no classes, so {name} has no meaning; leave it "
+                "out, or train with --target ordinal."
+            )
+    if given.get("class_weights") and given.get("model") == "knn":
+        raise ParameterError("The model knn has no class weights; leave class_weights out.")

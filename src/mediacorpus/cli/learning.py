@@ -59,7 +59,9 @@ ClassWeights = Annotated[
 ]
 Arch = Annotated[
     str | None,
-    typer.Option(help="For scratch: mlp, lenet, shallownet, minivggnet or minivggnet_bn."),
+    typer.Option(
+        help="For scratch: mlp, lenet, shallownet, minivggnet, minivggnet_bn or autoencoder."
+    ),
 ]
 Shallow = Annotated[
     str | None,

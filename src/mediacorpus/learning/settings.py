@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.networks import scratch_names, taught_dropout
+from mediacorpus.learning.networks import AUTOENCODER, scratch_names, taught_dropout
 from mediacorpus.learning.shallow_settings import MODELS
 
 _EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
@@ -34,6 +34,8 @@ _OF_LOOP = (
     *("label_smoothing", "mixup", "layer_decay", "precision"),
 )
 """Settings of the training loop, which probe and shallow models do not have."""
+_OF_LABELS = ("dropout", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay")
+"""Settings of the training loop that mean nothing where it learns without labels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +85,9 @@ class TrainSettings:
     seed:
         The same seed gives the same model on the same machine; 0 to 4,294,967,295.
     arch:
-        For `"scratch"`: the network that learns from nothing, such as `"lenet"`.
+        For `"scratch"`: the network that learns from nothing, such as `"lenet"`. The
+        `"autoencoder"` learns codes of all pictures outside val and test without their labels,
+        and then a linear model on the codes.
     model:
         For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
     features:
@@ -235,6 +239,8 @@ class TrainSettings:
                 raise ParameterError(
                     f"The method {method!r} needs --{name}, such as {_EXAMPLES[name]}."
                 )
+        if self.arch == AUTOENCODER:
+            self._check_autoencoder()
         if self.model is not None and self.model not in MODELS:
             raise unknown("model", self.model, MODELS)
         if self.method == "shallow" and self.target != "classes":
@@ -244,6 +250,14 @@ class TrainSettings:
             )
         if self.order is not None and self.target != "ordinal":
             raise ParameterError("An order belongs to the target ordinal; leave it out.")
+
+    def _check_autoencoder(self) -> None:
+        for name in _OF_LABELS:
+            if getattr(self, name):
+                raise ParameterError(
+                    f"{name} is no setting of the autoencoder, whose codes are learned from plain "
+                    f"pictures without labels; leave {name} out."
+                )
 
 
 def weights_path(settings: TrainSettings) -> Path | None:
@@ -258,15 +272,16 @@ def weights_path(settings: TrainSettings) -> Path | None:
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     scratch = settings.method == "scratch"
     every = settings.unfreeze == "all"
-    modern = settings.optimizer in {"adam", "adamw"}
+    optimizer = settings.optimizer or ("adam" if settings.arch == AUTOENCODER else "sgd")
+    modern = optimizer in {"adam", "adamw"}
     rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
     common = {
         "momentum": 0.9,
         "step_size": 7,
         "gamma": 0.1,
-        "optimizer": "sgd",
+        "optimizer": optimizer,
         "schedule": "cosine" if modern or scratch else "step",
-        "weight_decay": 0.05 if settings.optimizer == "adamw" else 0.0,
+        "weight_decay": 0.05 if optimizer == "adamw" else 0.0,
         "patience": 8,
         "nesterov": False,
         "power": 1.0,

@@ -24,7 +24,6 @@ from mediacorpus.learning.folder import load_model
 from mediacorpus.records import PICTORIAL, Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
-    Evaluation,
     MeasureFacts,
     ModelFacts,
     ProxyFacts,
@@ -32,7 +31,9 @@ from mediacorpus.report.content import (
     SplitFacts,
     VariableFacts,
 )
+from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.pictures import spread, thumbs
+from mediacorpus.report.rebuilt import rebuilt_pictures
 from mediacorpus.tables.query import quoted
 
 SAMPLE = 12
@@ -162,9 +163,10 @@ def _splits(store: Store) -> list[SplitFacts]:
 
 def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]]) -> ModelFacts:
     card, name = entry["card"], entry["model"]
-    curves, warnings = None, []
+    curves, warnings, rebuilt = None, [], None
     try:
-        curves = load_model(store.folder / "models" / name).curves
+        found = load_model(store.folder / "models" / name)
+        curves, rebuilt = found.curves, rebuilt_pictures(store, found, split=entry["split"])
     except ModelError as error:
         warnings.append(str(error))
     own = [v for v in validations if v["subject"] == name]
@@ -186,6 +188,7 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
         probabilities=bins,
         warnings=[*warnings, *(own[-1]["warnings"] if own else [])],
         scored=_scored(own[-1]) if own else "",
+        rebuilt=rebuilt,
     )
 
 

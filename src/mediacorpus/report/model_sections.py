@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
-from mediacorpus.report.content import is_overall
 from mediacorpus.report.curves import drawable, training_curves
 from mediacorpus.report.document import (
     Block,
@@ -21,13 +20,16 @@ from mediacorpus.report.document import (
     Table,
     Text,
 )
+from mediacorpus.report.evaluation import is_overall
 from mediacorpus.report.gallery import Gallery
 from mediacorpus.report.methods import method_name, part_name, scored_on, settings_text
+from mediacorpus.report.rebuilt import rebuilt_figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mediacorpus.report.content import Evaluation, ModelFacts, ProxyFacts, Thumb
+    from mediacorpus.report.content import ModelFacts, ProxyFacts, Thumb
+    from mediacorpus.report.evaluation import Evaluation
 
 _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
@@ -138,7 +140,11 @@ def _training(model: ModelFacts) -> list[Block]:
     elif model.curves is not None and len(model.curves):
         epochs = "epoch" in model.curves.columns
         caption = (
-            "Training: loss and accuracy on the training part (dashed) and on the validation "
+            "Training: error of the pictures made again from their codes, of those learned from "
+            "(dashed) and of those held out (solid), by epoch. The dotted line marks the epoch "
+            "that was kept."
+            if model.rebuilt is not None
+            else "Training: loss and accuracy on the training part (dashed) and on the validation "
             "part (solid) by epoch. The dotted line marks the epoch that was kept."
             if epochs
             else "Choice of the strength of regularisation: cross-validated log loss (lower is "
@@ -147,6 +153,13 @@ def _training(model: ModelFacts) -> list[Block]:
         blocks.append(Drawing(training_curves(model.curves), caption))
     if model.fit:
         blocks.append(Text(model.fit))
+    if model.rebuilt is not None:
+        caption = (
+            "Pictures of the validation part, which the autoencoder has not learned from, and "
+            "below them what it makes of their codes. What is lost there, no model on the codes "
+            "can see."
+        )
+        blocks.append(Drawing(rebuilt_figure(model.rebuilt), caption))
     return blocks
 
 
@@ -160,7 +173,7 @@ def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
 
     Examples
     --------
-    >>> from mediacorpus.report.content import Evaluation
+    >>> from mediacorpus.report.evaluation import Evaluation
     >>> [block.kind for block in evaluation_blocks(Evaluation("ants"))]
     ['heading', 'text']
     """

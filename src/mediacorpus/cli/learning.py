@@ -254,6 +254,10 @@ def validate(
     by: Annotated[
         str | None, typer.Option(help="Column whose equal values belong together (authors).")
     ] = None,
+    inclusion: Annotated[
+        str | None,
+        typer.Option(help="Column with the chance of each record to be drawn; weights by it."),
+    ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
     as_json: Json = False,
@@ -269,6 +273,7 @@ def validate(
             part=part,
             threshold=threshold,
             by=by,
+            inclusion=inclusion,
             level=level,
             seed=seed,
         )

@@ -213,6 +213,7 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
         level=result["level"],
         notes=result["notes"],
         positive=result["positive"] or "",
+        inclusion=result.get("inclusion"),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from mediacorpus.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -49,6 +49,9 @@ class Evaluation:
         How intervals were computed, as in `"Wilson for accuracy, bootstrap for the rest"`.
     level:
         Coverage of the intervals, 0 to 1.
+    inclusion:
+        Scores as drawn and weighted by the chance to be drawn, as
+        `mediacorpus.validation.inclusion.Inclusion.to_dict` gives them; or None.
 
     Raises
     ------
@@ -72,6 +75,7 @@ class Evaluation:
     notes: Sequence[str] = ()
     interval: str = ""
     level: float = 0.95
+    inclusion: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         missing = [name for name in SCORE_COLUMNS if name not in self.scores.columns]

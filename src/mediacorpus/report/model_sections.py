@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import TYPE_CHECKING
 
@@ -200,7 +201,11 @@ def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
             np.asarray(evaluation.confusion), evaluation.classes
         )
         blocks.append(Drawing(drawing, caption))
-        blocks += [*_further_scores(evaluation), *_mistakes(evaluation)]
+        blocks += [
+            *_weighted(evaluation),
+            *_further_scores(evaluation),
+            *_mistakes(evaluation),
+        ]
     return blocks
 
 
@@ -239,6 +244,33 @@ def _further_scores(evaluation: Evaluation) -> list[Block]:
         return []
     columns = ("Score", "Estimate [interval]")
     return [Table("Further scores over all classes", columns, rows, numeric=columns[1:])]
+
+
+def _weighted(evaluation: Evaluation) -> list[Block]:
+    """Put scores as drawn beside those weighted by the chance to be drawn."""
+    kept = evaluation.inclusion
+    if kept is None:
+        return []
+    rows = [
+        (
+            words.name(row["class"]) or "all classes",
+            words.score_name(row["score"]),
+            *(_told(row[how], kept["n"]) for how in ("as_drawn", "weighted")),
+        )
+        for row in kept["table"]
+    ]
+    columns = ("Class", "Score", "As drawn", "Weighted")
+    note = (
+        f"Weighted by one over “{words.name(kept['column'])}”, the chance with which each record "
+        f"was drawn: the {kept['n']:,} items stand for about {kept['population']:,.0f}, and tell "
+        f"as much as {kept['effective_n']:,.0f} of equal weight."
+    )
+    return [Table("Scores in the whole corpus", columns, rows, numeric=columns[2:], note=note)]
+
+
+def _told(limits: Sequence[float | None], n: int) -> str:
+    estimate, low, high = (math.nan if value is None else value for value in limits)
+    return words.estimate(estimate, low, high, n=n)
 
 
 def _mistakes(evaluation: Evaluation) -> list[Block]:

@@ -112,10 +112,10 @@ def test_bad_columns(corpus: mc.Corpus) -> None:
         corpus.validate("first", against="red", inclusion="chances")
     with pytest.raises(ParameterError, match=r"has '50' \(20 of 20 items"):
         corpus.validate("first", against="red", inclusion="percent")
+    corpus.measure("facts", progress=False)
     with pytest.raises(ParameterError, match=r"has no value \(1 of 80 items"):
-        corpus.measure("facts", progress=False)
         corpus.validate("facts:bytes>=1", against="red", positive="yes", inclusion="gaps")
-    with pytest.raises(ParameterError, match="has 'north'|has 'south'"):
+    with pytest.raises(ParameterError, match=r"has '(north|south)'"):
         corpus.validate("first", against="red", inclusion="region")
     with pytest.raises(ParameterError, match="numbers are not weighted"):
         corpus.validate("degree", against="redness", inclusion="chance")

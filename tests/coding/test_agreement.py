@@ -75,8 +75,8 @@ def test_what_cannot_be_told():
         krippendorff_alpha(FOUR, level="ratio")
     with pytest.raises(LabelError, match="'b'"):
         krippendorff_alpha(pd.DataFrame({"x": ["1"], "y": ["b"]}), level="interval")
+    ranks = pd.DataFrame({"x": ["low"], "y": ["high"]})
     with pytest.raises(LabelError, match="lacks the value 'high'"):
-        ranks = pd.DataFrame({"x": ["low"], "y": ["high"]})
         krippendorff_alpha(ranks, level="ordinal", order=["low", "middle"])
 
 

@@ -201,6 +201,21 @@ def validations(store: Store) -> list[dict[str, Any]]:
     return [json.loads(row[0]) for row in rows]
 
 
+def validations_of(store: Store, subject: str, digest: str) -> list[dict[str, Any]]:
+    """Return the newest validation of a model by variable and part: with `time` and `result`.
+
+    Those of another model that had the same name, whose hash differs, are left out.
+    """
+    rows = store.rows(
+        "SELECT variable, part, time, result FROM validations WHERE validation IN "
+        "(SELECT max(validation) FROM validations WHERE subject = ? AND hash = ? "
+        "GROUP BY variable, part) ORDER BY validation",
+        (subject, digest),
+    )
+    names = ("variable", "part", "time", "result")
+    return [dict(zip(names, row, strict=True)) | {"result": json.loads(row[3])} for row in rows]
+
+
 def times_tested(store: Store, subject: str, *, variable: str, part: str) -> int:
     """Count how often a subject was scored on one part of a variable's labels."""
     return int(

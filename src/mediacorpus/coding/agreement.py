@@ -145,12 +145,17 @@ def krippendorff_alpha(
     """
     if level not in LEVELS:
         raise unknown("level of measurement", level, LEVELS)
-    cells = ratings.stack().dropna()  # noqa: PD013 - to one long column
-    values = _values(cells, level=level, order=order)
+    cells = [
+        (item, value)
+        for item, row in enumerate(ratings.itertuples(index=False, name=None))
+        for value in row
+        if not pd.isna(value)
+    ]
+    values = _values([value for _, value in cells], level=level, order=order)
     places = {value: place for place, value in enumerate(values)}
-    items = pd.factorize(cells.index.get_level_values(0))[0]
-    counts = np.zeros((items.max(initial=-1) + 1, len(values)))
-    np.add.at(counts, (items, [places[value] for value in cells]), 1)
+    counts = np.zeros((len(ratings), len(values)))
+    for item, value in cells:
+        counts[item, places[value]] += 1
     coders = counts.sum(axis=1)
     counts, coders = counts[coders > 1], coders[coders > 1]
     scaled = counts / (coders - 1)[:, None]
@@ -163,7 +168,7 @@ def krippendorff_alpha(
     return float(1 - (totals.sum() - 1) * (coincidences * distance).sum() / expected)
 
 
-def _values(cells: pd.Series[Any], *, level: str, order: Sequence[Any]) -> list[Any]:
+def _values(cells: Sequence[Any], *, level: str, order: Sequence[Any]) -> list[Any]:
     found = list(dict.fromkeys(cells))
     if level == "interval":
         numbers = pd.to_numeric(pd.Series(found, dtype=object), errors="coerce")

@@ -24,6 +24,7 @@ from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix, rows_of
 from mediacorpus.learning.methods import UNLABELLED
+from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.predict import Classifier
 from mediacorpus.learning.settings import TrainSettings
@@ -120,6 +121,7 @@ def train(
             note = _of_unresolved(store, variable, split.unresolved)
             trained, run.note = replace(trained, notes=(*trained.notes, note)), note
         _record(store, trained, split=number, run=run)
+    refresh_card(store, name)
     return trained
 
 

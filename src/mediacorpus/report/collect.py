@@ -19,8 +19,10 @@ from mediacorpus.catalogue.store import Store, placeholders
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
+from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.model_card import agreement_of, model_card
 from mediacorpus.records import PICTORIAL, Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
@@ -131,10 +133,12 @@ def _measure(store: Store, setup: int, info: Info) -> MeasureFacts:
 def _variable(store: Store, name: str) -> VariableFacts:
     log = people.label_log(store, name)
     values, unresolved = gold_of(log)
+    agreement = agreement_of(log)
     return VariableFacts(
         variable=name,
         counts={str(k): int(n) for k, n in values["value"].value_counts().items()},
         coders={str(k) or "not named": int(n) for k, n in log["coder"].value_counts().items()},
+        agreement=agreement_words(agreement) if agreement["items"] else None,
         unresolved=len(unresolved),
         rule="majority",
     )
@@ -170,6 +174,7 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
     except ModelError as error:
         warnings.append(str(error))
     own = [v for v in validations if v["subject"] == name]
+    known = model_card(store, name).facts
     predicted, bins = _predictions(store, name, [str(c) for c in card["classes"]])
     return ModelFacts(
         name=name,
@@ -189,6 +194,8 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
         warnings=[*warnings, *(own[-1]["warnings"] if own else [])],
         scored=_scored(own[-1]) if own else "",
         rebuilt=rebuilt,
+        limits=known["limits"],
+        audits=known["audits"],
     )
 
 

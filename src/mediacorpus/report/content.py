@@ -210,6 +210,11 @@ class ModelFacts:
     rebuilt:
         For an autoencoder: pictures it has not learned from, and what it makes of them, each
         uint8 `(N, size, size, 3)`.
+    limits:
+        What a reader must beware of, one sentence each.
+    audits:
+        What audits found: `kind`, `by`, `against`, `n`, `time`, `sentences`, and `worst` where
+        there is one.
     """
 
     name: str
@@ -229,6 +234,8 @@ class ModelFacts:
     warnings: Sequence[str] = ()
     scored: str = ""
     rebuilt: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
+    limits: Sequence[str] = ()
+    audits: Sequence[Mapping[str, Any]] = ()
 
     def __post_init__(self) -> None:
         if self.predicted is not None:

@@ -102,6 +102,9 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
         blocks.append(Hint("This classifier has not been validated yet.", line))
     else:
         blocks += evaluation_blocks(model.evaluation)
+    blocks += _audits(model)
+    if model.limits:
+        blocks += [Heading("Limits"), *map(Text, model.limits)]
     blocks.append(Heading("What it says of the whole corpus"))
     if model.predicted is None or not len(model.predicted):
         text = "This classifier has not been applied to the corpus yet."
@@ -109,6 +112,19 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
     else:
         blocks += _predictions(model)
     return Section(f"model-{n}", words.name(model.name), blocks)
+
+
+def _audits(model: ModelFacts) -> list[Block]:
+    """Say what audits found."""
+    blocks: list[Block] = [Heading("Audits")] if model.audits else []
+    for audit in model.audits:
+        what = "On spoilt pictures"
+        if audit["kind"] == "groups":
+            what = f"By {words.listing([words.name(column) for column in audit['by']])}"
+        said = [audit["worst"]] if audit.get("worst") else []
+        lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}: "
+        blocks.append(Text(lead + " ".join([*said, *audit["sentences"]])))
+    return blocks
 
 
 def proxy_section(proxy: ProxyFacts, n: int) -> Section:

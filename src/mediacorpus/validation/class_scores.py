@@ -11,6 +11,7 @@ import numpy as np
 from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
 from mediacorpus.tables.parts import read_parts
 from mediacorpus.validation.calibration import (
     apply_temperature,
@@ -31,7 +32,6 @@ from mediacorpus.validation.weighting import prior_warning
 
 BINARY = 2
 REPEATS = 2000
-PRIORS = "By the model's own answers:"
 WORTH = 0.005
 """Gain in calibration error from which temperature scaling is worth a sentence."""
 
@@ -187,7 +187,7 @@ def _calibrated(
         return []
     return [
         (
-            f"A temperature of {fitted.value:.2f}, fitted on the validation part, lowers the "
+            f"{TEMPERATURE} {fitted.value:.2f}, fitted on the validation part, lowers the "
             f"expected calibration error from {before:.3f} to {after:.3f}."
         )
     ]

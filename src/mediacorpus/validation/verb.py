@@ -12,6 +12,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError, unknown
+from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.validation.held_out import rows_of, truth_of
 from mediacorpus.validation.inclusion import Inclusion, chances_of, weigh
 from mediacorpus.validation.mistakes import mistakes
@@ -168,6 +169,8 @@ def validate(
         kept = result.to_dict() | {"table": table}
         people.write_validation(store, kept, digest=digest, run=run.id)
         run.done = result.scores.n
+    if not _is_rule(subject):
+        refresh_card(store, subject)
     return result
 
 

@@ -29,6 +29,9 @@ def make_corpus(folder: Path) -> mc.Corpus:
                 "file": str(path),
                 "author": f"author {number // 8}",
                 "region": "north" if number % 4 < 2 else "south",
+                "chance": "0.5" if red else "0.125",
+                "gaps": "" if number == 7 else "1",
+                "percent": "50",
                 "red": "yes" if red else "no",
                 "redness": f"{pixels[..., 0].mean() / 25.5:.2f}",
                 "tags": "red|north" if red and number % 4 < 2 else "red" if red else "|",
@@ -36,7 +39,7 @@ def make_corpus(folder: Path) -> mc.Corpus:
         )
     frame = pd.DataFrame(rows)
     table = folder / "table.csv"
-    frame[["file", "author", "region"]].to_csv(table, index=False)
+    frame[["file", "author", "region", "chance", "gaps", "percent"]].to_csv(table, index=False)
     corpus = mc.Corpus.create(folder / "corpus")
     corpus.add(table, progress=False)
     for variable in ("red", "redness", "tags"):

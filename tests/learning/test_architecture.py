@@ -17,7 +17,6 @@ from mediacorpus.learning.architecture import (
 )
 from mediacorpus.learning.architecture_figure import _boxes, draw_architecture
 from mediacorpus.learning.architecture_onnx import describe_onnx
-from mediacorpus.learning.autoencoder import fit_autoencoder
 from mediacorpus.learning.backbones import create
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
@@ -123,10 +122,9 @@ def test_onnx_of_the_network_on_board():
 def test_onnx_of_other_models():
     probe = export.linear_graph(np.ones((2, 5), "f4"), np.ones(2, "f4"), TWO)
     assert [x.shape for x in describe_onnx(probe)] == [(5,), (2,), (2,)]
-    views = np.random.default_rng(1).integers(0, 256, (12, 8, 8, 3), np.uint8)
-    encoder = fit_autoencoder(views, code=4, epochs=1).network()
+    encoder = exported(network("autoencoder"))
     dense = [x.shape for x in describe_onnx(encoder) if x.kind == "dense"]
-    assert dense == [(512,), (128,), (4,)]
+    assert dense == [(512,), (128,), (32,), (2,)]
     rng = np.random.default_rng(1)
     forest = fit_shallow(
         rng.random((40, 5), np.float32),

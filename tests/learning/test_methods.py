@@ -212,12 +212,9 @@ def test_want_of_memory_names_a_batch_that_may_fit(
 
     errors = {
         "torch": torch.OutOfMemoryError("CUDA out of memory."),
-        "cpu": RuntimeError(
-            "DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes"
-        ),
+        "cpu": RuntimeError("DefaultCPUAllocator: not enough memory: you tried to take 9 bytes"),
         "python": MemoryError(),
     }
-
     real, room = torch.nn.Linear.forward, 2
 
     def full(self: Any, x: Any) -> Any:

@@ -14,6 +14,7 @@ from mediacorpus.learning.targets import Target, TargetKind
 
 PARAMETERS = {
     "mlp": 266_610,  # Géron (2019), ch. 10: model.summary() of the network for Fashion-MNIST
+    "autoencoder": 512 * 3073 + 128 * 513 + 32 * 129 + 10 * 33,
     # By hand: 20 (5·5 + 1) + 50 (20·5·5 + 1) + 500 (50·7·7 + 1) + 10 (500 + 1)
     "lenet": 520 + 25_050 + 1_225_500 + 5_010,
     "shallownet": 32 * (27 + 1) + 10 * (32 * 32 * 32 + 1),

@@ -87,7 +87,12 @@ def test_the_whole_population_leaves_no_error():
     )
     assert found.accuracy.estimate == 0.75
     i = _rate(
-        np.array([True, False]), np.ones(2, bool), weight=np.ones(2), stratum=None, level=0.95
+        np.array([True, False]),
+        np.ones(2, bool),
+        weight=np.ones(2),
+        stratum=None,
+        group=np.arange(2),
+        level=0.95,
     )
     assert i.method == "design-based wilson"
 

@@ -199,3 +199,18 @@ def validations(store: Store) -> list[dict[str, Any]]:
         "ORDER BY validation"
     )
     return [json.loads(row[0]) for row in rows]
+
+
+def validations_of(store: Store, subject: str, digest: str) -> list[dict[str, Any]]:
+    """Return the newest validation of a model by variable and part: with `time` and `result`.
+
+    Those of another model that had the same name, whose hash differs, are left out.
+    """
+    rows = store.rows(
+        "SELECT variable, part, time, result FROM validations WHERE validation IN "
+        "(SELECT max(validation) FROM validations WHERE subject = ? AND hash = ? "
+        "GROUP BY variable, part) ORDER BY validation",
+        (subject, digest),
+    )
+    names = ("variable", "part", "time", "result")
+    return [dict(zip(names, row, strict=True)) | {"result": json.loads(row[3])} for row in rows]

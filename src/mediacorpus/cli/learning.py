@@ -59,7 +59,9 @@ ClassWeights = Annotated[
 ]
 Arch = Annotated[
     str | None,
-    typer.Option(help="For scratch: mlp, lenet, shallownet, minivggnet or minivggnet_bn."),
+    typer.Option(
+        help="For scratch: mlp, lenet, shallownet, minivggnet, minivggnet_bn or autoencoder."
+    ),
 ]
 Shallow = Annotated[
     str | None,
@@ -252,6 +254,10 @@ def validate(
     by: Annotated[
         str | None, typer.Option(help="Column whose equal values belong together (authors).")
     ] = None,
+    inclusion: Annotated[
+        str | None,
+        typer.Option(help="Column with the chance of each record to be drawn; weights by it."),
+    ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
     as_json: Json = False,
@@ -267,6 +273,7 @@ def validate(
             part=part,
             threshold=threshold,
             by=by,
+            inclusion=inclusion,
             level=level,
             seed=seed,
         )

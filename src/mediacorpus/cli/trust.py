@@ -155,6 +155,16 @@ def architecture(
 
 
 @app.command()
+def card(folder: Folder, name: Model, as_json: Json = False) -> None:
+    """Tell all that is known of a model: data, labels, agreement, scores, audits, limits."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.card(name)
+    show(found, as_json=as_json)
+
+
+@app.command()
 def explain(
     folder: Folder,
     name: Model,

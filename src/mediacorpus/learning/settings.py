@@ -10,7 +10,7 @@ from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.applicable import check_used, implied_schedule
-from mediacorpus.learning.networks import scratch_names, taught_dropout
+from mediacorpus.learning.networks import AUTOENCODER, scratch_names, taught_dropout
 from mediacorpus.learning.shallow_settings import MODELS
 
 _EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
@@ -78,7 +78,9 @@ class TrainSettings:
     seed:
         The same seed gives the same model on the same machine; 0 to 4,294,967,295.
     arch:
-        For `"scratch"`: the network that learns from nothing, such as `"lenet"`.
+        For `"scratch"`: the network that learns from nothing, such as `"lenet"`. The
+        `"autoencoder"` learns codes of all pictures outside val and test without their labels,
+        and then a linear model on the codes.
     model:
         For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
     features:
@@ -237,7 +239,8 @@ def weights_path(settings: TrainSettings) -> Path | None:
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
     scratch = settings.method == "scratch"
     every = settings.unfreeze == "all"
-    modern = settings.optimizer in {"adam", "adamw"}
+    optimizer = settings.optimizer or ("adam" if settings.arch == AUTOENCODER else "sgd")
+    modern = optimizer in {"adam", "adamw"}
     names = ("step_size", "gamma", "power")
     asked = implied_schedule({n: 1 for n in names if getattr(settings, n) is not None})
     rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
@@ -245,9 +248,9 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
         "momentum": 0.9,
         "step_size": 7,
         "gamma": 0.1,
-        "optimizer": "sgd",
+        "optimizer": optimizer,
         "schedule": asked or ("cosine" if modern or scratch else "step"),
-        "weight_decay": 0.05 if settings.optimizer == "adamw" else 0.0,
+        "weight_decay": 0.05 if optimizer == "adamw" else 0.0,
         "patience": 8,
         "nesterov": False,
         "power": 1.0,

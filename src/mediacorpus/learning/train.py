@@ -24,11 +24,14 @@ from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.finetune import OnEpoch
 from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
 from mediacorpus.learning.methods import (
+    UNLABELLED,
     OnRead,
+    fit_on_codes,
     fit_on_embeddings,
     fit_on_features,
     fit_on_pictures,
 )
+from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import (
     Target,
@@ -89,10 +92,12 @@ class TrainedModel:
 
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]
-        counts = sum(card["counts"]["train"].values())
+        pictures = _pictures(sum(card["counts"]["train"].values()))
+        if card.get("unlabelled"):
+            pictures += f", with codes learned from {card['unlabelled']:,} more without labels,"
         scored = _pictures(found["n"], of="validation ")
         text = (
-            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {_pictures(counts)} in "
+            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {pictures} in "
             f"{self.seconds:.1f} s. {_headline(found)} on {scored}. {self.words}"
         )
         if card["unreadable"]:
@@ -139,7 +144,8 @@ def train(
     Parameters
     ----------
     examples:
-        Labelled pictures of the parts `"train"` and `"val"`; others are ignored.
+        Labelled pictures of the parts `"train"` and `"val"`, and for the autoencoder pictures
+        of the part `"unlabelled"`; others are ignored.
     folder:
         The model folder to make.
     settings:
@@ -169,6 +175,9 @@ def train(
     used = [i for i, example in enumerate(examples) if example.part in {"train", "val"}]
     chosen = [_against_rest(examples[i], complete.positive) for i in used]
     target = _target(chosen, complete)
+    codes = complete.arch == AUTOENCODER
+    if codes:
+        chosen += [example for example in examples if example.part == UNLABELLED]
     facts: dict[str, Any] = {"name": folder.name, "variable": ""} | dict(card or {})
     fingerprint = fingerprint_of(chosen, complete, embeddings, variable=str(facts["variable"]))
     clear_leftovers(folder)
@@ -187,7 +196,8 @@ def train(
             chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
         )
     else:
-        made = fit_on_pictures(
+        from_pictures = fit_on_codes if codes else fit_on_pictures
+        made = from_pictures(
             chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read
         )
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}

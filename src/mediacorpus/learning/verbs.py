@@ -24,6 +24,9 @@ from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.codebook import codebook_of
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix, rows_of
+from mediacorpus.learning.methods import UNLABELLED
+from mediacorpus.learning.model_card import refresh_card
+from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.predict import Classifier
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import TrainedModel
@@ -92,6 +95,8 @@ def train(
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
     examples = examples_of(store, split)
+    if chosen.arch == AUTOENCODER:
+        examples += unlabelled_of(store, split)
     source, embeddings = _source(chosen), None
     if source is not None:
         if source in MEASURES:
@@ -118,6 +123,7 @@ def train(
             note = _of_unresolved(store, variable, split.unresolved)
             trained, run.note = replace(trained, notes=(*trained.notes, note)), note
         _record(store, trained, split=number, run=run)
+    refresh_card(store, name)
     return trained
 
 
@@ -176,6 +182,29 @@ def examples_of(store: Store, split: splitting.Split) -> list[Example]:
     places, names = derived.places(store, items), derived.names_of(store, items)
     return [
         Example(item, names[item], split.labels[item], split.parts[item], places[item])
+        for item in items
+        if places[item].paths and _has_pixels(places[item])
+    ]
+
+
+def unlabelled_of(store: Store, split: splitting.Split) -> list[Example]:
+    """List the pictures that are in no part, for methods that learn without labels.
+
+    Left out is what lies in a file of which something is in val or test, such as another frame
+    of the same video: the pixels that a model is scored on stay new to it.
+    """
+    parents: dict[str, str | None] = dict(store.rows("SELECT item, parent FROM items"))
+
+    def file_of(item: str) -> str:
+        while (parent := parents[item]) is not None:
+            item = parent
+        return item
+
+    held_out = {file_of(item) for item, part in split.parts.items() if part != "train"}
+    items = sorted(i for i in parents if i not in split.parts and file_of(i) not in held_out)
+    places, names = derived.places(store, items), derived.names_of(store, items)
+    return [
+        Example(item, names[item], "", UNLABELLED, places[item])
         for item in items
         if places[item].paths and _has_pixels(places[item])
     ]

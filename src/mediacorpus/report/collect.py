@@ -19,12 +19,13 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
+from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.model_card import agreement_of, model_card
 from mediacorpus.records import Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
-    Evaluation,
     MeasureFacts,
     ModelFacts,
     ProxyFacts,
@@ -32,7 +33,9 @@ from mediacorpus.report.content import (
     SplitFacts,
     VariableFacts,
 )
+from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.pictures import spread, thumbs
+from mediacorpus.report.rebuilt import rebuilt_pictures
 from mediacorpus.tables.query import quoted
 
 SAMPLE = 12
@@ -129,10 +132,12 @@ def _measure(store: Store, setup: int, info: Info) -> MeasureFacts:
 def _variable(store: Store, name: str) -> VariableFacts:
     log = people.label_log(store, name)
     values, unresolved = gold_of(log)
+    agreement = agreement_of(log)
     return VariableFacts(
         variable=name,
         counts={str(k): int(n) for k, n in values["value"].value_counts().items()},
         coders={str(k) or "not named": int(n) for k, n in log["coder"].value_counts().items()},
+        agreement=agreement_words(agreement) if agreement["items"] else None,
         unresolved=len(unresolved),
         rule="majority",
     )
@@ -161,12 +166,14 @@ def _splits(store: Store) -> list[SplitFacts]:
 
 def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]]) -> ModelFacts:
     card, name = entry["card"], entry["model"]
-    curves, warnings = None, []
+    curves, warnings, rebuilt = None, [], None
     try:
-        curves = load_model(store.folder / "models" / name).curves
+        found = load_model(store.folder / "models" / name)
+        curves, rebuilt = found.curves, rebuilt_pictures(store, found, split=entry["split"])
     except ModelError as error:
         warnings.append(str(error))
     own = [v for v in validations if v["subject"] == name]
+    known = model_card(store, name).facts
     predicted, bins = _predictions(store, name, [str(c) for c in card["classes"]])
     return ModelFacts(
         name=name,
@@ -185,6 +192,9 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
         probabilities=bins,
         warnings=[*warnings, *(own[-1]["warnings"] if own else [])],
         scored=_scored(own[-1]) if own else "",
+        rebuilt=rebuilt,
+        limits=known["limits"],
+        audits=known["audits"],
     )
 
 
@@ -209,6 +219,7 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
         level=result["level"],
         notes=result["notes"],
         positive=result["positive"] or "",
+        inclusion=result.get("inclusion"),
     )
 
 

@@ -19,6 +19,7 @@ from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.matrix import matrix
+from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.verbs import examples_of
 from mediacorpus.measures.verb import measure
@@ -154,6 +155,11 @@ def robustness(
                 progress=so_far(report),
             )
         run.done = len(chosen)
+    entry: dict[str, Any] = {"kind": "robustness", "against": against, "n": found.n}
+    worst = max(found.conditions, key=lambda one: one.drop.estimate)
+    if worst.drop.estimate > 0:
+        entry["worst"] = f"What hurts most: {worst.sentence()}"
+    record_audit(store, name, entry | {"sentences": found.sentences()})
     if output is not None:
         _write(output, draw_robustness(found))
     return found

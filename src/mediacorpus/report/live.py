@@ -38,7 +38,7 @@ _NAMES = {
     "seconds": "seconds per epoch",
 }
 _FORMS = {"C": ".3g", "lr": ".3g", "seconds": ".1f"}
-_DESCRIBED = {"epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"}
+_DESCRIBED = {"epoch", "train_loss", "val_loss"}
 _POLICY = (
     "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
     "form-action 'none'"

@@ -11,7 +11,6 @@ if TYPE_CHECKING:
 
     from mediacorpus.report.content import (
         CorpusFacts,
-        Evaluation,
         MeasureFacts,
         ModelFacts,
         ProxyFacts,
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
         SplitFacts,
         VariableFacts,
     )
+    from mediacorpus.report.evaluation import Evaluation
 
 _PARTS = {"train": "training", "val": "validation", "test": "test"}
 _SAID_SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
@@ -239,7 +239,7 @@ def scored_on(evaluation: Evaluation) -> str:
 
     Examples
     --------
-    >>> from mediacorpus.report.content import Evaluation
+    >>> from mediacorpus.report.evaluation import Evaluation
     >>> scored_on(Evaluation("ants", scored_on="val"))
     'the 0 pictures of the validation part'
     """

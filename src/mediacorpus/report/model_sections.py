@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
-from mediacorpus.report.content import is_overall
 from mediacorpus.report.curves import drawable, training_curves
 from mediacorpus.report.document import (
     Block,
@@ -21,13 +21,16 @@ from mediacorpus.report.document import (
     Table,
     Text,
 )
+from mediacorpus.report.evaluation import is_overall
 from mediacorpus.report.gallery import Gallery
 from mediacorpus.report.methods import method_name, part_name, scored_on, settings_text
+from mediacorpus.report.rebuilt import rebuilt_figure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mediacorpus.report.content import Evaluation, ModelFacts, ProxyFacts, Thumb
+    from mediacorpus.report.content import ModelFacts, ProxyFacts, Thumb
+    from mediacorpus.report.evaluation import Evaluation
 
 _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
@@ -99,6 +102,9 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
         blocks.append(Hint("This classifier has not been validated yet.", line))
     else:
         blocks += evaluation_blocks(model.evaluation)
+    blocks += _audits(model)
+    if model.limits:
+        blocks += [Heading("Limits"), *map(Text, model.limits)]
     blocks.append(Heading("What it says of the whole corpus"))
     if model.predicted is None or not len(model.predicted):
         text = "This classifier has not been applied to the corpus yet."
@@ -106,6 +112,19 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
     else:
         blocks += _predictions(model)
     return Section(f"model-{n}", words.name(model.name), blocks)
+
+
+def _audits(model: ModelFacts) -> list[Block]:
+    """Say what audits found."""
+    blocks: list[Block] = [Heading("Audits")] if model.audits else []
+    for audit in model.audits:
+        what = "On spoilt pictures"
+        if audit["kind"] == "groups":
+            what = f"By {words.listing([words.name(column) for column in audit['by']])}"
+        said = [audit["worst"]] if audit.get("worst") else []
+        lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}: "
+        blocks.append(Text(lead + " ".join([*said, *audit["sentences"]])))
+    return blocks
 
 
 def proxy_section(proxy: ProxyFacts, n: int) -> Section:
@@ -138,7 +157,11 @@ def _training(model: ModelFacts) -> list[Block]:
     elif model.curves is not None and len(model.curves):
         epochs = "epoch" in model.curves.columns
         caption = (
-            "Training: loss and accuracy on the training part (dashed) and on the validation "
+            "Training: error of the pictures made again from their codes, of those learned from "
+            "(dashed) and of those held out (solid), by epoch. The dotted line marks the epoch "
+            "that was kept."
+            if model.rebuilt is not None
+            else "Training: loss and accuracy on the training part (dashed) and on the validation "
             "part (solid) by epoch. The dotted line marks the epoch that was kept."
             if epochs
             else "Choice of the strength of regularisation: cross-validated log loss (lower is "
@@ -147,6 +170,13 @@ def _training(model: ModelFacts) -> list[Block]:
         blocks.append(Drawing(training_curves(model.curves), caption))
     if model.fit:
         blocks.append(Text(model.fit))
+    if model.rebuilt is not None:
+        caption = (
+            "Pictures of the validation part, which the autoencoder has not learned from, and "
+            "below them what it makes of their codes. What is lost there, no model on the codes "
+            "can see."
+        )
+        blocks.append(Drawing(rebuilt_figure(model.rebuilt), caption))
     return blocks
 
 
@@ -160,7 +190,7 @@ def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
 
     Examples
     --------
-    >>> from mediacorpus.report.content import Evaluation
+    >>> from mediacorpus.report.evaluation import Evaluation
     >>> [block.kind for block in evaluation_blocks(Evaluation("ants"))]
     ['heading', 'text']
     """
@@ -187,7 +217,11 @@ def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
             np.asarray(evaluation.confusion), evaluation.classes
         )
         blocks.append(Drawing(drawing, caption))
-        blocks += [*_further_scores(evaluation), *_mistakes(evaluation)]
+        blocks += [
+            *_weighted(evaluation),
+            *_further_scores(evaluation),
+            *_mistakes(evaluation),
+        ]
     return blocks
 
 
@@ -226,6 +260,33 @@ def _further_scores(evaluation: Evaluation) -> list[Block]:
         return []
     columns = ("Score", "Estimate [interval]")
     return [Table("Further scores over all classes", columns, rows, numeric=columns[1:])]
+
+
+def _weighted(evaluation: Evaluation) -> list[Block]:
+    """Put scores as drawn beside those weighted by the chance to be drawn."""
+    kept = evaluation.inclusion
+    if kept is None:
+        return []
+    rows = [
+        (
+            words.name(row["class"]) or "all classes",
+            words.score_name(row["score"]),
+            *(_told(row[how], kept["n"]) for how in ("as_drawn", "weighted")),
+        )
+        for row in kept["table"]
+    ]
+    columns = ("Class", "Score", "As drawn", "Weighted")
+    note = (
+        f"Weighted by one over “{words.name(kept['column'])}”, the chance with which each record "
+        f"was drawn: the {kept['n']:,} items stand for about {kept['population']:,.0f}, and tell "
+        f"as much as {kept['effective_n']:,.0f} of equal weight."
+    )
+    return [Table("Scores in the whole corpus", columns, rows, numeric=columns[2:], note=note)]
+
+
+def _told(limits: Sequence[float | None], n: int) -> str:
+    estimate, low, high = (math.nan if value is None else value for value in limits)
+    return words.estimate(estimate, low, high, n=n)
 
 
 def _mistakes(evaluation: Evaluation) -> list[Block]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -11,9 +12,11 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for, truth_of
 from mediacorpus.validation.model_scores import positive_of
+from mediacorpus.validation.rates import MISSING, records
 from mediacorpus.validation.subgroups import GroupAudit, audit_groups
 
 
@@ -85,7 +88,26 @@ def audit(
             level=level,
         )
         run.done = len(kept)
+    record_audit(store, name, _entry(found, against=against, by=list(columns)))
     return found
+
+
+def _entry(found: GroupAudit, *, against: str, by: list[str]) -> dict[str, Any]:
+    """Give what the model's card keeps of an audit."""
+    accuracy = [row for row in records(found.scores) if row["score"] == "accuracy"]
+    rows = [row for row in accuracy if row["group"] != MISSING]
+    large = [row for row in rows if not row["small"]]
+    entry: dict[str, Any] = {"kind": "groups", "against": against, "by": by, "n": found.n}
+    entry["small"] = [
+        f"{row['column']} = {row['group']} ({row['items']:,})" for row in rows if row["small"]
+    ]
+    if large:
+        worst = min(large, key=lambda row: float(row["estimate"]))
+        entry["worst"] = (
+            f"Lowest accuracy: {worst['column']} = {worst['group']}, {worst['estimate']:.3f} "
+            f"[{worst['low']:.3f}, {worst['high']:.3f}] on {worst['items']:,} items."
+        )
+    return entry | {"sentences": found.sentences()}
 
 
 def _groups(store: Store, items: Sequence[str], column: str) -> list[object]:

@@ -11,6 +11,7 @@ import numpy as np
 from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
 from mediacorpus.tables.parts import read_parts
 from mediacorpus.validation.calibration import (
     apply_temperature,
@@ -21,6 +22,7 @@ from mediacorpus.validation.calibration import (
 )
 from mediacorpus.validation.group_scores import score_by_group
 from mediacorpus.validation.held_out import answers_of, held_out
+from mediacorpus.validation.inclusion import chances_of, weigh
 from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.proxy import positive_value
 from mediacorpus.validation.score_options import ModelScores, ScoreOptions
@@ -68,9 +70,13 @@ def score_classes(
     )
     notes += _calibrated(own, classes, gold=gold, probabilities=probabilities)
     first = _said(probabilities, classes, None, threshold=None)
-    notes += _priors(store, model, Counter(first))
+    column, weighed = options.inclusion, None
+    notes += _priors(store, model, Counter(first), weighted=column is not None)
+    if column is not None:
+        chances = chances_of(store, items, column)
+        weighed = weigh(found, gold, said, chances=chances, column=column, groups=groups)
     wrong = mistakes(items, gold, probabilities=probabilities, classes=classes)
-    return ModelScores(part, found, wrong, missing, tuple(notes), threshold)
+    return ModelScores(part, found, wrong, missing, tuple(notes), threshold, weighed)
 
 
 def positive_of(classes: Sequence[str], variable: str, positive: str | None) -> str | None:
@@ -181,7 +187,7 @@ def _calibrated(
         return []
     return [
         (
-            f"A temperature of {fitted.value:.2f}, fitted on the validation part, lowers the "
+            f"{TEMPERATURE} {fitted.value:.2f}, fitted on the validation part, lowers the "
             f"expected calibration error from {before:.3f} to {after:.3f}."
         )
     ]
@@ -192,13 +198,19 @@ def _error(probabilities: Any, true: Any) -> float:
     return calibration_error(reliability(right, sure))
 
 
-def _priors(store: Store, model: Mapping[str, Any], said: Mapping[str, int]) -> list[str]:
+def _priors(
+    store: Store, model: Mapping[str, Any], said: Mapping[str, int], *, weighted: bool
+) -> list[str]:
     """Warn where the model finds other shares in the corpus than in the items scored."""
     everything = _all_answers(store, model)
     if everything is None:
         return []
     warning = prior_warning(dict(said), everything)
-    return [] if warning is None else [f"By the model's own answers: {warning}"]
+    if warning is None:
+        return []
+    if weighted:
+        warning += " The weighted scores allow for what comes of the drawing."
+    return [f"{PRIORS} {warning}"]
 
 
 def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | None:

@@ -24,6 +24,7 @@ from mediacorpus.validation.score_options import ModelScores, ScoreOptions
 __all__ = ["ModelScores", "ScoreOptions", "positive_of", "score_model"]
 
 HALF = 0.5
+_KINDS = {TargetKind.SCALE: "numbers", TargetKind.MULTILABEL: "several labels"}
 
 
 def score_model(
@@ -82,6 +83,10 @@ def score_model(
     gold = [truth[i] for i in scored]
     groups = None if options.by is None else column_of(store, scored, options.by)
     answers = table.loc[scored].to_numpy(np.float64)
+    if options.inclusion is not None and kind in {TargetKind.SCALE, TargetKind.MULTILABEL}:
+        raise ParameterError(
+            f"Scores of {_KINDS[kind]} are not weighted by inclusion; leave --inclusion out."
+        )
     if kind is TargetKind.SCALE:
         own = _numbers(scored, gold, answers[:, 0], groups=groups, options=options)
         return ModelScores(part, *own, missing, tuple(notes))

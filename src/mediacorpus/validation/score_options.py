@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from mediacorpus.validation.inclusion import Inclusion
 from mediacorpus.validation.numbers import NumberScores, SeveralScores
 from mediacorpus.validation.scores import Scores
 
@@ -30,6 +31,9 @@ class ScoreOptions:
     by:
         One of your own columns whose equal values belong together, such as an author: the
         bootstrap then draws whole groups.
+    inclusion:
+        One of your own columns with the chance with which each record was drawn, above 0 and
+        at most 1: the scores are also weighted by one over it.
     """
 
     positive: str | None = None
@@ -38,6 +42,7 @@ class ScoreOptions:
     seed: int = 1
     threshold: float | str | None = None
     by: str | None = None
+    inclusion: str | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,3 +55,4 @@ class ModelScores:
     missing: int
     notes: tuple[str, ...]
     threshold: float | None = None
+    inclusion: Inclusion | None = None

@@ -12,7 +12,9 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError, unknown
+from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.validation.held_out import rows_of, truth_of
+from mediacorpus.validation.inclusion import Inclusion, chances_of, weigh
 from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.model_scores import ScoreOptions, score_model
 from mediacorpus.validation.numbers import NumberScores, SeveralScores
@@ -42,6 +44,8 @@ class Validation:
         What a reader must know, one sentence each.
     threshold:
         Probability from which an item counts as positive, where one was asked for.
+    inclusion:
+        The scores weighted by the chance of each record to be drawn, where that was asked for.
     """
 
     subject: str
@@ -52,6 +56,7 @@ class Validation:
     missing: int = 0
     warnings: tuple[str, ...] = field(default=())
     threshold: float | None = None
+    inclusion: Inclusion | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
@@ -62,6 +67,7 @@ class Validation:
             **self.scores.to_dict(),
             "missing": self.missing,
             "threshold": self.threshold,
+            "inclusion": None if self.inclusion is None else self.inclusion.to_dict(),
             "warnings": list(self.warnings),
             "mistakes": self.mistakes.to_dict("records"),
         }
@@ -69,6 +75,8 @@ class Validation:
     def __str__(self) -> str:
         lines = [f"{self.subject} against {self.variable}, {_PART_WORDS[self.part]}:"]
         lines.append(str(self.scores))
+        if self.inclusion is not None:
+            lines += ["", str(self.inclusion), ""]
         if self.missing:
             items = "item was" if self.missing == 1 else "items were"
             lines.append(f"{self.missing:,} labelled {items} not measured and left out.")
@@ -77,7 +85,11 @@ class Validation:
     def _repr_html_(self) -> str:
         notes = "".join(f"<p>{html.escape(w)}</p>" for w in self.warnings)
         head = f"{html.escape(self.subject)} against {html.escape(self.variable)}"
-        return f"<p><b>{head}</b>, {_PART_WORDS[self.part]}</p>{self.scores._repr_html_()}{notes}"
+        weighted = "" if self.inclusion is None else self.inclusion._repr_html_()
+        return (
+            f"<p><b>{head}</b>, {_PART_WORDS[self.part]}</p>{self.scores._repr_html_()}"
+            f"{weighted}{notes}"
+        )
 
 
 _PART_WORDS = {
@@ -140,6 +152,7 @@ def validate(
             found.missing,
             tuple(notes),
             found.threshold,
+            found.inclusion,
         )
     if unresolved:
         one = unresolved == 1
@@ -159,6 +172,8 @@ def validate(
         kept = result.to_dict() | {"table": table}
         people.write_validation(store, kept, digest=digest, run=run.id)
         run.done = result.scores.n
+    if not _is_rule(subject):
+        refresh_card(store, subject)
     return result
 
 
@@ -207,8 +222,15 @@ def _rule(
     )
     sure = pd.DataFrame({negative: [float(not y) for y in answer], chosen: answer.astype(float)})
     wrong = mistakes(items, gold, probabilities=sure.to_numpy(), classes=[negative, chosen])
-    missing = len(truth) - len(items)
-    return Validation(str(proxy), variable, "labelled", found, wrong, missing), str(setup)
+    result = Validation(
+        str(proxy), variable, "labelled", found, wrong, missing=len(truth) - len(items)
+    )
+    column = options.inclusion
+    if column is not None:
+        chances = chances_of(store, items, column)
+        weighed = weigh(found, gold, said, chances=chances, column=column)
+        result = replace(result, inclusion=weighed)
+    return result, str(setup)
 
 
 def _measured(store: Store, setup: int, items: list[str]) -> list[str]:

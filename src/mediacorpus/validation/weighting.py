@@ -11,6 +11,7 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.validation.counts import check_classes, check_pair, sorted_classes
+from mediacorpus.validation.groups import group_numbers
 from mediacorpus.validation.intervals import Interval, short, undefined, wilson
 
 if TYPE_CHECKING:
@@ -78,8 +79,9 @@ def prior_warning(
     shown = "p < .001" if p_value < 0.001 else f"p = {short(p_value)}"  # noqa: PLR2004
     return (
         f"{names[most]!r} is {here:.0f} % of the test part and {there:.0f} % of the corpus: "
-        "accuracy, precision and F1 would differ there (recall would not). Weight the items "
-        f"by the inverse of their chance to be drawn (G test of all classes: {shown})."
+        "accuracy, precision and F1 would differ there (recall would not). Where the chance of "
+        "each record to be drawn is known, weight by it with --inclusion COLUMN (G test of all "
+        f"classes: {shown})."
     )
 
 
@@ -133,6 +135,8 @@ class WeightedScores:
         For each class its `precision`, `recall`, `f1` and `share` of the population.
     level:
         Confidence level of the intervals.
+    population:
+        Sum of the weights: an estimate of the number of items that were drawn from.
     """
 
     n: int
@@ -140,6 +144,7 @@ class WeightedScores:
     accuracy: Interval
     per_class: Mapping[str, Mapping[str, Interval]]
     level: float = 0.95
+    population: float = math.nan
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table: score, class, estimate, low, high."""
@@ -180,6 +185,7 @@ def reweighted_scores(
     *,
     weights: Any,
     strata: Any = None,
+    groups: Any = None,
     classes: Sequence[str] | None = None,
     level: float = 0.95,
 ) -> WeightedScores:
@@ -199,6 +205,9 @@ def reweighted_scores(
         Optional: the stratum of each item, for samples drawn at random within strata.
         The part of the stratum that was drawn is then allowed for; without strata items
         are taken as drawn with replacement, which is on the wide side.
+    groups:
+        Optional, without strata: the group of each item, such as its author, whose items are
+        alike; the variance is then that between groups. An item without one is on its own.
     classes:
         All classes, in the order in which they are shown; by default those that occur.
     level:
@@ -207,7 +216,7 @@ def reweighted_scores(
     Raises
     ------
     ParameterError
-        Lengths differ, or a weight is below 1.
+        Lengths differ, a weight is below 1, or there are both strata and groups.
 
     References
     ----------
@@ -233,11 +242,14 @@ def reweighted_scores(
         raise ParameterError(
             "One weight of 1 or more is needed for each item: one over its chance to be drawn."
         )
+    if strata is not None and groups is not None:
+        raise ParameterError("Give strata or groups, not both.")
     stratum = _strata(strata, len(true))
+    group = np.arange(len(true)) if groups is None else group_numbers(groups)
     real, named = np.array(true), np.array(guess)
 
     def rate(top: Any, bottom: Any) -> Interval:
-        return _rate(top, bottom, weight=weight, stratum=stratum, level=level)
+        return _rate(top, bottom, weight=weight, stratum=stratum, group=group, level=level)
 
     everything = np.ones(len(true), dtype=bool)
     per_class = {}
@@ -251,7 +263,8 @@ def reweighted_scores(
             "share": rate(is_it, everything),
         }
     kish = float(weight.sum() ** 2 / (weight**2).sum())
-    return WeightedScores(len(true), kish, rate(real == named, everything), per_class, level)
+    accuracy = rate(real == named, everything)
+    return WeightedScores(len(true), kish, accuracy, per_class, level, float(weight.sum()))
 
 
 def _strata(strata: Any, n: int) -> Counts | None:
@@ -264,7 +277,7 @@ def _strata(strata: Any, n: int) -> Counts | None:
 
 
 def _rate(
-    top: Any, bottom: Any, *, weight: Floats, stratum: Counts | None, level: float
+    top: Any, bottom: Any, *, weight: Floats, stratum: Counts | None, group: Counts, level: float
 ) -> Interval:
     """Give a weighted share of the items `bottom` that are also `top`."""
     total = float(weight[bottom].sum())
@@ -272,18 +285,19 @@ def _rate(
         return undefined(level, method="design-based wilson")
     share = float(weight[top].sum()) / total
     residual = weight * (top.astype(np.float64) - share * bottom) / total
-    variance = _variance(residual, weight, stratum)
-    trials = float(total**2 / (weight[bottom] ** 2).sum())
+    variance = _variance(residual, weight, stratum=stratum, group=group)
+    of_groups = np.bincount(group, weight * bottom)
+    trials = float(total**2 / (of_groups**2).sum())
     if variance > 0 and 0 < share < 1:
         trials = share * (1 - share) / variance
     limits = wilson(min(share, 1.0) * trials, trials, level=level)
     return Interval(share, limits.low, limits.high, level, "design-based wilson")
 
 
-def _variance(residual: Floats, weight: Floats, stratum: Counts | None) -> float:
+def _variance(residual: Floats, weight: Floats, *, stratum: Counts | None, group: Counts) -> float:
     if stratum is None:
-        size = len(residual)
-        return float((residual**2).sum() * size / (size - 1)) if size > 1 else 0.0
+        sums = np.bincount(group, residual)
+        return float((sums**2).sum() * len(sums) / (len(sums) - 1)) if len(sums) > 1 else 0.0
     n = np.bincount(stratum)
     drawn = np.minimum(n / np.bincount(stratum, weight), 1.0)
     mean = np.bincount(stratum, residual) / n

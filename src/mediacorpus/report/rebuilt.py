@@ -1,0 +1,91 @@
+"""What an autoencoder makes of pictures that it has not learned from."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mediacorpus.catalogue import derived, people
+from mediacorpus.errors import MediacorpusError
+from mediacorpus.learning.autoencoder import rebuild, reconstruction_error
+from mediacorpus.learning.networks import AUTOENCODER
+from mediacorpus.learning.pictures import plain_view
+from mediacorpus.media.opening import Opener
+from mediacorpus.report.drawing import INK, canvas, style, to_svg
+
+if TYPE_CHECKING:
+    from mediacorpus.catalogue.store import Store
+    from mediacorpus.learning.folder import ModelFolder
+
+SHOWN = 8
+"""Pictures that are shown."""
+
+Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+
+
+def rebuilt_pictures(store: Store, model: ModelFolder, *, split: int) -> Pair | None:
+    """Give some pictures of the val part as an autoencoder sees them and as it makes them again.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    model:
+        Any model.
+    split:
+        Number of the split that it was trained under.
+
+    Returns
+    -------
+    pair of uint8 arrays `(N, size, size, 3)` or None
+        None for other models, and where no picture can be read.
+    """
+    card = model.card
+    if card.get("backbone") != AUTOENCODER:
+        return None
+    held_out = sorted(i for i, part in people.split_parts(store, split).items() if part == "val")
+    chosen = held_out[:: max(1, len(held_out) // SHOWN)][:SHOWN]
+    places, size, views = derived.places(store, chosen), int(card["size"]), []
+    with Opener() as opener:
+        for item in chosen:
+            with contextlib.suppress(MediacorpusError):
+                pixels = opener.pixels(places[item], size)
+                views.append(plain_view(pixels, size, float(card["crop"])))
+    if not views:
+        return None
+    shown = np.stack(views)
+    return shown, rebuild(model.weights(), shown)
+
+
+def rebuilt_figure(pair: Pair) -> str:
+    """Draw pictures above and what was made of their codes below, as SVG.
+
+    Parameters
+    ----------
+    pair:
+        What `rebuilt_pictures` gave.
+
+    Examples
+    --------
+    >>> grey = np.full((2, 8, 8, 3), 90, np.uint8)
+    >>> rebuilt_figure((grey, grey))[:4]
+    '<svg'
+    """
+    columns = len(pair[0])
+    with style():
+        figure, axes = canvas(2 * 6.5 / max(columns, SHOWN), columns, rows=2)
+        for row, (views, name) in enumerate(zip(pair, ("picture", "made again"), strict=True)):
+            for axis, view in zip(axes[row], views, strict=True):
+                axis.imshow(view, interpolation="nearest")
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+            axes[row][0].set_ylabel(name, color=INK)
+        error = reconstruction_error(*pair)
+        alt = (
+            f"{columns} pictures, and below them the same made again from their codes; mean "
+            f"squared error {error:.4f}."
+        )
+        return to_svg(figure, alt)

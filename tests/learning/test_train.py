@@ -164,7 +164,7 @@ def test_examples_that_cannot_be_learned_from(faces, embeddings, models, keep, m
 def test_a_class_with_one_picture_is_named(faces, embeddings, models):
     rare = [replace(e, label="rare") if i == 1 else e for i, e in enumerate(faces)]
     assert rare[1].part == "train"
-    with pytest.raises(TrainingError, match="'rare' has 1 pictures"):
+    with pytest.raises(TrainingError, match="'rare' has 1 picture in"):
         train(rare, models / "m", TrainSettings(), embeddings=embeddings)
 
 

@@ -172,7 +172,7 @@ def test_poor_agreement_is_a_limit() -> None:
 
 def test_what_users_typed_is_no_markup(corpus: mc.Corpus) -> None:
     evil = 'x"\n---\n<script>| [a](javascript:b)'
-    facts = {**corpus.card("idle").facts, "variable": evil, "name": evil}
+    facts = {**corpus.card("idle").facts, "variable": evil, "name": evil, "limits": [evil]}
     text = card_text(facts)
     assert "<script>" not in text.split("---\n", 2)[2]
     assert text.split("\n---\n")[0].count(json.dumps(evil)) == 1

@@ -54,7 +54,7 @@ def card_text(facts: Mapping[str, Any]) -> str:
         "",
         "## Limits",
         "",
-        *_bullets(facts["limits"]),
+        *_bullets(map(escaped, facts["limits"])),
         *_scores(facts["scores"]),
         *_audits(facts["audits"]),
         *_labels(facts["labels"]),

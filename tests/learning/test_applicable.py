@@ -47,6 +47,8 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "mixup": (0.2, LOOP),
     "layer_decay": (0.5, LOOP),
     "precision": ("bf16", LOOP),
+    "size": (64, {"finetune"}),
+    "mirror": (True, LOOP),
 }
 
 

@@ -90,6 +90,16 @@ LayerDecay = Annotated[
     float | None, typer.Option(help="Factor of the learning rate from block to block.")
 ]
 Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
+Size = Annotated[
+    int | None, typer.Option(help="For finetune: pixels at which the network sees pictures.")
+]
+Mirror = Annotated[
+    bool | None,
+    typer.Option(
+        "--mirror/--no-mirror",
+        help="Answer with the mean of a picture and its mirror image, or of the picture alone.",
+    ),
+]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
 Watch = Annotated[
@@ -133,6 +143,8 @@ def train(
     mixup: Mixup = None,
     layer_decay: LayerDecay = None,
     precision: Precision = None,
+    size: Size = None,
+    mirror: Mirror = None,
     seed: Seed = 1,
     replace: Replace = False,
     watch: Watch = False,

@@ -20,6 +20,8 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "backbone": ("probe", "finetune"),
     "weights": ("finetune",),
     "unfreeze": ("finetune",),
+    "size": ("finetune",),
+    "mirror": ("finetune", "scratch"),
     "augment": ("probe", "finetune", "scratch"),
     "arch": ("scratch",),
     "model": ("shallow",),
@@ -28,7 +30,7 @@ USERS: Mapping[str, tuple[str, ...]] = {
 }
 """Methods that use a setting; those that are not named are used by all."""
 
-OF_LABELS = ("dropout", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay")
+OF_LABELS = ("dropout", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay", "mirror")
 """Settings that mean nothing where a network learns without labels."""
 
 _OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}

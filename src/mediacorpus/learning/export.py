@@ -13,9 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus._version import __version__
-from mediacorpus.errors import TrainingError
+from mediacorpus.errors import ParameterError, TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning.answers import LOGITS, with_answer
+from mediacorpus.learning.mirror import with_mirror
+from mediacorpus.learning.settings import LITE
 from mediacorpus.learning.targets import Target
 from mediacorpus.measures.efficientnet_graph import STAGES, graph
 from mediacorpus.measures.onnx_session import open_session
@@ -24,8 +26,6 @@ from mediacorpus.settings import settings
 
 if TYPE_CHECKING:
     from mediacorpus.learning.backbones import Network
-
-LITE = "efficientnet_lite0"
 
 TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
@@ -56,6 +56,31 @@ def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:
     while not learning and not isinstance(head[0], nn.Dropout) and not _has_weights(head[0]):
         fixed.append(head.pop(0))
     return fixed, learning + head
+
+
+def check_size(network: Network) -> None:
+    """Raise if a network cannot see pictures of the size that it is to see.
+
+    Raises
+    ------
+    ParameterError
+        It fails on a black picture of that size.
+
+    Examples
+    --------
+    >>> from mediacorpus.learning.backbones import create
+    >>> check_size(create("squeezenet1_1", weights="random", classes=2, size=96))
+    """
+    torch = need("torch")
+    network.module.eval()
+    try:
+        with torch.inference_mode():
+            network.module(torch.zeros(1, 1 if network.grey else 3, network.size, network.size))
+    except (RuntimeError, AssertionError, ValueError) as error:
+        raise ParameterError(
+            f"{network.name} cannot see pictures of {network.size} x {network.size} pixels "
+            f"({str(error).splitlines()[0]}). Leave --size out, or ask for another."
+        ) from error
 
 
 def standardizer(network: Network) -> Any:
@@ -136,7 +161,12 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
 
 
 def fitted_graph(
-    network: Network, fixed: Sequence[Any], learning: Sequence[Any], *, target: Target
+    network: Network,
+    fixed: Sequence[Any],
+    learning: Sequence[Any],
+    *,
+    target: Target,
+    mirror: bool = False,
 ) -> bytes:
     """Write a fitted network as ONNX.
 
@@ -148,6 +178,8 @@ def fitted_graph(
         What `split` gave.
     target:
         What was learned.
+    mirror:
+        Whether it answers with the mean of a picture and its mirror image.
 
     Returns
     -------
@@ -159,6 +191,8 @@ def fitted_graph(
         model = _only_logits(_lite(network))
     else:
         model = need("onnx").load_from_string(_trace(network, [*fixed, *learning], LOGITS))
+    if mirror:
+        model = with_mirror(model)
     content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
     return content
 
@@ -205,7 +239,12 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target:
 
 
 def agreement(
-    network: Network, content: bytes, pixels: NDArray[np.uint8], *, target: Target
+    network: Network,
+    content: bytes,
+    pixels: NDArray[np.uint8],
+    *,
+    target: Target,
+    mirror: bool = False,
 ) -> float:
     """Give the largest difference of an answer between PyTorch and ONNX.
 
@@ -219,6 +258,8 @@ def agreement(
         Some pictures, uint8 `(N, size, size, 3)`.
     target:
         What was learned.
+    mirror:
+        As in `fitted_graph`.
 
     Raises
     ------
@@ -228,7 +269,10 @@ def agreement(
     torch = need("torch")
     module = torch.nn.Sequential(standardizer(network), network.module).eval()
     with torch.inference_mode():
-        ours = target.answer(module(torch.from_numpy(pixels)).numpy())
+        logits = module(torch.from_numpy(pixels))
+        if mirror:
+            logits = (logits + module(torch.from_numpy(pixels).flip(2))) / 2
+    ours = target.answer(logits.numpy())
     theirs = open_session(content).run(None, {"pixels": pixels})[0]
     difference = float(np.abs(ours - theirs).max(initial=0.0))
     if not difference <= TOLERANCE * max(1.0, target.sd):

@@ -174,15 +174,17 @@ def fit(
 
 
 def predict(module: Any, part: Part, *, device: str = "cpu") -> Any:
-    """Give the outputs `(N, outputs)` for the plain views of a part, as a torch tensor."""
+    """Give the outputs `(N, outputs)` of a part, the mean over its views, as a torch tensor."""
     torch = need("torch")
     module.eval()
     with torch.inference_mode():
         chunks = [
-            module(_tensor(part.views[part.rows[start : start + EVALUATED], 0], device)).cpu()
+            module(_tensor(part.views[part.rows[start : start + EVALUATED], view], device)).cpu()
+            for view in range(part.views.shape[1])
             for start in range(0, len(part), EVALUATED)
         ]
-    return torch.cat(chunks).float()
+    found = torch.cat(chunks).float()  # (views * N, outputs)
+    return found.view(part.views.shape[1], len(part), -1).mean(0)
 
 
 def _evaluate(

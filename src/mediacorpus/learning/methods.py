@@ -146,11 +146,21 @@ def fit_on_pictures(
         classes=target.outputs,
         dropout=float(s.dropout or 0.0),
         seed=s.seed,
+        size=s.size,
     )
+    if s.size:
+        export.check_size(network)
     fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
     plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
     parts, unreadable = _read(
-        examples, target, network, plan=plan, fixed=fixed, work=work, on_read=on_read
+        examples,
+        target,
+        network,
+        plan=plan,
+        fixed=fixed,
+        work=work,
+        on_read=on_read,
+        mirror=bool(s.mirror),
     )
     first = [] if fixed else [export.standardizer(network)]
     found = fit(
@@ -167,7 +177,7 @@ def fit_on_pictures(
         "validation": target.scores(found.answer, parts["val"].targets),
         "unreadable": [asdict(one) for one in unreadable],
     }
-    return _made(network, found, target, facts=facts, seed=s.seed)
+    return _made(network, found, target, facts=facts, s=s)
 
 
 def fit_on_codes(
@@ -217,7 +227,7 @@ def fit_on_codes(
         "unlabelled": len(pool) - len(train),
         "C": linear.strength,
     }
-    made = _made(network, found, target, facts=facts, seed=s.seed)
+    made = _made(network, found, target, facts=facts, s=s)
     weights = {**made.weights, **decoder}
     views = np.asarray(val.views[val.rows[:MOST_REBUILT], 0])
     error = reconstruction_error(views, rebuild(weights, views))
@@ -225,12 +235,15 @@ def fit_on_codes(
 
 
 def _made(
-    network: Network, found: Fit, target: Target, *, facts: Mapping[str, Any], seed: int
+    network: Network, found: Fit, target: Target, *, facts: Mapping[str, Any], s: TrainSettings
 ) -> Made:
     """Export a fitted network, check the export, and gather what goes into the folder."""
     network.module.eval()
-    content = export.fitted_graph(network, *export.split(network, "all"), target=target)
-    pixels = np.random.default_rng(seed).integers(
+    mirror = bool(s.mirror)
+    content = export.fitted_graph(
+        network, *export.split(network, "all"), target=target, mirror=mirror
+    )
+    pixels = np.random.default_rng(s.seed).integers(
         0, 256, (CHECKED, network.size, network.size, 3), np.uint8
     )
     state = network.module.state_dict()
@@ -247,7 +260,10 @@ def _made(
             "grey": network.grey,
             "best_epoch": found.best_epoch,
             "lr": found.rate,
-            "export_difference": export.agreement(network, content, pixels, target=target),
+            "mirror": mirror,
+            "export_difference": export.agreement(
+                network, content, pixels, target=target, mirror=mirror
+            ),
             **facts,
         },
     )
@@ -262,6 +278,7 @@ def _read(
     fixed: Sequence[Any],
     work: Path,
     on_read: OnRead | None,
+    mirror: bool = False,
 ) -> tuple[dict[str, Part], list[Unreadable]]:
     """Read the pictures of both parts, through the part of the network that does not learn."""
     features = None
@@ -275,7 +292,9 @@ def _read(
     parts, unreadable = {}, []
     for name in ("train", "val"):
         own = [example for example in examples if example.part == name]
-        plain = plan if name == "train" else replace(plan, views=1, squares=False)
+        plain = plan
+        if name == "val":
+            plain = replace(plan, views=2 if mirror else 1, squares=False)
 
         def report(done: int, total: int, name: str = name) -> None:
             if on_read is not None:

@@ -20,12 +20,14 @@ SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
 TARGETS = ("classes", "multilabel", "ordinal", "scale")
 PRECISIONS = ("fp32", "bf16")
 AUTO = "auto"
+LITE, LITE_SIZE = "efficientnet_lite0", 256
 LARGEST_SEED = 2**32 - 1
 
-_WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup": 0}
+_WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup": 0, "size": 32}
 _RANGES = {"lr": (0.0, 10.0), "momentum": (0.0, 0.999), "gamma": (0.0, 1.0)}
 _RANGES |= {"weight_decay": (0.0, 1.0), "dropout": (0.0, 0.95), "power": (0.0, 10.0)}
 _RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (0.0, 1.0)}
+_RANGES |= {"size": (32, 1024)}
 _ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _LISTS |= {"target": TARGETS, "precision": PRECISIONS}
@@ -106,6 +108,13 @@ class TrainSettings:
         Factor of the learning rate from each block to the one before it, above 0, at most 1.
     precision:
         `"fp32"`, or `"bf16"` for mixed precision.
+    size:
+        Height and width in pixels at which a pretrained network sees the pictures, 32 to 1024.
+        By default its own; 256 for EfficientNet-Lite0, which was trained at 224: what random
+        cut-outs show is larger than what whole pictures show (Touvron et al., 2019).
+    mirror:
+        Whether the model answers with the mean of a picture and its mirror image, which takes
+        twice as long. By default where it learns from mirrored views.
 
     Examples
     --------
@@ -146,6 +155,8 @@ class TrainSettings:
     mixup: float | None = None
     layer_decay: float | None = None
     precision: str | None = None
+    size: int | None = None
+    mirror: bool | None = None
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -174,14 +185,20 @@ class TrainSettings:
             raise ParameterError(
                 f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED}."
             )
+        self._check_flags()
+        _check_unfreeze(self.unfreeze)
+        check_used(self._given(), self.method)
+
+    def _check_flags(self) -> None:
         if self.class_weights not in {True, False, "balanced"}:
             raise ParameterError(
                 f"class_weights is {self.class_weights!r}; it must be True, False or 'balanced'."
             )
-        if self.augment not in {True, False, None}:
-            raise ParameterError(f"augment is {self.augment!r}; it must be True or False.")
-        _check_unfreeze(self.unfreeze)
-        check_used(self._given(), self.method)
+        for name in ("augment", "mirror"):
+            if getattr(self, name) not in {True, False, None}:
+                raise ParameterError(
+                    f"{name} is {getattr(self, name)!r}; it must be True or False."
+                )
 
     def _given(self) -> dict[str, Any]:
         """Give the settings that are not the default."""
@@ -267,6 +284,7 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
             "batch_size": 32,
             "unfreeze": "all",
             "augment": False,
+            "mirror": bool(settings.augment),
             "dropout": taught_dropout(str(settings.arch)),
         }
     else:
@@ -276,6 +294,8 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
             "batch_size": 16 if every else 32,
             "unfreeze": 2,
             "augment": True,
+            "mirror": settings.augment is not False,
+            "size": LITE_SIZE if settings.backbone == LITE else None,
             "dropout": 0.2,
         }
     return common | own

@@ -58,3 +58,19 @@ def test_a_scale_is_told_by_the_share_of_variance() -> None:
     errors = {"penalty": [1.0, 10.0, 100.0], "squared_error": [0.9, 0.25, 0.5]}
     frame = pd.DataFrame(errors | {"best": [False, True, False]})
     assert describe_curves(frame).endswith("on the training part: R squared 0.750.")
+
+
+def test_a_rate_that_ruined_the_network_is_not_praised() -> None:
+    losses = [2500.0, 2600.0, 2700.0]
+    frame = pd.DataFrame(
+        {
+            "epoch": [1, 2, 3],
+            "train_loss": losses,
+            "val_loss": losses,
+            "train_accuracy": [0.5] * 3,
+            "val_accuracy": [0.5] * 3,
+        }
+    )
+    said = describe_curves(frame)
+    assert "the learning rate is probably too high" in said
+    assert "no sign" not in said

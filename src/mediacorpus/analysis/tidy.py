@@ -157,9 +157,9 @@ def _wide(store: Store) -> dict[str, View]:
 
 
 def _gold_and_part(store: Store, variable: str) -> pd.DataFrame:
-    from mediacorpus.coding import gold as golds
+    from mediacorpus.coding.resolving import gold_labels
 
-    values, _ = golds.gold(people.label_log(store, variable))
+    values, _ = gold_labels(store, variable)
     frame = values[["item", "value"]].rename(columns={"value": variable})
     split = people.latest_split(store, variable)
     if split is not None:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
-from mediacorpus.coding import gold as golds
+from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.tables.query import FetchView, PartsView, View
 
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
@@ -98,10 +98,10 @@ def _numbers_if_all_are(column: pd.Series) -> pd.Series:
 
 
 def gold(store: Store) -> pd.DataFrame:
-    """Return the majority value of each variable and item: variable, item, value, coders."""
+    """Return the gold value of each variable and item: variable, item, value, coders."""
     frames = []
     for variable in people.variables(store):
-        values, _ = golds.gold(people.label_log(store, variable))
+        values, _ = gold_labels(store, variable)
         frames.append(values.assign(variable=variable))
     if not frames:
         return pd.DataFrame(columns=["variable", "item", "value", "coders", "agreed"])

@@ -188,4 +188,12 @@ MIGRATIONS: tuple[str, ...] = (
         run INTEGER NOT NULL REFERENCES runs (run)
     ) STRICT;
     """,
+    """
+    CREATE TABLE gold_rules (
+        variable TEXT PRIMARY KEY,
+        rule TEXT NOT NULL,
+        positive TEXT,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    """,
 )

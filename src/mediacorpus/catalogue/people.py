@@ -73,6 +73,21 @@ def said_by(
     return found
 
 
+def gold_rule(store: Store, variable: str) -> tuple[str, str | None]:
+    """Return the rule by which gold is computed, and the positive value of the rule any."""
+    rows = store.rows("SELECT rule, positive FROM gold_rules WHERE variable = ?", (variable,))
+    return (str(rows[0][0]), rows[0][1]) if rows else ("majority", None)
+
+
+def keep_gold_rule(
+    store: Store, variable: str, *, rule: str, positive: str | None, run: int
+) -> None:
+    """Keep the rule by which gold is computed."""
+    store.execute(
+        "INSERT OR REPLACE INTO gold_rules VALUES (?, ?, ?, ?)", (variable, rule, positive, run)
+    )
+
+
 def label_log(store: Store, variable: str | None = None) -> pd.DataFrame:
     """Return the log of labels, oldest first; of one variable if it is named.
 

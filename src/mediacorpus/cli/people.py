@@ -43,18 +43,22 @@ def gold(
     folder: Folder,
     variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")],
     rule: Annotated[
-        str, typer.Option(help="majority, any, unanimous, mean or median.")
-    ] = "majority",
+        str | None,
+        typer.Option(help="majority, any, unanimous, mean or median.  [default: the one kept]"),
+    ] = None,
     positive: Annotated[
         str | None, typer.Option(help="With the rule any: the value that one coder is enough for.")
     ] = None,
+    keep: Annotated[
+        bool, typer.Option("--keep", help="Go by this rule from now on, in all that follows.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one value for each labelled item, computed from all coders."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        show(corpus.gold(variable, rule=rule, positive=positive), as_json=as_json)
+        show(corpus.gold(variable, rule=rule, positive=positive, keep=keep), as_json=as_json)
 
 
 @app.command()

@@ -1,4 +1,4 @@
-"""The verbs `gold` and `split` over a corpus."""
+"""The verb `split` over a corpus."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pandas as pd
 
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
-from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.split import draw_split, parse_shares
 from mediacorpus.coding.split_groups import join_groups, surplus
 from mediacorpus.coding.strata import is_scale, strata
@@ -104,20 +104,6 @@ class Split:
         return str(self.counts().to_html())
 
 
-def gold(
-    store: Store, variable: str, *, rule: str = "majority", positive: str | None = None
-) -> pd.DataFrame:
-    """Return one value for each labelled item: `item`, `value`, `coders`, `agreed`.
-
-    Raises
-    ------
-    UnknownName
-        No label has that variable.
-    """
-    values, _ = gold_of(people.label_log(store, variable), rule=rule, positive=positive)
-    return values
-
-
 def split(
     store: Store,
     variable: str,
@@ -160,7 +146,7 @@ def split(
     SplitError
         The shares make no sense, or the labels or the groups do not allow the split.
     """
-    values, unresolved = gold_of(people.label_log(store, variable))
+    values, unresolved = gold_labels(store, variable)
     if values.empty:
         raise SplitError(
             f"No item has a clear value of {variable!r}; {len(unresolved)} are unresolved."
@@ -331,7 +317,7 @@ def latest(store: Store, variable: str) -> tuple[int, Split]:
     SplitError
         There is no split yet.
     """
-    values, unresolved = gold_of(people.label_log(store, variable))
+    values, unresolved = gold_labels(store, variable)
     number = people.latest_split(store, variable)
     if number is None:
         raise SplitError(

@@ -57,12 +57,17 @@ class LearningVerbs:
         return import_labels(self._store, source, coder=coder)
 
     def gold(
-        self, variable: str, *, rule: str = "majority", positive: str | None = None
+        self,
+        variable: str,
+        *,
+        rule: str | None = None,
+        positive: str | None = None,
+        keep: bool = False,
     ) -> pd.DataFrame:
-        """Return one value for each labelled item; see `mediacorpus.coding.splitting.gold`."""
-        from mediacorpus.coding.splitting import gold
+        """Return one value for each labelled item; see `mediacorpus.coding.resolving.gold`."""
+        from mediacorpus.coding.resolving import gold
 
-        return gold(self._store, variable, rule=rule, positive=positive)
+        return gold(self._store, variable, rule=rule, positive=positive, keep=keep)
 
     def split(
         self,

@@ -10,6 +10,9 @@ if TYPE_CHECKING:
 COLUMNS = (*("epoch", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),)
 """Columns of the curves of `finetune`: one row per epoch."""
 
+HOPELESS = 10.0
+"""Validation loss beyond which a model has learned nothing: guessing among 20,000 classes has it."""
+
 RISE = 1.1
 """Validation loss over its minimum from which we speak of over-fitting."""
 
@@ -99,6 +102,11 @@ def _of_epochs(frame: pd.DataFrame) -> str:
         f"The model of epoch {best['epoch']:.0f} of {last['epoch']:.0f} was kept: validation loss "
         f"{best['val_loss']:.3f}, accuracy {best['val_accuracy']:.3f}."
     )
+    if best["val_loss"] > HOPELESS:
+        return text + (
+            " That is far worse than guessing: the learning rate is probably too high. Train again "
+            "with a tenth of it, or with --lr auto."
+        )
     rose = last["val_loss"] > RISE * best["val_loss"]
     fell = last["train_loss"] < best["train_loss"]
     if rose and fell:

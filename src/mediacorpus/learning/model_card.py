@@ -22,7 +22,7 @@ from mediacorpus.coding.agreement import (
     percent_agreement,
     ratings_of,
 )
-from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.card_limits import limits
@@ -93,7 +93,7 @@ def model_card(store: Store, name: str) -> ModelCard:
         "model": {key: card[key] for key in _OF_MODEL if key in card},
         "settings": _settings(card),
         "data": _data(store, card, parts),
-        "labels": _labels(log, card, parts),
+        "labels": _labels(store, log, card=card, parts=parts),
         "agreement": agreement_of(
             log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
         ),
@@ -175,8 +175,11 @@ def _data(store: Store, card: Mapping[str, Any], parts: Mapping[str, str]) -> di
     }
 
 
-def _labels(log: pd.DataFrame, card: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
-    values, unresolved = gold_of(log)
+def _labels(
+    store: Store, log: pd.DataFrame, *, card: Mapping[str, Any], parts: Mapping[str, str]
+) -> dict[str, Any]:
+    variable = str(card["variable"])
+    values, unresolved = gold_labels(store, variable)
     gold = dict(zip(values["item"], values["value"].astype(str), strict=True))
     one = card["settings"].get("positive")
     tally = Counter(
@@ -191,7 +194,7 @@ def _labels(log: pd.DataFrame, card: Mapping[str, Any], parts: Mapping[str, str]
         "classes": [str(name) for name in card["classes"]],
         "counts": {part: own for part, own in counts.items() if own},
         "coders": {str(coder) or "not named": int(n) for coder, n in coders.items()},
-        "rule": "majority",
+        "rule": people.gold_rule(store, variable)[0],
         "unresolved": len(unresolved),
     }
 

@@ -136,7 +136,9 @@ def _of_unresolved(store: Store, variable: str, count: int) -> str:
     return (
         f"{count:,} {are} left out; list them with: mediacorpus sql {store.folder} "
         f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
-        'GROUP BY item HAVING count(DISTINCT value) > 1"'
+        'GROUP BY item HAVING count(DISTINCT value) > 1". To give them a value, state a rule '
+        f"and split again: mediacorpus gold {store.folder} {variable} --rule any --positive VALUE "
+        "--keep"
     )
 
 

@@ -16,7 +16,7 @@ from mediacorpus.analysis.views import RECORD_COLUMNS, records
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import machine
 from mediacorpus.catalogue.store import Store
-from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
 from mediacorpus.learning.card_text import agreement_words
@@ -131,7 +131,7 @@ def _measure(store: Store, setup: int, info: Info) -> MeasureFacts:
 
 def _variable(store: Store, name: str) -> VariableFacts:
     log = people.label_log(store, name)
-    values, unresolved = gold_of(log)
+    values, unresolved = gold_labels(store, name)
     agreement = agreement_of(log)
     return VariableFacts(
         variable=name,
@@ -139,7 +139,7 @@ def _variable(store: Store, name: str) -> VariableFacts:
         coders={str(k) or "not named": int(n) for k, n in log["coder"].value_counts().items()},
         agreement=agreement_words(agreement) if agreement["items"] else None,
         unresolved=len(unresolved),
-        rule="majority",
+        rule=people.gold_rule(store, name)[0],
     )
 
 
@@ -151,7 +151,7 @@ def _splits(store: Store) -> list[SplitFacts]:
         ((variable, shares, seed, method),) = store.rows(
             "SELECT variable, shares, seed, method FROM splits WHERE split = ?", (number,)
         )
-        values, _ = gold_of(people.label_log(store, variable))
+        values, _ = gold_labels(store, variable)
         truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
         parts = people.split_parts(store, number)  # type: ignore[arg-type]
         tally = Counter((part, truth.get(item, "none")) for item, part in parts.items())

@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
-from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_column
 from mediacorpus.learning.folder import load_model
 from mediacorpus.learning.targets import against_rest
@@ -30,7 +30,7 @@ def truth_of(store: Store, variable: str) -> tuple[dict[str, str], int]:
     UnknownName
         There is no such variable.
     """
-    values, unresolved = gold_of(people.label_log(store, variable))
+    values, unresolved = gold_labels(store, variable)
     truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
     return truth, len(unresolved)
 

@@ -1,0 +1,74 @@
+"""The verb `gold`: one value for each labelled item, by the rule that its variable has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.coding.gold import Gold
+from mediacorpus.coding.gold import gold as gold_of
+from mediacorpus.errors import ParameterError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mediacorpus.catalogue.store import Store
+
+
+def gold_labels(store: Store, variable: str) -> Gold:
+    """Compute the gold labels of a variable by the rule that is kept for it.
+
+    Raises
+    ------
+    UnknownName
+        No label has that variable.
+    """
+    rule, positive = people.gold_rule(store, variable)
+    return gold_of(people.label_log(store, variable), rule=rule, positive=positive)
+
+
+def gold(
+    store: Store,
+    variable: str,
+    *,
+    rule: str | None = None,
+    positive: str | None = None,
+    keep: bool = False,
+) -> pd.DataFrame:
+    """Return one value for each labelled item: `item`, `value`, `coders`, `agreed`.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        A variable that has labels.
+    rule, positive:
+        As in `mediacorpus.coding.gold.gold`; None is the rule that is kept for the variable,
+        majority at first.
+    keep:
+        Whether splits, training, validation, tables and the report go by this rule from now on.
+        A split that is there stays as it is: items that have a value only by the new rule come
+        into a part with the next one.
+
+    Raises
+    ------
+    UnknownName
+        No label has that variable.
+    ParameterError
+        The rule is unknown, lacks `positive`, or there is none to keep.
+    LabelError
+        The rule does not suit the values.
+    """
+    if rule is None and (keep or positive is not None):
+        raise ParameterError("Name the rule, such as --rule any --positive VALUE.")
+    log = people.label_log(store, variable)
+    kept, of_kept = people.gold_rule(store, variable)
+    found = gold_of(log, rule=rule or kept, positive=positive if rule else of_kept)
+    if keep and rule:
+        details = {"variable": variable, "rule": rule, "positive": positive}
+        with running(store, "gold", parameters=details, exclusive=False) as run:
+            people.keep_gold_rule(store, variable, rule=rule, positive=positive, run=run.id)
+            run.done = len(found.labels)
+    return found.labels

@@ -11,7 +11,7 @@ COLUMNS = (*("epoch", "lr", "train_loss", "train_accuracy", "val_loss", "val_acc
 """Columns of the curves of `finetune`: one row per epoch."""
 
 HOPELESS = 10.0
-"""Validation loss beyond which a model has learned nothing: guessing among 20,000 classes has it."""
+"""Validation loss beyond which nothing was learned: guessing among 20,000 classes has it."""
 
 RISE = 1.1
 """Validation loss over its minimum from which we speak of over-fitting."""

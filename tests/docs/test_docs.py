@@ -118,7 +118,7 @@ def test_the_defaults_of_training_are_those_in_the_table():
     told = dict(re.findall(r"\| `(\w+)` \| ([\w.]+)[^|]*\|", page))
     known = TrainSettings(method="finetune").complete()
     names = {"yes": "True", "no": "False", "0": "0.0"}
-    assert len(told) == 17
+    assert len(told) == 19
     assert {n: names.get(v, v) for n, v in told.items()} == {
         n: str(getattr(known, n)) for n in told
     }

@@ -157,6 +157,7 @@ def train(corpus, name, **settings):
     return corpus.train("side", name=name, progress=False, **ARCH, batch_size=8, **settings)
 
 
+@pytest.mark.slow
 def test_unlabelled_pictures_are_learned_from_and_held_out_ones_are_not(corpus):
     made = train(corpus, "codes", epochs=8)
     parts = made.card["counts"]

@@ -145,6 +145,7 @@ def test_one_value_against_the_rest_is_scored_on_all_items(corpus: mc.Corpus) ->
     assert not any("does not know" in note for note in found.warnings)
 
 
+@pytest.mark.slow
 def test_a_run_that_was_killed_ends_as_one_that_was_not(corpus: mc.Corpus) -> None:
     """With momentum, mixup, warm-up, a searched rate and rates that differ by part."""
     if not hasattr(__import__("signal"), "SIGKILL"):

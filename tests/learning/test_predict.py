@@ -77,7 +77,7 @@ def test_a_probe_works_on_embeddings(faces, embeddings, probe):
 
 def test_a_model_is_described_like_a_measure(tuned, probe):
     info = Classifier(tuned).info()
-    assert (info.name, info.shape, info.min_side) == ("tuned", Shape.TAG, 256)
+    assert (info.name, info.shape, info.min_side) == ("tuned", Shape.TAG, 293)
     assert info.version == tuned.card["hash"][:12]
     assert "face" in Classifier(probe).info().summary
 

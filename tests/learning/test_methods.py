@@ -381,8 +381,7 @@ def test_a_model_folder_edited_by_hand(corpus: mc.Corpus) -> None:
         path.write_text(json.dumps(card), "utf-8")
         with pytest.raises(ModelError, match="train the model again"):
             corpus.apply("edited", progress=False)
-    card = json.loads(text) | {"files": ["model.onnx"]}
-    path.write_text(json.dumps(card), "utf-8")
+    path.write_text(json.dumps(json.loads(text) | {"files": ["model.onnx"]}), "utf-8")
     with pytest.raises(ModelError, match="lacks 'files'"):
         corpus.apply("edited", progress=False)
     path.write_text(text, "utf-8")

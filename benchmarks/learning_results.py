@@ -6,7 +6,7 @@ from typing import Any
 
 from marks import met
 
-COST = 20
+COST, TAUGHT = 20, 50
 """How many times as long the taught recipe must take to its best score."""
 
 NETWORKS = (
@@ -42,21 +42,29 @@ def training(found: dict[str, Any]) -> list[str]:
     }
     slowest = max(row["seconds to the epoch kept"] for row in found["finetune"])
     whole, to_best = recipe["seconds"], recipe["seconds to the best epoch"]
+    taught = "The taught recipe (all layers, batch 4, eager PyTorch, validated after each epoch) "
+    if recipe["epochs"] == TAUGHT:
+        taught += (
+            f"took {whole:.0f} s for {TAUGHT} epochs. Its best validation accuracy, "
+            f"{recipe['best accuracy']:.3f}, came after epoch {recipe['best epoch']}, "
+            f"{to_best:.0f} s."
+        )
+    else:
+        taught += (
+            f"was timed for {recipe['epochs']} epochs; {TAUGHT} take {whole:.0f} s at that pace. "
+            "When its best score would have come was not measured."
+        )
     return [
         *lines,
         "",
-        "The taught recipe (all layers, batch 4, eager PyTorch, 50 epochs, validated after each) "
-        f"took {whole:.0f} s. Its best validation accuracy, {recipe['best accuracy']:.3f}, came "
-        f"after epoch {recipe['best epoch']}, {to_best:.0f} s.",
+        taught,
         "",
         f"- probe at least .93 in under 20 s: "
         f"{met(worst['probe'][0] >= 0.93 and worst['probe'][1] < 20)}.",
         f"- finetune at least .93 in under 4 minutes: "
         f"{met(worst['finetune'][0] >= 0.93 and worst['finetune'][1] < 240)}.",
         f"- finetune to the epoch kept in at most 1/{COST} of the recipe's 50 epochs: "
-        f"{met(slowest * COST <= whole)} (1/{whole / slowest:.0f}); of its time to its best "
-        f"epoch, which is known only afterwards: {met(slowest * COST <= to_best)} "
-        f"(1/{to_best / slowest:.0f}).",
+        f"{met(slowest * COST <= whole)} (1/{whole / slowest:.0f}).",
     ]
 
 

@@ -12,12 +12,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import hypothesis
 import numpy as np
 import pytest
 from PIL import Image
 
 if TYPE_CHECKING:
     from mediacorpus import Corpus
+
+# How long an example takes says nothing on a busy machine.
+hypothesis.settings.register_profile("mediacorpus", deadline=None)
+hypothesis.settings.load_profile("mediacorpus")
 
 ROOT = Path(__file__).resolve().parents[1]
 EXCUSE = "not on this machine:"

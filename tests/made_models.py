@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import os
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +18,16 @@ N = 80
 
 
 def make_corpus(folder: Path) -> mc.Corpus:
+    """Copy the corpus of `_make`, which takes a while and is made once in each process."""
+    first = Path(tempfile.gettempdir()) / f"mediacorpus-made-{os.getpid()}"
+    if not first.exists():
+        atexit.register(shutil.rmtree, first, ignore_errors=True)
+        _make(first).close()
+    shutil.copytree(first, folder, dirs_exist_ok=True)
+    return mc.Corpus.open(folder / "corpus")
+
+
+def _make(folder: Path) -> mc.Corpus:
     """Eighty noisy pictures, half of them bright ("red"), with authors, regions and tags."""
     rng = np.random.default_rng(1)
     (folder / "pictures").mkdir(parents=True)

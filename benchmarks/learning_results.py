@@ -11,7 +11,7 @@ COST, TAUGHT = 20, 50
 
 NETWORKS = (
     ("mlp", (("test after 5", 0.84), ("test after 25", 0.88))),
-    ("minivggnet_bn_grey", (("test of the best epoch", 0.93),)),
+    ("minivggnet_bn_grey", (("test after 25", 0.93), ("test of the best epoch", None))),
 )
 
 
@@ -83,9 +83,11 @@ def published(found: dict[str, Any]) -> list[str]:
     for row in found.values():
         ours = row["accuracy"]
         seeds = ", ".join(f"{value:.3f}" for value in ours["seeds"])
+        least = row["at least"]
+        mark = "for comparison" if least is None else met(ours["mean"] >= least)
         lines.append(
             f"| {row['task']} | {row['published']} | {ours['mean']:.3f} | {ours['sd']:.3f} | "
-            f"{seeds} | {row['at least']} | {met(ours['mean'] >= row['at least'])} |"
+            f"{seeds} | {'' if least is None else least} | {mark} |"
         )
     insects = found.get("hymenoptera", {}).get("best epoch's validation accuracy")
     if insects:
@@ -102,7 +104,9 @@ def scratch(found: dict[str, Any]) -> list[str]:
         "## Fashion-MNIST, from scratch",
         "",
         "55,000 pictures to learn from, 5,000 to choose the epoch, scored on the 10,000 of the test "
-        "part. SGD, batches of 32, 25 epochs. Three seeds.",
+        "part. SGD, batches of 32, 25 epochs. Three seeds. The published numbers are of the weights "
+        "after so many epochs; the best epoch is the one with the lowest validation loss, which "
+        "`train` keeps.",
         "",
         "| network | score | ours | sd | at least, as published | |",
         "|---|---|---|---|---|---|",
@@ -112,7 +116,7 @@ def scratch(found: dict[str, Any]) -> list[str]:
             scores = found[name]["mean and spread"]
             lines += [
                 f"| {name} | {score} | {scores[score][0]:.4f} | {scores[score][1]:.4f} | "
-                f"{least} | {met(scores[score][0] >= least)} |"
+                + (f"{least} | {met(scores[score][0] >= least)} |" if least else " | |")
                 for score, least in marks
             ]
     return lines

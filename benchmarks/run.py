@@ -17,7 +17,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from learning_results import published, scratch, training
+from learning_results import published, scratch, shallow, training
 from marks import met
 
 from mediacorpus.settings import settings
@@ -269,6 +269,7 @@ PARTS: dict[str, Callable[[dict[str, Any]], list[str]]] = {
     "training": training,
     "published": published,
     "scratch": scratch,
+    "shallow": shallow,
     "descriptors": descriptors,
     "download": download,
     "hostile": hostile,

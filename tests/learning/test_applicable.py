@@ -49,6 +49,7 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "precision": ("bf16", LOOP),
     "size": (64, {"finetune"}),
     "mirror": (True, LOOP),
+    "loss": ("focal", LOOP),
 }
 
 

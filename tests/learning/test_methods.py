@@ -187,7 +187,7 @@ with mc.Corpus({str(corpus.folder)!r}) as corpus:
     "given",
     [
         {"batch_size": 1, "epochs": 1},
-        {"precision": "bf16", "augment": True},
+        {"precision": "bf16", "augment": True, "loss": "focal", "class_weights": True},
         {"mixup": 1.0, "class_weights": True, "label_smoothing": 0.2},
         {"optimizer": "adam", "schedule": "linear", "warmup": 1},
         {"lr": "auto", "optimizer": "adamw", "schedule": "cosine"},

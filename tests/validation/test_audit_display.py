@@ -1,5 +1,6 @@
 """Audits as text: one row for each group and class, scores beside them."""
 
+from mediacorpus.validation.comparison_display import WIDTH
 from mediacorpus.validation.subgroups import audit_groups
 
 
@@ -8,9 +9,17 @@ def test_one_row_for_each_group_and_class():
     audit = audit_groups(truth, truth, {"g": ["x", "y"] * 60, "h": ["z"] * 120})
     lines = str(audit).splitlines()
     assert lines[0] == "120 items by g, h, 95 % confidence intervals"
-    rows = [line.split()[:3] for line in lines if line[:1] in {"x", "y", "z"}]
-    assert rows == [[g, c, "60"] for g in "xy" for c in "abc"] + [["z", c, "120"] for c in "abc"]
-    assert lines[2].split()[:4] == ["g", "class", "items", "accuracy"]
+    tables = [table.splitlines() for table in str(audit).split("\n\n")[1:-1]]
+    keys = [[line.split()[:3] for line in table[1:]] for table in tables]
+    of_g, of_h = (
+        [[g, c, n] for g in groups for c in "abc"] for groups, n in (("xy", "60"), ("z", "120"))
+    )
+    assert keys == [of_g, of_g, of_h, of_h]
+    assert [table[0].split()[:4] for table in tables[::2]] == [
+        ["g", "class", "items", "accuracy"],
+        ["h", "class", "items", "accuracy"],
+    ]
+    assert max(map(len, lines)) <= WIDTH
 
 
 def test_html_has_a_table_for_each_column():
@@ -26,7 +35,8 @@ def test_a_long_tail_of_small_groups_is_one_line():
     authors = ["big"] * 30 + ["two"] * 2 + ["pair"] * 2 + [f"n{place}" for place in range(40)]
     audit = audit_groups(truth, truth, {"author": authors})
     lines = str(audit).splitlines()
-    rows = [line.split()[0] for line in lines if " b " in line]
+    first = str(audit).split("\n\n")[1].splitlines()
+    rows = [line.split()[0] for line in first if " b " in line]
     assert rows == ["big", "n0*", "n1*", "n10*", "pair*", "two*"]
     assert "and 37 more groups of fewer than 30 items: see -o FILE, --json or to_frame()" in lines
     assert "42 groups of author are under 30 items (*): not tested." in lines

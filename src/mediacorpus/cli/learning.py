@@ -82,6 +82,9 @@ Order = Annotated[
 Nesterov = Annotated[bool | None, typer.Option(help="Nesterov's form of momentum.")]
 Power = Annotated[float | None, typer.Option(help="Exponent of the polynomial schedule.")]
 Warmup = Annotated[int | None, typer.Option(help="Epochs in which the learning rate rises.")]
+Loss = Annotated[
+    str | None, typer.Option(help="cross_entropy or focal; for a scale mse, mae or huber.")
+]
 Smoothing = Annotated[
     float | None, typer.Option("--label-smoothing", help="Share of each label spread over all.")
 ]
@@ -139,6 +142,7 @@ def train(
     nesterov: Nesterov = None,
     power: Power = None,
     warmup: Warmup = None,
+    loss: Loss = None,
     label_smoothing: Smoothing = None,
     mixup: Mixup = None,
     layer_decay: LayerDecay = None,

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.learning.losses import check_loss
 from mediacorpus.learning.networks import AUTOENCODER
 
 OF_LOOP = (
     *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
     *("weight_decay", "patience", "dropout", "nesterov", "power", "warmup"),
-    *("label_smoothing", "mixup", "layer_decay", "precision"),
+    *("loss", "label_smoothing", "mixup", "layer_decay", "precision"),
 )
 """Settings of the training loop."""
 
@@ -30,7 +31,10 @@ USERS: Mapping[str, tuple[str, ...]] = {
 }
 """Methods that use a setting; those that are not named are used by all."""
 
-OF_LABELS = ("dropout", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay", "mirror")
+OF_LABELS = (
+    *("dropout", "loss", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay"),
+    "mirror",
+)
 """Settings that mean nothing where a network learns without labels."""
 
 _OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}
@@ -87,6 +91,7 @@ setting of finetune. Leave it out, or ask for --method finetune.
         _check_codes(given)
     _check_loop(given)
     _check_classes(given)
+    check_loss(given)
 
 
 def _check_codes(given: Mapping[str, Any]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.applicable import check_used, implied_schedule
+from mediacorpus.learning.losses import LOSSES, losses_for
 from mediacorpus.learning.networks import AUTOENCODER, scratch_names, taught_dropout
 from mediacorpus.learning.shallow_settings import MODELS
 
@@ -30,7 +31,7 @@ _RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (
 _RANGES |= {"size": (32, 1024)}
 _ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-_LISTS |= {"target": TARGETS, "precision": PRECISIONS}
+_LISTS |= {"target": TARGETS, "precision": PRECISIONS, "loss": LOSSES}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +101,10 @@ class TrainSettings:
         Exponent of the polynomial schedule; where no schedule is named, it asks for it.
     warmup:
         Epochs in which the learning rate rises to its full value.
+    loss:
+        What is made small. For classes, several labels and ranks `"cross_entropy"`, or
+        `"focal"` (Lin et al., 2017), which looks at what is still wrong; for a scale `"mse"`,
+        `"mae"` or `"huber"`. By default the first.
     label_smoothing:
         Share of each label that is spread over all classes, 0 to 0.5.
     mixup:
@@ -157,6 +162,7 @@ class TrainSettings:
     precision: str | None = None
     size: int | None = None
     mirror: bool | None = None
+    loss: str | None = None
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -272,6 +278,7 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
         "nesterov": False,
         "power": 1.0,
         "warmup": 0,
+        "loss": losses_for(settings.target)[0],
         "label_smoothing": 0.0,
         "mixup": 0.0,
         "layer_decay": 1.0,

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
+from mediacorpus.learning.losses import losses_for, of_numbers, of_one_class, of_several
 
 SEPARATOR = "|"
 """Between the values of an item that has several."""
@@ -44,6 +45,8 @@ class Target:
         Least and greatest value of a scale in the training part; predictions keep to them.
     smoothing:
         Share of each label that is spread over all classes (Szegedy et al., 2016).
+    loss_name:
+        One of `losses.losses_for(kind)`; by default the first of them.
     """
 
     kind: TargetKind
@@ -53,6 +56,7 @@ class Target:
     low: float = -math.inf
     high: float = math.inf
     smoothing: float = 0.0
+    loss_name: str | None = None
 
     @property
     def outputs(self) -> int:
@@ -82,17 +86,16 @@ class Target:
     def loss(self, logits: Any, y: Any, weights: Any = None) -> Any:
         """Give the mean loss of a batch, a torch scalar.
 
-        Cross-entropy for classes; binary cross-entropy for several labels, and for ranks over
-        the thresholds between them (Frank and Hall, 2001); squared error for a scale. `weights`
-        are of classes or ranks, or of several labels how much more it counts to bear each.
+        Cross-entropy or focal loss for classes; the same of yes and no for several labels, and
+        for ranks over the thresholds between them (Frank and Hall, 2001); an error for a scale.
+        `weights` are of classes or ranks, or of several labels how much more it counts to bear
+        each.
         """
-        functional = need("torch.nn.functional")
+        name = self.loss_name or losses_for(self.kind)[0]
         if self.kind is TargetKind.CLASSES:
-            return functional.cross_entropy(
-                logits, y, weight=weights, label_smoothing=self.smoothing
-            )
+            return of_one_class(logits, y, weights, name=name, smoothing=self.smoothing)
         if self.kind is TargetKind.SCALE:
-            return functional.mse_loss(logits[:, 0], y)
+            return of_numbers(logits[:, 0], y, name=name)
         weight = None
         if self.kind is TargetKind.ORDINAL:
             y = self.above(y) if y.ndim == 1 else y  # (B, K - 1)
@@ -100,9 +103,7 @@ class Target:
                 own = _of_ranks(y) @ weights  # (B,)
                 weight, weights = (own / own.mean())[:, None], None
         y = y * (1 - self.smoothing) + self.smoothing / 2
-        return functional.binary_cross_entropy_with_logits(
-            logits, y, weight=weight, pos_weight=weights
-        )
+        return of_several(logits, y, name=name, weight=weight, bearing=weights)
 
     def above(self, ranks: Any) -> Any:
         """Tell for ranks `(N,)` which thresholds they are above: float `(N, classes - 1)`."""
@@ -202,6 +203,7 @@ def make_target(
     *,
     order: Sequence[str] = (),
     smoothing: float = 0.0,
+    loss: str | None = None,
 ) -> Target:
     """Make the target for some labels.
 
@@ -216,6 +218,8 @@ def make_target(
         size, other values by name.
     smoothing:
         Label smoothing.
+    loss:
+        Name of the loss; None for the usual one.
 
     Raises
     ------
@@ -241,16 +245,15 @@ def make_target(
                 "All training labels have the same value, so there is no scale to learn. Label "
                 "pictures with other values too."
             )
-        return Target(
-            which, ("value",), float(values.mean()), sd, float(values.min()), float(values.max())
-        )
+        ends = float(values.min()), float(values.max())
+        return Target(which, ("value",), float(values.mean()), sd, *ends, loss_name=loss)
     if which is TargetKind.MULTILABEL:
         names = sorted({name for label in labels for name in split_values(label)})
     elif which is TargetKind.ORDINAL:
         names = _ordered(set(labels), order)
     else:
         names = sorted(set(labels))
-    return Target(which, tuple(names), smoothing=smoothing)
+    return Target(which, tuple(names), smoothing=smoothing, loss_name=loss)
 
 
 def check_classes(variable: str, labels: Sequence[str], *, verb: str) -> None:

@@ -226,6 +226,7 @@ def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
         train,
         order=[name.strip() for name in s.order.split(",")] if s.order else (),
         smoothing=float(s.label_smoothing or 0.0),
+        loss=s.loss,
     )
     if target.kind is not TargetKind.SCALE:
         _check_counts(target, train)

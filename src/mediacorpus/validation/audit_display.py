@@ -5,7 +5,7 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.validation.comparison_display import aligned, p_words
+from mediacorpus.validation.comparison_display import in_blocks, p_words
 from mediacorpus.validation.display import html_table
 from mediacorpus.validation.intervals import Interval, short
 from mediacorpus.validation.rates import MISSING, PARTS, records
@@ -28,6 +28,9 @@ FAIRNESS = {
 
 SHOWN = 6
 """Small groups of a column that are shown; of more, the largest, and the others as a number."""
+
+KEYS = 3
+"""Columns that tell what a row is of: group, class and items."""
 
 LABELS = {
     "base_rate": "base rate",
@@ -73,7 +76,7 @@ def as_text(audit: GroupAudit) -> str:
     for column in audit.scores["column"].unique():
         table, folded = _folded(audit.scores[audit.scores["column"] == column])
         head, rows = _wide(table, column)
-        lines += ["", *aligned([head, *rows])]
+        lines += ["", *in_blocks([head, *rows], keys=KEYS)]
         if folded:
             lines.append(f"{_of_folded(audit, folded)}: see -o FILE, --json or to_frame()")
     return "\n".join([*lines, "", *sentences(audit)])

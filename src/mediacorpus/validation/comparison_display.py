@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 SHOWN = ("accuracy", "macro F1", "log loss", "ROC AUC")
 """Scores in the order of `mediacorpus.validation.compare.SCORES`, as they are written."""
 
+WIDTH = 120
+"""Characters of a line of text."""
+
 
 def as_text(found: Comparison) -> str:
     """Return the scores and differences as tables in plain text.
@@ -109,3 +112,35 @@ def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
         for row in rows
     ]
+
+
+def in_blocks(rows: Sequence[Sequence[str]], *, keys: int, width: int = WIDTH) -> list[str]:
+    """Line columns up as `aligned` does, in as many tables as the width asks for.
+
+    Each begins with the first columns, which tell what a row is of; a line is left empty between.
+
+    Parameters
+    ----------
+    rows:
+        Cells; the head is the first row.
+    keys:
+        Number of columns that each table repeats.
+    width:
+        Characters of a line that a table may take, where a single column leaves the choice.
+
+    Examples
+    --------
+    >>> in_blocks([["of", "long", "wide"], ["a", "1", "2"]], keys=1, width=8)
+    ['of  long', 'a   1', '', 'of  wide', 'a   2']
+    """
+    widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0]))]
+    blocks: list[list[int]] = [[]]
+    for i in range(keys, len(widths)):
+        taken = sum(widths[:keys]) + sum(widths[k] for k in blocks[-1])
+        if blocks[-1] and taken + widths[i] - 2 > width:
+            blocks.append([])
+        blocks[-1].append(i)
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["", *aligned([[row[i] for i in (*range(keys), *block)] for row in rows])]
+    return lines[1:]

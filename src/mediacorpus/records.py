@@ -240,7 +240,8 @@ class Example:
     """One labelled item for training: where it is and which part it is in.
 
     `part` is `"train"`, `"val"` or `"test"`. Where `place` is given the pixels are had from
-    there, and `path` is only its name.
+    there, and `path` is only its name. `group` is the number of what must not be parted, such as
+    the pictures of one author; None is on its own.
     """
 
     item: str
@@ -248,6 +249,7 @@ class Example:
     label: str
     part: str
     place: Place | None = None
+    group: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import os
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,3 +93,22 @@ def settings() -> Settings:
         max_megapixels=_number("MEDIACORPUS_MAX_MEGAPIXELS", 200.0, 0.000001),
         part_size=int(_number("MEDIACORPUS_PART_SIZE", 2000, 1)),
     )
+
+
+@contextlib.contextmanager
+def one_worker() -> Iterator[None]:
+    """Use one thread for the time being, where other processes use the other cores.
+
+    >>> with one_worker():
+    ...     settings().workers
+    1
+    """
+    before = os.environ.get("MEDIACORPUS_WORKERS")
+    os.environ["MEDIACORPUS_WORKERS"] = "1"
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ["MEDIACORPUS_WORKERS"]
+        else:
+            os.environ["MEDIACORPUS_WORKERS"] = before

@@ -33,6 +33,9 @@ class Noise:
     def check(self, point, folds) -> None:
         pass
 
+    def ready(self, point) -> None:
+        pass
+
     def __call__(self, point, fold: Fold) -> list[dict[str, float]]:
         self.calls.append((point["x"], fold.left))
         rng = np.random.default_rng((point["x"], *fold.left))
@@ -227,8 +230,10 @@ def test_dropped_features_keep_their_mean_and_batches_of_one_learn() -> None:
 
 @pytest.mark.parametrize("point", [{"unfreeze": "all"}, {"optimizer": "adamw"}])
 def test_settings_of_more_than_a_last_layer_are_refused(point: dict) -> None:
-    with pytest.raises(UnknownName, match="frozen features"):
+    with pytest.raises(ParameterError, match="--method finetune"):
         head_settings(point)
+    with pytest.raises(UnknownName, match="frozen features"):
+        head_settings({"speed": 1})
 
 
 def test_groups_are_never_parted_and_classes_need_enough() -> None:
@@ -236,7 +241,7 @@ def test_groups_are_never_parted_and_classes_need_enough() -> None:
     groups = np.arange(60) // 4
     run = features_runner(x, y, ("a", "b"), groups=groups)
     for pair in ((0,), (1, 2)):
-        learn, *tests = run.parts(Fold(5, pair))
+        learn, *tests = run.items.parts(Fold(5, pair))
         for test in tests:
             assert not set(groups[learn]) & set(groups[test])
         assert sum(map(len, tests)) + len(learn) == 60

@@ -115,3 +115,21 @@ def test_where_all_is_right_more_labels_are_said_not_to_help():
     curve = LearningCurve(np.array([10, 20, 40, 80]), right, steep, np.tile(steep, (5, 1)))
     assert curve.sentences()[-1].startswith("All are right already, so more labels would not help")
     assert "Doubling" not in str(curve)
+
+
+def test_pictures_of_one_author_count_as_one():
+    """Four copies of each picture tell no more than one; their interval must not be narrower."""
+    rng = np.random.default_rng(3)
+    targets = np.repeat(np.arange(60) % 2, 4)
+    features = np.repeat(rng.normal(size=(60, 4)) + 0.8 * (np.arange(60) % 2)[:, None], 4, axis=0)
+    parts = {"train": range(120), "val": range(120, 240), "repeats": 3}
+    groups = np.repeat(np.arange(60), 4)
+    alone = learning_curve(features, targets, **parts)
+    together = learning_curve(features, targets, groups=groups, **parts)
+    widths = []
+    for curve in (alone, together):
+        _, low, high = curve.at(curve.n)
+        widths.append(float(high - low))
+    assert widths[1] > 1.3 * widths[0]
+    each = learning_curve(features, targets, groups=np.arange(240), **parts)
+    assert np.array_equal(each.draws, alone.draws), "groups of one change nothing"

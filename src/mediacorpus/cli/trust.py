@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -19,42 +19,67 @@ Drawing = Annotated[
     Path | None, typer.Option("--output", "-o", help="Also draw it to this .png, .svg or .pdf.")
 ]
 Values = Annotated[str | None, typer.Option(help="Values to try, with commas.")]
+GridMethod = Annotated[
+    str | None,
+    typer.Option(
+        help="finetune or scratch: each fit is a whole training. Else a last layer on frozen "
+        "features."
+    ),
+]
+Depths = Annotated[
+    str | None,
+    typer.Option("--unfreeze", "--layers", help="Values to try: head, numbers of blocks, all."),
+]
+Flags = Annotated[str | None, typer.Option(help="Values to try: yes, no or yes,no.")]
 
 
 @app.command()
 def grid(
     folder: Folder,
     variable: Variable,
+    method: GridMethod = None,
     lr: Values = None,
     momentum: Values = None,
     batch_size: Values = None,
     epochs: Values = None,
+    optimizer: Values = None,
+    schedule: Values = None,
     step_size: Values = None,
     gamma: Values = None,
+    power: Values = None,
+    warmup: Values = None,
+    nesterov: Flags = None,
     weight_decay: Values = None,
     dropout: Values = None,
+    loss: Values = None,
+    class_weights: Flags = None,
+    label_smoothing: Values = None,
+    mixup: Values = None,
+    unfreeze: Depths = None,
+    layer_decay: Values = None,
+    patience: Values = None,
+    augment: Flags = None,
+    mirror: Flags = None,
+    size: Values = None,
+    precision: Values = None,
+    backbone: Values = None,
+    weights: Values = None,
+    arch: Values = None,
     folds: Annotated[int, typer.Option(help="Folds, at least 3; 0 for the val part.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of folds and training.")] = 1,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Try combinations of settings on frozen features, with an honest score of the choice."""
-    given = {
-        "lr": lr,
-        "momentum": momentum,
-        "batch_size": batch_size,
-        "epochs": epochs,
-        "step_size": step_size,
-        "gamma": gamma,
-        "weight_decay": weight_decay,
-        "dropout": dropout,
-    }
+    """Try combinations of settings, with an honest score of the choice."""
+    given = locals()
+    from mediacorpus.cli.values import values_of
     from mediacorpus.corpus import Corpus
 
-    lists = {name: _numbers(name, text) for name, text in given.items() if text is not None}
+    lists: dict[str, Any] = values_of(given)
     with Corpus(folder) as corpus:
         found = corpus.grid(
             variable,
+            method=method,
             folds=folds or None,
             seed=seed,
             progress=False if quiet or as_json else None,
@@ -218,18 +243,3 @@ def learning_curve(
             progress=False if quiet or as_json else None,
         )
     show(found, as_json=as_json)
-
-
-def _numbers(name: str, text: str) -> list[float]:
-    """Read numbers with commas between them; whole ones become whole numbers."""
-    found: list[float] = []
-    for part in text.split(","):
-        try:
-            value = float(part)
-        except ValueError as error:
-            option = name.replace("_", "-")
-            raise ParameterError(
-                f"--{option} is {text!r}; write numbers with commas, as in --{option} 0.1,0.01."
-            ) from error
-        found.append(int(value) if value.is_integer() and "." not in part else value)
-    return found

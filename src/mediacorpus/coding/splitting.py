@@ -328,3 +328,23 @@ def latest(store: Store, variable: str) -> tuple[int, Split]:
     labels = {str(i): str(v) for i, v in zip(values["item"], values["value"], strict=True)}
     parts = {i: p for i, p in people.split_parts(store, number).items() if i in labels}
     return number, Split(variable, shares, seed, parts, labels, len(unresolved))
+
+
+def groups_of(store: Store, variable: str, items: Sequence[str]) -> list[int | None]:
+    """Give numbers to the groups that the newest split of a variable never parts.
+
+    Returns
+    -------
+    list
+        For each item the number of its group; None for one on its own, as all are where the split
+        was drawn without groups.
+    """
+    number = people.latest_split(store, variable)
+    rows = store.rows(
+        "SELECT runs.parameters FROM splits JOIN runs USING (run) WHERE split = ?", (number,)
+    )
+    by = json.loads(rows[0][0]).get("by") if rows else None
+    if by is None:
+        return [None] * len(items)
+    found = join_groups(column_values(store, items, by))
+    return [found[item] for item in items]

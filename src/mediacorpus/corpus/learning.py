@@ -115,6 +115,7 @@ class LearningVerbs:
         self,
         variable: str,
         *,
+        method: str | None = None,
         folds: int | None = 5,
         seed: int = 1,
         progress: bool | None = None,
@@ -122,11 +123,14 @@ class LearningVerbs:
     ) -> Grid:
         """Try combinations of settings; see `mediacorpus.learning.gridding.grid_of`.
 
-        `lists` are the values to try, such as `lr=[0.001, 0.01], momentum=[0.7, 0.9]`.
+        `lists` are the values to try, such as `lr=[0.001, 0.01], momentum=[0.7, 0.9]`. The method
+        `"finetune"` or `"scratch"` makes each of them a whole training.
         """
         from mediacorpus.learning.gridding import grid_of
 
-        return grid_of(self._store, variable, lists, folds=folds, seed=seed, show=progress)
+        return grid_of(
+            self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
+        )
 
     def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:
         """List the layers of a model with their shapes and parameters.

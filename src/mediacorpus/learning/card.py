@@ -50,7 +50,7 @@ def fingerprint_of(
     64
     """
     content = hashlib.sha256()
-    rows = sorted((e.item, e.label, e.part) for e in examples)
+    rows = sorted((e.item, e.label, e.part, *_group(e)) for e in examples)
     facts = {"settings": asdict(settings), "rows": rows, "variable": variable, "of": __version__}
     content.update(json.dumps(facts, sort_keys=True, default=str).encode("utf-8"))
     if embeddings is not None:
@@ -60,6 +60,10 @@ def fingerprint_of(
         with path.open("rb") as file:
             content.update(hashlib.file_digest(file, "sha256").digest())
     return content.hexdigest()
+
+
+def _group(example: Example) -> list[int]:
+    return [] if example.group is None else [example.group]
 
 
 def card_facts(

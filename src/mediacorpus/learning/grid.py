@@ -18,6 +18,7 @@ import pandas as pd
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
 from mediacorpus.extras import need
 from mediacorpus.learning.grid_results import AIMS, Fold, Point, Results
+from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 
 Progress: TypeAlias = Callable[[int, int], None]
@@ -40,6 +41,9 @@ class Runner(Protocol):
 
     def check(self, point: Point, folds: int | None) -> None:
         """Raise if a setting cannot be used, or the data cannot be divided so."""
+
+    def ready(self, point: Point) -> None:
+        """Make what the fits of a setting share, before any of them starts."""
 
     def __call__(self, point: Point, fold: Fold) -> Sequence[Mapping[str, float]]:
         """Fit once, and return `accuracy`, `log_loss` and `n` of each fold that is left out."""
@@ -188,8 +192,8 @@ def grid(
     points:
         Settings, such as `expand` gives; all name the same keys.
     run:
-        Fits and scores one setting, such as `features_runner` gives. Where there are several
-        workers it is sent to other processes.
+        Fits and scores one setting, such as `features_runner` gives, or a `TrainingRunner`.
+        Where there are several workers it is sent to other processes.
     folder:
         Where results are kept.
     folds:
@@ -242,6 +246,9 @@ def grid(
     done = Results(folder, run.fingerprint)
     tasks = [(point, fold) for fold in plain + pairs for point in points]
     missing = [task for task in tasks if not done.has(*task)]
+    for point in points:
+        if any(task[0] is point for task in missing):
+            run.ready(point)
     _work(missing, run, done, workers or environment().workers, len(tasks), progress)
     table = _table(points, [[done.row(p, f, 0) for f in plain] for p in points], aim)
     if not table["chosen"].any():
@@ -259,7 +266,7 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     started = time.perf_counter()
     row: dict[str, Any] = {"point": dict(point), "folds": fold.count, "left": fold.left}
     try:
-        with threadpool_limits(1):  # the processes share the cores
+        with one_worker(), threadpool_limits(1):  # the processes share the cores
             row["scores"] = [dict(scores) for scores in run(point, fold)]
     except (TrainingError, ParameterError) as error:
         row["error"] = str(error)

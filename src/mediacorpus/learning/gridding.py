@@ -1,7 +1,8 @@
-"""The verb `grid`: settings of the last layer tried on frozen features."""
+"""The verb `grid`: settings tried on frozen features, or in whole trainings."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
@@ -13,18 +14,28 @@ import numpy as np
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
-from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import ParameterError, writing
-from mediacorpus.learning.grid import Grid, expand, grid
+from mediacorpus.learning.device import best_device
+from mediacorpus.learning.folds import Division, division
+from mediacorpus.learning.grid import Grid, Runner, expand, grid
 from mediacorpus.learning.grid_figure import draw_grid
-from mediacorpus.learning.head import features_runner
+from mediacorpus.learning.grid_training import (
+    TrainingRunner,
+    forget_views,
+    readable,
+    training_settings,
+)
+from mediacorpus.learning.head import FeaturesRunner
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.targets import check_classes
 from mediacorpus.learning.verbs import examples_of
+from mediacorpus.learning.watching import Watch, watched
 from mediacorpus.measures.verb import measure
+from mediacorpus.records import Example
 
 SOURCE = "embedding"
+VIEWS = "views"
+"""Folder of the pictures as the fits of a grid see them."""
 
 
 def grid_of(
@@ -32,16 +43,19 @@ def grid_of(
     variable: str,
     lists: Mapping[str, Sequence[Any]],
     *,
+    method: str | None = None,
     folds: int | None = 5,
     seed: int = 1,
     show: bool | None = None,
 ) -> Grid:
-    """Try every combination of some settings on the frozen features of the labelled pictures.
+    """Try every combination of some settings on the labelled pictures.
 
-    The last layer of a network learns anew for each combination, on the embeddings of the
-    train and validation parts; the test part stays out of sight. With folds the choice itself
-    is scored honestly, by nested cross-validation. What is finished is kept below `reports`,
-    so that a second call goes on.
+    Without a method the last layer of a network learns anew for each combination, on the
+    embeddings of the train and validation parts, which takes a fraction of a second. With
+    `"finetune"` or `"scratch"` each combination is a whole training, and any of their settings may
+    vary. The test part stays out of sight. With folds the choice itself is scored honestly, by
+    nested cross-validation; where the split keeps groups together, such as authors, so do the
+    folds. What is finished is kept below `reports`, so that a second call goes on.
 
     Parameters
     ----------
@@ -51,6 +65,8 @@ def grid_of(
         A variable that has labels and a split.
     lists:
         Values to try of each setting, such as `{"lr": [0.001, 0.01], "momentum": [0.9]}`.
+    method:
+        `"finetune"`, `"scratch"`, or None for a last layer on frozen features.
     folds:
         Number of folds, at least 3; None scores on the validation part alone.
     seed:
@@ -72,27 +88,85 @@ def grid_of(
     points = expand(lists)
     _, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="grid")
-    measure(store, [SOURCE], show=show)
-    examples, features = matrix(store, examples_of(store, split), SOURCE)
-    classes = sorted({e.label for e in examples})
-    targets = np.array([classes.index(e.label) for e in examples], np.int64)
-    val = np.array([e.part == "val" for e in examples])
-    run = features_runner(features, targets, classes, val=val, seed=seed)
     details = {
         "variable": variable,
         "lists": {k: list(v) for k, v in lists.items()},
         "folds": folds,
+        **({"method": method} if method else {}),
     }
+    examples = examples_of(store, split)
+    if method is not None:
+        for point in points:  # before any picture is read
+            training_settings(method, point, seed=seed)
     place = grid_folder(store, variable, details)
-    with running(store, "grid", parameters=details, seed=seed) as current:
-        with show_progress(f"grid of {variable}", unit="fits", show=show) as report:
-            found = grid(points, run, folder=place / "fits", folds=folds, progress=so_far(report))
-        with writing(store.folder):
-            found.table.to_csv(place / "grid.csv", index=False)
-        draw_grid(found.table, place / "grid.png", aim=found.aim)
-        current.done = len(points)
-        current.note = f"{place.relative_to(store.folder)}"
+    make = _on_features if method is None else functools.partial(_on_pictures, method=method)
+    with watched(variable, None, show=show) as watch:
+        run = make(store, examples, place=place, watch=watch, seed=seed)
+        with running(store, "grid", parameters=details, seed=seed) as current:
+            found = grid(
+                points,
+                run,
+                folder=place / "fits",
+                folds=folds,
+                workers=1 if method and best_device() != "cpu" else None,
+                progress=functools.partial(_tell, watch, f"grid of {variable}"),
+            )
+            forget_views(place / VIEWS)
+            with writing(store.folder):
+                found.table.to_csv(place / "grid.csv", index=False)
+            draw_grid(found.table, place / "grid.png", aim=found.aim)
+            current.done = len(points)
+            current.note = f"{place.relative_to(store.folder)}"
     return found
+
+
+def _tell(watch: Watch, title: str, *done: int) -> None:
+    watch.at(title, done[0], total=done[1], unit="fits")
+
+
+def _on_features(
+    store: Store,
+    examples: Sequence[Example],
+    *,
+    place: Path,
+    watch: Watch,
+    seed: int,
+) -> Runner:
+    del place
+    measure(store, [SOURCE], show=watch.show)
+    kept, features = matrix(store, examples, SOURCE)
+    items = _division(kept, seed=seed)
+    return FeaturesRunner(features[:, None], items)
+
+
+def _on_pictures(
+    store: Store,
+    examples: Sequence[Example],
+    *,
+    method: str,
+    place: Path,
+    watch: Watch,
+    seed: int,
+) -> Runner:
+    del store
+    read = functools.partial(watch.read, "pictures")
+    views = place / VIEWS
+    with writing(place):
+        views.mkdir(exist_ok=True)
+    kept = readable(examples, views, read)
+    items = _division(kept, seed=seed)
+    return TrainingRunner(tuple(kept), items, method, views, read)
+
+
+def _division(examples: Sequence[Example], *, seed: int) -> Division:
+    classes = sorted({e.label for e in examples})
+    return division(
+        np.array([classes.index(e.label) for e in examples], np.int64),
+        classes,
+        val=np.array([e.part == "val" for e in examples]),
+        groups=[e.group for e in examples],
+        seed=seed,
+    )
 
 
 def grid_folder(store: Store, variable: str, details: Mapping[str, Any]) -> Path:

@@ -6,13 +6,14 @@ import functools
 import hashlib
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
+from mediacorpus.learning.folds import Division, division
 from mediacorpus.learning.schedules import rate_factor
 from mediacorpus.learning.settings import TrainSettings
 
@@ -45,8 +46,14 @@ def head_settings(point: Point) -> TrainSettings:
     (0.001, 0.9, 1, 25)
     """
     for name in point:
-        if name not in HEAD_SETTINGS:
-            raise unknown("setting of a grid on frozen features", str(name), HEAD_SETTINGS)
+        if name in HEAD_SETTINGS:
+            continue
+        if name in {f.name for f in fields(TrainSettings)}:
+            raise ParameterError(
+                f"A grid on frozen features cannot vary {name}. Ask for --method finetune or "
+                "--method scratch, where each fit is a whole training."
+            )
+        raise unknown("setting of a grid on frozen features", str(name), HEAD_SETTINGS)
     given = dict(point)
     if isinstance(given.get("lr"), str):
         raise ParameterError(f"lr is {given['lr']!r}; a grid takes numbers above 0.")
@@ -138,83 +145,49 @@ class FeaturesRunner:
     """Fits and scores one setting of a last layer on frozen features; see `features_runner`."""
 
     features: Floats
-    targets: NDArray[np.int64]
-    classes: tuple[str, ...]
-    val: NDArray[np.bool_] | None = None
-    groups: NDArray[np.int64] | None = None
-    seed: int = 1
-    _numbers: dict[int, NDArray[np.int64]] = field(default_factory=dict, repr=False)
+    items: Division
 
     @functools.cached_property
     def fingerprint(self) -> str:
         """A hash of the data and of how they are divided."""
-        found = hashlib.sha256(repr((self.features.shape, self.classes, self.seed)).encode())
-        for part in (self.features, self.targets, self.val, self.groups):
-            found.update(b"-" if part is None else np.ascontiguousarray(part).tobytes())
-        return found.hexdigest()
+        found = hashlib.sha256(repr(self.features.shape).encode())
+        found.update(np.ascontiguousarray(self.features).tobytes())
+        return found.hexdigest() + self.items.fingerprint
 
     def check(self, point: Point, folds: int | None) -> None:
         """Raise if a setting cannot be used, or the data cannot be divided so."""
         head_settings(point)
-        if folds is None:
-            _check_val(self.val, self.targets, self.classes)
-            return
-        for number, name in enumerate(self.classes):
-            own = self.targets == number
-            what, count = "item", int(own.sum())
-            if self.groups is not None:
-                what, count = "group", len(np.unique(self.groups[own]))
-            if count < folds:
-                raise TrainingError(
-                    f"The class {name!r} has {count} {what}{'' if count == 1 else 's'}, too few "
-                    f"for {folds} folds. Ask for fewer folds, or label more of them."
-                )
-        self._divide(folds)  # once here, so that no other process needs scikit-learn
+        self.items.check(folds)
+
+    def ready(self, point: Point) -> None:
+        """Do nothing: the features are there."""
 
     def __call__(self, point: Point, fold: Fold) -> list[dict[str, float]]:
         """Fit on what the fold leaves and score each part that it leaves out."""
-        learn, *tests = self.parts(fold)
-        s = head_settings(point)
+        learn, *tests = self.items.parts(fold)
         weights = fit_head(
-            self.features[learn], self.targets[learn], classes=len(self.classes), settings=s
+            self.features[learn],
+            self.items.targets[learn],
+            classes=len(self.items.classes),
+            settings=head_settings(point),
         )
         return [self._scores(weights, test) for test in tests]
 
-    def parts(self, fold: Fold) -> list[NDArray[np.int64]]:
-        """Give the rows to learn from, then the rows of each fold that is left out.
-
-        >>> from mediacorpus.learning.grid_results import Fold
-        >>> run = features_runner(np.zeros((6, 2)), np.array([0, 1] * 3), ("ant", "bee"))
-        >>> [len(rows) for rows in run.parts(Fold(3, (0, 2)))]
-        [2, 2, 2]
-        """
-        if fold.count == 1:
-            held = np.zeros(len(self.targets), bool) if self.val is None else self.val
-            return [np.flatnonzero(~held), np.flatnonzero(held)]
-        number = self._divide(fold.count)
-        learn = np.flatnonzero(~np.isin(number, fold.left))
-        return [learn, *(np.flatnonzero(number == one) for one in fold.left)]
-
     def _scores(self, weights: Floats, test: NDArray[np.int64]) -> dict[str, float]:
         logits = head_logits(weights, self.features[test, 0]).astype(np.float64)
-        own = logits[np.arange(len(test)), self.targets[test]]
-        loss = np.logaddexp.reduce(logits, axis=1) - own
-        hits = logits.argmax(1) == self.targets[test]
-        return {"accuracy": float(hits.mean()), "log_loss": float(loss.mean()), "n": len(test)}
+        return scores_of(logits, self.items.targets[test])
 
-    def _divide(self, folds: int) -> NDArray[np.int64]:
-        """Give the fold of each row; classes are spread evenly, groups are kept whole."""
-        if folds in self._numbers:
-            return self._numbers[folds]
-        from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 
-        kind = StratifiedKFold if self.groups is None else StratifiedGroupKFold
-        splitter = kind(folds, shuffle=True, random_state=self.seed)
-        number = np.empty(len(self.targets), np.int64)
-        for fold, (_, test) in enumerate(splitter.split(number, self.targets, self.groups)):
-            number[test] = fold
-        self._numbers[folds] = number
-        return number
+def scores_of(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> dict[str, float]:
+    """Give accuracy, log loss and number of some pictures.
+
+    >>> scores_of(np.zeros((4, 2)), np.array([0, 0, 0, 1]))["accuracy"]
+    0.75
+    """
+    own = logits[np.arange(len(targets)), targets]
+    loss = np.logaddexp.reduce(logits, axis=1) - own
+    hits = logits.argmax(1) == targets
+    return {"accuracy": float(hits.mean()), "log_loss": float(loss.mean()), "n": len(targets)}
 
 
 def features_runner(
@@ -256,26 +229,14 @@ def features_runner(
     """
     x = np.asarray(features, np.float32)
     x = x[:, None] if x.ndim == 2 else x  # noqa: PLR2004 - (N, D)
-    y = np.asarray(targets)
-    if x.ndim != 3 or y.shape != (len(x),) or not x.size:  # noqa: PLR2004 - (N, V, D)
+    if x.ndim != 3 or np.shape(targets) != (len(x),) or not x.size:  # noqa: PLR2004 - (N, V, D)
         raise ParameterError(
             f"Features must be (N, D) or (N, V, D) and targets (N,); got {np.shape(features)} "
-            f"and {y.shape}."
-        )
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(classes):
-        raise ParameterError(
-            f"Targets must be whole numbers from 0 to {len(classes) - 1}, one for each class."
+            f"and {np.shape(targets)}."
         )
     if not np.isfinite(x).all():
         raise ParameterError("The features hold numbers that are not finite; leave those rows out.")
-    numbered = None
-    for name, part in (("val", val), ("groups", groups)):
-        if part is not None and len(part) != len(x):
-            raise ParameterError(f"{name} has {len(part)} entries; there are {len(x)} items.")
-    if groups is not None:
-        _, numbered = np.unique(np.asarray(groups).astype(str), return_inverse=True)
-    held = None if val is None else np.asarray(val, bool)
-    return FeaturesRunner(x, y.astype(np.int64), tuple(classes), held, numbered, seed)
+    return FeaturesRunner(x, division(targets, classes, val=val, groups=groups, seed=seed))
 
 
 def _epoch(
@@ -338,15 +299,3 @@ def _class_weights(targets: NDArray[np.int64], classes: int, *, balanced: bool) 
         return None
     counts = np.maximum(np.bincount(targets, minlength=classes), 1)
     return (len(targets) / (classes * counts)).astype(np.float32)
-
-
-def _check_val(
-    val: NDArray[np.bool_] | None, targets: NDArray[np.int64], classes: Sequence[str]
-) -> None:
-    if val is None or not val.any():
-        raise ParameterError("There is no validation part to score on; ask for folds.")
-    gone = set(range(len(classes))) - set(targets[~val].tolist())
-    if gone:
-        raise TrainingError(
-            f"The class {classes[min(gone)]!r} has no items in the training part. Split again."
-        )

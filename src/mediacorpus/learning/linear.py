@@ -19,6 +19,9 @@ Floats: TypeAlias = NDArray[np.float64]
 PENALTIES = tuple(float(f"{a:.3g}") for a in 10.0 ** np.arange(0.0, 6.01, 0.5))
 """Strengths of the penalty that are tried for a scale."""
 
+GROUP_FOLDS = 10
+"""Folds for a scale where groups are left out together."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Linear:
@@ -53,6 +56,7 @@ def fit_linear(
     target: Target,
     *,
     views: NDArray[Any] | None = None,
+    groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
     seed: int = 1,
     on_epoch: OnEpoch | None = None,
@@ -73,8 +77,8 @@ def fit_linear(
         What is learned.
     views:
         Embeddings of other views of the same pictures, `(N, V, features)`, or None.
-    balanced, seed, on_epoch:
-        As in `fit_probe`.
+    groups, balanced, seed, on_epoch:
+        As in `fit_probe`; of a scale the pictures of one group are left out together.
 
     Examples
     --------
@@ -87,11 +91,17 @@ def fit_linear(
     """
     if target.kind is TargetKind.CLASSES:
         probe = fit_probe(
-            embeddings, encoded, views=views, balanced=balanced, seed=seed, on_epoch=on_epoch
+            embeddings,
+            encoded,
+            views=views,
+            groups=groups,
+            balanced=balanced,
+            seed=seed,
+            on_epoch=on_epoch,
         )
         return Linear(probe.weight, probe.bias, probe.strength, probe.curves)
     if target.kind is TargetKind.SCALE:
-        return _ridge(embeddings, encoded, views, on_epoch=on_epoch)
+        return _ridge(embeddings, encoded, views, groups=groups, on_epoch=on_epoch)
     if target.kind is TargetKind.ORDINAL:
         columns = (encoded[:, None] > np.arange(len(target.classes) - 1)).astype(np.int64)
         names = [f"above {name}" for name in target.classes[:-1]]
@@ -99,7 +109,9 @@ def fit_linear(
         columns, names = encoded.astype(np.int64), list(target.classes)
     weights, biases, strengths, curves = [], [], [], []
     for name, column in zip(names, columns.T, strict=True):
-        probe = fit_probe(embeddings, column, views=views, balanced=balanced, seed=seed)
+        probe = fit_probe(
+            embeddings, column, views=views, groups=groups, balanced=balanced, seed=seed
+        )
         weights.append(probe.weight[1] - probe.weight[0])
         biases.append(probe.bias[1] - probe.bias[0])
         strengths.append(probe.strength)
@@ -120,18 +132,19 @@ def _ridge(
     y: NDArray[Any],
     views: NDArray[Any] | None,
     *,
+    groups: NDArray[np.int64] | None,
     on_epoch: OnEpoch | None,
 ) -> Linear:
-    from sklearn.linear_model import Ridge, RidgeCV
+    from sklearn.linear_model import Ridge
     from threadpoolctl import threadpool_limits
 
     x = np.asarray(embeddings, np.float64)
     centre, spread = x.mean(axis=0), x.std(axis=0)
     spread = spread + spread.mean() + 1e-12
     with threadpool_limits(1):
-        search = RidgeCV(alphas=PENALTIES, store_cv_results=True).fit((x - centre) / spread, y)
-        errors = search.cv_results_.reshape(len(y), -1).mean(axis=0)
-        penalty, rows, values = float(search.alpha_), x, y
+        errors = _errors((x - centre) / spread, y, groups)
+        best = int(errors.argmin())
+        penalty, rows, values = PENALTIES[best], x, y
         if views is not None and views.shape[1]:
             count = 1 + views.shape[1]
             rows = np.concatenate([x[:, None], np.asarray(views, np.float64)], axis=1)
@@ -140,7 +153,6 @@ def _ridge(
         model = Ridge(alpha=penalty).fit((rows - centre) / spread, values)
     weight = np.asarray(model.coef_, np.float64).reshape(1, -1) / spread
     bias = float(model.intercept_) - weight @ centre
-    best = PENALTIES.index(float(search.alpha_))
     curves = pd.DataFrame(
         {
             "penalty": PENALTIES,
@@ -151,6 +163,21 @@ def _ridge(
     for number, row in enumerate(curves.to_dict("records"), start=1):
         if on_epoch is not None:
             on_epoch(number, len(curves), {str(k): v for k, v in row.items()})
-    return Linear(
-        weight.astype(np.float32), bias.astype(np.float32), 1 / float(search.alpha_), curves
-    )
+    return Linear(weight.astype(np.float32), bias.astype(np.float32), 1 / PENALTIES[best], curves)
+
+
+def _errors(x: Floats, y: NDArray[Any], groups: NDArray[np.int64] | None) -> Floats:
+    """Give the squared error of each penalty, each row or group left out in turn."""
+    from sklearn.linear_model import Ridge, RidgeCV
+    from sklearn.model_selection import GroupKFold
+
+    count = 0 if groups is None else len(np.unique(groups))
+    if count < 2:  # noqa: PLR2004 - one group cannot be left out
+        search = RidgeCV(alphas=PENALTIES, store_cv_results=True).fit(x, y)
+        return np.asarray(search.cv_results_.reshape(len(y), -1).mean(axis=0), np.float64)
+    found = np.zeros((len(PENALTIES), len(y)))
+    for learn, test in GroupKFold(min(GROUP_FOLDS, count)).split(x, y, groups):
+        for place, penalty in enumerate(PENALTIES):
+            model = Ridge(alpha=penalty).fit(x[learn], y[learn])
+            found[place, test] = (model.predict(x[test]) - y[test]) ** 2
+    return np.asarray(found.mean(axis=1))

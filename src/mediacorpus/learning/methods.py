@@ -17,8 +17,17 @@ from mediacorpus.extras import need
 from mediacorpus.learning import export
 from mediacorpus.learning.autoencoder import codes_of, learn_codes, rebuild, reconstruction_error
 from mediacorpus.learning.backbones import Network, create
-from mediacorpus.learning.features import Part, Plan, Unreadable, embedded_views, plan_for, prepare
+from mediacorpus.learning.features import (
+    Fixed,
+    Part,
+    Plan,
+    Unreadable,
+    embedded_views,
+    plan_for,
+    prepare,
+)
 from mediacorpus.learning.finetune import Fit, OnEpoch, fit
+from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
@@ -73,6 +82,7 @@ def fit_on_embeddings(
         encoded[train],
         target,
         views=views,
+        groups=group_numbers([e.group for e in examples if e.part == "train"]),
         balanced=bool(s.class_weights),
         seed=s.seed,
         on_epoch=on_epoch,
@@ -110,6 +120,7 @@ def fit_on_features(
         encoded[train],
         classes=target.classes,
         settings=ShallowSettings(str(s.model), seed=s.seed, class_weights=bool(s.class_weights)),
+        groups=group_numbers([e.group for e in examples if e.part == "train"]),
         on_row=on_epoch,
     )
     answer = found.probabilities(np.asarray(features[~train], np.float32))
@@ -139,17 +150,7 @@ def fit_on_pictures(
 ) -> Made:
     """Train a network, pretrained or from scratch, on the pictures themselves."""
     nn = need("torch.nn")
-    scratch = s.method == "scratch"
-    network = create(
-        str(s.arch) if scratch else s.backbone,
-        weights="random" if scratch else s.weights,
-        classes=target.outputs,
-        dropout=float(s.dropout or 0.0),
-        seed=s.seed,
-        size=s.size,
-    )
-    if s.size:
-        export.check_size(network)
+    network = network_for(s, target)
     fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
     plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
     parts, unreadable = _read(
@@ -180,6 +181,22 @@ def fit_on_pictures(
     return _made(network, found, target, facts=facts, s=s)
 
 
+def network_for(s: TrainSettings, target: Target) -> Network:
+    """Make the network that complete settings ask for, pretrained or from scratch."""
+    scratch = s.method == "scratch"
+    network = create(
+        str(s.arch) if scratch else s.backbone,
+        weights="random" if scratch else s.weights,
+        classes=target.outputs,
+        dropout=float(s.dropout or 0.0),
+        seed=s.seed,
+        size=s.size,
+    )
+    if s.size:
+        export.check_size(network)
+    return network
+
+
 def fit_on_codes(
     examples: Sequence[Example],
     target: Target,
@@ -207,10 +224,12 @@ def fit_on_codes(
     )
     found, decoder = learn_codes(network, pool, plan=plan, settings=s, work=work, on_epoch=on_epoch)
     train, val = parts["train"], parts["val"]
+    own = [example.group for example in examples if example.part == "train"]
     linear = fit_linear(
         codes_of(network, train),
         train.targets,
         target,
+        groups=group_numbers([own[row] for row in train.rows]),
         balanced=bool(s.class_weights),
         seed=s.seed,
     )
@@ -281,20 +300,11 @@ def _read(
     mirror: bool = False,
 ) -> tuple[dict[str, Part], list[Unreadable]]:
     """Read the pictures of both parts, through the part of the network that does not learn."""
-    features = None
-    if fixed:
-        session = open_session(export.fixed_graph(network, fixed))
-
-        def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
-            found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
-            return found
-
+    features = features_of(network, fixed)
     parts, unreadable = {}, []
     for name in ("train", "val"):
         own = [example for example in examples if example.part == name]
-        plain = plan
-        if name == "val":
-            plain = replace(plan, views=2 if mirror else 1, squares=False)
+        plain = plan if name == "train" else plan_to_score(plan, mirror=mirror)
 
         def report(done: int, total: int, name: str = name) -> None:
             if on_read is not None:
@@ -312,6 +322,24 @@ def _read(
                 f"({lost[0].reason if lost else 'none is there'})."
             )
     return parts, unreadable
+
+
+def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
+    """Give what computes the part of a network that does not learn; None where all of it does."""
+    if not fixed:
+        return None
+    session = open_session(export.fixed_graph(network, fixed))
+
+    def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
+        return found
+
+    return features
+
+
+def plan_to_score(plan: Plan, *, mirror: bool) -> Plan:
+    """Say how pictures are seen that are scored: as they are, and mirrored where asked for."""
+    return replace(plan, views=2 if mirror else 1, squares=False)
 
 
 def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:

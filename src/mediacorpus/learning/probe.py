@@ -10,6 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mediacorpus.learning.folds import folds_to_choose_by
+
 OnEpoch: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -57,6 +59,7 @@ def fit_probe(
     targets: NDArray[np.int64],
     *,
     views: NDArray[Any] | None = None,
+    groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
     seed: int = 1,
     on_epoch: OnEpoch | None = None,
@@ -78,6 +81,8 @@ def fit_probe(
     views:
         Embeddings of other views of the same pictures, `(N, V, features)`: mirrored and cut out.
         C is chosen without them; then they are learned from too, each picture counting once.
+    groups:
+        Numbers of what the folds must not part, such as authors, `(N,)`.
     balanced:
         Whether rare classes weigh more.
     seed:
@@ -106,7 +111,7 @@ def fit_probe(
     # The matrices are small: several threads would wait for each other, and sum up otherwise.
     with threadpool_limits(1):
         curves = _cross_validate(
-            *_sample(x, targets, seed), balanced=balanced, seed=seed, on_epoch=on_epoch
+            x, targets, groups, balanced=balanced, seed=seed, on_epoch=on_epoch
         )
         best = _choose(curves)
         strength = float(curves["C"].iloc[best])
@@ -142,16 +147,17 @@ def _shares(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:
 def _cross_validate(
     x: Floats,
     targets: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
     *,
     balanced: bool,
     seed: int,
     on_epoch: OnEpoch | None,
 ) -> pd.DataFrame:
-    from sklearn.model_selection import StratifiedKFold
-
-    folds = min(FOLDS, int(np.bincount(targets).min()))
-    splitter = StratifiedKFold(folds, shuffle=True, random_state=seed)
-    parts = list(splitter.split(x, targets))
+    kept = _sample(targets, seed)
+    x, targets = x[kept], targets[kept]
+    groups = None if groups is None else groups[kept]
+    parts = folds_to_choose_by(targets, groups, most=FOLDS, seed=seed)
+    folds = len(parts)
     rows: list[dict[str, float]] = []
     for strength in STRENGTHS:
         losses, hits = np.zeros(folds), np.zeros(folds)
@@ -199,17 +205,16 @@ def _fit(
     return weight, bias - weight @ centre
 
 
-def _sample(x: Floats, targets: NDArray[np.int64], seed: int) -> tuple[Floats, NDArray[np.int64]]:
-    """Take a stratified sample where there are very many pictures."""
-    if len(x) <= MANY:
-        return x, targets
+def _sample(targets: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Choose the rows of a stratified sample where there are very many pictures."""
+    if len(targets) <= MANY:
+        return np.arange(len(targets))
     rng = np.random.default_rng(seed)
-    order = rng.permutation(len(x))
-    rank = np.empty(len(x))
+    order = rng.permutation(len(targets))
+    rank = np.empty(len(targets))
     for own in np.unique(targets):
         mine = order[targets[order] == own]
         rank[mine] = (np.arange(len(mine)) + 0.5) / len(mine)
         # Rare classes are kept whole as far as the folds need them.
         rank[mine[:FOLDS]] = -1
-    kept = np.sort(np.argsort(rank, kind="stable")[:MANY])
-    return x[kept], targets[kept]
+    return np.sort(np.argsort(rank, kind="stable")[:MANY])

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
 from mediacorpus.learning.curves import describe_curves
+from mediacorpus.learning.folds import folds_to_choose_by
 from mediacorpus.learning.shallow_data import check_counts, check_data
 from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 from mediacorpus.measures.onnx_session import open_session
@@ -132,6 +133,7 @@ def fit_shallow(
     classes: Sequence[str],
     settings: ShallowSettings | None = None,
     positive: str | None = None,
+    groups: NDArray[np.int64] | None = None,
     on_row: OnRow | None = None,
 ) -> Shallow:
     """Fit a classic model and turn it into an ONNX graph.
@@ -156,6 +158,8 @@ def fit_shallow(
     positive:
         One of the classes that is told from all others: the model then has the two classes
         `"other"` and this one.
+    groups:
+        Numbers of what the folds must not part, such as authors, `(N,)`.
     on_row:
         Called after each value tried with its number, the number of values, and its row.
 
@@ -200,10 +204,10 @@ def fit_shallow(
     check_counts(y, names, s)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
-        curves = _cross_validate(x, y, s=s, on_row=on_row)
+        curves = _cross_validate(x, y, groups, s=s, on_row=on_row)
         best = curves[curves["best"]].iloc[0]
         chosen = _with(s, str(curves.columns[0]), float(best.iloc[0]))
-        model = _model(chosen, y).fit(x, y)
+        model = _model(chosen, y, groups).fit(x, y)
         graph = _graph(model, x.shape[1], names)
         difference = _agreement(model, graph, x, s=s)
     facts = asdict(chosen) | {
@@ -218,7 +222,7 @@ def fit_shallow(
     return Shallow(graph, tuple(names), curves, facts)
 
 
-def _model(s: ShallowSettings, y: NDArray[np.int64]) -> Any:
+def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None) -> Any:
     """Make the model, unfitted; what it does to the features first comes with it."""
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
@@ -241,20 +245,21 @@ def _model(s: ShallowSettings, y: NDArray[np.int64]) -> Any:
         priors = [1 / count] * count if s.class_weights else None
         model = GaussianNB(priors=priors, var_smoothing=s.smoothing)
     else:
-        model = _support_vectors(s, y, weight)
+        model = _support_vectors(s, y, groups)
     return make_pipeline(StandardScaler(), model)
 
 
-def _support_vectors(s: ShallowSettings, y: NDArray[np.int64], weight: str | None) -> Any:
+def _support_vectors(
+    s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None
+) -> Any:
     from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.model_selection import StratifiedKFold
     from sklearn.svm import SVC
 
-    folds = min(CALIBRATED, int(np.bincount(y).min()))
+    weight = "balanced" if s.class_weights else None
     return CalibratedClassifierCV(
         SVC(C=s.C, kernel=s.kernel, gamma=s.gamma, class_weight=weight),
         ensemble=False,
-        cv=StratifiedKFold(folds, shuffle=True, random_state=s.seed),
+        cv=folds_to_choose_by(y, groups, most=CALIBRATED, seed=s.seed),
     )
 
 
@@ -279,23 +284,29 @@ def _candidates(s: ShallowSettings, rows: int) -> tuple[str, list[float]]:
 
 
 def _cross_validate(
-    x: NDArray[np.float32], y: NDArray[np.int64], *, s: ShallowSettings, on_row: OnRow | None
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    *,
+    s: ShallowSettings,
+    on_row: OnRow | None,
 ) -> pd.DataFrame:
     """Score each candidate by stratified cross-validation."""
-    from sklearn.model_selection import StratifiedKFold
-
-    x, y = _sample(x, y, s.seed)
-    count = min(FOLDS, int(np.bincount(y).min()))
-    splits = list(StratifiedKFold(count, shuffle=True, random_state=s.seed).split(x, y))
+    kept = _sample(y, s.seed)
+    x, y = x[kept], y[kept]
+    groups = None if groups is None else groups[kept]
+    splits = folds_to_choose_by(y, groups, most=FOLDS, seed=s.seed)
+    count = len(splits)
     name, values = _candidates(s, min(len(learn) for learn, _ in splits))
     rows: list[dict[str, float]] = []
     for number, value in enumerate(values, start=1):
         scores = np.empty((count, 2))
         for fold, (learn, test) in enumerate(splits):
-            model = _model(_with(s, name, value), y[learn]).fit(x[learn], y[learn])
+            own = None if groups is None else groups[learn]
+            model = _model(_with(s, name, value), y[learn], own).fit(x[learn], y[learn])
             shares = model.predict_proba(x[test])
-            own = np.maximum(shares[np.arange(len(test)), y[test]], 1e-6)
-            scores[fold] = -np.log(own).mean(), (shares.argmax(1) == y[test]).mean()
+            given = np.maximum(shares[np.arange(len(test)), y[test]], 1e-6)
+            scores[fold] = -np.log(given).mean(), (shares.argmax(1) == y[test]).mean()
         loss, hits = scores.T
         error = loss.std(ddof=1) / math.sqrt(count)
         rows.append(
@@ -307,19 +318,16 @@ def _cross_validate(
     return frame.assign(best=np.arange(len(frame)) == int(frame["log_loss"].argmin()))
 
 
-def _sample(
-    x: NDArray[np.float32], y: NDArray[np.int64], seed: int
-) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Take a share of each class where there are very many rows; rare classes stay whole."""
-    if len(x) <= MANY:
-        return x, y
+def _sample(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Choose a share of the rows of each class where there are many; rare classes stay whole."""
+    if len(y) <= MANY:
+        return np.arange(len(y))
     rng = np.random.default_rng(seed)
     kept = []
     for own in range(int(y.max()) + 1):
         mine = rng.permutation(np.flatnonzero(y == own))
         kept.append(mine[: max(2 * FOLDS, round(len(mine) * MANY / len(y)))])
-    rows = np.sort(np.concatenate(kept))
-    return x[rows], y[rows]
+    return np.sort(np.concatenate(kept))
 
 
 def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:

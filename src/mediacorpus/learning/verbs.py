@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
 
@@ -17,7 +16,6 @@ from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
-from mediacorpus.engine.progress import Report
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.backbones import backbone_info
@@ -31,6 +29,7 @@ from mediacorpus.learning.predict import Classifier
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import TrainedModel
 from mediacorpus.learning.train import train as fit
+from mediacorpus.learning.watching import watched
 from mediacorpus.measures.verb import measure, options
 from mediacorpus.records import Example, Kind, Place
 from mediacorpus.tables import parts as parquet
@@ -107,7 +106,7 @@ def train(
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
         facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
         facts["codebook"] = codebook_of(split.labels, split.parts)
-        with _watched(name, on_epoch, show=show) as watch:
+        with watched(name, on_epoch, show=show) as watch:
             trained = fit(
                 examples,
                 target,
@@ -182,9 +181,10 @@ def examples_of(store: Store, split: splitting.Split) -> list[Example]:
     """List the labelled items of train and val with their files; test stays out of sight."""
     items = sorted(item for item, part in split.parts.items() if part != "test")
     places, names = derived.places(store, items), derived.names_of(store, items)
+    groups = splitting.groups_of(store, split.variable, items)
     return [
-        Example(item, names[item], split.labels[item], split.parts[item], places[item])
-        for item in items
+        Example(item, names[item], split.labels[item], split.parts[item], places[item], group)
+        for item, group in zip(items, groups, strict=True)
         if places[item].paths and _has_pixels(places[item])
     ]
 
@@ -222,47 +222,6 @@ def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> Non
         "UPDATE runs SET model_hash = ?, input_hash = ? WHERE run = ?",
         (trained.card["hash"], trained.card.get("data_hash"), run.id),
     )
-
-
-class _Watch:
-    """Shows bars over the pictures read and the epochs done, and passes each epoch on."""
-
-    def __init__(self, name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> None:
-        self.name = name
-        self.on_epoch = on_epoch
-        self.show = show
-        self.bars = contextlib.ExitStack()
-        self.title = ""
-        self.done = 0
-        self.report: Report | None = None
-
-    def read(self, part: str, done: int, total: int) -> None:
-        """Show how many pictures have been read."""
-        self._to(f"reading {part}", done, total=total, unit="pictures")
-
-    def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
-        """Show how many epochs are done."""
-        unit = "epochs" if "epoch" in row else "fits"
-        self._to(f"training {self.name}", epoch, total=epochs, unit=unit)
-        if self.on_epoch is not None:
-            self.on_epoch(epoch, epochs, row)
-
-    def _to(self, title: str, done: int, *, total: int, unit: str) -> None:
-        if title != self.title or self.report is None:
-            self.bars.close()
-            self.title, self.done = title, 0
-            self.report = self.bars.enter_context(
-                show_progress(title, total=total, unit=unit, show=self.show)
-            )
-        self.report(done - self.done)
-        self.done = done
-
-
-@contextlib.contextmanager
-def _watched(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[_Watch]:
-    watch = _Watch(name, on_epoch, show=show)
-    with watch.bars:
-        yield watch
 
 
 def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = None) -> Measured:

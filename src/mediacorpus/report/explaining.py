@@ -18,6 +18,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
 from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
@@ -274,6 +275,7 @@ def curve_of(
                 targets,
                 train=np.flatnonzero(train),
                 val=np.flatnonzero(~train),
+                groups=group_numbers([e.group for e in examples]),
                 repeats=repeats,
                 seed=seed,
                 progress=so_far(report),

@@ -164,12 +164,13 @@ class LearningCurve:
         return "\n".join(self.sentences())
 
 
-def learning_curve(
+def learning_curve(  # noqa: PLR0913 - the data, their parts, and the draws
     features: NDArray[Any],
     targets: NDArray[np.int64],
     *,
     train: ArrayLike,
     val: ArrayLike,
+    groups: NDArray[np.int64] | None = None,
     sizes: Sequence[int] | None = None,
     repeats: int = 5,
     seed: int = 1,
@@ -189,6 +190,9 @@ def learning_curve(
         Class indices, `(N,)`.
     train, val:
         Rows of the two parts; they must not overlap.
+    groups:
+        Numbers of what belongs together, such as pictures of one author, `(N,)`: folds keep
+        them whole, and they are resampled as a whole.
     sizes:
         Numbers of labels, at least two of each class; six by default, the last one all.
     repeats:
@@ -231,12 +235,14 @@ def learning_curve(
             if size == len(learn) and repeat:  # the same pictures again
                 right[place, repeat] = right[place, 0]
             else:
-                probe = fit_probe(features[learn[rows]], codes[rows], seed=seed)
+                own = None if groups is None else groups[learn[rows]]
+                probe = fit_probe(features[learn[rows]], codes[rows], groups=own, seed=seed)
                 said = wanted[probe.probabilities(features[test]).argmax(axis=1)]
                 right[place, repeat] = said == targets[test]
             if progress is not None:
                 progress(repeat * len(steps) + place + 1, repeats * len(steps))
-    return _curve(np.array(steps, np.int64), right, seed)
+    alike = np.arange(len(test)) if groups is None else groups[test]
+    return _curve(np.array(steps, np.int64), right, alike, seed=seed)
 
 
 def _check(learn: NDArray[Any], test: NDArray[Any], *, repeats: int) -> None:
@@ -325,15 +331,20 @@ def fit_power_law(sizes: ArrayLike, scores: ArrayLike) -> Floats:
     return np.array([a, b * n[0] ** c, c])
 
 
-def _curve(sizes: NDArray[np.int64], right: NDArray[np.bool_], seed: int) -> LearningCurve:
+def _curve(
+    sizes: NDArray[np.int64], right: NDArray[np.bool_], groups: NDArray[np.int64], *, seed: int
+) -> LearningCurve:
     curve = fit_power_law(sizes, right.mean(axis=(1, 2)))
     draws: list[Floats] = []
     if np.isfinite(curve).all():
         rng = np.random.default_rng((seed, DRAWS))
-        repeats, n_val = right.shape[1:]
+        repeats = right.shape[1]
+        names, own = np.unique(groups, return_inverse=True)
+        count = len(names)
         for _ in range(DRAWS):
             which = rng.integers(repeats, size=repeats)
             # The same pictures at all sizes: what they share cancels out of a gain.
-            times = rng.multinomial(n_val, np.full(n_val, 1 / n_val)) / n_val
-            draws.append(fit_power_law(sizes, (right[:, which] @ times).mean(axis=1)))
+            times = rng.multinomial(count, np.full(count, 1 / count))[own]
+            shares = right[:, which] @ (times / times.sum())
+            draws.append(fit_power_law(sizes, shares.mean(axis=1)))
     return LearningCurve(sizes, right, curve, np.array(draws).reshape(-1, 3))

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -177,6 +177,7 @@ def test_a_scale_of_one_validation_picture_has_no_r_squared_to_tell() -> None:
 
 
 @settings(max_examples=25)
+@example([1.9, 1.9, 1.9])  # their deviation comes out as 2e-16
 @given(st.lists(st.floats(-1e3, 1e3).map(lambda v: round(v, 3)), min_size=2, max_size=9))
 def test_a_scale_is_standardized_by_its_training_part(values: list[float]) -> None:
     labels = [str(v) for v in values]

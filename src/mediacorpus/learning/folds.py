@@ -205,7 +205,7 @@ def stratified(count: int, y: Rows, groups: Rows | None, *, seed: int) -> list[t
     --------
     >>> y, groups = np.array([0, 0, 1, 1] * 2), np.arange(8) // 2
     >>> [test.tolist() for _, test in stratified(2, y, groups, seed=1)]
-    [[2, 3, 4, 5], [0, 1, 6, 7]]
+    [[0, 1, 6, 7], [2, 3, 4, 5]]
     """
     from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold
 

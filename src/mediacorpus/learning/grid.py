@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -292,17 +293,22 @@ def _work(  # noqa: PLR0917 - private; all are needed
     count = total - len(missing)
     if progress is not None:
         progress(count, total)
-    if workers == 1 or len(missing) <= 1:
-        finished = (_one(run, task, done.path(*task)) for task in missing)
-    else:
-        # Its processes start afresh and do not run the user's script again.
-        parallel = joblib.Parallel(
-            workers, backend="loky", return_as="generator_unordered", batch_size=1
-        )
-        finished = parallel(joblib.delayed(_one)(run, task, done.path(*task)) for task in missing)
-    for number, _ in enumerate(finished, start=count + 1):
-        if progress is not None:
-            progress(number, total)
+    with warnings.catch_warnings():
+        # A process whose memory has grown is replaced between two fits, and nothing is lost.
+        warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
+        if workers == 1 or len(missing) <= 1:
+            finished = (_one(run, task, done.path(*task)) for task in missing)
+        else:
+            # Its processes start afresh and do not run the user's script again.
+            parallel = joblib.Parallel(
+                workers, backend="loky", return_as="generator_unordered", batch_size=1
+            )
+            finished = parallel(
+                joblib.delayed(_one)(run, task, done.path(*task)) for task in missing
+            )
+        for number, _ in enumerate(finished, start=count + 1):
+            if progress is not None:
+                progress(number, total)
 
 
 def _table(

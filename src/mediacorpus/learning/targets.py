@@ -239,14 +239,15 @@ def make_target(
         raise unknown("target", kind, [k.value for k in TargetKind]) from error
     if which is TargetKind.SCALE:
         values = np.array([number(label) for label in train], np.float64)
-        sd = float(values.std()) if len(values) else 0.0
-        if not sd:
+        # Not by the deviation, which rounding may leave above 0.
+        if len(set(values.tolist())) < 2:  # noqa: PLR2004 - two values span a scale
             raise TrainingError(
                 "All training labels have the same value, so there is no scale to learn. Label "
                 "pictures with other values too."
             )
         ends = float(values.min()), float(values.max())
-        return Target(which, ("value",), float(values.mean()), sd, *ends, loss_name=loss)
+        spread = float(values.mean()), float(values.std())
+        return Target(which, ("value",), *spread, *ends, loss_name=loss)
     if which is TargetKind.MULTILABEL:
         names = sorted({name for label in labels for name in split_values(label)})
     elif which is TargetKind.ORDINAL:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.cli.trust import _numbers
+from mediacorpus.cli.values import values_of
 from mediacorpus.errors import ParameterError
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -23,10 +23,21 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 
 
 def test_lists_of_numbers() -> None:
-    assert _numbers("lr", ".001, 1") == [0.001, 1]
-    assert isinstance(_numbers("batch_size", "4")[0], int)
+    found = values_of({"lr": ".001, 1", "batch_size": "4"})
+    assert found == {"lr": [0.001, 1], "batch_size": [4]}
+    assert isinstance(found["batch_size"][0], int)
     with pytest.raises(ParameterError, match="--batch-size"):
-        _numbers("batch_size", "4,many")
+        values_of({"batch_size": "4,many"})
+
+
+def test_a_grid_of_whole_trainings(corpus: mc.Corpus, run: Callable[..., Said]) -> None:
+    given = ["--method", "scratch", "--arch", "lenet", "--epochs", "1", "--folds", "0"]
+    code, out, _ = run("grid", corpus.folder, "red", *given, "--class-weights", "yes,no", "--json")
+    assert code == 0
+    assert [row["class_weights"] for row in json.loads(out)["table"]] == [True, False]
+    code, _, err = run("grid", corpus.folder, "red", "--optimizer", "adam")
+    assert code == 1
+    assert "--method finetune" in err
 
 
 def test_compare(corpus: mc.Corpus, run: Callable[..., Said]) -> None:

@@ -183,6 +183,8 @@ def test_values_of_the_command_line() -> None:
     }
     with pytest.raises(ParameterError, match="--mixup is 'much'"):
         values_of({"mixup": "much"})
+    with pytest.raises(ParameterError, match=r"--batch-size is 'few'.*as in --batch-size 4,16"):
+        values_of({"batch_size": "few"})
     with pytest.raises(ParameterError, match="--class-weights is '1'; write yes"):
         values_of({"class_weights": "1"})
 

@@ -56,7 +56,8 @@ def _value(name: str, text: str, kind: Any) -> Any:
     except ValueError as error:
         if str in kinds:
             return text
+        example = "0.1,0.01" if float in kinds else "4,16"
         raise ParameterError(
-            f"{option} is {text!r}; write numbers with commas, as in {option} 0.1,0.01."
+            f"{option} is {text!r}; write numbers with commas, as in {option} {example}."
         ) from error
     return int(value) if value.is_integer() and "." not in text else value

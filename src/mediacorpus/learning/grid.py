@@ -373,7 +373,8 @@ def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, a
         raise unknown("aim", aim, AIMS)
     if folds is not None and (folds < 3):  # noqa: PLR2004 - nested
         raise ParameterError(
-            f"folds is {folds!r}; nested folds need at least 3, and None uses the validation part."
+            f"folds is {folds!r}; nested folds need at least 3. --folds 0 (in Python None) scores "
+            "on the validation part."
         )
     if workers is not None and workers < 1:
         raise ParameterError(f"workers is {workers}; it must be at least 1.")

@@ -149,13 +149,15 @@ def _strength_curve(curves: pd.DataFrame) -> str:
         if best is not None:
             said = f"kept: C = {words.number(strengths[best])}, log loss {loss[best]:.3g}"
             axis.plot(strengths[best], loss[best], "o", ms=9, mfc="none", mec=INK)
+            # Below a point near the axis the words would lie on its numbers.
+            low = loss[best] < 0.3 * np.nanmax(loss)
             axis.annotate(
                 said,
                 (strengths[best], loss[best]),
-                (0, -13),
+                (0, 14 if low else -13),
                 textcoords="offset points",
-                ha="center",
-                va="top",
+                ha="left" if low and best < len(ordered) - 3 else "center",
+                va="bottom" if low else "top",
             )
             alt += f" {said[0].upper()}{said[1:]}."
         return to_svg(figure, alt)

@@ -99,9 +99,11 @@ def grid_of(
         for point in points:  # before any picture is read
             training_settings(method, point, seed=seed)
     place = grid_folder(store, variable, details)
-    make = _on_features if method is None else functools.partial(_on_pictures, method=method)
     with watched(variable, None, show=show) as watch:
-        run = make(store, examples, place=place, watch=watch, seed=seed)
+        if method is None:
+            run = _on_features(store, examples, seed=seed, show=show)
+        else:
+            run = _on_pictures(examples, method, views=place / VIEWS, watch=watch, seed=seed)
         with running(store, "grid", parameters=details, seed=seed) as current:
             found = grid(
                 points,
@@ -125,37 +127,21 @@ def _tell(watch: Watch, title: str, *done: int) -> None:
 
 
 def _on_features(
-    store: Store,
-    examples: Sequence[Example],
-    *,
-    place: Path,
-    watch: Watch,
-    seed: int,
+    store: Store, examples: Sequence[Example], *, seed: int, show: bool | None
 ) -> Runner:
-    del place
-    measure(store, [SOURCE], show=watch.show)
+    measure(store, [SOURCE], show=show)
     kept, features = matrix(store, examples, SOURCE)
-    items = _division(kept, seed=seed)
-    return FeaturesRunner(features[:, None], items)
+    return FeaturesRunner(features[:, None], _division(kept, seed=seed))
 
 
 def _on_pictures(
-    store: Store,
-    examples: Sequence[Example],
-    *,
-    method: str,
-    place: Path,
-    watch: Watch,
-    seed: int,
+    examples: Sequence[Example], method: str, *, views: Path, watch: Watch, seed: int
 ) -> Runner:
-    del store
     read = functools.partial(watch.read, "pictures")
-    views = place / VIEWS
-    with writing(place):
+    with writing(views.parent):
         views.mkdir(exist_ok=True)
     kept = readable(examples, views, read)
-    items = _division(kept, seed=seed)
-    return TrainingRunner(tuple(kept), items, method, views, read)
+    return TrainingRunner(tuple(kept), _division(kept, seed=seed), method, views, read)
 
 
 def _division(examples: Sequence[Example], *, seed: int) -> Division:

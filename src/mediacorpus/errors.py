@@ -137,6 +137,18 @@ def unknown_column(column: str, known: Iterable[str]) -> ParameterError:
     )
 
 
+def unknown_option(command: str, option: str, known: Iterable[str]) -> ParameterError:
+    """Make the error for an option that a command does not have, with the nearest that it has.
+
+    >>> str(unknown_option("validate", "treshold", ["against", "threshold"]))
+    "validate has no option 'treshold'. Did you mean 'threshold'? It takes: against, threshold."
+    """
+    names = list(known)
+    return ParameterError(
+        f"{command} has no option {option!r}.{_near(option, names)} It takes: {', '.join(names)}."
+    )
+
+
 def _near(name: str, known: list[str]) -> str:
     near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
     return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""

@@ -73,23 +73,29 @@ def full_page(full_content):
     return render(full_content)
 
 
-def evil_content():
-    picture = "data:image/jpeg;base64,AAAA"
+PICTURE = "data:image/jpeg;base64,AAAA"
+
+
+def evil_evaluation():
     confusion = np.array([[20, 2], [3, 30]])
     scores = pd.DataFrame(
         [("accuracy", "", 0.9, 0.8, 0.95, 55), ("f1", TABLED, 0.9, 0.8, 0.95, 55)],
         columns=["score", "class", "estimate", "low", "high", "n"],
     )
-    scored = Evaluation(
+    return Evaluation(
         EVIL,
         "test",
         scores,
         confusion,
         (EVIL, "b"),
-        [Thumb(EVIL, picture, EVIL, EVIL, "b", 0.9)],
+        [Thumb(EVIL, PICTURE, EVIL, EVIL, "b", 0.9)],
         notes=[EVIL],
         interval=EVIL,
     )
+
+
+def evil_content():
+    scored = evil_evaluation()
     model = ModelFacts(
         EVIL,
         EVIL,
@@ -116,7 +122,7 @@ def evil_content():
         [model],
         [ProxyFacts(EVIL, scored, [EVIL])],
         [Failure("", EVIL, EVIL, EVIL)],
-        [Thumb("a", picture, EVIL)],
+        [Thumb("a", PICTURE, EVIL)],
         EVIL,
         {EVIL: 2},
         EVIL,

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import sys
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import typer
 
 
-def main(arguments: list[str] | None = None) -> None:
-    """Run the command line and exit with 0, 1, 2 or 3.
-
-    0: done. 1: the input is at fault. 2: the command is written wrongly. 3: done, but some
-    items failed. 130: stopped with Ctrl-C.
-    """
+def application() -> typer.Typer:
+    """Give the application with all its commands."""
     # Each module hangs its commands on the application when it is imported.
     from mediacorpus.cli import (  # noqa: F401
         demo,
@@ -22,6 +22,17 @@ def main(arguments: list[str] | None = None) -> None:
         trust,
     )
     from mediacorpus.cli.app import app
+
+    return app
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with 0, 1, 2 or 3.
+
+    0: done. 1: the input is at fault. 2: the command is written wrongly. 3: done, but some
+    items failed. 130: stopped with Ctrl-C.
+    """
+    app = application()
     from mediacorpus.cli.output import exit_code
 
     sys.exit(exit_code(lambda: app(args=arguments, standalone_mode=False)))

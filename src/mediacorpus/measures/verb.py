@@ -14,10 +14,11 @@ from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options, Prepared
-from mediacorpus.errors import ParameterError
+from mediacorpus.errors import ParameterError, unknown_option
 from mediacorpus.settings import settings
 
 PRECISIONS = ("fp32", "int8")
+OPTIONS = {"precision", "retry", "batch_size", "progress"}
 
 
 def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Options:
@@ -137,11 +138,9 @@ def _prepare(name: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _check_used(ready: dict[str, tuple[Any, dict[str, Any]]], parameters: dict[str, Any]) -> None:
     used = {key for _, kept in ready.values() for key in kept}
-    unused = sorted(set(parameters) - used)
-    if unused:
-        raise ParameterError(
-            f"No measure asked for has a parameter {unused[0]!r} (asked for: {', '.join(ready)})."
-        )
+    for name in sorted(set(parameters) - used):
+        own = {key for measure in ready for key in _accepts(measure)}
+        raise unknown_option(f"measure {' '.join(ready)}", name, sorted(own | OPTIONS))
 
 
 def _identity(kept: dict[str, Any], model_hash: str | None) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediacorpus.catalogue import holdings, originals
 from mediacorpus.catalogue.holdings import Known, path_text
-from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.runs import Run, running
 from mediacorpus.catalogue.store import Store, chunks
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
@@ -137,9 +137,8 @@ def _add(
             Crew(limits.workers, timeout=limits.timeout) as crew,
             progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
-            coder = CODERS[source.kind]
             labelling = variable and Labelling(
-                store, variable, coder=coder, place=place, run=run.id
+                store, variable, coder=CODERS[source.kind], place=place, run=run.id
             )
             adding = Adding(
                 store,
@@ -162,18 +161,25 @@ def _add(
                 interrupt=interrupt,
             )
             size = min(LINKED if table and table.links else CHUNK, limits.part_size)
-            for chunk in chunks(found, size):
-                before = adding.added.failed
-                adding.chunk(chunk, interrupt)
-                report(len(chunk), failed=adding.added.failed - before)
-                run.done, run.failed = adding.added.records, adding.added.failed
-                if interrupt:
-                    break
+            _in_chunks(adding, chunks(found, size), run, interrupt=interrupt)
         whole = source.files is None and not interrupt
         adding.finish(skipped, place if whole else None)
         run.done, run.failed = adding.added.records, adding.added.failed
         _complain_if_empty(adding.added, source.path, source.kind)
     return adding.added
+
+
+def _in_chunks(
+    adding: Adding, parts: Iterable[list[Found]], run: Run, *, interrupt: Interrupt
+) -> None:
+    """Add what was found chunk by chunk, until the user asks to stop."""
+    for chunk in parts:
+        before = adding.added.failed
+        adding.chunk(chunk, interrupt)
+        adding.report(len(chunk), failed=adding.added.failed - before)
+        run.done, run.failed = adding.added.records, adding.added.failed
+        if interrupt:
+            break
 
 
 def _table(

@@ -164,7 +164,7 @@ class LearningCurve:
         return "\n".join(self.sentences())
 
 
-def learning_curve(  # noqa: PLR0913 - the data, their parts, and the draws
+def learning_curve(
     features: NDArray[Any],
     targets: NDArray[np.int64],
     *,

@@ -1,0 +1,545 @@
+"""The corpus: a folder, and the commands on it. Each is done by the room that knows how."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
+
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import unknown_option
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from mediacorpus.coding.importing import Imported
+    from mediacorpus.coding.splitting import Split
+    from mediacorpus.engine.local import Measured
+    from mediacorpus.learning.grid import Grid
+    from mediacorpus.learning.model_card import ModelCard
+    from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.report.explaining import Explained
+    from mediacorpus.sources.adding import Added
+    from mediacorpus.validation.compare import Comparison
+    from mediacorpus.validation.learning_curve import LearningCurve
+    from mediacorpus.validation.robustness_result import RobustnessAudit
+    from mediacorpus.validation.subgroups import GroupAudit
+    from mediacorpus.validation.verb import Validation
+
+__all__ = ["Corpus"]
+
+PathLike: TypeAlias = str | os.PathLike[str]
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _command(function: Callable[P, R]) -> Callable[P, R]:
+    """Refuse an option that the command does not have, with the nearest that it has.
+
+    A command that hands options on to measures or methods refuses those that none of them knows.
+    """
+    parameters = inspect.signature(function).parameters
+    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        return function
+    known = [name for name in parameters if name != "self"]
+
+    @functools.wraps(function)
+    def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for name in kwargs:
+            if name not in parameters:
+                raise unknown_option(function.__name__, name, known)
+        return function(*args, **kwargs)
+
+    return checked
+
+
+class Corpus:
+    """A folder with a catalogue, tables, models and reports.
+
+    Parameters
+    ----------
+    folder:
+        A folder that holds a corpus.
+
+    Raises
+    ------
+    CorpusNotFound, CorpusTooNew, CorpusDamaged
+        There is no corpus, or none that this version can use.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> with Corpus.create(Path(tempfile.mkdtemp()) / "protests") as corpus:
+    ...     len(corpus.items())
+    0
+    """
+
+    def __init__(self, folder: PathLike) -> None:
+        self._store = Store(Path(folder))
+
+    @classmethod
+    def create(cls, folder: PathLike) -> Self:
+        """Make a new corpus in `folder` and open it; raises `CorpusExists`."""
+        Store.create(Path(folder)).close()
+        return cls(folder)
+
+    @classmethod
+    def open(cls, folder: PathLike) -> Self:
+        """Open the corpus in `folder`; the same as `Corpus(folder)`."""
+        return cls(folder)
+
+    @property
+    def folder(self) -> Path:
+        """The corpus folder."""
+        return self._store.folder
+
+    def close(self) -> None:
+        """Close the catalogue. A corpus used in a `with` block closes itself."""
+        self._store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        from mediacorpus.analysis.overview import overview
+
+        return str(overview(self._store))
+
+    def _repr_html_(self) -> str:
+        from mediacorpus.report.notebook import corpus_html
+
+        return corpus_html(self._store)
+
+    @_command
+    def add(
+        self,
+        source: PathLike | Sequence[PathLike],
+        *,
+        variable: str | None = None,
+        path_column: str | None = None,
+        id_column: str | None = None,
+        min_bytes: int = 0,
+        frames: str | None = None,
+        pages: str | None = None,
+        dpi: float = 200.0,
+        boxes: Sequence[str] | str | None = None,
+        box_unit: str = "pixels",
+        refresh: bool = False,
+        allow_private: bool = False,
+        robots: bool = True,
+        parallel: int = 16,
+        rate: float | None = 10.0,
+        contact: str | None = None,
+        progress: bool | None = None,
+    ) -> Added:
+        """Add folders, files, archives, tables; see `mediacorpus.sources.add.add`.
+
+        What is taken out of files and how links are fetched (`frames` to `contact`) is explained
+        at `mediacorpus.sources.options.AddOptions`.
+        """
+        from mediacorpus.sources.add import add
+        from mediacorpus.sources.options import AddOptions
+
+        options = AddOptions(
+            frames=frames,
+            pages=pages,
+            dpi=dpi,
+            boxes=boxes,
+            box_unit=box_unit,
+            refresh=refresh,
+            allow_private=allow_private,
+            robots=robots,
+            parallel=parallel,
+            rate=rate,
+            contact=contact,
+        )
+        return add(
+            self._store,
+            source,
+            variable=variable,
+            path_column=path_column,
+            id_column=id_column,
+            min_bytes=min_bytes,
+            options=options,
+            show=progress,
+        )
+
+    @_command
+    def table(
+        self,
+        name: str = "tidy",
+        *,
+        by: str | None = None,
+        at_least: float = 0.0,
+        output: PathLike | None = None,
+    ) -> pd.DataFrame:
+        """Return a table, by default one row for each record with all that is known of it.
+
+        Parameters
+        ----------
+        name:
+            `"tidy"`, a table of the catalogue (`"items"`, `"labels"`, …), a measure or a model.
+        by:
+            `"video"`, `"shot"` or `"document"` sums a measure of frames or pages up: see
+            `mediacorpus.analysis.rollup.rollup`.
+        at_least:
+            Tags and regions with a lower score do not count in that sum.
+        output:
+            Also write it to this `.csv` or `.parquet` file.
+
+        Raises
+        ------
+        UnknownName
+            There is no such table.
+        """
+        from mediacorpus.analysis import tidy
+
+        if output is not None:
+            tidy.export(self._store, name, Path(output), by=by, at_least=at_least)
+        return tidy.table(self._store, name, by=by, at_least=at_least)
+
+    @_command
+    def sql(self, query: str) -> pd.DataFrame:
+        """Run one SQL query (DuckDB's dialect) over all tables and return a data frame."""
+        from mediacorpus.analysis import tidy
+
+        return tidy.sql(self._store, query)
+
+    @_command
+    def items(self) -> pd.DataFrame:
+        """Return one row for each distinct picture."""
+        return self.table("items")
+
+    @_command
+    def records(self) -> pd.DataFrame:
+        """Return one row for each occurrence of a picture, with your own columns."""
+        return self.table("records")
+
+    @_command
+    def failures(self) -> pd.DataFrame:
+        """Return what could not be added or measured, each with its reason."""
+        return self.table("failures")
+
+    @_command
+    def runs(self) -> pd.DataFrame:
+        """Return one row for each run, with parameters, versions, times and counts."""
+        return self.table("runs")
+
+    @_command
+    def show(self, items: Sequence[str] | None = None, *, most: int = 24) -> Any:
+        """Return a gallery of thumbnails that a notebook shows.
+
+        Parameters
+        ----------
+        items:
+            Item ids, or the first digits of them; by default items from all over the corpus.
+        most:
+            Number of pictures at the most.
+        """
+        from mediacorpus.report.notebook import gallery
+
+        return gallery(self._store, items, most=most)
+
+    @_command
+    def measure(
+        self,
+        *names: str,
+        precision: str = "fp32",
+        retry: bool = False,
+        batch_size: int = 16,
+        progress: bool | None = None,
+        **parameters: Any,
+    ) -> Measured:
+        """Run measures in one pass; see `mediacorpus.measures.verb.measure`."""
+        from mediacorpus.measures.verb import measure
+
+        return measure(
+            self._store,
+            names,
+            precision=precision,
+            retry=retry,
+            batch_size=batch_size,
+            show=progress,
+            **parameters,
+        )
+
+    @_command
+    def import_labels(
+        self, source: PathLike | pd.DataFrame, *, coder: str | None = None
+    ) -> Imported:
+        """Append labels from a table; see `mediacorpus.coding.importing.import_labels`."""
+        from mediacorpus.coding.importing import import_labels
+
+        return import_labels(self._store, source, coder=coder)
+
+    @_command
+    def gold(
+        self,
+        variable: str,
+        *,
+        rule: str | None = None,
+        positive: str | None = None,
+        keep: bool = False,
+    ) -> pd.DataFrame:
+        """Return one value for each labelled item; see `mediacorpus.coding.resolving.gold`."""
+        from mediacorpus.coding.resolving import gold
+
+        return gold(self._store, variable, rule=rule, positive=positive, keep=keep)
+
+    @_command
+    def split(
+        self,
+        variable: str,
+        *,
+        shares: str = "80/20",
+        seed: int = 1,
+        by: str | None = None,
+        balanced: bool = False,
+    ) -> Split:
+        """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""
+        from mediacorpus.coding.splitting import split
+
+        return split(self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
+
+    @_command
+    def train(
+        self,
+        variable: str,
+        *,
+        name: str,
+        settings: TrainSettings | None = None,
+        replace: bool = False,
+        progress: bool | None = None,
+        on_epoch: Callable[[int, int, Mapping[str, Any]], None] | None = None,
+        **parameters: Any,
+    ) -> TrainedModel:
+        """Train a classifier of a variable; see `mediacorpus.learning.verbs.train`.
+
+        `parameters` are those of `TrainSettings`, such as `method="finetune"` or `epochs=10`.
+        """
+        from mediacorpus.learning.verbs import train
+
+        return train(
+            self._store,
+            variable,
+            name=name,
+            settings=settings,
+            replace_model=replace,
+            show=progress,
+            on_epoch=on_epoch,
+            **parameters,
+        )
+
+    @_command
+    def grid(
+        self,
+        variable: str,
+        *,
+        method: str | None = None,
+        folds: int | None = 5,
+        seed: int = 1,
+        progress: bool | None = None,
+        **lists: Sequence[Any],
+    ) -> Grid:
+        """Try combinations of settings; see `mediacorpus.learning.gridding.grid_of`.
+
+        `lists` are the values to try, such as `lr=[0.001, 0.01], momentum=[0.7, 0.9]`. The method
+        `"finetune"` or `"scratch"` makes each of them a whole training.
+        """
+        from mediacorpus.learning.gridding import grid_of
+
+        return grid_of(
+            self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
+        )
+
+    @_command
+    def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:
+        """List the layers of a model with their shapes and parameters.
+
+        Parameters
+        ----------
+        model:
+            Name of a model.
+        output:
+            Also draw it to this `.png`, `.svg` or `.pdf` file.
+
+        Raises
+        ------
+        UnknownName, ModelError
+            There is no such model, or its folder is damaged.
+        """
+        from mediacorpus.learning.architecture import layer_table
+        from mediacorpus.learning.architecture_verb import layers_of
+
+        layers = layers_of(self._store, model, output=None if output is None else Path(output))
+        return layer_table(layers)
+
+    @_command
+    def card(self, model: str) -> ModelCard:
+        """Gather all that is known of a model; see `mediacorpus.learning.model_card.model_card`."""
+        from mediacorpus.learning.model_card import model_card
+
+        return model_card(self._store, model)
+
+    @_command
+    def apply(self, name: str, *, retry: bool = False, progress: bool | None = None) -> Measured:
+        """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`."""
+        from mediacorpus.learning.verbs import apply
+
+        return apply(self._store, name, retry=retry, show=progress)
+
+    @_command
+    def validate(
+        self,
+        subject: str,
+        *,
+        against: str,
+        positive: str | None = None,
+        part: str | None = None,
+        level: float = 0.95,
+        seed: int = 1,
+        threshold: float | str | None = None,
+        by: str | None = None,
+        inclusion: str | None = None,
+    ) -> Validation:
+        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`.
+
+        The options are explained at `mediacorpus.validation.score_options.ScoreOptions`.
+        """
+        from mediacorpus.validation.score_options import ScoreOptions
+        from mediacorpus.validation.verb import validate
+
+        options = ScoreOptions(
+            positive=positive,
+            part=part,
+            level=level,
+            seed=seed,
+            threshold=threshold,
+            by=by,
+            inclusion=inclusion,
+        )
+        return validate(self._store, subject, against=against, options=options)
+
+    @_command
+    def compare(
+        self,
+        variable: str,
+        *,
+        models: Sequence[str] | None = None,
+        by: str | None = None,
+        level: float = 0.95,
+        seed: int = 1,
+        progress: bool | None = None,
+    ) -> Comparison:
+        """Score models on the same items; see `mediacorpus.validation.comparing.compare_models`."""
+        from mediacorpus.validation.comparing import compare_models
+
+        return compare_models(
+            self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
+        )
+
+    @_command
+    def audit(
+        self,
+        model: str,
+        *,
+        against: str,
+        by: Sequence[str] | str,
+        positive: str | None = None,
+        level: float = 0.95,
+        progress: bool | None = None,
+    ) -> GroupAudit:
+        """Score a model for each group; see `mediacorpus.validation.auditing.audit`."""
+        from mediacorpus.validation.auditing import audit
+
+        columns = by.split(",") if isinstance(by, str) else by
+        return audit(
+            self._store,
+            model,
+            against=against,
+            by=columns,
+            positive=positive,
+            level=level,
+            show=progress,
+        )
+
+    @_command
+    def robustness(
+        self,
+        model: str,
+        *,
+        against: str,
+        pictures: int = 100,
+        output: PathLike | None = None,
+        seed: int = 1,
+        progress: bool | None = None,
+    ) -> RobustnessAudit:
+        """Spoil held-out pictures in ten ways; see `mediacorpus.report.explaining.robustness`."""
+        from mediacorpus.report.explaining import robustness
+
+        return robustness(
+            self._store,
+            model,
+            against=against,
+            pictures=pictures,
+            output=Path(output) if output else None,
+            seed=seed,
+            show=progress,
+        )
+
+    @_command
+    def explain(
+        self,
+        model: str,
+        *items: str,
+        method: str = "auto",
+        output: PathLike | None = None,
+        progress: bool | None = None,
+    ) -> Explained:
+        """Show where a model looks; see `mediacorpus.report.explaining.explain_items`."""
+        from mediacorpus.report.explaining import explain_items
+
+        return explain_items(
+            self._store,
+            model,
+            items,
+            method=method,
+            output=Path(output) if output else None,
+            show=progress,
+        )
+
+    @_command
+    def learning_curve(
+        self,
+        variable: str,
+        *,
+        output: PathLike | None = None,
+        repeats: int = 5,
+        seed: int = 1,
+        progress: bool | None = None,
+    ) -> LearningCurve:
+        """Tell what more labels would bring; see `mediacorpus.report.explaining.curve_of`."""
+        from mediacorpus.report.explaining import curve_of
+
+        return curve_of(
+            self._store,
+            variable,
+            output=Path(output) if output else None,
+            repeats=repeats,
+            seed=seed,
+            show=progress,
+        )
+
+    @_command
+    def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:
+        """Write the report as one HTML file and return its path."""
+        from mediacorpus.report.verb import report
+
+        return report(self._store, title=title, output=Path(output) if output else None)

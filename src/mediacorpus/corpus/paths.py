@@ -1,8 +1,0 @@
-"""What counts as a path."""
-
-from __future__ import annotations
-
-import os
-from typing import TypeAlias
-
-PathLike: TypeAlias = str | os.PathLike[str]

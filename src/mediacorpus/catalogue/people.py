@@ -16,35 +16,43 @@ from mediacorpus.records import Label
 
 
 def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
-    """Append labels to the log and return how many were new.
+    """Append labels to the log, in order, and return how many were new.
 
-    A label that repeats what the same coder last said of the item and variable is left out,
-    and of several by the same coder only the last one counts; so importing the same file twice
-    changes nothing.
+    Where one coder says several things of one item and variable all are kept, and the last
+    counts. What the log ends with already is left out, so importing the same file twice changes
+    nothing.
     """
     added = 0
-    last = {(label.item, label.variable, label.coder): label for label in labels}
+    said: dict[tuple[str, str, str], list[Label]] = {}
+    for label in labels:
+        heard = said.setdefault((label.item, label.variable, label.coder), [])
+        if not heard or heard[-1].value != label.value:
+            heard.append(label)
     with store.transaction():
-        for chunk in chunks(last.values()):
+        for chunk in chunks(said.values()):
             added += _append_chunk(store, chunk, run)
     return added
 
 
-def _append_chunk(store: Store, labels: list[Label], run: int) -> int:
-    items = sorted({label.item for label in labels})
-    current: dict[tuple[str, str, str], str] = {
-        (item, variable, coder): value
-        for item, variable, coder, value in store.rows(
-            "SELECT item, variable, coder, value FROM labels "
-            f"WHERE item IN ({placeholders(len(items))}) ORDER BY label",
-            items,
-        )
-    }
+def _append_chunk(store: Store, said: list[list[Label]], run: int) -> int:
+    items = sorted({heard[0].item for heard in said})
+    log: dict[tuple[str, str, str], list[str]] = {}
+    for item, variable, coder, value in store.rows(
+        "SELECT item, variable, coder, value FROM labels "
+        f"WHERE item IN ({placeholders(len(items))}) ORDER BY label",
+        items,
+    ):
+        log.setdefault((item, variable, coder), []).append(value)
     time = now()
     rows = [
         (label.item, label.variable, label.value, label.coder, label.seconds, time, run)
-        for label in labels
-        if current.get((label.item, label.variable, label.coder)) != label.value
+        for heard in said
+        for label in heard[
+            _known(
+                [label.value for label in heard],
+                log.get((heard[0].item, heard[0].variable, heard[0].coder), []),
+            ) :
+        ]
     ]
     store.executemany(
         "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
@@ -52,6 +60,16 @@ def _append_chunk(store: Store, labels: list[Label], run: int) -> int:
         rows,
     )
     return len(rows)
+
+
+def _known(values: list[str], log: list[str]) -> int:
+    """Count the first values that the log ends with.
+
+    >>> _known(["no", "yes"], ["no", "yes"]), _known(["no", "yes"], ["no"]), _known(["a"], [])
+    (2, 1, 0)
+    """
+    most = min(len(values), len(log))
+    return next((n for n in range(most, 0, -1) if log[-n:] == values[:n]), 0)
 
 
 def said_by(

@@ -19,6 +19,16 @@ from mediacorpus.records import Label
 from mediacorpus.tables.read import read_table
 
 
+@dataclass(frozen=True, slots=True)
+class Contradiction:
+    """Different values that one coder gave of one item and variable in one table."""
+
+    subject: str
+    variable: str
+    coder: str
+    values: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Imported:
     """What an import of labels did.
@@ -33,12 +43,17 @@ class Imported:
         Rows without a value.
     unknown:
         Rows whose item, file or record the corpus does not hold, as written.
+    contradictory:
+        What one coder said differently of one item and variable within the table: subject as
+        written, variable, coder, and the values in the order of the table, the last of which
+        counts. All of them are in the log.
     """
 
     labels: int = 0
     unchanged: int = 0
     blank: int = 0
     unknown: list[str] = field(default_factory=list)
+    contradictory: list[Contradiction] = field(default_factory=list)
 
     def __str__(self) -> str:
         text = f"Imported {self.labels:,} labels"
@@ -50,8 +65,26 @@ class Imported:
         text += f" ({', '.join(extra)})." if extra else "."
         if self.unknown:
             shown = ", ".join(self.unknown[:3]) + (" …" if len(self.unknown) > 3 else "")  # noqa: PLR2004
-            text += f" {len(self.unknown):,} rows name nothing that the corpus holds: {shown}"
-        return text
+            text += f" {len(self.unknown):,} rows name nothing that the corpus holds: {shown}."
+        return text + _contradicted(self.contradictory)
+
+
+def _contradicted(found: list[Contradiction]) -> str:
+    if not found:
+        return ""
+    first = found[0]
+    who = f"by {first.coder!r}" if first.coder else "without a coder"
+    text = (
+        f" {len(found):,} {'time' if len(found) == 1 else 'times'} one coder gives different "
+        f"values of one item; all are in the log, and the last counts. The first: {first.subject} "
+        f"{who}, {first.variable} = {', then '.join(first.values)}."
+    )
+    if any(not one.coder for one in found):
+        text += (
+            " Where these are answers of several people, name the column that says whose they "
+            "are `coder` and import the table again."
+        )
+    return text
 
 
 def import_labels(
@@ -87,12 +120,23 @@ def import_labels(
     finder = _Finder(store, base)
     finder.learn(table.labels)
     labels = []
+    said: dict[tuple[str, str, str], list[str]] = {}
+    subjects: dict[str, str] = {}
     for row in table.labels:
         item = finder.item(row)
         if item is None:
             result.unknown.append(row.subject)
             continue
         labels.append(Label(item, row.variable, row.value, row.coder, row.seconds))
+        values = said.setdefault((item, row.variable, row.coder), [])
+        if not values or values[-1] != row.value:
+            values.append(row.value)
+        subjects[item] = row.subject
+    result.contradictory = [
+        Contradiction(subjects[item], variable, who, tuple(values))
+        for (item, variable, who), values in said.items()
+        if len(values) > 1
+    ]
     if result.unknown and not labels:
         raise LabelError(
             f"No row of {name} names an item, file or record of this corpus; the first is "

@@ -32,7 +32,7 @@ def test_a_coder_who_contradicts_herself_is_named_and_both_answers_are_kept(corp
         table(corpus, (0, "no", "ada"), (1, "no", "ada"), (0, "yes", "ada"))
     )
     assert (found.labels, found.unchanged) == (3, 0)
-    assert [one.values for one in found.contradictory] == [("no", "yes")]
+    assert [one.answers for one in found.contradictory] == [("no", "yes")]
     assert "ada" in str(found)
     assert "no, then yes" in str(found)
     log = corpus.table("labels")
@@ -47,7 +47,7 @@ def test_importing_a_contradiction_again_adds_nothing_and_says_it_again(corpus):
     corpus.import_labels(answers)
     again = corpus.import_labels(answers)
     assert (again.labels, again.unchanged) == (0, 3)
-    assert again.contradictory[0].values == ("no", "yes", "no")
+    assert again.contradictory[0].answers == ("no", "yes", "no")
     assert len(corpus.table("labels")) == 3
 
 

@@ -26,7 +26,7 @@ class Contradiction:
     subject: str
     variable: str
     coder: str
-    values: tuple[str, ...]
+    answers: tuple[str, ...]
 
 
 @dataclass(slots=True)
@@ -45,7 +45,7 @@ class Imported:
         Rows whose item, file or record the corpus does not hold, as written.
     contradictory:
         What one coder said differently of one item and variable within the table: subject as
-        written, variable, coder, and the values in the order of the table, the last of which
+        written, variable, coder, and the answers in the order of the table, the last of which
         counts. All of them are in the log.
     """
 
@@ -77,7 +77,7 @@ def _contradicted(found: list[Contradiction]) -> str:
     text = (
         f" {len(found):,} {'time' if len(found) == 1 else 'times'} one coder gives different "
         f"values of one item; all are in the log, and the last counts. The first: {first.subject} "
-        f"{who}, {first.variable} = {', then '.join(first.values)}."
+        f"{who}, {first.variable} = {', then '.join(first.answers)}."
     )
     if any(not one.coder for one in found):
         text += (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 import functools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -182,6 +182,14 @@ class Shot:
     last: int
     start: float
     stop: float
+
+
+@dataclass(frozen=True, slots=True)
+class Derived:
+    """What was taken out of one file: places with the facts of each, and the shots if any."""
+
+    places: Sequence[tuple[Locator, FileFacts]]
+    shots: Sequence[Shot] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,9 @@ class Settings:
     part_size:
         Items that are measured before their rows are written, which is what a power cut can
         cost (`MEDIACORPUS_PART_SIZE`; 2000).
+    decoder_memory:
+        Megabytes that a process which opens video, sound, documents and rare images may take
+        (`MEDIACORPUS_DECODER_MEMORY`; 4000).
     """
 
     cache: Path
@@ -39,6 +42,7 @@ class Settings:
     timeout: float
     max_megapixels: float
     part_size: int
+    decoder_memory: float
 
 
 def _default_cache() -> Path:
@@ -92,6 +96,7 @@ def settings() -> Settings:
         timeout=_number("MEDIACORPUS_TIMEOUT", 60.0, 0.1),
         max_megapixels=_number("MEDIACORPUS_MAX_MEGAPIXELS", 200.0, 0.000001),
         part_size=int(_number("MEDIACORPUS_PART_SIZE", 2000, 1)),
+        decoder_memory=_number("MEDIACORPUS_DECODER_MEMORY", 4000, 500),
     )
 
 

@@ -12,8 +12,8 @@ import pytest
 from PIL import Image
 
 from mediacorpus.engine.contract import Batch
-from mediacorpus.engine.part import Options, PartResult, Prepared, _batches, run_part
-from mediacorpus.engine.pool import Crew, Interrupt
+from mediacorpus.engine.part import Options, PartResult, Prepared, Threads, _batches
+from mediacorpus.engine.pool import Interrupt
 from mediacorpus.media import load, probe
 from mediacorpus.records import Info
 
@@ -24,12 +24,10 @@ def part(works):
 
     def go(*measures, timeout=20.0, some=None, interrupt=None, report=None, **options):
         chosen = Options(run=1, timeout=timeout, **({"batch_size": 4} | options))
-        with Crew(chosen.workers, timeout=timeout) as crew:
-            return run_part(
+        with Threads(chosen) as engine:
+            return engine.run_part(
                 works if some is None else some,
                 measures,
-                chosen,
-                crew=crew,
                 report=report or (lambda done, *, failed=0: None),
                 interrupt=interrupt,
             )

@@ -33,7 +33,7 @@ def test_adding_again_adds_nothing(store, add, pictures, counts):
 
 def test_unchanged_files_are_not_read_again(add, pictures, monkeypatch):
     add(pictures)
-    monkeypatch.setattr(adding, "read_file", lambda path: pytest.fail(f"{path} was read"))
+    monkeypatch.setattr(adding, "read_file", lambda path, **_: pytest.fail(f"{path} was read"))
     assert add(pictures).unchanged == 6
 
 
@@ -104,7 +104,9 @@ def test_forty_rows_of_one_file_are_one_item_read_once(
 ):
     monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "7")
     read, real = [], adding.read_file
-    monkeypatch.setattr(adding, "read_file", lambda path: (read.append(path), real(path))[1])
+    monkeypatch.setattr(
+        adding, "read_file", lambda path, **more: (read.append(path), real(path, **more))[1]
+    )
     table = tmp_path / "posts.csv"
     table.write_text("post,file\n" + "".join(f"{n:03},pictures/0.jpg\n" for n in range(40)))
     assert add(table).records == 40

@@ -10,9 +10,11 @@ from PIL import Image
 
 from mediacorpus.catalogue import derived, originals
 from mediacorpus.catalogue.runs import running
+from mediacorpus.engine import decoding
+from mediacorpus.engine.decoding import Child
 from mediacorpus.errors import CorpusBusy, SourceError
 from mediacorpus.media.opening import Opener
-from mediacorpus.sources import adding, reading
+from mediacorpus.sources import adding
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.options import AddOptions
 
@@ -273,16 +275,16 @@ def test_a_file_that_hangs_is_given_up(tmp_path, put, *, save, reasons, monkeypa
     import threading
 
     over = threading.Event()
-    real = reading.inspect
+    real = decoding.probe_any
 
-    def slow(path, **options):
-        if path.name == "hangs.jpg":
+    def slow(data, **options):
+        if data == hangs.read_bytes():
             over.wait(20)
-        return real(path, **options)
+        return real(data, **options)
 
-    monkeypatch.setattr(reading, "inspect", slow)
+    monkeypatch.setattr(decoding, "probe_any", slow)
     monkeypatch.setenv("MEDIACORPUS_TIMEOUT", "0.5")
-    save(tmp_path / "p" / "hangs.jpg", 1)
+    hangs = save(tmp_path / "p" / "hangs.jpg", 1)
     save(tmp_path / "p" / "fine.jpg", 2)
     added = put(tmp_path / "p")
     over.set()
@@ -290,20 +292,21 @@ def test_a_file_that_hangs_is_given_up(tmp_path, put, *, save, reasons, monkeypa
     assert "Given up" in reasons()["hangs.jpg"]
 
 
-def test_a_long_file_that_goes_on_is_not_given_up(tmp_path, put, *, save, monkeypatch):
+def test_a_long_file_that_goes_on_is_not_given_up(tmp_path, put, monkeypatch):
     import time
 
-    real = reading.inspect
+    real = decoding.hash_file
 
-    def slow(path, **options):
+    def slow(path, *, beat):
         for _ in range(12):
             time.sleep(0.1)
-            options["beat"]()
-        return real(path, **options)
+            beat()
+        return real(path)
 
-    monkeypatch.setattr(reading, "inspect", slow)
+    monkeypatch.setattr(decoding, "hash_file", slow)
+    monkeypatch.setattr(Child, "call", lambda self, function, *given, **_: function(*given))
     monkeypatch.setenv("MEDIACORPUS_TIMEOUT", "0.6")
-    assert put(save(tmp_path / "a.jpg")).records == 1
+    assert put(film(tmp_path / "a.mp4", [9] * 5)).records == 1
 
 
 def test_what_adding_several_did_is_summed_up():

@@ -16,7 +16,6 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from mediacorpus import extras
 from mediacorpus.errors import SourceError
 from mediacorpus.sources.options import AddOptions
 
@@ -240,23 +239,21 @@ def test_a_drawing_of_billions_of_laughs(good, only_reason):
 # Extras
 
 
-def test_without_the_extra_for_videos(good, add, reasons, *, monkeypatch, store):
+def test_without_the_extra_for_videos(good, add, reasons, *, monkeypatch, store, tmp_path):
     for n in range(3):
         film(good / f"{n}.mp4", [20 * n] * 5)
     scans(good / "text.pdf", np.full((30, 30, 3), 9, np.uint8))
-    real = extras._import
-
-    def without(module):
-        if module.split(".")[0] == "av":
-            raise ModuleNotFoundError("No module named 'av'", name="av")
-        return real(module)
-
-    monkeypatch.setattr(extras, "_import", without)
+    # Videos are opened in another process, which takes over where this one looks for packages.
+    (tmp_path / "without" / "av").mkdir(parents=True)
+    (tmp_path / "without" / "av" / "__init__.py").write_text(
+        "raise ModuleNotFoundError(\"No module named 'av'\", name='av')"
+    )
+    monkeypatch.syspath_prepend(tmp_path / "without")
     added = add(good, options=AddOptions(frames="every=1s"))
     assert (added.records, added.derived, added.failed) == (2, 1, 3)
     assert set(reasons()) == {"0.mp4", "1.mp4", "2.mp4"}
     assert all('pip install "mediacorpus[video]"' in why for why in reasons().values())
-    monkeypatch.setattr(extras, "_import", real)
+    monkeypatch.undo()
     added = add(good, options=AddOptions(frames="every=1s"))
     assert (added.records, added.derived, added.failed) == (3, 3, 0)
     assert store.value("SELECT count(*) FROM failures") == 0

@@ -1,10 +1,10 @@
-"""The local engine: parts one after another, each written and recorded before the next."""
+"""Run measures over a corpus: part after part, each written and recorded before the next."""
 
 from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -12,8 +12,8 @@ import pyarrow as pa
 from mediacorpus.catalogue import derived, holdings, progress
 from mediacorpus.catalogue.runs import Run
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.engine.part import Options, PartResult, Prepared, Trouble, Work, run_part
-from mediacorpus.engine.pool import Crew, gentle_interrupt
+from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threads, Trouble, Work
+from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.records import Failure
 from mediacorpus.tables import parts
@@ -74,6 +74,7 @@ def run(
     current: Run,
     *,
     options: Options,
+    engine: Callable[[Options], Engine] = Threads,
     show: bool | None = None,
 ) -> Measured:
     """Measure all items that lack one of the measures.
@@ -88,6 +89,8 @@ def run(
         The run that the rows belong to; its counts are kept up to date.
     options:
         Batch size, threads and limits.
+    engine:
+        What runs the parts.
     show:
         Whether to show progress; None decides by the terminal.
 
@@ -107,7 +110,7 @@ def run(
     by_setup = {m.setup: m for m in measures}
     with (
         gentle_interrupt() as interrupt,
-        Crew(options.workers, timeout=options.timeout) as crew,
+        engine(options) as runner,
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
         for number, (lacking, rows) in enumerate(
@@ -115,7 +118,7 @@ def run(
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
-            result = run_part(works, wanted, options, crew=crew, report=report, interrupt=interrupt)
+            result = runner.run_part(works, wanted, report=report, interrupt=interrupt)
             _commit(store, result, measures=wanted, current=current, number=number)
             inputs.update("".join(f"{work.item}\n" for work in works).encode())
             if interrupt:

@@ -1,24 +1,24 @@
-"""Run measures over one part of the items: the function that every engine runs.
+"""Run measures over one part of the items: what an engine is, and the local one.
 
-It touches no database: items in, rows and failures out. So a worker on another machine can
-run it as it is.
+Nothing here touches a database: items in, rows and failures out. Measures are pickled as their
+names and parameters and loaded where they arrive, so a worker in another process or on another
+machine can run `run_batch` as it is.
 """
 
 from __future__ import annotations
 
 import contextlib
-import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from mediacorpus.engine.contract import Batch, Measure, Picture, Pixels
+from mediacorpus.engine.contract import MEASURES, Batch, Measure, Picture, Pixels
+from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
-from mediacorpus.errors import MediacorpusError
-from mediacorpus.media.opening import Opener
+from mediacorpus.errors import MediacorpusError, ParameterError
 from mediacorpus.records import FileFacts, Info, Place
 from mediacorpus.tables.parts import to_rows
 
@@ -28,12 +28,48 @@ PIXEL_BUDGET = 64e6
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """A measure that is ready to run, with the id of its setup."""
+    """A measure that is ready to run.
+
+    It travels to other processes and machines as its facts and parameters, and is loaded anew
+    where it arrives.
+
+    Parameters
+    ----------
+    info:
+        Facts of the measure.
+    parameters:
+        What it was made with.
+    function:
+        The measure.
+    setup:
+        Id of its setup in the catalogue.
+    load:
+        An importable function that makes the measure again; None asks the registry.
+    """
 
     info: Info
     parameters: Mapping[str, Any]
     function: Measure
     setup: int = 0
+    load: Callable[[], Measure] | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        made_of = {"setup": self.setup, "load": self.load}
+        return _arrived, (self.info, dict(self.parameters), made_of)
+
+
+def _arrived(info: Info, parameters: dict[str, Any], made_of: dict[str, Any]) -> Prepared:
+    """Load a measure where it is to run."""
+    setup, load = int(made_of["setup"]), made_of["load"]
+    if load is not None:
+        return Prepared(info, parameters, load(), setup, load)
+    here = MEASURES.info(info.name).version
+    if here != info.version:
+        raise ParameterError(
+            f"The measure {info.name!r} has version {here} on this machine and version "
+            f"{info.version} where the run began; install the same version on both."
+        )
+    return Prepared(info, parameters, MEASURES.get(info.name)(**parameters), setup)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,42 +127,47 @@ class PartResult:
         self.troubles.extend(other.troubles)
 
 
-class _Openers:
-    """One opener for each thread: a video stays open from batch to batch."""
+class Engine(Protocol):
+    """Runs measures over one part of the items, wherever it likes.
 
-    def __init__(self, max_pixels: float) -> None:
-        self.max_pixels = max_pixels
-        self._local = threading.local()
-        self._all: list[tuple[Opener, threading.Lock]] = []
+    It is made from the options of a run and used in a `with` block, which ends all that it
+    started. All that it is handed, and the result, can be pickled. It touches no database.
+    """
 
-    @contextlib.contextmanager
-    def own(self) -> Iterator[Opener]:
-        """Give the calling thread's opener."""
-        if not hasattr(self._local, "pair"):
-            self._local.pair = (Opener(max_pixels=self.max_pixels), threading.Lock())
-            self._all.append(self._local.pair)
-        opener, lock = self._local.pair
-        with lock:
-            yield opener
+    def __enter__(self) -> Self:
+        """Start what is needed."""
+        ...
 
-    def close(self) -> None:
-        """Close all but those of threads that hang in them."""
-        for opener, lock in self._all:
-            if lock.acquire(blocking=False):
-                opener.close()
-                lock.release()
+    def __exit__(self, *_: object) -> None:
+        """End what was started."""
+        ...
+
+    def run_part(
+        self,
+        works: Sequence[Work],
+        measures: Sequence[Prepared],
+        *,
+        report: Report,
+        interrupt: Interrupt | None = None,
+    ) -> PartResult:
+        """Measure the items of a part, once each for all measures.
+
+        Parameters
+        ----------
+        works:
+            The items.
+        measures:
+            What to measure.
+        report:
+            Called after each batch.
+        interrupt:
+            When true what is under way is finished and the rest is left.
+        """
+        ...
 
 
-def run_part(
-    works: Sequence[Work],
-    measures: Sequence[Prepared],
-    options: Options,
-    *,
-    crew: Crew,
-    report: Report,
-    interrupt: Interrupt | None = None,
-) -> PartResult:
-    """Read, decode and measure the items of one part, once each for all measures.
+class Threads:
+    """The local engine: threads of this process.
 
     Each thread takes a batch from bytes to values by itself, so that all cores are busy
     whatever the cost of decoding is to that of the measures. A file that raises is set down
@@ -135,55 +176,69 @@ def run_part(
 
     Parameters
     ----------
-    works:
-        The items.
-    measures:
-        What to measure.
     options:
         Batch size, threads and limits.
-    crew:
-        The threads to run them in.
-    report:
-        Told after each batch.
-    interrupt:
-        When true the batches under way are finished and the rest is left.
     """
+
+    def __init__(self, options: Options) -> None:
+        self.options = options
+        self._crew = Crew(options.workers, timeout=options.timeout)
+        self._decoders = Decoders(max_pixels=options.max_pixels, timeout=options.timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._crew.__exit__()
+        self._decoders.close()
+
+    def run_part(
+        self,
+        works: Sequence[Work],
+        measures: Sequence[Prepared],
+        *,
+        report: Report,
+        interrupt: Interrupt | None = None,
+    ) -> PartResult:
+        """Measure the items of a part; see `Engine.run_part`."""
+        result = PartResult()
+        full_size = any(m.info.pixels and m.info.min_side is None for m in measures)
+
+        def work_on(batch: Sequence[Work]) -> PartResult:
+            return run_batch(batch, measures, self.options, decoders=self._decoders)
+
+        with _one_thread_each():
+            waiting = _batches(works, self.options.batch_size, full_size=full_size)
+            singles: list[list[Work]] = []
+            for tasks in (waiting, singles):
+                for outcome in self._crew.outcomes(work_on, tasks, interrupt=interrupt):
+                    if outcome.value is not None:
+                        done = outcome.value
+                    elif len(outcome.task) > 1:
+                        singles.extend([work] for work in outcome.task)
+                        continue
+                    else:
+                        reason = _reason(outcome.error)
+                        done = _all_failed(outcome.task[0], measures, stage="read", reason=reason)
+                    result.add(done)
+                    report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
+        return result
+
+
+@contextlib.contextmanager
+def _one_thread_each() -> Iterator[None]:
+    """Keep libraries from starting threads of their own, which would only wait for one another."""
     import cv2
     import threadpoolctl
 
-    result = PartResult()
-    sides = {m.info.min_side for m in measures if m.info.pixels}
-
-    openers = _Openers(options.max_pixels)
-
-    def work_on(batch: Sequence[Work]) -> PartResult:
-        with openers.own() as opener:
-            return _run_batch(batch, measures, options, opener=opener)
-
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
-    # Libraries that start threads of their own would only wait for one another here.
     limits = threadpoolctl.threadpool_limits(1, user_api="blas")
     try:
-        waiting = _batches(works, options.batch_size, full_size=None in sides)
-        singles: list[list[Work]] = []
-        for tasks in (waiting, singles):
-            for outcome in crew.outcomes(work_on, tasks, interrupt=interrupt):
-                if outcome.value is not None:
-                    done = outcome.value
-                elif len(outcome.task) > 1:
-                    singles.extend([work] for work in outcome.task)
-                    continue
-                else:
-                    reason = _reason(outcome.error)
-                    done = _all_failed(outcome.task[0], measures, stage="read", reason=reason)
-                result.add(done)
-                report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
+        yield
     finally:
-        openers.close()
         limits.restore_original_limits()
         cv2.setNumThreads(threads)
-    return result
 
 
 def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[list[Work]]:
@@ -201,8 +256,8 @@ def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[l
         yield batch
 
 
-def _run_batch(
-    works: Sequence[Work], measures: Sequence[Prepared], options: Options, *, opener: Opener
+def run_batch(
+    works: Sequence[Work], measures: Sequence[Prepared], options: Options, *, decoders: Decoders
 ) -> PartResult:
     """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them.
 
@@ -219,7 +274,7 @@ def _run_batch(
     if not deep:
         return result
     sides = list(dict.fromkeys(m.info.min_side for m in deep))
-    good, decoded = _decoded(works, deep, opener, sides=sides, result=result)
+    good, decoded = _decoded(works, deep, decoders, sides=sides, result=result)
     for number, side in enumerate(sides):
         if not good:
             break
@@ -238,7 +293,7 @@ def _run_batch(
 def _decoded(
     works: Sequence[Work],
     measures: Sequence[Prepared],
-    opener: Opener,
+    decoders: Decoders,
     *,
     sides: Sequence[int | None],
     result: PartResult,
@@ -248,7 +303,7 @@ def _decoded(
     decoded: list[list[Pixels]] = []
     for work in works:
         try:
-            decoded.append(opener.pictures(work.place, sides))
+            decoded.append(decoders.images(work.place, sides))
             good.append(work)
         except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
             result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))

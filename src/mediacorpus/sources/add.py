@@ -16,6 +16,7 @@ from mediacorpus.catalogue import holdings, originals
 from mediacorpus.catalogue.holdings import Known, path_text
 from mediacorpus.catalogue.runs import Run, running
 from mediacorpus.catalogue.store import Store, chunks
+from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import SourceError
@@ -135,6 +136,7 @@ def _add(
         with (
             gentle_interrupt() as interrupt,
             Crew(limits.workers, timeout=limits.timeout) as crew,
+            Decoders(timeout=limits.timeout) as decoders,
             progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
             labelling = variable and Labelling(
@@ -143,6 +145,7 @@ def _add(
             adding = Adding(
                 store,
                 crew,
+                decoders,
                 run=run.id,
                 source=source_id,
                 labelling=labelling or None,

@@ -13,11 +13,21 @@ from typing import TYPE_CHECKING
 from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
-from mediacorpus.records import PASSED_OVER, PICTORIAL, Failure, FileFacts, Kind, Locator, Shot
-from mediacorpus.sources.derive import SHOTS, Derived, Rules, derive
+from mediacorpus.records import (
+    PASSED_OVER,
+    PICTORIAL,
+    Derived,
+    Failure,
+    FileFacts,
+    Kind,
+    Locator,
+    Shot,
+)
+from mediacorpus.sources.derive import SHOTS, Rules, derive
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.links import write_downloads
 from mediacorpus.sources.occurrence import Box, Occurrence
@@ -104,6 +114,8 @@ class Adding:
         The catalogue.
     crew:
         Threads that read files.
+    decoders:
+        What opens files for them.
     run, source:
         Ids of the run and of the source.
     labelling:
@@ -118,6 +130,7 @@ class Adding:
         self,
         store: Store,
         crew: Crew,
+        decoders: Decoders,
         *,
         run: int,
         source: int,
@@ -127,6 +140,7 @@ class Adding:
     ) -> None:
         self.store = store
         self.crew = crew
+        self.decoders = decoders
         self.run = run
         self.source = source
         self.labelling = labelling
@@ -191,7 +205,8 @@ class Adding:
             by_path.setdefault(file, []).append((occurrence, status))
         todo = [path for path in by_path if path not in ready]
         failures = []
-        for outcome in self.crew.outcomes(read_file, todo, interrupt=interrupt):
+        reading = functools.partial(read_file, decoders=self.decoders)
+        for outcome in self.crew.outcomes(reading, todo, interrupt=interrupt):
             if outcome.value is not None:
                 ready[outcome.task] = outcome.value
                 continue
@@ -299,7 +314,11 @@ class Adding:
             self.report(0, note=f"{name} {share:.0%}")
 
         try:
-            return derive(path, facts[item], self.rules, shots=shots.get(item, ()), progress=told)
+            task = functools.partial(
+                derive, path, facts[item], self.rules, shots=shots.get(item, ())
+            )
+            found: Derived = self.decoders.call(task, progress=told)
+            return found
         finally:
             self.report(0, note="")
 

@@ -15,7 +15,7 @@ from mediacorpus.media.document import Document
 from mediacorpus.media.pages import check_dpi, check_pages, page_numbers
 from mediacorpus.media.shots import find_shots, shot_frames, shots_of
 from mediacorpus.media.video import FrameIndex, choose_frames, index_frames
-from mediacorpus.records import FileFacts, Kind, Locator, Shot
+from mediacorpus.records import Derived, FileFacts, Kind, Locator, Shot
 
 SHOTS = "shots"
 POINTS = 72
@@ -80,14 +80,6 @@ class Rules:
         several = facts.kind is Kind.PICTURE and facts.frames > 1
         wanted = self.pages if facts.format == "TIFF" else self.frames
         return several and wanted is not None
-
-
-@dataclass(frozen=True, slots=True)
-class Derived:
-    """What was taken out of one file: places with the facts of each, and the shots if any."""
-
-    places: Sequence[tuple[Locator, FileFacts]]
-    shots: Sequence[Shot] = ()
 
 
 def derive(

@@ -11,11 +11,9 @@ from pathlib import Path
 from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.catalogue.store import Store
-from mediacorpus.engine.pool import beat
+from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
-from mediacorpus.media.opening import inspect
 from mediacorpus.records import Failure, FileFacts
-from mediacorpus.settings import settings
 from mediacorpus.sources.occurrence import Occurrence
 
 
@@ -77,9 +75,9 @@ def known_files(store: Store, fresh: Sequence[tuple[Occurrence, Status]]) -> dic
     return {path: Content(sha256, facts[item]) for path, (item, sha256) in same.items()}
 
 
-def read_file(path: Path) -> Content:
+def read_file(path: Path, *, decoders: Decoders) -> Content:
     """Hash and probe a file; raises `MediaError`."""
-    return Content(*inspect(path, max_pixels=settings().max_megapixels * 1e6, beat=beat))
+    return Content(*decoders.inspect(path))
 
 
 def reason(error: BaseException | None) -> str:

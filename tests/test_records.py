@@ -5,7 +5,7 @@ import dataclasses
 import pyarrow as pa
 import pytest
 
-from mediacorpus.records import Failure, FileFacts, Info, Label, Region, Shape, Tag, schema
+from mediacorpus.records import Failure, FileFacts, Info, Label, Region, Shape, Tag, Text, schema
 
 
 def info(shape, **outputs):
@@ -32,16 +32,23 @@ def test_the_columns_of_each_shape():
         "d": "int64",
     }
     assert columns(Shape.TAG) == {"rank": "int32", "tag": "string", "score": "double"}
-    assert columns(Shape.TEXT) == {"text": "string"}
+    assert columns(Shape.TAG, age="int64", at="float32[2]") == {
+        "rank": "int32",
+        "tag": "string",
+        "score": "double",
+        "age": "int64",
+        "at": "fixed_size_list<item: float>[2]",
+    }
     assert schema(info(Shape.VECTOR, vector="1280")).field("vector").type == pa.list_(
         pa.float32(), 1280
     )
 
 
 def test_columns_of_tags_and_regions_are_the_fields_of_their_records():
-    for shape, record in ((Shape.TAG, Tag), (Shape.REGION, Region)):
-        names = [field.name for field in dataclasses.fields(record)]
-        assert schema(info(shape)).names == ["item", "run", "rank", *names]
+    for shape, record in ((Shape.TAG, Tag), (Shape.REGION, Region), (Shape.TEXT, Text)):
+        names = [field.name for field in dataclasses.fields(record) if field.name != "more"]
+        own = ["region"] if shape is Shape.REGION else []
+        assert schema(info(shape)).names == ["item", "run", "rank", *own, *names]
 
 
 def test_an_unknown_type_is_refused():

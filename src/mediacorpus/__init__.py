@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from mediacorpus.engine.contract import MEASURES, Batch, Picture, measure
     from mediacorpus.errors import MediacorpusError
     from mediacorpus.learning.settings import TrainSettings
-    from mediacorpus.records import FileFacts, Info, Region, Shape, Tag
+    from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
 
 _HOMES = {
     "Batch": "mediacorpus.engine.contract",
@@ -33,6 +33,7 @@ _HOMES = {
     "Region": "mediacorpus.records",
     "Shape": "mediacorpus.records",
     "Tag": "mediacorpus.records",
+    "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
     "measure": "mediacorpus.engine.contract",
 }
@@ -48,6 +49,7 @@ __all__ = [
     "Region",
     "Shape",
     "Tag",
+    "Text",
     "TrainSettings",
     "__version__",
     "errors",

@@ -251,6 +251,7 @@ class Corpus:
     def measure(
         self,
         *names: str,
+        of: str | None = None,
         precision: str = "fp32",
         retry: bool = False,
         batch_size: int = 16,
@@ -263,6 +264,7 @@ class Corpus:
         return measure(
             self._store,
             names,
+            of=of,
             precision=precision,
             retry=retry,
             batch_size=batch_size,

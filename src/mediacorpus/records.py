@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import enum
-import functools
+import hashlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -132,6 +133,14 @@ class Locator:
     dpi: float | None = None
     box: tuple[float, float, float, float] | None = None
 
+    def sha256(self, parent: str) -> str:
+        """Give what identifies the derived item: a hash of its parent's SHA-256 and its place.
+
+        >>> len(Locator(Kind.FRAME, frame=3).sha256("ab" * 32))
+        64
+        """
+        return hashlib.sha256(f"{parent}#{self}".encode()).hexdigest()
+
     def __str__(self) -> str:
         if self.kind is Kind.FRAME:
             return f"frame={self.frame}"
@@ -194,15 +203,23 @@ class Derived:
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """A name that applies to an item with a score between 0 and 1."""
+    """A name that applies to an item with a score between 0 and 1.
+
+    `more` holds the further columns that the measure declares in `Info.outputs`.
+    """
 
     tag: str
     score: float
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A named box in an item, in fractions of its width and height (0 to 1)."""
+    """A named box in an item, in fractions of its width and height (0 to 1).
+
+    `more` holds the further columns that the measure declares in `Info.outputs`, such as
+    landmarks.
+    """
 
     tag: str
     score: float
@@ -210,6 +227,42 @@ class Region:
     y: float
     width: float
     height: float
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A span of text in an item: a line of a page, an utterance of a recording.
+
+    Parameters
+    ----------
+    text:
+        What it says.
+    start, stop:
+        When it is said, in seconds from the beginning; None where there is no time.
+    x, y, width, height:
+        Where it stands, in fractions of the item's width and height; None where it has no place.
+    language:
+        Code of the language as in BCP 47, such as `"en"`, or None.
+    speaker:
+        Who says it, or None.
+    score:
+        How sure the measure is, 0 to 1, or None.
+    more:
+        Further columns that the measure declares in `Info.outputs`.
+    """
+
+    text: str
+    start: float | None = None
+    stop: float | None = None
+    x: float | None = None
+    y: float | None = None
+    width: float | None = None
+    height: float | None = None
+    language: str | None = None
+    speaker: str | None = None
+    score: float | None = None
+    more: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -281,8 +334,10 @@ class Info:
     shape:
         Row shape of the output.
     outputs:
-        For `scalar`: column name → Arrow type name (`"float64"`, `"int64"`, `"string"`,
-        `"bool"`). For `vector`: `{"vector": "<length>"}`. Else empty.
+        Column name → Arrow type name: `"float64"`, `"int64"`, `"string"`, `"bool"`, or a list
+        of a fixed length such as `"float32[10]"`. For `scalar` all columns; for `vector`
+        `{"vector": "<length>"}`; for the other shapes what their rows hold besides the usual
+        columns, such as landmarks of a face.
     pixels:
         Whether the decoded picture is needed; if not, only the file's header is read.
     min_side:
@@ -305,29 +360,43 @@ class Info:
     kinds: tuple[Kind, ...] = PICTORIAL
 
 
-@functools.cache
-def _columns(shape: Shape) -> dict[str, str]:
-    return {
-        Shape.SCALAR: {},
-        Shape.TAG: {"rank": "int32", "tag": "string", "score": "float64"},
-        Shape.REGION: {
-            "rank": "int32",
-            "tag": "string",
-            "score": "float64",
-            "x": "float64",
-            "y": "float64",
-            "width": "float64",
-            "height": "float64",
-        },
-        Shape.TEXT: {"text": "string"},
-        Shape.VECTOR: {},
-    }[shape]
+_BOX = dict.fromkeys(("x", "y", "width", "height"), "float64")
+_RANKED = {
+    Shape.TAG: {"rank": "int32", "tag": "string", "score": "float64"},
+    Shape.REGION: {"rank": "int32", "region": "string", "tag": "string", "score": "float64"} | _BOX,
+    Shape.TEXT: {"rank": "int32", "text": "string", "start": "float64", "stop": "float64"}
+    | _BOX
+    | {"language": "string", "speaker": "string", "score": "float64"},
+}
+_LIST = re.compile(r"(\w+)\[(\d+)\]")
+
+
+def arrow_type(name: str) -> pa.DataType:
+    """Turn the name of a column's type into Arrow's type.
+
+    Raises
+    ------
+    pyarrow.ArrowException, ValueError
+        Arrow knows no such type.
+
+    Examples
+    --------
+    >>> arrow_type("float32[3]")
+    FixedSizeListType(fixed_size_list<item: float>[3])
+    """
+    import pyarrow as pa
+
+    found = _LIST.fullmatch(name)
+    if found is not None:
+        return pa.list_(pa.type_for_alias(found[1]), int(found[2]))
+    return pa.type_for_alias(name)
 
 
 def schema(info: Info) -> pa.Schema:
     """Give the Arrow schema of the rows of a measure.
 
-    Every row begins with `item` (the item's id) and `run` (the run's id).
+    Every row begins with `item` (the item's id) and `run` (the run's id). Tags, regions and
+    spans of text go on with `rank`, from 1; a region with its own id, by which it is an item.
 
     Raises
     ------
@@ -342,12 +411,9 @@ def schema(info: Info) -> pa.Schema:
     """
     import pyarrow as pa
 
-    fields: list[tuple[str, Any]] = [("item", pa.string()), ("run", pa.int64())]
-    if info.shape is Shape.SCALAR:
-        fields += [(name, pa.type_for_alias(kind)) for name, kind in info.outputs.items()]
-    elif info.shape is Shape.VECTOR:
-        length = int(info.outputs["vector"])
-        fields.append(("vector", pa.list_(pa.float32(), length)))
+    columns = {"item": "string", "run": "int64"}
+    if info.shape is Shape.VECTOR:
+        columns["vector"] = f"float32[{int(info.outputs['vector'])}]"
     else:
-        fields += [(n, pa.type_for_alias(k)) for n, k in _columns(info.shape).items()]
-    return pa.schema(fields)
+        columns |= _RANKED.get(info.shape, {}) | dict(info.outputs)
+    return pa.schema([(name, arrow_type(kind)) for name, kind in columns.items()])

@@ -9,7 +9,6 @@ import pytest
 from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.derived import (
     derived_id,
-    derived_sha256,
     forget_strays,
     names_of,
     places,
@@ -50,11 +49,11 @@ def paths(store):
 
 
 def test_the_id_depends_on_the_parent_and_the_place_alone():
-    one = derived_sha256("ab" * 32, frame(3))
-    assert one == derived_sha256("ab" * 32, frame(3, pts=7))
-    others = {derived_sha256("ab" * 32, frame(4)), derived_sha256("cd" * 32, frame(3))}
-    others.add(derived_sha256("ab" * 32, Locator(Kind.PAGE, page=3, dpi=200)))
-    others.add(derived_sha256("ab" * 32, Locator(Kind.PAGE, page=3, dpi=100)))
+    one = frame(3).sha256("ab" * 32)
+    assert one == frame(3, pts=7).sha256("ab" * 32)
+    others = {frame(4).sha256("ab" * 32), frame(3).sha256("cd" * 32)}
+    others.add(Locator(Kind.PAGE, page=3, dpi=200).sha256("ab" * 32))
+    others.add(Locator(Kind.PAGE, page=3, dpi=100).sha256("ab" * 32))
     assert len(others) == 4
     assert one not in others
     assert derived_id("ab" * 32, frame(3)) == one[:16]

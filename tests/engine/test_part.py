@@ -133,8 +133,8 @@ def test_a_value_that_is_not_a_number_is_kept_as_such(part, items, brightness, p
     ("function", "reason"),
     [
         (lambda batch: raising(), "cannot see"),
-        (lambda batch: [{"brightness": 0.0}] * (len(batch) + 1), "gave 2 values for 1 picture"),
-        (lambda batch: [], "gave 0 values for 1 picture"),
+        (lambda batch: [{"brightness": 0.0}] * (len(batch) + 1), "gave 2 values for 1 image"),
+        (lambda batch: [], "gave 0 values for 1 image"),
         (lambda batch: None, "NoneType"),
         (lambda batch: [{}] * len(batch), "brightness"),
         (lambda batch: 1 / 0, "ZeroDivisionError"),

@@ -1,5 +1,6 @@
 """Parts: rows of the right shape, on disk whole or not at all."""
 
+import dataclasses
 import errno
 import os
 from pathlib import Path
@@ -10,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mediacorpus.errors import CorpusDamaged, CorpusReadOnly, StorageFull
-from mediacorpus.records import Info, Region, Shape, Tag, schema
+from mediacorpus.records import Info, Region, Shape, Tag, Text, schema
 from mediacorpus.tables import parts
 from mediacorpus.tables.parts import read_parts, sweep, write_part
 
@@ -98,6 +99,7 @@ def test_regions_carry_their_box():
         "item": "a",
         "run": 1,
         "rank": 1,
+        "region": None,
         "tag": "face",
         "score": 0.5,
         "x": 0.1,
@@ -115,10 +117,43 @@ def test_what_is_no_list_of_tags_is_refused(value):
 
 def test_text_may_be_empty_or_absent_but_is_never_made_of_something_else():
     rows = to_rows(info(Shape.TEXT), ["a", "b", "c"], ["naïve", "", None], run=1)
-    assert rows["text"].to_pylist() == ["naïve", "", None]
+    assert rows.select(["item", "text"]).to_pylist() == [
+        {"item": "a", "text": "naïve"},
+        {"item": "b", "text": ""},
+    ]
     for value in (1, ["a"], {"text": "a"}):
-        with pytest.raises((TypeError, ValueError)):
+        with pytest.raises((AttributeError, TypeError, ValueError)):
             to_rows(info(Shape.TEXT), ["a"], [value], run=1)
+
+
+def test_text_comes_in_spans_with_times():
+    spans = [Text("good", 0.0, 0.5, language="en"), Text("day", 0.5, 1.0, score=0.25)]
+    rows = to_rows(info(Shape.TEXT), ["a"], [spans], run=1).to_pylist()
+    assert [(r["rank"], r["text"], r["start"], r["stop"]) for r in rows] == [
+        (1, "good", 0.0, 0.5),
+        (2, "day", 0.5, 1.0),
+    ]
+    assert [(r["language"], r["score"], r["speaker"]) for r in rows] == [
+        ("en", None, None),
+        (None, 0.25, None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("shape", "entry"),
+    [
+        (Shape.TAG, Tag("cat", 0.5, {"age": 3, "at": [1.0, 2.0]})),
+        (Shape.REGION, Region("cat", 0.5, 0, 0, 1, 1, {"age": 3, "at": [1.0, 2.0]})),
+        (Shape.TEXT, Text("cat", more={"age": 3, "at": [1.0, 2.0]})),
+    ],
+)
+def test_every_shape_may_declare_further_columns(shape, entry):
+    wide = info(shape, age="int64", at="float32[2]")
+    (row,) = to_rows(wide, ["a"], [[entry]], run=1).to_pylist()
+    assert (row["age"], row["at"]) == (3, [1.0, 2.0])
+    without = dataclasses.replace(entry, more={})
+    with pytest.raises(KeyError):
+        to_rows(wide, ["a"], [[without]], run=1)
 
 
 def test_vectors_keep_their_numbers_and_their_length():

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from mediacorpus.records import Info, Region, Shape, Tag
+from mediacorpus.records import Info, Region, Shape, Tag, Text
 from mediacorpus.testing.contract import check_info, check_measure, odd_pictures, toy_batch
 
 SCALAR = Info("mean", "1", "Mean.", "MIT", outputs={"mean": "float64"})
@@ -32,6 +32,9 @@ def test_good_measures_of_all_shapes_pass():
     check(REGION, lambda p: [Region("all", 1.0, 0.0, 0.0, 1.0, 1.0)])
     check(REGION, lambda p: [])
     check(TEXT, lambda p: f"{p.shape}")
+    check(TEXT, lambda p: [Text("a", 0.0, 1.5), Text("b", 1.5, 2.0, x=0, y=0, width=1, height=1)])
+    more = replace(REGION, outputs={"eyes": "float64[4]"})
+    check(more, lambda p: [Region("all", 1.0, 0.0, 0.0, 1.0, 1.0, {"eyes": [0.1, 0.2, 0.3, 0.4]})])
     check(VECTOR, lambda p: p.mean(axis=(0, 1)).astype(np.float32))
 
 
@@ -66,6 +69,11 @@ def test_parameters_reach_the_factory():
         (REGION, lambda p: [Region("face", 1.0, -0.1, 0.5, 0.6, 0.1)], "leaves the picture"),
         (REGION, lambda p: [Tag("face", 1.0)], "sequence of Region"),
         (TEXT, lambda p: None, "must be a string"),
+        (TEXT, lambda p: [Text("a", 2.0, 1.0)], "ends before it starts"),
+        (TEXT, lambda p: [Text("a", x=0.1)], "all four sides"),
+        (TEXT, lambda p: [Text("a", score=2.0)], "leave 0 to 1"),
+        (TEXT, lambda p: [Text("a", more={"b": 1})], "columns in `more`"),
+        (REGION, lambda p: [Region("a", 1, 0, 0, 1, 1, {"b": 1})], "columns in `more`"),
         (VECTOR, lambda p: p.mean(axis=(0, 1)), "float32 array"),
         (VECTOR, lambda p: [1.0, 2.0, 3.0], "float32 array"),
         (VECTOR, lambda p: np.zeros(4, np.float32), r"not \(3,\)"),
@@ -155,7 +163,7 @@ def test_a_measure_that_needs_no_pixels_gets_none():
         (replace(SCALAR, outputs={"mean": "flout"}), "cannot become columns"),
         (replace(VECTOR, outputs={"length": "3"}), "must be"),
         (replace(VECTOR, outputs={"vector": "three"}), "cannot become columns"),
-        (replace(TAG, outputs={"tag": "string"}), "are fixed"),
+        (replace(TAG, outputs={"tag": "string"}), "are reserved"),
     ],
 )
 def test_records_of_facts_that_do_not_fit_are_caught(info, told):

@@ -120,13 +120,18 @@ def _sql(info: Info, group: tuple[str, ...], *, part: str, at_least: float) -> s
             f"JOIN parts_of AS p ON p.part = m.item {only} GROUP BY {inner}, place) "
             f"GROUP BY {keys} ORDER BY {keys}"
         )
+    join = "JOIN"
     if info.shape is Shape.TEXT:
-        columns = ["string_agg(m.text, ' ' ORDER BY p.at) AS text"]
+        # A frame without any text is a frame that was read all the same.
+        columns, join = ["string_agg(m.text, ' ' ORDER BY p.at) AS text"], "RIGHT JOIN"
+        table = (
+            f"(SELECT item, string_agg(text, ' ' ORDER BY rank) AS text FROM {table} GROUP BY 1)"
+        )
     else:
         columns = [c for name, kind in info.outputs.items() for c in _columns(name, kind)]
     return (
         f"SELECT {inner}, count(*) AS {part}s{''.join(', ' + c for c in columns)} "
-        f"FROM {table} AS m JOIN parts_of AS p ON p.part = m.item {only} "
+        f"FROM {table} AS m {join} parts_of AS p ON p.part = m.item {only} "
         f"GROUP BY {inner} ORDER BY {inner}"
     )
 

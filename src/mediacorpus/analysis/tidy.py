@@ -215,7 +215,10 @@ def _measure_join(
         columns, source = _tag_columns(name, alias, taken=taken, store=store)
     elif info.shape is Shape.TEXT:
         columns = [f"{alias}.text AS {quoted(_free(name, taken, 'text'))}"]
-        source = quoted(name)
+        source = (
+            f"(SELECT item, string_agg(text, ' ' ORDER BY rank) AS text FROM {quoted(name)} "
+            "GROUP BY item)"
+        )
     elif info.shape is Shape.REGION:
         columns = [f"coalesce({alias}.n, 0) AS {quoted(_free(name + '_count', taken, name))}"]
         source = f"(SELECT item, count(*) AS n FROM {quoted(name)} GROUP BY item)"

@@ -18,7 +18,8 @@ RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 CATALOGUE: Mapping[str, str] = {
     "items": "SELECT items.item, kind, format, place, width, height, duration, count(record) AS "
     "records, mode, CASE WHEN items.parent IS NULL THEN bytes END AS bytes, alpha <> 0 AS alpha, "
-    "frames, dpi, taken, frame_rate, sample_rate, channels, items.parent, sha256, items.run "
+    "frames, dpi, taken, frame_rate, sample_rate, channels, items.parent, found_by, sha256, "
+    "items.run "
     "FROM items "
     "LEFT JOIN records ON records.item = items.item GROUP BY items.n ORDER BY items.n",
     "frames": "SELECT items.item, parent, json_extract(locator, '$.frame') AS frame, "

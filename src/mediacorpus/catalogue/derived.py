@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -13,35 +13,70 @@ from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
 
 
-def derived_sha256(parent: str, locator: Locator) -> str:
-    """Give what identifies a derived item: a hash of its parent's SHA-256 and its place.
+def region_of(box: Sequence[float], facts: FileFacts) -> tuple[Locator, FileFacts] | None:
+    """Give the place and the facts of a region of an image, or None where it holds no pixel.
 
-    >>> len(derived_sha256("ab" * 32, Locator(Kind.FRAME, frame=3)))
-    64
+    Parameters
+    ----------
+    box:
+        x, y, width and height in fractions of the image; cut off at its edges.
+    facts:
+        Facts of the image that it is a part of.
+
+    Examples
+    --------
+    >>> place, own = region_of((0.5, 0, 0.5, 2), FileFacts("PNG", 40, 20, "RGB", 900))
+    >>> str(place), own.width, own.height
+    ('box=0.5,0,0.5,1', 20, 20)
     """
-    return hashlib.sha256(f"{parent}#{locator}".encode()).hexdigest()
+    if not all(math.isfinite(side) for side in box):
+        return None
+    x, y, width, height = box
+    left, right = max(0.0, x), min(1.0, x + width)
+    top, bottom = max(0.0, y), min(1.0, y + height)
+    sides = (round(left, 6), round(top, 6), round(right - left, 6), round(bottom - top, 6))
+    pixels = (_pixels(sides[0], sides[2], facts.width), _pixels(sides[1], sides[3], facts.height))
+    if min(width, height, *pixels) <= 0:
+        return None
+    own = FileFacts(facts.format, *pixels, facts.mode, 0, taken=facts.taken, kind=Kind.REGION)
+    return Locator(Kind.REGION, box=sides), own
+
+
+def _pixels(start: float, length: float, whole: int) -> int:
+    """Count the pixels between two edges, rounded as `media.resize.crop_box` does."""
+    begin, end = start * whole, start * whole + length * whole
+    first, last = (round(min(max(edge, 0.0), float(whole))) for edge in (begin, end))
+    return last - first
 
 
 def write_derived(
-    store: Store, parent: str, places: Iterable[tuple[Locator, FileFacts]], *, run: int
+    store: Store,
+    parent: str,
+    places: Iterable[tuple[Locator, FileFacts]],
+    *,
+    run: int,
+    found_by: str | None = None,
 ) -> int:
     """Write items that lie in another one; return how many are new.
 
-    Each of them occurs wherever its parent does: see `write_derived_records`.
+    Each of them occurs wherever its parent does: see `write_derived_records`. `found_by` names
+    the measure that found them; what a user added keeps the user as its origin.
     """
     sha256 = str(store.value("SELECT sha256 FROM items WHERE item = ?", (parent,)))
     new = 0
     with store.transaction():
         for chunk in chunks(places):
-            hashes = [derived_sha256(sha256, locator) for locator, _ in chunk]
+            hashes = [locator.sha256(sha256) for locator, _ in chunk]
             new += store.executemany(
                 INSERT_ITEM,
                 [item_row(own, facts, run) for own, (_, facts) in zip(hashes, chunk, strict=True)],
             )
             store.executemany(
-                "UPDATE items SET parent = ?, place = ?, locator = ? WHERE sha256 = ?",
+                "UPDATE items SET parent = ?, place = ?, locator = ?, found_by = CASE "
+                "WHEN parent IS NULL THEN ? WHEN ? IS NULL THEN NULL ELSE found_by END "
+                "WHERE sha256 = ?",
                 [
-                    (parent, str(locator), _json(locator), own)
+                    (parent, str(locator), _json(locator), found_by, found_by, own)
                     for own, (locator, _) in zip(hashes, chunk, strict=True)
                 ],
             )
@@ -192,7 +227,7 @@ def derived_id(parent_sha256: str, locator: Locator) -> str:
     >>> derived_id("ab" * 32, Locator(Kind.PAGE, page=1, dpi=200.0))
     'cf9e186215370fb3'
     """
-    return item_id(derived_sha256(parent_sha256, locator))
+    return item_id(locator.sha256(parent_sha256))
 
 
 def _count(store: Store) -> int:

@@ -196,4 +196,8 @@ MIGRATIONS: tuple[str, ...] = (
         run INTEGER NOT NULL REFERENCES runs (run)
     ) STRICT;
     """,
+    """
+    ALTER TABLE items ADD COLUMN found_by TEXT;
+    CREATE INDEX items_found_by ON items (found_by) WHERE found_by IS NOT NULL;
+    """,
 )

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.errors import unknown
 from mediacorpus.records import PICTORIAL, Info, Kind, Shape
 
 HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
@@ -59,19 +60,21 @@ def setup_id(store: Store, info: Info, parameters: Mapping[str, Any], *, run: in
 
 
 def pending(
-    store: Store, setups: Sequence[int], *, size: int
+    store: Store, setups: Sequence[int], *, size: int, of: str | None = None
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[int, str]]]]:
     """Give the items that some of the setups have not measured yet, part by part.
 
     Yields the setups that are missing and up to `size` items `(n, item)` that lack just
     those. Within one call no item is given twice, whether or not it was measured meanwhile.
     Items whose last record has gone over to other content are left out, and so are, for each
-    setup, the kinds of items that it cannot measure.
+    setup, the kinds of items that it cannot measure. What a measure found in others, such as
+    faces, is given only where `of` names that measure.
     """
+    held = _held(store, of)
     flags = "'' || " + " || ".join(f"({_lacks(store, setup)})" for setup in setups)
     masks = [
         row[0]
-        for row in store.rows(f"SELECT DISTINCT {flags} AS mask FROM items WHERE {HELD}")
+        for row in store.rows(f"SELECT DISTINCT {flags} AS mask FROM items WHERE {held}")
         if "1" in str(row[0])
     ]
     for mask in sorted(str(m) for m in masks):
@@ -79,7 +82,7 @@ def pending(
         last = 0
         while True:
             rows = store.rows(
-                f"SELECT n, item FROM items WHERE n > ? AND ({flags}) = ? AND {HELD} "
+                f"SELECT n, item FROM items WHERE n > ? AND ({flags}) = ? AND {held} "
                 "ORDER BY n LIMIT ?",
                 (last, mask, size),
             )
@@ -89,10 +92,29 @@ def pending(
             yield lacking, rows
 
 
-def count_pending(store: Store, setups: Sequence[int]) -> int:
+def count_pending(store: Store, setups: Sequence[int], *, of: str | None = None) -> int:
     """Count the items that at least one of the setups has not measured yet."""
     missing = " OR ".join(f"({_lacks(store, setup)})" for setup in setups)
-    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {HELD}"))
+    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {_held(store, of)}"))
+
+
+def _held(store: Store, of: str | None) -> str:
+    """Give the SQL condition for an item that is there still and is to be measured."""
+    if of is None:
+        return f"{HELD} AND found_by IS NULL"
+    finders = sorted(
+        row[0] for row in store.rows("SELECT DISTINCT found_by FROM items") if row[0] is not None
+    )
+    if of not in finders:
+        raise unknown("measure that has found regions", of, finders)
+    # A region is there as long as a file holds what it lies in.
+    above = (
+        "EXISTS (WITH RECURSIVE above (item, parent) AS (SELECT items.item, items.parent UNION "
+        "SELECT up.item, up.parent FROM items AS up JOIN above ON up.item = above.parent) "
+        "SELECT 1 FROM above JOIN records ON records.item = above.item)"
+    )
+    literal = of.replace("'", "''")
+    return f"found_by = '{literal}' AND {above}"
 
 
 def _lacks(store: Store, setup: int) -> str:

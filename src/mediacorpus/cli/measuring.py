@@ -38,6 +38,10 @@ def measures(as_json: Json = False) -> None:
 def measure(
     folder: Folder,
     names: Annotated[list[str], typer.Argument(metavar="MEASURE", help="One or more measures.")],
+    of: Annotated[
+        str | None,
+        typer.Option(help="Measure the regions that this measure found, such as faces."),
+    ] = None,
     precision: Annotated[
         str, typer.Option(help="fp32, or int8: faster, slightly rounded.")
     ] = "fp32",
@@ -58,6 +62,7 @@ def measure(
     with Corpus(folder) as corpus:
         measured = corpus.measure(
             *names,
+            of=of,
             precision=precision,
             retry=retry,
             batch_size=batch_size,

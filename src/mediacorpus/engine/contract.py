@@ -9,11 +9,18 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mediacorpus.records import FileFacts, Info, Region, Tag
+from mediacorpus.records import FileFacts, Info, Region, Tag, Text
 from mediacorpus.registry import Registry
 
 Pixels: TypeAlias = NDArray[np.uint8]
-Value: TypeAlias = Mapping[str, Any] | Sequence[Tag] | Sequence[Region] | str | NDArray[np.float32]
+Value: TypeAlias = (
+    Mapping[str, Any]
+    | Sequence[Tag]
+    | Sequence[Region]
+    | Sequence[Text]
+    | str
+    | NDArray[np.float32]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +68,8 @@ class Measure(Protocol):
     """A function from a batch to one value per picture, in the same order.
 
     The value's form follows the shape: `scalar` a mapping with the declared columns, `tag` a
-    sequence of `Tag` (best first), `region` a sequence of `Region`, `text` a string, `vector`
-    a float32 array. Called from several threads at once.
+    sequence of `Tag` (best first), `region` a sequence of `Region`, `text` a string or a
+    sequence of `Text`, `vector` a float32 array. Called from several threads at once.
     """
 
     def __call__(self, batch: Batch) -> Sequence[Value]:

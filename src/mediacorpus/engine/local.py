@@ -15,7 +15,7 @@ from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threads, Trouble, Work
 from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.records import Failure
+from mediacorpus.records import Failure, FileFacts, Locator
 from mediacorpus.tables import parts
 from mediacorpus.tables.parts import write_part
 
@@ -75,6 +75,7 @@ def run(
     *,
     options: Options,
     engine: Callable[[Options], Engine] = Threads,
+    of: str | None = None,
     show: bool | None = None,
 ) -> Measured:
     """Measure all items that lack one of the measures.
@@ -91,6 +92,8 @@ def run(
         Batch size, threads and limits.
     engine:
         What runs the parts.
+    of:
+        Measure what this measure found, such as the faces, instead of what was added.
     show:
         Whether to show progress; None decides by the terminal.
 
@@ -103,7 +106,7 @@ def run(
     """
     started = time.monotonic()
     setups = [m.setup for m in measures]
-    total = progress.count_pending(store, setups)
+    total = progress.count_pending(store, setups, of=of)
     before = progress.count_failed(store, setups)
     sweep(store)
     inputs = hashlib.sha256()
@@ -114,7 +117,7 @@ def run(
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
         for number, (lacking, rows) in enumerate(
-            progress.pending(store, setups, size=options.part_size)
+            progress.pending(store, setups, size=options.part_size, of=of)
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
@@ -163,6 +166,12 @@ def _commit(
     failed = {setups[name]: numbers for name, numbers in result.failed.items()}
     with store.transaction():
         progress.record_parts(store, written, failed=failed, run=current.id)
+        for name, found in result.regions.items():
+            by_parent: dict[str, list[tuple[Locator, FileFacts]]] = {}
+            for parent, place, facts in found:
+                by_parent.setdefault(parent, []).append((place, facts))
+            for parent, places in by_parent.items():
+                derived.write_derived(store, parent, places, run=current.id, found_by=name)
         holdings.write_failures(store, [_failure(t) for t in result.troubles], current.id)
     troubled = {t.work.n for t in result.troubles}
     seen = {n for numbers in result.done.values() for n in numbers}

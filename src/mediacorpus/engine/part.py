@@ -14,12 +14,13 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
+from mediacorpus.catalogue.derived import derived_id, region_of
 from mediacorpus.engine.contract import MEASURES, Batch, Measure, Picture, Pixels
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediacorpusError, ParameterError
-from mediacorpus.records import FileFacts, Info, Place
+from mediacorpus.records import FileFacts, Info, Locator, Place, Shape
 from mediacorpus.tables.parts import to_rows
 
 PIXEL_BUDGET = 64e6
@@ -108,13 +109,15 @@ class Trouble:
 class PartResult:
     """What came of a part: rows by measure, and what went wrong.
 
-    An item is in `done[name]` once, or in `failed[name]` once.
+    An item is in `done[name]` once, or in `failed[name]` once. `regions` holds the items that
+    measures found in others, by measure: parent, place and facts.
     """
 
     rows: dict[str, list[pa.Table]] = field(default_factory=dict)
     done: dict[str, list[int]] = field(default_factory=dict)
     failed: dict[str, list[int]] = field(default_factory=dict)
     troubles: list[Trouble] = field(default_factory=list)
+    regions: dict[str, list[tuple[str, Locator, FileFacts]]] = field(default_factory=dict)
 
     def add(self, other: PartResult) -> None:
         """Take in what another result holds."""
@@ -124,6 +127,8 @@ class PartResult:
             self.done.setdefault(name, []).extend(numbers)
         for name, numbers in other.failed.items():
             self.failed.setdefault(name, []).extend(numbers)
+        for name, found in other.regions.items():
+            self.regions.setdefault(name, []).extend(found)
         self.troubles.extend(other.troubles)
 
 
@@ -317,7 +322,12 @@ def _measure(
     """Measure a batch; where that raises, measure item by item to find the one at fault."""
     name = prepared.info.name
     try:
-        rows = _rows(prepared, batch, works=works, run=run)
+        values = prepared.function(batch)
+        _check_count(values, batch)
+        found = _regions(prepared.info, values, works)
+        ids = [[None if place is None else place[0] for place in own] for own in found]
+        items = [work.item for work in works]
+        rows = to_rows(prepared.info, items, values=values, run=run, regions=ids)
     except Exception as error:  # noqa: BLE001 - narrowed down to the item below
         if len(works) > 1:
             for work, picture in zip(works, batch.pictures, strict=True):
@@ -328,15 +338,37 @@ def _measure(
         return
     result.rows.setdefault(name, []).append(rows)
     result.done.setdefault(name, []).extend(work.n for work in works)
+    for work, own in zip(works, found, strict=False):
+        result.regions.setdefault(name, []).extend(
+            (work.item, *place[1:]) for place in own if place is not None
+        )
 
 
-def _rows(prepared: Prepared, batch: Batch, *, works: Sequence[Work], run: int) -> pa.Table:
-    values = prepared.function(batch)
+def _check_count(values: Sequence[Any], batch: Batch) -> None:
     if len(values) != len(batch):
         raise MediacorpusError(
-            f"The measure gave {len(values)} values for {len(batch)} pictures; one each is wanted."
+            f"The measure gave {len(values)} values for {len(batch)} image"
+            f"{'s' * (len(batch) != 1)}; one each is wanted."
         )
-    return to_rows(prepared.info, [work.item for work in works], values=values, run=run)
+
+
+def _regions(
+    info: Info, values: Sequence[Any], works: Sequence[Work]
+) -> list[list[tuple[str, Locator, FileFacts] | None]]:
+    """Give id, place and facts of each region that a measure found; None where it is empty."""
+    if info.shape is not Shape.REGION:
+        return []
+    found: list[list[tuple[str, Locator, FileFacts] | None]] = []
+    for work, regions in zip(works, values, strict=True):
+        sha256 = work.place.sha256
+        for step in work.place.locators:
+            sha256 = step.sha256(sha256)
+        own: list[tuple[str, Locator, FileFacts] | None] = []
+        for region in regions:
+            place = region_of((region.x, region.y, region.width, region.height), work.facts)
+            own.append(place and (derived_id(sha256, place[0]), *place))
+        found.append(own)
+    return found
 
 
 def _all_failed(work: Work, measures: Sequence[Prepared], *, stage: str, reason: str) -> PartResult:

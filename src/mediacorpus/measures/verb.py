@@ -18,7 +18,7 @@ from mediacorpus.errors import ParameterError, unknown_option
 from mediacorpus.settings import settings
 
 PRECISIONS = ("fp32", "int8")
-OPTIONS = {"precision", "retry", "batch_size", "progress"}
+OPTIONS = {"of", "precision", "retry", "batch_size", "progress"}
 
 
 def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Options:
@@ -48,6 +48,7 @@ def measure(
     retry: bool = False,
     batch_size: int = 16,
     workers: int | None = None,
+    of: str | None = None,
     show: bool | None = None,
     **parameters: Any,
 ) -> Measured:
@@ -67,6 +68,9 @@ def measure(
         Pictures that are measured together.
     workers:
         Threads; by default one for each core.
+    of:
+        Measure the regions that this measure found, such as `"faces"`, instead of what was
+        added.
     show:
         Whether to show progress; None decides by the terminal.
     parameters:
@@ -100,7 +104,7 @@ def measure(
         note, model_hash = made.note, made.digest
     ready = {name: _prepare(name, given) for name in wanted}
     _check_used(ready, parameters)
-    recorded = {"measures": wanted, "batch_size": batch_size} | given
+    recorded = {"measures": wanted, "batch_size": batch_size, "of": of} | given
     with running(store, "measure", parameters=recorded, model_hash=model_hash) as run:
         run.note = note
         prepared = [
@@ -121,6 +125,7 @@ def measure(
             prepared,
             run,
             options=options(run.id, batch_size=batch_size, workers=workers),
+            of=of,
             show=show,
         )
 

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -375,28 +374,9 @@ def _region(box: Box, facts: FileFacts) -> tuple[Locator, FileFacts] | str:
         return f"A box is a part of a picture; the file is {_AS_WHAT[facts.kind]}."
     width, height = (1.0, 1.0) if box.fractions else (facts.width, facts.height)
     x, y, w, h = box.sides
-    left, right = max(0.0, x / width), min(1.0, (x + w) / width)
-    top, bottom = max(0.0, y / height), min(1.0, (y + h) / height)
-    place = tuple(round(side, 6) for side in (left, top, right - left, bottom - top))
-    pixels = (
-        _pixels(place[0], place[2], facts.width),
-        _pixels(place[1], place[3], facts.height),
+    found = derived.region_of((x / width, y / height, w / width, h / height), facts)
+    return found or (
+        f"The box {box.sides} (x, y, width, height in "
+        f"{'fractions' if box.fractions else 'pixels'}) holds no pixel of a picture of "
+        f"{facts.width} x {facts.height} pixels."
     )
-    if not (all(map(math.isfinite, box.sides)) and min(w, h, *pixels) > 0):
-        return (
-            f"The box {box.sides} (x, y, width, height in "
-            f"{'fractions' if box.fractions else 'pixels'}) holds no pixel of a picture of "
-            f"{facts.width} x {facts.height} pixels."
-        )
-    own = replace(
-        FileFacts(facts.format, pixels[0], pixels[1], facts.mode, 0, taken=facts.taken),
-        kind=Kind.REGION,
-    )
-    return Locator(Kind.REGION, box=(place[0], place[1], place[2], place[3])), own
-
-
-def _pixels(start: float, length: float, whole: int) -> int:
-    """Count the pixels between two edges, rounded as `media.resize.crop_box` does."""
-    begin, end = start * whole, start * whole + length * whole
-    first, last = (round(min(max(edge, 0.0), float(whole))) for edge in (begin, end))
-    return last - first

@@ -13,12 +13,19 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mediacorpus.errors import CorpusDamaged, writing
-from mediacorpus.records import Info, Shape, schema
+from mediacorpus.records import Info, Shape, Text, schema
 
 TABLES = "tables"
 
 
-def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int) -> pa.Table:
+def to_rows(
+    info: Info,
+    items: Sequence[str],
+    *,
+    values: Sequence[Any],
+    run: int,
+    regions: Sequence[Sequence[str | None]] = (),
+) -> pa.Table:
     """Turn what a measure gave for some items into the rows of its table.
 
     Parameters
@@ -31,11 +38,13 @@ def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int
         One value for each item, in the form that its shape asks for.
     run:
         Id of the run that the rows belong to.
+    regions:
+        For `region`: the ids of the items that the regions of each value are.
 
     Returns
     -------
     pyarrow.Table
-        One row an item for `scalar`, `text` and `vector`; any number for `tag`, `region`.
+        One row an item for `scalar` and `vector`; any number for `tag`, `region` and `text`.
 
     Raises
     ------
@@ -49,15 +58,15 @@ def to_rows(info: Info, items: Sequence[str], *, values: Sequence[Any], run: int
     [{'item': 'a', 'run': 1, 'bytes': 5}]
     """
     wanted = schema(info)
-    if info.shape in {Shape.TAG, Shape.REGION}:
-        return _many(wanted, items, values=values, run=run)
+    if info.shape is Shape.TEXT:
+        values = [[Text(v)] if isinstance(v, str) else v or [] for v in values]
+    if info.shape not in {Shape.SCALAR, Shape.VECTOR}:
+        return _many(info, items, values=values, run=run, regions=regions)
     columns: dict[str, Any] = {"item": list(items), "run": [run] * len(items)}
     if info.shape is Shape.SCALAR:
         for name in info.outputs:
             columns[name] = [value[name] for value in values]
             _check_whole(name, columns[name], wanted.field(name).type)
-    elif info.shape is Shape.TEXT:
-        columns["text"] = list(values)
     else:
         length = int(info.outputs["vector"])
         flat = np.asarray(values, dtype=np.float32).reshape(len(items), length).ravel()
@@ -73,16 +82,29 @@ def _check_whole(name: str, values: Sequence[Any], kind: pa.DataType) -> None:
                 raise ValueError(f"{name} is declared {kind}, but is {value}")
 
 
-def _many(wanted: pa.Schema, items: Sequence[str], *, values: Sequence[Any], run: int) -> pa.Table:
+def _many(
+    info: Info,
+    items: Sequence[str],
+    *,
+    values: Sequence[Any],
+    run: int,
+    regions: Sequence[Sequence[str | None]],
+) -> pa.Table:
+    wanted = schema(info)
     columns: dict[str, list[Any]] = {name: [] for name in wanted.names}
-    names = [name for name in wanted.names if name not in {"item", "run", "rank"}]
-    for item, entries in zip(items, values, strict=True):
-        for rank, entry in enumerate(entries, start=1):
-            columns["item"].append(item)
-            columns["run"].append(run)
-            columns["rank"].append(rank)
-            for name in names:
-                columns[name].append(getattr(entry, name))
+    own = [n for n in wanted.names if n not in {"item", "run", "rank", "region", *info.outputs}]
+    for number, (item, entries) in enumerate(zip(items, values, strict=True)):
+        columns["item"] += [item] * len(entries)
+        columns["run"] += [run] * len(entries)
+        columns["rank"] += range(1, len(entries) + 1)
+        if info.shape is Shape.REGION:
+            columns["region"] += regions[number] if regions else [None] * len(entries)
+        for name in own:
+            columns[name] += [getattr(entry, name) for entry in entries]
+        for name in info.outputs:
+            columns[name] += [entry.more[name] for entry in entries]
+    for name in info.outputs:
+        _check_whole(name, columns[name], wanted.field(name).type)
     return pa.table(columns, schema=wanted)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import threading
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -10,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from mediacorpus.engine.contract import Batch, Measure, MeasureFactory, Picture, Pixels, Value
-from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, schema
+from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text, arrow_type, schema
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -100,9 +101,10 @@ def check_info(info: Info) -> None:
         _require(info, bool(info.outputs), "a scalar measure must declare its columns.")
     elif info.shape is Shape.VECTOR:
         _require(info, set(info.outputs) == {"vector"}, 'outputs must be {"vector": "<length>"}.')
-    else:
-        _require(info, not info.outputs, f"outputs of shape {info.shape} are fixed; leave them.")
-    reserved = {"item", "run"} & set(info.outputs)
+    usual = {"item", "run"}
+    if info.shape not in {Shape.SCALAR, Shape.VECTOR}:
+        usual |= set(schema(dataclasses.replace(info, outputs={})).names)
+    reserved = usual & set(info.outputs)
     _require(info, not reserved, f"the column names {sorted(reserved)} are reserved.")
     try:
         schema(info)
@@ -197,10 +199,14 @@ def _check_scalar(info: Info, value: Any) -> None:
     _require(info, isinstance(value, Mapping), f"a value must be a mapping, got {value!r}.")
     given, declared = sorted(value), sorted(info.outputs)
     _require(info, given == declared, f"columns are {given}, declared are {declared}.")
+    _check_columns(info, value)
+
+
+def _check_columns(info: Info, value: Mapping[str, Any]) -> None:
     for name, kind in info.outputs.items():
         try:
-            pa.array([value[name]], type=pa.type_for_alias(kind))
-        except pa.ArrowException as error:
+            pa.array([value[name]], type=arrow_type(kind))
+        except (pa.ArrowException, KeyError) as error:
             raise AssertionError(f"{info.name}: {name} is no {kind}: {error}") from error
         finite = not isinstance(value[name], float | np.floating) or np.isfinite(value[name])
         _require(info, bool(finite), f"{name} is {value[name]}; use None where there is none.")
@@ -214,6 +220,8 @@ def _check_tags(info: Info, value: Any, kind: type = Tag) -> None:
     _require(info, scores == sorted(scores, reverse=True), "the best score must come first.")
     named = all(isinstance(part.tag, str) and part.tag.strip() for part in value)
     _require(info, named, f"each needs a name in `tag`, got {[part.tag for part in value]}.")
+    for part in value:
+        _check_more(info, part.more)
     if kind is Tag:
         distinct = len({part.tag for part in value}) == len(value)
         _require(info, distinct, f"a tag is given twice: {[part.tag for part in value]}.")
@@ -230,8 +238,28 @@ def _check_regions(info: Info, value: Any) -> None:
         _require(info, inside, f"a box leaves the picture (fractions of its size): {place}.")
 
 
+def _check_more(info: Info, more: Mapping[str, Any]) -> None:
+    given, declared = sorted(more), sorted(info.outputs)
+    _require(info, given == declared, f"columns in `more` are {given}, declared are {declared}.")
+    _check_columns(info, more)
+
+
 def _check_text(info: Info, value: Any) -> None:
-    _require(info, isinstance(value, str), f"a value must be a string, got {value!r}.")
+    if isinstance(value, str):
+        _require(info, not info.outputs, "further columns are declared; give `Text` spans.")
+        return
+    right = isinstance(value, Sequence) and all(isinstance(part, Text) for part in value)
+    _require(info, right, f"a value must be a string or a sequence of Text, got {value!r}.")
+    for span in value:
+        _check_more(info, span.more)
+        _require(info, isinstance(span.text, str), f"a text must be a string, got {span.text!r}.")
+        timed = [time for time in (span.start, span.stop) if time is not None]
+        _require(info, timed == sorted(timed), f"a span ends before it starts: {timed}.")
+        place = [side for side in (span.x, span.y, span.width, span.height) if side is not None]
+        _require(info, len(place) in {0, len(BOX)}, "give all four sides of a box, or none.")
+        _require(info, all(0 <= side <= 1 for side in place), f"a box leaves the image: {place}.")
+        sure = span.score is None or 0 <= span.score <= 1
+        _require(info, sure, f"scores leave 0 to 1: {span.score}.")
 
 
 def _check_vector(info: Info, value: Any) -> None:
@@ -267,6 +295,8 @@ def _flat(value: Any) -> Sequence[Any]:
         return [value]
     if isinstance(value, np.ndarray):
         return list(value.tolist())
+    if any(isinstance(part, Text) for part in value):
+        return [getattr(part, name) for part in value for name in ("text", "start", "stop")]
     return [
         part.score if isinstance(part, Tag) else getattr(part, name)
         for part in value

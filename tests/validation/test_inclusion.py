@@ -86,7 +86,7 @@ def test_over_a_corpus(corpus: mc.Corpus) -> None:
     found = corpus.validate("first", against="red", inclusion="chance", by="author")
     kept = found.inclusion
     assert kept is not None
-    wrong = found.mistakes["true"].value_counts()
+    wrong = found.mistakes["gold"].value_counts()
     no, yes = (found.scores.n // 2 - wrong.get(name, 0) for name in ("no", "yes"))
     assert kept.weighted.accuracy.estimate == pytest.approx((8 * no + 2 * yes) / 100)
     share = kept.weighted.per_class["yes"]["share"].estimate

@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.mistakes import least_certain, mistakes
+from mediacorpus.validation.mistakes import COLUMNS, least_certain, mistakes
 
 CLASSES = ["ant", "bee", "cat"]
 
@@ -23,16 +23,14 @@ def answers():
 def test_every_row_is_an_error_and_most_confident_come_first(answers):
     items, truth, frame = answers
     found = mistakes(items, truth, probabilities=frame, per_kind=5)
-    assert list(found.columns) == [
-        "true", "predicted", "rank", "item", "confidence", "probability", "of",
-    ]  # fmt: skip
+    assert tuple(found.columns) == COLUMNS
     known = dict(zip(items, truth, strict=True))
     best = dict(zip(items, frame.idxmax(axis=1), strict=True))
     assert all(
-        known[row.item] == row.true != row.predicted == best[row.item] for row in found.itertuples()
+        known[row.item] == row.gold != row.predicted == best[row.item] for row in found.itertuples()
     )
-    for _, kind in found.groupby(["true", "predicted"]):
-        assert kind["confidence"].is_monotonic_decreasing
+    for _, kind in found.groupby(["gold", "predicted"]):
+        assert kind["probability"].is_monotonic_decreasing
         assert kind["rank"].tolist() == list(range(1, len(kind) + 1))
         assert len(kind) <= 5
 
@@ -42,13 +40,13 @@ def test_the_most_confident_errors_are_the_ones_kept(answers):
     few = mistakes(items, truth, probabilities=frame, per_kind=1)
     every = mistakes(items, truth, probabilities=frame, per_kind=1000)
     assert (
-        every.groupby(["true", "predicted"])["confidence"].max().to_dict()
-        == few.set_index(["true", "predicted"])["confidence"].to_dict()
+        every.groupby(["gold", "predicted"])["probability"].max().to_dict()
+        == few.set_index(["gold", "predicted"])["probability"].to_dict()
     )
     assert len(every) == (truth != frame.idxmax(axis=1).to_numpy()).sum()
     assert every["of"].drop_duplicates().is_monotonic_decreasing
-    sizes = every.groupby(["true", "predicted"]).size()
-    assert few.set_index(["true", "predicted"])["of"].to_dict() == sizes.to_dict()
+    sizes = every.groupby(["gold", "predicted"]).size()
+    assert few.set_index(["gold", "predicted"])["of"].to_dict() == sizes.to_dict()
 
 
 def test_order_of_the_items_does_not_matter(answers):
@@ -62,12 +60,12 @@ def test_order_of_the_items_does_not_matter(answers):
 def test_no_errors_give_an_empty_table_with_its_columns():
     found = mistakes(["x"], ["a"], probabilities=pd.DataFrame({"a": [0.9], "b": [0.1]}))
     assert found.empty
-    assert "confidence" in found.columns
+    assert "probability" in found.columns
 
 
 def test_probability_of_the_true_class_is_there():
     found = mistakes(["x"], ["a"], probabilities=pd.DataFrame({"a": [0.2], "b": [0.8]}))
-    assert found.loc[0, ["confidence", "probability"]].tolist() == [0.8, 0.2]
+    assert found.loc[0, ["probability", "probability_of_gold"]].tolist() == [0.8, 0.2]
 
 
 def test_least_certain_has_the_smallest_margins(answers):

@@ -50,7 +50,12 @@ def rebuild(model: ModelFolder) -> Network:
     scratch = card["method"] == "scratch"
     name = card["settings"]["arch"] if scratch else card["backbone"]
     network = create(str(name), weights="random", classes=target_of(card).outputs)
-    state = {name: torch.from_numpy(array) for name, array in model.weights().items()}
+    # A model may keep more than its network, such as the decoder of an autoencoder.
+    state = {
+        name: torch.from_numpy(array)
+        for name, array in model.weights().items()
+        if not name.startswith("decoder.")
+    }
     try:
         network.module.load_state_dict(state, strict=True)
     except RuntimeError as error:
@@ -138,7 +143,20 @@ def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDA
     return wanted
 
 
-def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> NDArray[Any]:
+def has_places(model: ModelFolder) -> bool:
+    """Tell whether a block of a model's network has an output with places, to map.
+
+    Raises
+    ------
+    ParameterError, ModelError, MissingExtra
+        As `gradcam`.
+    """
+    size = int(model.card["size"])
+    return _last_with_places(rebuild(model), np.zeros((1, size, size, 3), np.uint8))[0] >= 0
+
+
+def _last_with_places(network: Network, views: NDArray[np.uint8]) -> tuple[int, Any]:
+    """Give the number of the last block whose output has places, -1 for none, and the output."""
     torch = need("torch")
     with torch.no_grad():
         x = standardizer(network)(torch.from_numpy(np.ascontiguousarray(views)))
@@ -147,6 +165,12 @@ def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> ND
             x = block(x)
             if x.ndim == _SPATIAL and x.shape[2] * x.shape[3] > 1:
                 last, kept = number, x.clone()
+    return last, kept
+
+
+def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> NDArray[Any]:
+    torch = need("torch")
+    last, kept = _last_with_places(network, views)
     if last < 0:
         raise ParameterError(
             f"No block of {network.name} has an output with places, so Grad-CAM cannot be "

@@ -40,6 +40,7 @@ from mediacorpus.tables.query import quoted
 
 SAMPLE = 12
 FAILURES_SHOWN = 50
+OF_EACH_KIND = 12
 MISTAKES_SHOWN = 24
 TAGS_SHOWN = 15
 BINS = 10
@@ -199,15 +200,15 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
 
 
 def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
-    wrong = result["mistakes"][:MISTAKES_SHOWN]
-    facts = {
-        row["item"]: {
-            "truth": row["true"],
+    facts = {}
+    for row in [r for r in result["mistakes"] if r["rank"] <= OF_EACH_KIND][:MISTAKES_SHOWN]:
+        # Corpora of earlier versions hold results with the names `true` and `confidence`.
+        sure = row["confidence"] if "confidence" in row else row["probability"]
+        facts[row["item"]] = {
+            "truth": row.get("gold", row.get("true")),
             "predicted": row["predicted"],
-            "probability": None if ":" in result["subject"] else row["confidence"],
+            "probability": None if ":" in result["subject"] else sure,
         }
-        for row in wrong
-    }
     return Evaluation(
         against=result["variable"],
         scored_on="" if result["part"] == "labelled" else result["part"],

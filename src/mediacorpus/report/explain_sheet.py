@@ -95,7 +95,7 @@ def explanation_sheet(
     most = max(len(row.neighbours) for row in rows) if neighbour is not None else 0
     tiles: list[tuple[str, Pixels]] = []
     for row in rows:
-        label = f"labelled {row.truth}" if row.truth else row.item[:12]
+        label = f"labelled {row.truth}" if row.truth else f"{row.item[:12]}, no gold label"
         tiles.append((label, pad(row.view, side)))
         wrong = "wrong: " if row.truth not in {"", row.said} else ""
         said = f"{wrong}{row.said}, {row.probability:.2f}"

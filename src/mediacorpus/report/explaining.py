@@ -30,7 +30,7 @@ from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
 from mediacorpus.report.robustness_figures import robustness as draw_robustness
 from mediacorpus.validation.explain import Cue, Explanation, explain, find_cues
-from mediacorpus.validation.held_out import held_out, truth_of
+from mediacorpus.validation.held_out import gold_of, held_out, truth_of
 from mediacorpus.validation.learning_curve import LearningCurve, learning_curve
 from mediacorpus.validation.model_scores import positive_of
 from mediacorpus.validation.neighbours import Neighbour, Reference
@@ -73,8 +73,8 @@ class Explained:
         rows = [
             {
                 "item": row.item,
-                "truth": row.truth,
-                "said": row.said,
+                "gold": row.truth or None,
+                "predicted": row.said,
                 "probability": row.probability,
                 "nearest": [n.item for n in row.neighbours],
             }
@@ -85,12 +85,22 @@ class Explained:
 
     def __str__(self) -> str:
         lines = [
-            f"{row.item}: {row.said} ({row.probability:.3f})"
-            + (f", truly {row.truth}" if row.truth not in {None, row.said} else "")
+            f"{row.item}: {row.said} ({row.probability:.3f}), {_against(row.truth, row.said)}"
             for row in self.rows
         ]
         lines += [str(cue) for cue in self.cues]
         return "\n".join([*lines, *(f"Drawn on {file}." for file in self.files)])
+
+
+def _against(gold: str, predicted: str) -> str:
+    """Say how a prediction stands to the gold label, if there is one.
+
+    >>> _against("", "dog"), _against("dog", "dog"), _against("cat", "dog")
+    ('no gold label', 'right', 'wrong: the gold label is cat')
+    """
+    if not gold:
+        return "no gold label"
+    return "right" if gold == predicted else f"wrong: the gold label is {gold}"
 
 
 def robustness(
@@ -135,8 +145,8 @@ def robustness(
         raise ParameterError(f"The model {name!r} does not learn classes; accuracy cannot be told.")
     truth, _ = truth_of(store, against)
     classes = [str(c) for c in model["card"]["classes"]]
-    items, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
-    items = [item for item in items if truth[item] in classes]
+    gold, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+    items = [item for item in gold if gold[item] in classes]
     chosen = items[:: max(1, len(items) // pictures)][:pictures]
     if not chosen:
         raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
@@ -150,7 +160,7 @@ def robustness(
             found = audit_robustness(
                 predict,
                 _pictures(store, chosen),
-                truth=truth,
+                truth=gold,
                 classes=classes,
                 plan=plan,
                 progress=so_far(report),
@@ -203,8 +213,8 @@ def explain_items(
         raise unknown("method to explain", method, METHODS)
     row = people.model(store, name)
     model = load_model(store.folder / "models" / name)
-    truth, _ = truth_of(store, str(row["variable"]))
-    chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, truth)
+    gold = gold_of(store, row)
+    chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, gold)
     reference = _reference(store, row, show=show)
     nearest = method == "neighbours"
     with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
@@ -213,7 +223,7 @@ def explain_items(
             model,
             _pictures(store, chosen),
             method="auto" if nearest else method,
-            truth=truth,
+            truth=gold,
             reference=reference,
             k=2 * NEIGHBOURS if nearest else NEIGHBOURS,
         ):
@@ -300,10 +310,10 @@ def _pictures(store: Store, items: Sequence[str]) -> Iterator[tuple[str, Pixels]
 
 def _some(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> list[str]:
     """Choose held-out items, as many of each class."""
-    items, _, _ = held_out(store, model, truth=truth, variable=str(model["variable"]), part=None)
+    gold, _, _ = held_out(store, model, truth=truth, variable=str(model["variable"]), part=None)
     by_class: dict[str, list[str]] = {}
-    for item in items:
-        by_class.setdefault(truth[item], []).append(item)
+    for item, value in gold.items():
+        by_class.setdefault(value, []).append(item)
     most = max(1, ROWS // max(1, len(by_class)))
     return [item for name in sorted(by_class) for item in by_class[name][:most]]
 

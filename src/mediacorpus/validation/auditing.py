@@ -14,7 +14,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for, truth_of
+from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_of
 from mediacorpus.validation.model_scores import positive_of
 from mediacorpus.validation.rates import MISSING, records
 from mediacorpus.validation.subgroups import GroupAudit, audit_groups
@@ -60,11 +60,10 @@ def audit(
     model = people.model(store, name)
     if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
         raise ParameterError(f"The model {name!r} does not learn classes; groups cannot be told.")
-    truth = truth_for(model, truth)
-    items, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
-    table = answers_of(store, model, items)
+    gold, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+    table = answers_of(store, model, list(gold))
     classes = [str(c) for c in model["card"]["classes"]]
-    kept = [i for i in items if i in table.index and truth[i] in classes]
+    kept = [i for i in gold if i in table.index and gold[i] in classes]
     if not kept:
         raise LabelError(
             f"None of the held-out items has a prediction of {name!r}. Run: mediacorpus apply "
@@ -80,7 +79,7 @@ def audit(
         show_progress(f"auditing {name}", unit="", show=show),
     ):
         found = audit_groups(
-            [truth[i] for i in kept],
+            [gold[i] for i in kept],
             [classes[i] for i in answers.argmax(axis=1)],
             columns,
             classes=classes,

@@ -75,7 +75,7 @@ def score_classes(
     if column is not None:
         chances = chances_of(store, items, column)
         weighed = weigh(found, gold, said, chances=chances, column=column, groups=groups)
-    wrong = mistakes(items, gold, probabilities=probabilities, classes=classes)
+    wrong = mistakes(items, gold, probabilities=probabilities, classes=classes, predicted=said)
     return ModelScores(part, found, wrong, missing, tuple(notes), threshold, weighed)
 
 
@@ -109,17 +109,17 @@ def _of_val(
         return None
     classes = {str(c) for c in model["card"]["classes"]}
     try:
-        items, _, _ = held_out(
+        gold, _, _ = held_out(
             store, model, truth=truth, variable=str(model["variable"]), part="val"
         )
     except LabelError:
         return None
-    table = answers_of(store, model, items)
-    kept = [i for i in items if i in table.index and truth[i] in classes]
+    table = answers_of(store, model, list(gold))
+    kept = [i for i in gold if i in table.index and gold[i] in classes]
     if not kept:
         return None
     values = table.loc[kept].to_numpy(np.float64)
-    return [truth[i] for i in kept], values / values.sum(axis=1, keepdims=True)
+    return [gold[i] for i in kept], values / values.sum(axis=1, keepdims=True)
 
 
 def _threshold(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.folder import ModelFolder
-from mediacorpus.learning.gradcam import gradcam
+from mediacorpus.learning.gradcam import gradcam, has_places
 from mediacorpus.learning.pictures import plain_view
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.measures.efficientnet import CROP
@@ -130,7 +130,7 @@ def explain(
 
 def _method(model: ModelFolder) -> str:
     if model.card["input"] == "pixels":
-        return "gradcam"
+        return "gradcam" if has_places(model) else "occlusion"
     linear = {"weight", "bias"} <= set(model.weights())
     return (
         "cam"

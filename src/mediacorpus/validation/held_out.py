@@ -50,6 +50,12 @@ def truth_for(model: Mapping[str, Any], truth: Mapping[str, str]) -> dict[str, s
     return {i: v if v == positive else against_rest(positive) for i, v in truth.items()}
 
 
+def gold_of(store: Store, model: Mapping[str, Any]) -> dict[str, str]:
+    """Return item -> gold value of all labelled items, as a model learned its variable."""
+    truth, _ = truth_of(store, str(model["variable"]))
+    return truth_for(model, truth)
+
+
 def held_out(
     store: Store,
     model: Mapping[str, Any],
@@ -57,12 +63,16 @@ def held_out(
     truth: Mapping[str, str],
     variable: str,
     part: str | None,
-) -> tuple[list[str], str, list[str]]:
+) -> tuple[dict[str, str], str, list[str]]:
     """Choose the items to score a model on: never those that it learned from.
+
+    This is the one door to the gold values that a model is held against: they come as the model
+    learned them, one value against all others where it was so.
 
     Returns
     -------
-    items : list of str
+    gold : dict
+        Item -> gold value, sorted by item.
     part : str
         `"test"`, `"val"`, or `"labelled"`.
     notes : list of str
@@ -76,18 +86,20 @@ def held_out(
         The model's folder is damaged or was edited.
     """
     check_folder(store, model)
+    truth = truth_for(model, truth)
     parts = people.split_parts(store, model["split"])
     changed = check_codebook(model, truth, variable=variable, parts=parts)
     if part is not None and part not in PARTS:
         raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
+    name = str(model["model"])
     if model["variable"] != variable and part is None:
         items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
-        return _some(items, str(model["model"]), variable), "labelled", changed
+        return _gold(items, truth, name=name, variable=variable), "labelled", changed
     present = {parts.get(item) for item in truth}
     chosen = part or ("test" if "test" in present else "val")
     items = sorted(i for i in truth if parts.get(i) == chosen)
     notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
-    return _some(items, str(model["model"]), variable), chosen, [*notes, *changed]
+    return _gold(items, truth, name=name, variable=variable), chosen, [*notes, *changed]
 
 
 def check_folder(store: Store, model: Mapping[str, Any]) -> None:
@@ -178,10 +190,12 @@ def _of_val(model: Mapping[str, Any], *, has_test: bool) -> str:
     return "There is no test part; scores are on the validation part."
 
 
-def _some(items: list[str], name: str, variable: str) -> list[str]:
+def _gold(
+    items: list[str], truth: Mapping[str, str], *, name: str, variable: str
+) -> dict[str, str]:
     if not items:
         raise LabelError(
             f"No item with a label of {variable!r} is held out from the training of {name!r}, "
             "so it cannot be scored honestly. Label more items, or split and train again."
         )
-    return items
+    return {item: truth[item] for item in items}

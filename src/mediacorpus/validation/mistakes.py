@@ -17,35 +17,57 @@ if TYPE_CHECKING:
     from mediacorpus.validation.intervals import Floats
 
 
+COLUMNS = ("item", "gold", "predicted", "probability", "probability_of_gold", "error", "rank", "of")
+"""Columns of every table of mistakes, whatever is predicted."""
+
+
+def mistakes_frame(**columns: Any) -> pd.DataFrame:
+    """Make a table of mistakes; columns that do not apply are empty.
+
+    Examples
+    --------
+    >>> mistakes_frame(item=["a"], gold=["1"], predicted=["3"], error=[2.0])["error"].tolist()
+    [2.0]
+    """
+    found = pd.DataFrame(columns)
+    found["rank"] = found.get("rank", pd.Series(range(1, len(found) + 1), dtype="int64"))
+    found["of"] = found.get("of", len(found))
+    return found.reindex(columns=list(COLUMNS))
+
+
 def mistakes(
     items: Sequence[str],
     truth: Any,
     *,
     probabilities: Any,
     classes: Sequence[str] | None = None,
-    per_kind: int = 12,
+    predicted: Sequence[str] | None = None,
+    per_kind: int | None = None,
 ) -> pd.DataFrame:
-    """List the most confident errors of each kind, a kind being a (true, predicted) pair.
+    """List the errors, the most confident of each kind first, a kind being (gold, predicted).
 
     Parameters
     ----------
     items:
         Item ids, `(n,)`.
     truth:
-        True labels in the same order.
+        Gold labels in the same order.
     probabilities:
         A frame with one column for each class, or an array `(n, K)`.
     classes:
         The K classes in the order of the array; by default the columns of the frame.
+    predicted:
+        What was predicted, where a threshold decided; by default the most probable class.
     per_kind:
-        Rows listed at most of each kind.
+        Rows listed at most of each kind; by default all.
 
     Returns
     -------
     DataFrame
-        `true`, `predicted`, `rank` (1 is the most confident), `item`, `confidence`
-        (probability of the predicted class), `probability` (of the true class), `of`
-        (errors of this kind in all). The most frequent kind comes first.
+        `item`, `gold`, `predicted`, `probability` (of the predicted class),
+        `probability_of_gold`, `error` (empty: for numbers and several labels), `rank` (1 is the
+        most confident of its kind), `of` (errors of this kind in all). The most frequent kind
+        comes first.
 
     Raises
     ------
@@ -56,19 +78,20 @@ def mistakes(
     --------
     >>> wrong = mistakes(["x", "y", "z"], ["no", "no", "yes"],
     ...                  probabilities=[0.9, 0.6, 0.7], classes=["no", "yes"])
-    >>> wrong[["item", "true", "predicted", "confidence", "of"]].values.tolist()
+    >>> wrong[["item", "gold", "predicted", "probability", "of"]].values.tolist()
     [['x', 'no', 'yes', 0.9, 2], ['y', 'no', 'yes', 0.6, 2]]
     """
-    table = _answers(items, truth, probabilities=probabilities, classes=classes)
-    wrong = table[table["true"] != table["predicted"]]
-    kinds = ["true", "predicted"]
+    table = _answers(
+        items, truth, probabilities=probabilities, classes=classes, predicted=predicted
+    )
+    wrong = table[table["gold"] != table["predicted"]]
+    kinds = ["gold", "predicted"]
     wrong = wrong.assign(of=wrong.groupby(kinds)["item"].transform("size"))
     wrong = wrong.sort_values(
-        ["of", *kinds, "confidence", "item"], ascending=[False, True, True, False, True]
+        ["of", *kinds, "probability", "item"], ascending=[False, True, True, False, True]
     )
-    return _ranked(wrong, kinds, per_kind)[
-        [*kinds, "rank", "item", "confidence", "probability", "of"]
-    ]
+    ranked = _ranked(wrong, kinds, max(1, len(wrong)) if per_kind is None else per_kind)
+    return ranked.reindex(columns=list(COLUMNS))
 
 
 def least_certain(
@@ -120,22 +143,35 @@ def least_certain(
     ]
 
 
-def _answers(items: Sequence[str], truth: Any, *, probabilities: Any, classes: Any) -> pd.DataFrame:
+def _answers(
+    items: Sequence[str],
+    truth: Any,
+    *,
+    probabilities: Any,
+    classes: Any,
+    predicted: Sequence[str] | None,
+) -> pd.DataFrame:
     names, matrix = _matrix(probabilities, classes)
-    ids, true = _ids(items, len(matrix)), as_labels(truth, "truth")
-    if len(true) != len(ids):
-        raise ParameterError(f"There are {len(ids)} items and {len(true)} true labels.")
-    check_classes(true, names, "truth")
+    ids, gold = _ids(items, len(matrix)), as_labels(truth, "truth")
+    if len(gold) != len(ids):
+        raise ParameterError(f"There are {len(ids)} items and {len(gold)} true labels.")
+    check_classes(gold, names, "truth")
     place = {name: i for i, name in enumerate(names)}
-    best = matrix.argmax(axis=1)
+    if predicted is None:
+        guess = [names[i] for i in matrix.argmax(axis=1)]
+    else:
+        guess = as_labels(predicted, "predicted")
+        check_classes(guess, names, "predicted")
+    if len(guess) != len(ids):
+        raise ParameterError(f"There are {len(ids)} items and {len(guess)} predictions.")
     rows = np.arange(len(ids))
     return pd.DataFrame(
         {
             "item": ids,
-            "true": true,
-            "predicted": [names[i] for i in best],
-            "confidence": matrix[rows, best],
-            "probability": matrix[rows, [place[label] for label in true]],
+            "gold": gold,
+            "predicted": guess,
+            "probability": matrix[rows, [place[label] for label in guess]],
+            "probability_of_gold": matrix[rows, [place[label] for label in gold]],
         }
     )
 

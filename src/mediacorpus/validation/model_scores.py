@@ -12,7 +12,8 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import SEPARATOR, TargetKind, number, split_values, target_of
 from mediacorpus.validation.class_scores import positive_of, score_classes
-from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_for
+from mediacorpus.validation.held_out import answers_of, column_of, held_out
+from mediacorpus.validation.mistakes import mistakes_frame
 from mediacorpus.validation.numbers import (
     NumberScores,
     SeveralScores,
@@ -55,8 +56,8 @@ def score_model(
     ModelError, LabelError, ParameterError
         There is nothing to score, or an option does not fit the model.
     """
-    truth = truth_for(model, truth)
-    items, part, notes = held_out(store, model, truth=truth, variable=variable, part=options.part)
+    held, part, notes = held_out(store, model, truth=truth, variable=variable, part=options.part)
+    items = list(held)
     table = answers_of(store, model, items)
     kind = target_of(model["card"]).kind
     classes = [str(c) for c in model["card"]["classes"]]
@@ -64,7 +65,7 @@ def score_model(
     strange = [
         i
         for i in items
-        if kind in {TargetKind.CLASSES, TargetKind.ORDINAL} and truth[i] not in known
+        if kind in {TargetKind.CLASSES, TargetKind.ORDINAL} and held[i] not in known
     ]
     scored = [i for i in items if i in table.index and i not in set(strange)]
     if not scored:
@@ -80,7 +81,7 @@ def score_model(
             "out."
         )
     missing = len(items) - len(scored) - len(strange)
-    gold = [truth[i] for i in scored]
+    gold = [held[i] for i in scored]
     groups = None if options.by is None else column_of(store, scored, options.by)
     answers = table.loc[scored].to_numpy(np.float64)
     if options.inclusion is not None and kind in {TargetKind.SCALE, TargetKind.MULTILABEL}:
@@ -166,16 +167,14 @@ def _refuse_threshold(options: ScoreOptions, what: str) -> None:
 
 
 def _far(items: Sequence[str], gold: Sequence[str], said: Any) -> pd.DataFrame:
-    """List the items whose value is farthest off, in the columns of `mistakes`."""
+    """List the items with what was predicted, the farthest off first."""
     error = np.abs(said - np.array([float(v) for v in gold]))
     order = np.argsort(-error, kind="stable")
-    return pd.DataFrame(
-        {
-            "item": [items[i] for i in order],
-            "truth": [gold[i] for i in order],
-            "predicted": [f"{said[i]:.3g}" for i in order],
-            "error": error[order],
-        }
+    return mistakes_frame(
+        item=[items[i] for i in order],
+        gold=[gold[i] for i in order],
+        predicted=[f"{said[i]:.3g}" for i in order],
+        error=error[order],
     )
 
 
@@ -197,7 +196,9 @@ def _several(
         if own != said:
             rows.append((len(own ^ said), item, label, SEPARATOR.join(sorted(said))))
     rows.sort(key=lambda r: -r[0])
-    return pd.DataFrame(
-        [(item, label, said, wrong) for wrong, item, label, said in rows],
-        columns=["item", "truth", "predicted", "error"],
+    return mistakes_frame(
+        item=[item for _, item, _, _ in rows],
+        gold=[label for _, _, label, _ in rows],
+        predicted=[said for _, _, _, said in rows],
+        error=[float(wrong) for wrong, _, _, _ in rows],
     )

@@ -37,7 +37,7 @@ class Validation:
     scores:
         The scores with their intervals.
     mistakes:
-        The most confident errors, as `mediacorpus.validation.mistakes.mistakes` gives them.
+        All errors, as `mediacorpus.validation.mistakes.mistakes` gives them.
     missing:
         Labelled items that could not be scored because they were not measured.
     warnings:
@@ -69,7 +69,9 @@ class Validation:
             "threshold": self.threshold,
             "inclusion": None if self.inclusion is None else self.inclusion.to_dict(),
             "warnings": list(self.warnings),
-            "mistakes": self.mistakes.to_dict("records"),
+            "mistakes": self.mistakes.astype(object)
+            .where(self.mistakes.notna(), None)
+            .to_dict("records"),
         }
 
     def __str__(self) -> str:

@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any
 
 from mediacorpus.analysis.views import views
-from mediacorpus.catalogue import progress
+from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.records import Info, Shape
@@ -60,6 +60,8 @@ def rollup(store: Store, name: str, by: str, *, at_least: float = 0.0) -> Any:
         raise ParameterError(f"The least score is {at_least}; it must be from 0 to 1.")
     setups = progress.current_setups(store)
     if name not in setups:
+        if store.value("SELECT 1 FROM models WHERE model = ?", (name,)):
+            raise people.not_applied(store, name)
         raise unknown("measure", name, setups)
     setup, info = setups[name]
     part = LEVELS[by]

@@ -11,7 +11,7 @@ import pandas as pd
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
-from mediacorpus.tables.query import FetchView, PartsView, View
+from mediacorpus.tables.query import FetchView, PartsView, RefusedView, View
 
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 
@@ -61,6 +61,9 @@ def views(store: Store) -> dict[str, View]:
     found["gold"] = FetchView(partial(gold, store))
     for name, (setup, info) in progress.current_setups(store).items():
         found[name] = PartsView(tuple(progress.files_of(store, setup)), info)
+    for (name,) in store.rows("SELECT model FROM models"):
+        if name not in found:
+            found[name] = RefusedView(people.not_applied(store, name))
     return found
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from mediacorpus.catalogue.progress import current_setups
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.errors import unknown
+from mediacorpus.errors import ModelError, unknown
 from mediacorpus.records import Label
 
 
@@ -192,10 +193,22 @@ def models(store: Store) -> list[dict[str, Any]]:
 
 def model(store: Store, name: str) -> dict[str, Any]:
     """Return one model; raises `UnknownName` with near names."""
-    known = {entry["model"]: entry for entry in models(store)}
-    if name not in known:
-        raise unknown("model", name, known)
-    return known[name]
+    names = [row[0] for row in store.rows("SELECT model FROM models")]
+    if name not in names:
+        raise unknown("model", name, names)
+    return next(entry for entry in models(store) if entry["model"] == name)
+
+
+def not_applied(store: Store, name: str) -> ModelError:
+    """Make the error for a model in force that has predicted nothing yet."""
+    earlier = store.value("SELECT count(*) FROM setups WHERE name = ?", (name,))
+    why = (
+        "was trained anew and has not been applied since; what the earlier model of that name "
+        "predicted is not shown"
+        if earlier
+        else "has not been applied yet"
+    )
+    return ModelError(f"The model {name!r} {why}. Run: mediacorpus apply {store.folder} {name}")
 
 
 def write_validation(store: Store, result: Mapping[str, Any], *, digest: str, run: int) -> int:
@@ -225,13 +238,22 @@ def _without_nan(value: Any) -> Any:
 
 
 def validations(store: Store) -> list[dict[str, Any]]:
-    """Return the newest validation of each subject, variable and part, oldest first."""
-    rows = store.rows(
-        "SELECT result FROM validations WHERE validation IN "
-        "(SELECT max(validation) FROM validations GROUP BY subject, variable, part) "
-        "ORDER BY validation"
-    )
-    return [json.loads(row[0]) for row in rows]
+    """Return the newest validation of each subject, variable and part, oldest first.
+
+    Those of an earlier model of the same name, and of rules on a measure whose table shows
+    another version now, are left out.
+    """
+    current = {name: str(setup) for name, (setup, _) in current_setups(store).items()}
+    hashes = dict(store.rows("SELECT model, hash FROM models"))
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for subject, variable, part, digest, result in store.rows(
+        "SELECT subject, variable, part, hash, result FROM validations ORDER BY validation"
+    ):
+        table = str(subject).partition(":")[0]
+        if digest == hashes.get(subject, current.get(table, digest)):
+            found.pop((subject, variable, part), None)
+            found[subject, variable, part] = json.loads(result)
+    return list(found.values())
 
 
 def validations_of(store: Store, subject: str, digest: str) -> list[dict[str, Any]]:

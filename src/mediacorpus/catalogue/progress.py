@@ -186,13 +186,39 @@ def count_failed(store: Store, setups: Sequence[int]) -> int:
 
 
 def current_setups(store: Store) -> dict[str, tuple[int, Info]]:
-    """Return, for each table of measures, the setup that was used last and its facts."""
+    """Return, for each table of measures, the setup whose rows it shows and its facts.
+
+    It is the setup that was used last; for a model, that of the model in force. What an earlier
+    model of the same name predicted is not shown.
+    """
     found: dict[str, tuple[int, Info]] = {}
     for name, setup, text in store.rows(
-        "SELECT name, setup, info FROM setups ORDER BY used, setup"
+        "SELECT name, setup, info FROM setups LEFT JOIN models ON model = name WHERE model IS NULL "
+        "OR json_extract(parameters, '$.hash') = hash ORDER BY used, setup"
     ):
         found[name] = (setup, info_from(json.loads(text)))
     return found
+
+
+def setup_of(store: Store, identity: Mapping[str, Any]) -> int | None:
+    """Return the id of a measure's setup by its `name`, `version` and `parameters`, if known."""
+    found = store.value(
+        "SELECT setup FROM setups WHERE name = ? AND version = ? AND parameters = ?",
+        (
+            identity["name"],
+            identity["version"],
+            json.dumps(dict(identity["parameters"]), sort_keys=True, default=str),
+        ),
+    )
+    return None if found is None else int(found)
+
+
+def identity_of(store: Store, setup: int) -> dict[str, Any]:
+    """Return the `name`, `version` and `parameters` of a setup."""
+    ((name, version, text),) = store.rows(
+        "SELECT name, version, parameters FROM setups WHERE setup = ?", (setup,)
+    )
+    return {"name": name, "version": version, "parameters": json.loads(text)}
 
 
 def info_from(facts: dict[str, Any]) -> Info:

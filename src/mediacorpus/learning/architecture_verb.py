@@ -9,7 +9,7 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.learning.architecture import Layer
 from mediacorpus.learning.architecture_figure import draw_architecture
 from mediacorpus.learning.architecture_onnx import describe_onnx
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.folder import model_of
 
 
 def layers_of(store: Store, name: str, *, output: Path | None = None) -> list[Layer]:
@@ -32,7 +32,7 @@ def layers_of(store: Store, name: str, *, output: Path | None = None) -> list[La
         The file has another ending.
     """
     people.model(store, name)
-    layers = describe_onnx(load_model(store.folder / "models" / name).network())
+    layers = describe_onnx(model_of(store, name).network())
     if output is not None:
         draw_architecture(layers, output, title=name)
     return layers

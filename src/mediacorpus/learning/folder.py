@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
+import stat
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,6 +16,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
 from mediacorpus.learning.cache import write_json, write_whole
@@ -24,6 +27,8 @@ FILES = (WEIGHTS, NETWORK, CURVES)
 DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
 LATER = ("target", "features")
 """Facts that older cards do not have."""
+MAX_CARD = 64_000_000
+"""Bytes that a card may have; real ones have some thousands."""
 REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
 
 
@@ -92,7 +97,8 @@ def save_model(
             write_whole(fresh / NETWORK, network)
             write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
             files = {name: _sha256(fresh / name) for name in FILES}
-            write_json(fresh / CARD, dict(card) | {"files": files, "hash": _digest(card, files)})
+            whole = dict(card) | {"files": files, "hash": _digest(card, files)}
+            write_json(fresh / CARD, whole | {"seal": _seal(whole)})
             _swap(fresh, path)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -107,6 +113,34 @@ def _swap(fresh: Path, path: Path) -> None:
     shutil.rmtree(old, ignore_errors=True)
 
 
+def model_of(store: Store, name: str) -> ModelFolder:
+    """Read the folder of a corpus's model: only the very one that was trained here.
+
+    What the folder says must be what the catalogue says, so nothing in it is believed, loaded
+    or run that was put there since.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model.
+    ModelError
+        The folder is missing, damaged, or holds something else.
+    """
+    row = people.model(store, name)
+    path = store.folder / "models" / name
+    card = _card(path)
+    # The catalogue has no seal of models that earlier versions trained.
+    own = {key: value for key, value in card.items() if key != "seal"}
+    kept = {key: value for key, value in row["card"].items() if key != "seal"}
+    if json.dumps(own, sort_keys=True) != json.dumps(kept, sort_keys=True):
+        raise ModelError(
+            f"The card {CARD} of the model in {path} is not the one that was trained here: it was "
+            "changed since, or the folder holds another model. Put it back from your backup, or "
+            "train the model again with --replace."
+        )
+    return load_model(path)
+
+
 def load_model(path: Path) -> ModelFolder:
     """Read a model folder and check that it is whole and as it was written.
 
@@ -115,12 +149,15 @@ def load_model(path: Path) -> ModelFolder:
     ModelError
         A file is missing, broken, or has been changed.
     """
-    if not path.is_dir():
-        raise ModelError(f"There is no model in {path}. Train it again with `mediacorpus train`.")
     card = _card(path)
+    if card["name"] != path.name:
+        raise ModelError(
+            f"The card {CARD} in {path} is that of a model {storable(str(card['name'])[:60])!r}. "
+            "A folder is named like its model; rename the folder back."
+        )
     for name in FILES:
         file = path / name
-        if not file.is_file():
+        if not _regular(file):
             raise ModelError(
                 f"The model in {path} lacks its file {name}. Put the folder back from your "
                 "backup, or train it again."
@@ -130,13 +167,28 @@ def load_model(path: Path) -> ModelFolder:
                 f"The file {name} of the model in {path} was changed or damaged since training "
                 "(its hash differs from the card's). Put it back, or train the model again."
             )
-    if card["hash"] != _digest(card, card["files"]):
+    whole = {key: value for key, value in card.items() if key != "seal"}
+    sealed = "seal" not in card or card["seal"] == _seal(whole)
+    if not sealed or card["hash"] != _digest(card, card["files"]):
         raise ModelError(
-            f"The card {CARD} of the model in {path} was changed since training: its classes or "
-            "the way pictures are prepared differ from its hash. Put it back, or train the model "
-            "again."
+            f"The card {CARD} of the model in {path} was changed since training: what it says "
+            "differs from its hash. Put it back, or train the model again."
         )
     return ModelFolder(path, card, pd.read_csv(path / CURVES))
+
+
+def _regular(file: Path) -> bool:
+    """Tell whether something is a plain file, without opening what might hang."""
+    try:
+        return stat.S_ISREG(file.lstat().st_mode)
+    except OSError:
+        return False
+
+
+def _seal(card: Mapping[str, Any]) -> str:
+    """Hash all that a card says, the hashes of the files among it."""
+    text = json.dumps(card, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
 def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
@@ -148,14 +200,19 @@ def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
 
 
 def _card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads((path / CARD).read_text(encoding="utf-8"))
-    except OSError as error:
+    file = path / CARD
+    if not path.is_dir():
+        raise ModelError(f"There is no model in {path}. Train it again with `mediacorpus train`.")
+    if not _regular(file):
         raise ModelError(
             f"The model in {path} lacks its card {CARD}. Put the folder back from your backup, "
             "or train it again."
-        ) from error
-    except ValueError as error:
+        )
+    try:
+        if file.stat().st_size > MAX_CARD:
+            raise ValueError(f"it has more than {MAX_CARD:,} bytes")  # noqa: TRY301
+        card = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
         raise ModelError(
             f"The card {CARD} of the model in {path} cannot be read ({error}). Put it back, or "
             "train the model again."

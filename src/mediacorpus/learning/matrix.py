@@ -45,11 +45,11 @@ def columns_of(info: Info) -> list[str]:
 
 
 def rows_of(
-    store: Store, measure: str, *, wanted: pa.Array | None = None
+    store: Store, measure: str, *, wanted: pa.Array | None = None, setup: int | None = None
 ) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
     """Stream item ids and the numbers of a measure, batch by batch.
 
-    Missing numbers become 0.
+    Missing numbers become 0. `setup` asks for one that the measure's table may not show.
 
     Raises
     ------
@@ -59,9 +59,9 @@ def rows_of(
     setups = progress.current_setups(store)
     if measure not in setups:
         raise unknown("measure", measure, {*setups, *MEASURES.names()})
-    setup, info = setups[measure]
+    shown, info = setups[measure]
     names = columns_of(info)
-    files = progress.files_of(store, setup)
+    files = progress.files_of(store, shown if setup is None else setup)
     for batch in read_parts(files, info, columns=["item", *names]).to_batches():
         rows = batch if wanted is None else batch.filter(pc.is_in(batch["item"], value_set=wanted))
         if rows.num_rows:

@@ -17,10 +17,10 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import ParameterError
+from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.codebook import codebook_of
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.matrix import matrix, rows_of
 from mediacorpus.learning.methods import UNLABELLED
 from mediacorpus.learning.model_card import refresh_card
@@ -30,7 +30,7 @@ from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import TrainedModel
 from mediacorpus.learning.train import train as fit
 from mediacorpus.learning.watching import watched
-from mediacorpus.measures.verb import measure, options
+from mediacorpus.measures.verb import measure, measure_as, options
 from mediacorpus.records import Example, Kind, Place
 from mediacorpus.tables import parts as parquet
 
@@ -99,13 +99,16 @@ def train(
     source, embeddings = _source(chosen), None
     if source is not None:
         if source in MEASURES:
-            measure(store, [source], show=show)
+            _measured(store, source, show=show)
         examples, embeddings = matrix(store, examples, source)
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
         facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
         facts["codebook"] = codebook_of(split.labels, split.parts)
+        if source is not None:
+            shown, _ = progress.current_setups(store)[source]
+            facts["measured"] = progress.identity_of(store, shown)
         with watched(name, on_epoch, show=show) as watch:
             trained = fit(
                 examples,
@@ -124,6 +127,19 @@ def train(
         _record(store, trained, split=number, run=run)
     refresh_card(store, name)
     return trained
+
+
+def _measured(store: Store, source: str, *, show: bool | None) -> None:
+    """Measure what is learned from as its table shows it, or by the defaults if there is none."""
+    setups = progress.current_setups(store)
+    if source not in setups:
+        measure(store, [source], show=show)
+        return
+    identity = progress.identity_of(store, setups[source][0])
+    if identity["version"] == MEASURES.info(source).version:
+        measure_as(store, identity, show=show)
+    else:
+        measure(store, [source], show=show)
 
 
 def _of_unresolved(store: Store, variable: str, count: int) -> str:
@@ -248,11 +264,12 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
         Its folder is damaged or was edited.
     """
     model = people.model(store, name)
-    classifier = Classifier(load_model(store.folder / "models" / name))
+    classifier = Classifier(model_of(store, name))
     info = classifier.info()
     source = classifier.source
-    if source is not None and source in MEASURES:
-        measure(store, [source], retry=retry, show=show)
+    features = None
+    if source is not None:
+        features = _features(store, model["card"], source, retry=retry, show=show)
     with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
         setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
         if retry:
@@ -261,17 +278,41 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
         if source is None:
             done = local.run(store, [prepared], run, options=options(run.id), show=show)
             return replace(done, verb="Applied")
-        return _apply_to_features(store, prepared, classifier=classifier, run=run, show=show)
+        return _apply_to_features(
+            store, prepared, classifier=classifier, features=features, run=run, show=show
+        )
+
+
+def _features(
+    store: Store, card: Mapping[str, Any], source: str, *, retry: bool, show: bool | None
+) -> int:
+    """Measure what a model works on, in the version that it learned from; give the setup."""
+    identity = card.get("measured")
+    if identity is not None and source in MEASURES:
+        return measure_as(store, identity, retry=retry, show=show)
+    if source in MEASURES:  # a model of an earlier version of the program, which did not say
+        measure(store, [source], retry=retry, show=show)
+    setups = progress.current_setups(store)
+    if source not in setups:
+        raise unknown("measure", source, {*setups, *MEASURES.names()})
+    found = None if identity is None else progress.setup_of(store, identity)
+    return setups[source][0] if found is None else found
 
 
 def _apply_to_features(
-    store: Store, prepared: Prepared, *, classifier: Classifier, run: Run, show: bool | None
+    store: Store,
+    prepared: Prepared,
+    *,
+    classifier: Classifier,
+    features: int | None,
+    run: Run,
+    show: bool | None,
 ) -> Measured:
     """Predict from the stored values of a measure, part by part, without opening a picture."""
     started = time.monotonic()
     local.sweep(store)
     source = str(classifier.source)
-    setup, _ = progress.current_setups(store)[source]
+    setup = features
     done = {
         row[0]
         for row in store.rows(
@@ -282,7 +323,7 @@ def _apply_to_features(
         store.value("SELECT count(*) FROM measured WHERE setup = ? AND part IS NOT NULL", (setup,))
     ) - len(done)
     with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
-        for number, (items, vectors) in enumerate(rows_of(store, source)):
+        for number, (items, vectors) in enumerate(rows_of(store, source, setup=setup)):
             fresh = [i for i, item in enumerate(items) if item not in done]
             if not fresh:
                 continue
@@ -291,7 +332,7 @@ def _apply_to_features(
             rows = parquet.to_rows(prepared.info, ids, values=values, run=run.id)
             local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
             report(len(ids))
-    failed = progress.count_failed(store, [setup])
+    failed = 0 if setup is None else progress.count_failed(store, [setup])
     return Measured(
         measures=(prepared.info.name,),
         items=run.done,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options, Prepared
-from mediacorpus.errors import ParameterError, unknown_option
+from mediacorpus.errors import ModelError, ParameterError, unknown_option
 from mediacorpus.settings import settings
 
 PRECISIONS = ("fp32", "int8")
@@ -128,6 +128,49 @@ def measure(
             of=of,
             show=show,
         )
+
+
+def measure_as(
+    store: Store, identity: Mapping[str, Any], *, retry: bool = False, show: bool | None = None
+) -> int:
+    """Measure what lacks a measure with the very version and parameters of an earlier run.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    identity:
+        `name`, `version` and `parameters` of the setup.
+    retry, show:
+        As for `measure`.
+
+    Returns
+    -------
+    int
+        Id of the setup.
+
+    Raises
+    ------
+    ModelError
+        This program has another version of the measure.
+    """
+    name = str(identity["name"])
+    here = MEASURES.info(name).version if name in MEASURES else "none"
+    if here != identity["version"]:
+        raise ModelError(
+            f"The measure {name!r} has version {here} in this program, and version "
+            f"{identity['version']} is needed. Measure and train anew, or install the version of "
+            "the program that was used."
+        )
+    given = {k: v for k, v in identity["parameters"].items() if k != "model" and v is not None}
+    measure(store, [name], retry=retry, show=show, **given)
+    found = progress.setup_of(store, identity)
+    if found is None:
+        raise ModelError(
+            f"The measure {name!r} cannot be had again as it was: its network was made anew from "
+            "other images of the corpus. Train the model again."
+        )
+    return found
 
 
 def _accepts(name: str) -> set[str]:

@@ -21,7 +21,7 @@ from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
 from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.model_card import agreement_of, model_card
 from mediacorpus.records import Failure, Info
 from mediacorpus.report.content import (
@@ -169,7 +169,7 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
     card, name = entry["card"], entry["model"]
     curves, warnings, rebuilt = None, [], None
     try:
-        found = load_model(store.folder / "models" / name)
+        found = model_of(store, name)
         curves, rebuilt = found.curves, rebuilt_pictures(store, found, split=entry["split"])
     except ModelError as error:
         warnings.append(str(error))

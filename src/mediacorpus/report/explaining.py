@@ -17,7 +17,7 @@ from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.model_card import record_audit
@@ -151,7 +151,7 @@ def robustness(
     if not chosen:
         raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
     plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
-    predict = picture_predictor(load_model(store.folder / "models" / name))
+    predict = picture_predictor(model_of(store, name))
     parameters = {"subject": name, "against": against, "pictures": len(chosen)}
     with running(
         store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
@@ -212,7 +212,7 @@ def explain_items(
     if method not in METHODS:
         raise unknown("method to explain", method, METHODS)
     row = people.model(store, name)
-    model = load_model(store.folder / "models" / name)
+    model = model_of(store, name)
     gold = gold_of(store, row)
     chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, gold)
     reference = _reference(store, row, show=show)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from mediacorpus.errors import CorpusDamaged, writing
+from mediacorpus.errors import CorpusDamaged, ParameterError, writing
 from mediacorpus.records import Info, Shape, Text, schema
 
 TABLES = "tables"
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+"""Names that a table may have: they are folders on disk and words in SQL."""
 
 
 def to_rows(
@@ -116,9 +119,16 @@ def write_part(folder: Path, table: pa.Table, *, name: str, run: int, number: in
 
     Raises
     ------
+    ParameterError
+        The name is no plain name of a table.
     StorageFull, CorpusReadOnly
         The file cannot be written.
     """
+    if not NAME.fullmatch(name):
+        raise ParameterError(
+            f"A table cannot be named {name[:60]!r}: use lower-case letters, digits and '_', "
+            "beginning with a letter."
+        )
     target = folder / TABLES / name / str(run) / f"part-{number:05d}.parquet"
     temporary = target.with_name(f".{target.name}.tmp")
     with writing(folder):

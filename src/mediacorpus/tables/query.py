@@ -12,7 +12,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
-from mediacorpus.errors import CorpusDamaged, QueryError, unknown
+from mediacorpus.errors import CorpusDamaged, MediacorpusError, QueryError, unknown
 from mediacorpus.records import Info, schema
 from mediacorpus.tables.parts import missing
 
@@ -32,7 +32,14 @@ class FetchView:
     fetch: Callable[[], pd.DataFrame]
 
 
-View = PartsView | FetchView
+@dataclass(frozen=True, slots=True)
+class RefusedView:
+    """A table that must not be shown, with the error that says why."""
+
+    error: MediacorpusError
+
+
+View = PartsView | FetchView | RefusedView
 
 
 def quoted(name: str) -> str:
@@ -128,6 +135,9 @@ def _named(name: str, sql: str) -> bool:
 
 
 def _attach(connection: Any, name: str, view: View) -> None:
+    if isinstance(view, RefusedView):
+        # A query may hold the name as a word of its own; only where it is a table it is refused.
+        return
     if isinstance(view, FetchView):
         connection.register(name, _arrow(view.fetch()))
         return
@@ -165,7 +175,9 @@ def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
     text = str(error).split("\n")[0]
     absent = re.search(r"Table with name (.+) does not exist", text)
     if absent:
-        return unknown("table", absent[1].strip('"'), views)
+        name = absent[1].strip('"')
+        refused = next((v for n, v in views.items() if n.lower() == name.lower()), None)
+        return refused.error if isinstance(refused, RefusedView) else unknown("table", name, views)
     parts = (file for v in views.values() if isinstance(v, PartsView) for file in v.files)
     if any(str(file.resolve()) in text for file in parts):
         return CorpusDamaged(f"A part of a table is broken ({text}). Put it back from your backup.")

@@ -14,10 +14,11 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.codebook import check_codebook
 from mediacorpus.validation.compare import Comparison, compare
-from mediacorpus.validation.held_out import answers_of, check_folder, column_of, truth_for, truth_of
+from mediacorpus.validation.held_out import answers_of, column_of, truth_for, truth_of
 
 REPEATS = 2000
 
@@ -160,7 +161,7 @@ def _common(
     """Give the labelled items that are held out from all models."""
     common: set[str] | None = None
     for model in models:
-        check_folder(store, model)
+        model_of(store, str(model["model"]))
         parts = people.split_parts(store, int(str(model["split"])))
         check_codebook(model, truth, variable=variable, parts=parts)
         there = {parts.get(item) for item in truth}

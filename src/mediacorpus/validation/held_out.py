@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
-from mediacorpus.errors import LabelError, ModelError, ParameterError, unknown_column
-from mediacorpus.learning.folder import load_model
+from mediacorpus.errors import LabelError, ParameterError, unknown_column
+from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts
@@ -85,7 +85,7 @@ def held_out(
     ModelError
         The model's folder is damaged or was edited.
     """
-    check_folder(store, model)
+    model_of(store, str(model["model"]))
     truth = truth_for(model, truth)
     parts = people.split_parts(store, model["split"])
     changed = check_codebook(model, truth, variable=variable, parts=parts)
@@ -100,17 +100,6 @@ def held_out(
     items = sorted(i for i in truth if parts.get(i) == chosen)
     notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
     return _gold(items, truth, name=name, variable=variable), chosen, [*notes, *changed]
-
-
-def check_folder(store: Store, model: Mapping[str, Any]) -> None:
-    """Raise `ModelError` where a model's folder is not the one whose answers are scored."""
-    name = str(model["model"])
-    found = load_model(store.folder / "models" / name)
-    if found.card["hash"] != model["hash"]:
-        raise ModelError(
-            f"The folder of the model {name!r} holds another model than the one that was trained "
-            "here. Put it back from your backup, or train it again with --replace."
-        )
 
 
 def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:
@@ -129,11 +118,8 @@ def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> 
     """
     name = str(model["model"])
     setups = progress.current_setups(store)
-    if name not in setups or setups[name][1].version != model["hash"][:12]:
-        raise ModelError(
-            f"The model {name!r} has not been applied yet. Run: mediacorpus apply "
-            f"{store.folder} {name}"
-        )
+    if name not in setups:
+        raise people.not_applied(store, name)
     setup, info = setups[name]
     rows = rows_of(store, setup, info=info, items=items)
     if "value" in info.outputs:

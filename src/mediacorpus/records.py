@@ -279,7 +279,7 @@ class Label:
     seconds: float | None = None
 
 
-PASSED_OVER = "passed over"
+SKIPPED = "skipped"
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,7 +287,7 @@ class Failure:
     """A file or item that a run could not deal with, and why.
 
     `subject` is an item id, or the path of a file that never became an item. The stage
-    `PASSED_OVER` is for files that are no media, which is no fault.
+    `SKIPPED` is for files that are no media, which is no fault.
     """
 
     subject: str
@@ -344,7 +344,7 @@ class Info:
         Pixels that the short side of the decoded picture must have at least
         (pictures that are smaller come as they are); None asks for the full size.
     kinds:
-        Kinds of items that can be measured; others are passed over.
+        Kinds of items that can be measured; others are skipped.
     """
 
     name: str

@@ -11,7 +11,7 @@ import pytest
 
 from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.store import Store
-from mediacorpus.records import PASSED_OVER, Failure
+from mediacorpus.records import SKIPPED, Failure
 from mediacorpus.sources import add as add_module
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.archive import members
@@ -153,7 +153,7 @@ def test_what_is_no_media_is_passed_over_by_name(store, tmp_path, jpeg, add):
     added = add(zipped(tmp_path / "a.zip", files))
     assert (added.records, added.failed) == (2, 0)
     assert added.skipped == {".txt": 1, "no suffix": 1}
-    found = dict(store.rows("SELECT path, reason FROM failures WHERE stage = ?", (PASSED_OVER,)))
+    found = dict(store.rows("SELECT path, reason FROM failures WHERE stage = ?", (SKIPPED,)))
     assert found[f"{tmp_path}/a.zip/notes.txt"] == "The file is text, not media."
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
-from mediacorpus.records import PASSED_OVER
+from mediacorpus.records import SKIPPED
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +18,9 @@ class Overview:
     ----------
     folder:
         The corpus folder.
-    items, records, failures, bytes:
-        Numbers of distinct pictures, of their occurrences, and of failures; size of all items.
+    items, records, failures, skipped, bytes:
+        Numbers of distinct pictures, of their occurrences, of failures, and of files skipped
+        because they are no media; size of all items.
     measures:
         Measure or model → number of items that have it.
     variables:
@@ -30,6 +31,7 @@ class Overview:
     items: int
     records: int
     failures: int
+    skipped: int
     bytes: int
     measures: dict[str, int]
     variables: dict[str, int]
@@ -69,7 +71,8 @@ def overview(store: Store) -> Overview:
         folder=store.folder,
         items=int(store.value("SELECT count(*) FROM items")),
         records=int(store.value("SELECT count(*) FROM records")),
-        failures=int(store.value("SELECT count(*) FROM failures WHERE stage <> ?", (PASSED_OVER,))),
+        skipped=int(store.value("SELECT count(*) FROM failures WHERE stage = ?", (SKIPPED,))),
+        failures=int(store.value("SELECT count(*) FROM failures WHERE stage <> ?", (SKIPPED,))),
         bytes=int(store.value("SELECT coalesce(sum(bytes), 0) FROM items")),
         measures=measures,
         variables=variables,

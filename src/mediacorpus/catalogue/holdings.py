@@ -12,7 +12,7 @@ from typing import Any
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.errors import UnknownName
-from mediacorpus.records import PASSED_OVER, Failure, FileFacts, Kind
+from mediacorpus.records import SKIPPED, Failure, FileFacts, Kind
 
 ITEM_LENGTH = 16
 
@@ -315,16 +315,14 @@ def forget_older_failures(store: Store, source: str, *, run: int) -> None:
     store.execute(
         "DELETE FROM failures WHERE stage IN ('add', ?) AND run IN (SELECT run FROM runs WHERE "
         "verb = 'add' AND run < ? AND json_extract(parameters, '$.source') = ?)",
-        (PASSED_OVER, run, source),
+        (SKIPPED, run, source),
     )
 
 
 def count_failures(store: Store, run: int) -> int:
     """Count the failures that a run has listed, without files that are no media."""
     return int(
-        store.value(
-            "SELECT count(*) FROM failures WHERE run = ? AND stage <> ?", (run, PASSED_OVER)
-        )
+        store.value("SELECT count(*) FROM failures WHERE run = ? AND stage <> ?", (run, SKIPPED))
     )
 
 

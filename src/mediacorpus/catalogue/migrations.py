@@ -200,4 +200,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE items ADD COLUMN found_by TEXT;
     CREATE INDEX items_found_by ON items (found_by) WHERE found_by IS NOT NULL;
     """,
+    """
+    UPDATE failures SET stage = 'skipped' WHERE stage = 'passed over';
+    """,
 )

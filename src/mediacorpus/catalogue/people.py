@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import pandas as pd
 
 from mediacorpus.catalogue.progress import current_setups
-from mediacorpus.catalogue.runs import now
+from mediacorpus.catalogue.runs import now, without_nan
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import ModelError, unknown
 from mediacorpus.records import Label
@@ -178,7 +177,7 @@ def write_model(
             card["variable"],
             split,
             digest,
-            json.dumps(_without_nan(card), default=str),
+            json.dumps(without_nan(card), default=str),
             run,
         ),
     )
@@ -221,20 +220,11 @@ def write_validation(store: Store, result: Mapping[str, Any], *, digest: str, ru
             result["variable"],
             result["part"],
             digest,
-            json.dumps(_without_nan(result), default=str),
+            json.dumps(without_nan(result), default=str),
             now(),
             run,
         ),
     )
-
-
-def _without_nan(value: Any) -> Any:
-    """Write undefined numbers as null, which JSON has, unlike NaN."""
-    if isinstance(value, Mapping):
-        return {key: _without_nan(one) for key, one in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_without_nan(one) for one in value]
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def validations(store: Store) -> list[dict[str, Any]]:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
+import functools
 import json
+import math
 import os
 import platform
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any
 
 import filelock
@@ -52,6 +55,19 @@ def now() -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
+def without_nan(value: Any) -> Any:
+    """Write undefined numbers as null, which JSON has, unlike NaN.
+
+    >>> without_nan({"threshold": float("nan"), "level": 0.95})
+    {'threshold': None, 'level': 0.95}
+    """
+    if isinstance(value, Mapping):
+        return {key: without_nan(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [without_nan(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
 def machine() -> dict[str, Any]:
     """Describe the machine and the versions of the packages that results depend on.
 
@@ -68,7 +84,33 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "python": platform.python_version(),
         "packages": packages,
+        **({"commit": commit} if (commit := _commit()) else {}),
     }
+
+
+@functools.cache
+def _commit() -> str | None:
+    """Give the commit of a checkout that the package runs from; None where it was installed."""
+    for folder in Path(__file__).resolve().parents:
+        git = folder / ".git"
+        if not git.exists():
+            continue
+        with contextlib.suppress(OSError, ValueError):
+            if git.is_file():  # a further work tree names its folder
+                git = (folder / git.read_text("utf-8").partition("gitdir:")[2].strip()).resolve()
+            head = (git / "HEAD").read_text("utf-8").strip()
+            if not head.startswith("ref:"):
+                return head or None
+            name = head.partition(":")[2].strip()
+            common = git / "commondir"
+            home = (git / common.read_text("utf-8").strip()) if common.is_file() else git
+            if (home / name).is_file():
+                return (home / name).read_text("utf-8").strip()
+            for line in (home / "packed-refs").read_text("utf-8").splitlines():
+                if line.endswith(f" {name}"):
+                    return line.partition(" ")[0]
+        return None
+    return None
 
 
 @contextlib.contextmanager
@@ -122,7 +164,7 @@ def running(
                 (
                     verb,
                     __version__,
-                    json.dumps(details, default=str),
+                    json.dumps(without_nan(details), default=str),
                     seed,
                     model_hash,
                     input_hash,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from pathlib import Path
@@ -308,8 +309,11 @@ def report(
     """Write the corpus, the labels, the models and their errors into one HTML file."""
     from mediacorpus.corpus import Corpus
 
-    with Corpus(folder) as corpus:
+    with Corpus(folder) as corpus, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
         path = corpus.report(title=title, output=output)
+    for one in said:
+        note(str(one.message))
     if as_json:
         show_json({"report": path})
     else:

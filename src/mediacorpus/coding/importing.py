@@ -13,7 +13,7 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.coding.labels_table import LabelRow, read_labels
+from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
 from mediacorpus.tables.read import read_table
@@ -116,6 +116,18 @@ def import_labels(
         path = Path(source)
         frame, base, name = read_table(path), path.resolve().parent, str(path)
     table = read_labels(frame, coder=coder or "")
+    with running(store, "labels import", parameters={"source": name}, exclusive=False) as run:
+        result, labels = _found(store, table, base=base, name=name)
+        result.labels = people.append_labels(store, labels, run.id)
+        result.unchanged = len(labels) - result.labels
+        run.done, run.failed = result.labels, len(result.unknown)
+    return result
+
+
+def _found(
+    store: Store, table: LabelTable, *, base: Path | None, name: str
+) -> tuple[Imported, list[Label]]:
+    """Find the items that the rows of a table mean."""
     result = Imported(blank=table.blank)
     finder = _Finder(store, base)
     finder.learn(table.labels)
@@ -142,11 +154,7 @@ def import_labels(
             f"No row of {name} names an item, file or record of this corpus; the first is "
             f"{result.unknown[0]!r}. Add the pictures first, or check how the files are written."
         )
-    with running(store, "labels import", parameters={"source": name}, exclusive=False) as run:
-        result.labels = people.append_labels(store, labels, run.id)
-        run.done, run.failed = result.labels, len(result.unknown)
-    result.unchanged = len(labels) - result.labels
-    return result
+    return result, labels
 
 
 class _Finder:

@@ -146,6 +146,27 @@ def split(
     SplitError
         The shares make no sense, or the labels or the groups do not allow the split.
     """
+    parameters: dict[str, object] = {"variable": variable, "shares": shares}
+    parameters |= ({"by": by} if by else {}) | ({"balanced": True} if balanced else {})
+    with running(store, "split", parameters=parameters, seed=seed, exclusive=False) as run:
+        made = _made(store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        people.write_split(
+            store,
+            variable,
+            made.parts,
+            shares=shares,
+            seed=seed,
+            method=_method(by, list(made.left_out)),
+            run=run.id,
+        )
+        run.done = len(made.parts)
+    return made
+
+
+def _made(
+    store: Store, variable: str, *, shares: str, seed: int, by: str | None, balanced: bool
+) -> Split:
+    """Draw the split."""
     values, unresolved = gold_labels(store, variable)
     if values.empty:
         raise SplitError(
@@ -163,19 +184,6 @@ def split(
     parts = {item: part for item, part in drawn.items() if item not in absent}
     if balanced:
         notes.append(_of_surplus(left_out, parts, labels))
-    parameters: dict[str, object] = {"variable": variable, "shares": shares}
-    parameters |= ({"by": by} if by else {}) | ({"balanced": True} if balanced else {})
-    with running(store, "split", parameters=parameters, seed=seed, exclusive=False) as run:
-        people.write_split(
-            store,
-            variable,
-            parts,
-            shares=shares,
-            seed=seed,
-            method=_method(by, left_out),
-            run=run.id,
-        )
-        run.done = len(parts)
     return Split(
         variable=variable,
         shares=shares,

@@ -40,6 +40,39 @@ OF_LABELS = (
 _OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}
 
 
+def used_settings(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Give the settings of a training that its method made use of.
+
+    Parameters
+    ----------
+    settings:
+        All settings, complete, as a model's card holds them.
+    method:
+        The method.
+
+    Examples
+    --------
+    >>> used_settings({"model": "knn", "backbone": "resnet18", "seed": 1}, "shallow")
+    {'model': 'knn', 'seed': 1}
+    >>> used_settings({"schedule": "cosine", "step_size": 7, "lr": 0.1}, "finetune")
+    {'schedule': 'cosine', 'lr': 0.1}
+    """
+    idle = set()
+    if settings.get("optimizer", "sgd") != "sgd":
+        idle |= {"momentum", "nesterov"}
+    schedule = settings.get("schedule")
+    idle |= {name for name, kind in _OF_SCHEDULE.items() if schedule not in {None, kind}}
+    if settings.get("arch") == AUTOENCODER:
+        idle |= set(OF_LABELS)
+    if settings.get("model") == "knn" or settings.get("target") == "scale":
+        idle |= {"class_weights", "label_smoothing"}
+    return {
+        name: value
+        for name, value in settings.items()
+        if value is not None and name not in idle and method in USERS.get(name, (method,))
+    }
+
+
 def implied_schedule(given: Mapping[str, Any]) -> str | None:
     """Name the schedule that other settings ask for, where none is named.
 

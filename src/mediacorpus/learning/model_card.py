@@ -24,6 +24,7 @@ from mediacorpus.coding.agreement import (
 )
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
+from mediacorpus.learning.applicable import used_settings
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.card_limits import limits
 from mediacorpus.learning.card_text import card_text
@@ -244,9 +245,8 @@ def agreement_of(
 
 
 def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings that are of no use to the method."""
-    idle = {"backbone", "weights"} if card["method"] in {"scratch", "shallow"} else set()
-    return {k: v for k, v in card["settings"].items() if v is not None and k not in idle}
+    """Leave out settings that the method did not use."""
+    return used_settings(card["settings"], card["method"])
 
 
 def _score(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -19,11 +19,12 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
+from mediacorpus.learning.applicable import used_settings
 from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.model_card import agreement_of, model_card
-from mediacorpus.records import Failure, Info
+from mediacorpus.records import SKIPPED, Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
     MeasureFacts,
@@ -56,6 +57,8 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
     setups = progress.current_setups(store)
     validations = people.validations(store)
     tags, tags_note = _tags(store, setups)
+    wanted = spread(store, SAMPLE)
+    sample = thumbs(store, wanted)
     return ReportContent(
         title=title,
         created=created,
@@ -73,9 +76,11 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
             for v in validations
             if ":" in v["subject"]
         ],
-        failures=_failures(store),
-        sample=thumbs(store, spread(store, SAMPLE)),
+        failures=_failures(store, skipped=False),
+        skipped=_failures(store, skipped=True),
+        sample=sample,
         sample_note="taken at equal steps through the corpus, in the order they were added",
+        unseen=len(wanted) - len(sample),
         tags=tags,
         tags_note=tags_note,
         versions={"python": machine()["python"], **machine()["packages"]},
@@ -93,6 +98,7 @@ def _corpus(store: Store) -> CorpusFacts:
         items=facts.items,
         records=facts.records,
         failures=facts.failures,
+        skipped=facts.skipped,
         bytes=facts.bytes,
         formats=dict(
             store.rows("SELECT format, count(*) FROM items GROUP BY format ORDER BY 2 DESC")
@@ -134,10 +140,12 @@ def _variable(store: Store, name: str) -> VariableFacts:
     log = people.label_log(store, name)
     values, unresolved = gold_labels(store, name)
     agreement = agreement_of(log)
+    valid = log.drop_duplicates(["item", "coder"], keep="last")
     return VariableFacts(
         variable=name,
         counts={str(k): int(n) for k, n in values["value"].value_counts().items()},
-        coders={str(k) or "not named": int(n) for k, n in log["coder"].value_counts().items()},
+        coders={str(k) or "not named": int(n) for k, n in valid["coder"].value_counts().items()},
+        superseded=len(log) - len(valid),
         agreement=agreement_words(agreement) if agreement["items"] else None,
         unresolved=len(unresolved),
         rule=people.gold_rule(store, name)[0],
@@ -183,7 +191,7 @@ def _model(store: Store, entry: dict[str, Any], validations: list[dict[str, Any]
         backbone=card.get("backbone", ""),
         licence=card.get("licence", ""),
         citation=card.get("citation", ""),
-        settings={k: v for k, v in card["settings"].items() if v is not None},
+        settings=used_settings(card["settings"], card["method"]),
         seconds=card.get("seconds"),
         trained_on=sum(card.get("counts", {}).get("train", {}).values()) or None,
         curves=curves,
@@ -268,10 +276,11 @@ def _predictions(
     return counted, bins
 
 
-def _failures(store: Store) -> list[Failure]:
+def _failures(store: Store, *, skipped: bool) -> list[Failure]:
     rows = store.rows(
-        "SELECT subject, path, stage, reason FROM failures ORDER BY path LIMIT ?",
-        (FAILURES_SHOWN,),
+        f"SELECT subject, path, stage, reason FROM failures WHERE (stage = ?) = {int(skipped)} "
+        "ORDER BY path LIMIT ?",
+        (SKIPPED, FAILURES_SHOWN),
     )
     return [Failure(*row) for row in rows]
 

@@ -89,7 +89,9 @@ class CorpusFacts:
     folder:
         How commands name the corpus.
     items, records, failures:
-        Numbers of distinct contents, of occurrences, and of rows in `failures`.
+        Numbers of distinct contents, of occurrences, and of failures.
+    skipped:
+        Files that were skipped because they are no media.
     bytes:
         Size of all items together, in bytes.
     formats:
@@ -111,6 +113,7 @@ class CorpusFacts:
     sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
     sources: Sequence[str] = ()
     columns: Sequence[str] = ()
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,13 +142,15 @@ class VariableFacts:
     counts:
         Number of items by gold value.
     coders:
-        Number of labels by coder; the coder `"folder"` stands for class folders.
+        Number of labels in force by coder; the coder `"folder"` stands for class folders.
     agreement:
         Reliability between coders in words, or None.
     unresolved:
         Items on which coders differ and the rule gives no gold value.
     rule:
         How gold was computed from several coders, such as `"majority"`.
+    superseded:
+        Labels that their coder has changed since; they stay in the log.
     """
 
     variable: str
@@ -154,6 +159,7 @@ class VariableFacts:
     agreement: str | None = None
     unresolved: int = 0
     rule: str = ""
+    superseded: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,6 +274,10 @@ class ReportContent:
         When it was made.
     failures:
         The first failures; `corpus.failures` is their number in all.
+    skipped:
+        The first files that were skipped; `corpus.skipped` is their number in all.
+    unseen:
+        Images that the sample lacks because neither file nor thumbnail could be read.
     sample, sample_note:
         Some pictures of the corpus, and how they were drawn.
     tags, tags_note:
@@ -296,3 +306,17 @@ class ReportContent:
     methods: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
+    skipped: Sequence[Failure] = ()
+    unseen: int = 0
+
+    @property
+    def of_unseen(self) -> str:
+        """Say how many images of the sample could not be shown, and why; else nothing."""
+        if not self.unseen:
+            return ""
+        whose = "Its file" if self.unseen == 1 else "Their files"
+        return (
+            f"{self.unseen:,} image{'s' * (self.unseen != 1)} could not be shown. {whose} cannot "
+            "be read where the corpus looks, and no thumbnail was kept; bring the files back and "
+            "write the report again."
+        )

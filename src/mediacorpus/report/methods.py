@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     )
     from mediacorpus.report.evaluation import Evaluation
 
+FOLDERS = "folders"
+"""How a split came about whose parts the folders of a source gave."""
 _PARTS = {"train": "training", "val": "validation", "test": "test"}
 _SAID_SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
 
@@ -191,6 +193,12 @@ def _split(split: SplitFacts) -> str:
         f"seed {split.seed}" if split.seed is not None else "",
     ]
     detail = "; ".join(one for one in details if one)
+    if split.method == FOLDERS:
+        return (
+            f"The source itself gave the parts, by the names of its folders: "
+            f"{words.listing(parts) or 'no parts'}. A picture that lay in several of them was "
+            "kept in the first (training before validation before test)."
+        )
     return (
         f"Labelled pictures were divided at random into {words.listing(parts) or 'no parts'}"
         f"{' (' + detail + ')' if detail else ''}; copies of one picture were never in "

@@ -1,21 +1,28 @@
-"""Thumbnails of items, for galleries and reports; a picture that is gone is passed over."""
+"""Thumbnails of items, for galleries and reports, kept in the corpus once they were made."""
 
 from __future__ import annotations
 
 import contextlib
+import os
+import threading
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
-from mediacorpus.media.opening import Opener
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report.content import Thumb
 from mediacorpus.report.gallery import Gallery
 
 SIDE = 160
+THUMBNAILS = "thumbnails"
+"""Folder in the corpus; what is in it can be made again, and nothing is measured from it."""
+START, END = b"\xff\xd8", b"\xff\xd9"
+"""How a whole JPEG file begins and ends."""
 
 
 def thumbs(
@@ -41,17 +48,43 @@ def thumbs(
     Returns
     -------
     list of Thumb
-        Items whose file cannot be read any more are left out.
+        Items whose file cannot be read any more, and of which no thumbnail was kept, are left
+        out.
     """
     made = []
     places, names = derived.places(store, items), derived.names_of(store, items)
-    with Opener() as opener:
+    with Decoders() as decoders:
         for item in items:
-            with contextlib.suppress(MediacorpusError):
-                pixels = opener.pixels(places[item], side)
-                uri = data_uri(thumbnail_jpeg(pixels, side))
-                made.append(Thumb(item, uri, names.get(item, item), **(facts or {}).get(item, {})))
+            kept = store.folder / THUMBNAILS / item[:2] / f"{item}-{side}.jpg"
+            jpeg = _read(kept)
+            if jpeg is None:
+                try:
+                    jpeg = thumbnail_jpeg(decoders.pixels(places[item], side), side)
+                except (MediacorpusError, TimeoutError):
+                    continue
+                if store.writable:
+                    _keep(kept, jpeg)
+            uri = data_uri(jpeg)
+            made.append(Thumb(item, uri, names.get(item, item), **(facts or {}).get(item, {})))
     return made
+
+
+def _read(path: Path) -> bytes | None:
+    """Read a thumbnail that was kept; one that is cut off or no JPEG counts as none."""
+    try:
+        jpeg = path.read_bytes()
+    except OSError:
+        return None
+    return jpeg if jpeg.startswith(START) and jpeg.endswith(END) else None
+
+
+def _keep(path: Path, jpeg: bytes) -> None:
+    """Keep a thumbnail; where that cannot be it is made again the next time."""
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
+        temporary.write_bytes(jpeg)
+        temporary.replace(path)
 
 
 def spread(store: Store, count: int) -> list[str]:

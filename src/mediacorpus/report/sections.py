@@ -17,12 +17,13 @@ from mediacorpus.report.document import (
     Text,
 )
 from mediacorpus.report.gallery import Gallery
-from mediacorpus.report.methods import methods_parts, part_name
+from mediacorpus.report.methods import FOLDERS, methods_parts, part_name
 from mediacorpus.report.model_sections import model_section, overview_table, proxy_section
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from mediacorpus.records import Failure
     from mediacorpus.report.content import ReportContent, SplitFacts, VariableFacts
 
 MOST_ROWS = 50
@@ -97,6 +98,8 @@ def _corpus(content: ReportContent) -> list[Block]:
             "their orientation (right)."
         )
         blocks.append(Drawing(figures.picture_sizes(corpus.sizes), caption))
+    if content.unseen:
+        blocks.append(Text(content.of_unseen))
     if content.sample:
         title = f"Pictures from the corpus. {words.sentence(content.sample_note)}".strip()
         blocks.append(Pictures(Gallery(title, content.sample)))
@@ -111,6 +114,7 @@ def _corpus_table(content: ReportContent) -> Table:
         ("Records (occurrences)", f"{corpus.records:,}"),
         ("Records that repeat an item", f"{copies:,} ({words.share(copies, corpus.records)})"),
         ("Failures", f"{corpus.failures:,}"),
+        *([("Files skipped (no media)", f"{corpus.skipped:,}")] if corpus.skipped else []),
         ("Size of all items", words.size(corpus.bytes)),
     ]
     if corpus.columns:
@@ -180,6 +184,11 @@ def _variable(content: ReportContent, variable: VariableFacts) -> list[Block]:
         more = len(variable.coders) - len(coders)
         coders += [f"{more:,} more"] if more else []
         said.append(f"Labels by source: {words.listing(coders)}.")
+    if variable.superseded:
+        said.append(
+            f"{words.count(variable.superseded, 'earlier label')} that coders have changed since "
+            f"{'is' if variable.superseded == 1 else 'are'} not counted."
+        )
     if variable.rule and len(variable.coders) > 1:
         said.append(f"Rule for several coders: {words.name(variable.rule)}.")
     if variable.agreement:
@@ -222,8 +231,14 @@ def _split_table(split: SplitFacts) -> Table:
     rows.append(("Share", *(words.share(totals[part], whole) for part in parts), "100\u00a0%"))
     columns = ("Class", *(part_name(part).capitalize() for part in parts), "All")
     details = [
-        f"Asked for {split.shares}." if split.shares else "",
-        words.sentence(split.method),
+        *(
+            ["The parts are those of the folders train, val and test of the source."]
+            if split.method == FOLDERS
+            else [
+                f"Asked for {split.shares}." if split.shares else "",
+                words.sentence(split.method),
+            ]
+        ),
         f"Seed {split.seed}." if split.seed is not None else "",
         "Copies of one picture are always in the same part.",
         f"The first {MOST_ROWS} of {len(classes):,} classes." if len(classes) > MOST_ROWS else "",
@@ -256,10 +271,28 @@ def _proxies(content: ReportContent) -> Section:
 
 
 def _failures(content: ReportContent) -> list[Block]:
-    total = content.corpus.failures
-    if not total and not content.failures:
-        return [Text("No file failed.")]
-    shown = list(content.failures)[:MOST_ROWS]
+    corpus = content.corpus
+    blocks = [
+        *_listed(content, content.failures, total=corpus.failures, title="Failures"),
+        *_listed(content, content.skipped, total=corpus.skipped, title="Skipped"),
+    ]
+    if not content.failures:
+        blocks.insert(0, Text("No file failed."))
+    return blocks
+
+
+_WHY = {
+    "Failures": "These files could not be read or measured.",
+    "Skipped": "These files are no media and were skipped.",
+}
+
+
+def _listed(
+    content: ReportContent, found: Sequence[Failure], *, total: int, title: str
+) -> list[Block]:
+    if not found:
+        return []
+    shown = list(found)[:MOST_ROWS]
     rows = [
         (words.name(one.path or one.subject, limit=160), words.name(one.stage), one.reason)
         for one in shown
@@ -267,10 +300,8 @@ def _failures(content: ReportContent) -> list[Block]:
     note = ""
     if total > len(shown):
         note = f"The first {len(shown):,} of {total:,}. All: {command(content, 'failures DIR')}"
-    return [
-        Text("These files could not be read or measured."),
-        Table("Failures", ("File", "Stage", "Reason"), rows, note=note, small=True),
-    ]
+    table = Table(title, ("File", "Stage", "Reason"), rows, note=note, small=True)
+    return [Text(_WHY[title]), table]
 
 
 def _methods(content: ReportContent) -> list[Block]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import warnings
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from mediacorpus.analysis.overview import overview
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
@@ -47,15 +50,21 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
     target = output or store.folder / "reports" / REPORT
     name = title or store.folder.resolve().name
     created = datetime.now().astimezone().replace(microsecond=0)
-    page = render(collect(store, title=name, created=created))
-    numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
-    with writing(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        _write(target, page)
-        _write(target.with_name(RESULTS), numbers)
-    if store.writable:
-        with running(store, "report", parameters={"output": target}, exclusive=False):
-            pass
+    opened = (
+        running(store, "report", parameters={"output": target}, exclusive=False)
+        if store.writable
+        else contextlib.nullcontext()
+    )
+    with opened:
+        content = collect(store, title=name, created=created)
+        if content.unseen:
+            warnings.warn(content.of_unseen, stacklevel=2)
+        page = render(content)
+        numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
+        with writing(target.parent):
+            target.parent.mkdir(parents=True, exist_ok=True)
+            _write(target, page)
+            _write(target.with_name(RESULTS), numbers)
     return target
 
 
@@ -71,10 +80,10 @@ def results(store: Store) -> dict[str, Any]:
     Returns
     -------
     dict
-        `items`, `records`, `failures`; and `models`: by name `variable`, `method`, `n_train`,
-        `n_val`, `n_test`, `seconds`, and once validated `part`, `n`, `accuracy`, `precision`,
-        `recall`, `f1`, `intervals` (95 % unless another level was asked for), `classes` and
-        `confusion_matrix` (rows are the truth).
+        `items`, `records`, `failures`, `skipped` (files that are no media); and `models`: by name
+        `variable`, `method`, `n_train`, `n_val`, `n_test`, `seconds`, and once validated `part`,
+        `n`, `accuracy`, `precision`, `recall`, `f1`, `intervals` (95 % unless another level was
+        asked for), `classes` and `confusion_matrix` (rows are the gold labels).
     """
     validated = {(v["subject"], v["variable"]): v for v in people.validations(store)}
     models = {}
@@ -104,8 +113,11 @@ def results(store: Store) -> dict[str, Any]:
         for v in validated.values()
         if ":" in v["subject"]
     }
+    held = overview(store)
     counts = {
-        name: int(store.value(f"SELECT count(*) FROM {name}"))
-        for name in ("items", "records", "failures")
+        "items": held.items,
+        "records": held.records,
+        "failures": held.failures,
+        "skipped": held.skipped,
     }
     return {**counts, "models": models, "rules": rules}

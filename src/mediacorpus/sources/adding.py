@@ -17,8 +17,8 @@ from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
 from mediacorpus.records import (
-    PASSED_OVER,
     PICTORIAL,
+    SKIPPED,
     Derived,
     Failure,
     FileFacts,
@@ -87,7 +87,7 @@ class Added:
             text += f" {_counted(self.labels, 'label')}."
         if self.skipped:
             kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(self.skipped.items()))
-            text += f" Passed over {_counted(sum(self.skipped.values()), 'file')} ({kinds})."
+            text += f" Skipped {_counted(sum(self.skipped.values()), 'file')} ({kinds})."
         if self.failed:
             text += f" {self.failed:,} could not be added: see `mediacorpus failures`."
         return " ".join([text, *self.notes])
@@ -183,14 +183,14 @@ class Adding:
             derived.forget_strays(self.store, [r.key for r in records if r.key in known])
             failures += self._regions(wanted, items)
             holdings.write_failures(self.store, failures, self.run)
-            for stage in ("add", PASSED_OVER):
+            for stage in ("add", SKIPPED):
                 holdings.forget_failures(self.store, stage, [path_text(r.path) for r in records])
             if self.labelling is not None:
                 self.added.labels += self.labelling.learn(_labelled(wanted), items)
         self.added.items += counts["items"]
         self.added.records += counts["records"]
         self.added.changed += counts["changed"]
-        self.added.failed += sum(f.stage != PASSED_OVER for f in failures)
+        self.added.failed += sum(f.stage != SKIPPED for f in failures)
         self._derive(wanted, items, interrupt)
 
     def _read(
@@ -213,7 +213,7 @@ class Adding:
             why = reason(outcome.error)
             for occurrence in {path_text(o.path): o for o, _ in by_path[outcome.task]}.values():
                 text = path_text(occurrence.path)
-                stage = PASSED_OVER if unknown and not occurrence.sure else "add"
+                stage = SKIPPED if unknown and not occurrence.sure else "add"
                 failures.append(Failure(text, text, stage, why))
         records = [
             NewRecord(

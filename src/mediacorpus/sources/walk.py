@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 from mediacorpus.media.header import known_mark
 from mediacorpus.media.sniff import AUDIO_SUFFIXES, VIDEO_SUFFIXES, is_moving, looks_like
-from mediacorpus.records import PASSED_OVER, Failure
+from mediacorpus.records import SKIPPED, Failure
 
 PICTURE_SUFFIXES = frozenset(
     [
@@ -177,7 +177,7 @@ def passed_over(path: str, head: bytes) -> Failure:
     else:
         more = ". Add it by its name" if "archive" in kind else ", not media"
         reason = f"The file is {kind}" + ("." if "not supported" in kind else f"{more}.")
-    return Failure(path, path, PASSED_OVER, reason)
+    return Failure(path, path, SKIPPED, reason)
 
 
 def looks_like_media(suffix: str, head: bytes) -> bool:

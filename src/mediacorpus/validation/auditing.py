@@ -56,28 +56,29 @@ def audit(
     """
     if not by:
         raise ParameterError("Name at least one column that makes groups, as in --by gender.")
-    truth, _ = truth_of(store, against)
-    model = people.model(store, name)
-    if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
-        raise ParameterError(f"The model {name!r} does not learn classes; groups cannot be told.")
-    gold, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
-    table = answers_of(store, model, list(gold))
-    classes = [str(c) for c in model["card"]["classes"]]
-    kept = [i for i in gold if i in table.index and gold[i] in classes]
-    if not kept:
-        raise LabelError(
-            f"None of the held-out items has a prediction of {name!r}. Run: mediacorpus apply "
-            f"{store.folder} {name}"
-        )
-    answers = table.loc[kept].to_numpy(np.float64)
-    columns = {column.strip(): _groups(store, kept, column.strip()) for column in by}
-    parameters = {"subject": name, "against": against, "by": list(columns), "level": level}
+    names = [column.strip() for column in by]
+    parameters = {"subject": name, "against": against, "by": names, "level": level}
     with (
-        running(
-            store, "audit", parameters=parameters, model_hash=str(model["hash"]), exclusive=False
-        ) as run,
+        running(store, "audit", parameters=parameters, exclusive=False) as run,
         show_progress(f"auditing {name}", unit="", show=show),
     ):
+        truth, _ = truth_of(store, against)
+        model = people.model(store, name)
+        if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+            raise ParameterError(
+                f"The model {name!r} does not learn classes; groups cannot be told."
+            )
+        gold, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+        table = answers_of(store, model, list(gold))
+        classes = [str(c) for c in model["card"]["classes"]]
+        kept = [i for i in gold if i in table.index and gold[i] in classes]
+        if not kept:
+            raise LabelError(
+                f"None of the held-out items has a prediction of {name!r}. Run: mediacorpus apply "
+                f"{store.folder} {name}"
+            )
+        answers = table.loc[kept].to_numpy(np.float64)
+        columns = {column: _groups(store, kept, column) for column in names}
         found = audit_groups(
             [gold[i] for i in kept],
             [classes[i] for i in answers.argmax(axis=1)],
@@ -86,6 +87,7 @@ def audit(
             positive=positive_of(classes, against, positive),
             level=level,
         )
+        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (model["hash"], run.id))
         run.done = len(kept)
     record_audit(store, name, _entry(found, against=against, by=list(columns)))
     return found

@@ -60,14 +60,49 @@ def compare_models(
     LabelError
         They have no held-out items in common.
     """
-    truth, _ = truth_of(store, variable)
-    chosen = (
-        [people.model(store, name) for name in dict.fromkeys(models)]
-        if models
-        else _all(store, variable)
-    )
-    truth = _as_learned(chosen, truth)
-    usable, left_out = [], []
+    parameters = {"variable": variable, "models": models, "by": by, "level": level}
+    with (
+        running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
+        show_progress(f"comparing models of {variable}", unit="", show=show),
+    ):
+        truth, _ = truth_of(store, variable)
+        chosen = (
+            [people.model(store, name) for name in dict.fromkeys(models)]
+            if models
+            else _all(store, variable)
+        )
+        truth = _as_learned(chosen, truth)
+        usable, left_out = _usable(store, variable, chosen, truth=truth)
+        classes = sorted({str(c) for model, _ in usable for c in model["card"]["classes"]})
+        items = _shared(store, variable, usable, truth=truth)
+        items = [item for item in items if truth[item] in classes]
+        given = {str(model["model"]): _shares(table, items, classes) for model, table in usable}
+        found = compare(
+            [truth[item] for item in items],
+            given,
+            classes,
+            groups=None if by is None else column_of(store, items, by),
+            level=level,
+            repeats=REPEATS,
+            seed=seed,
+        )
+        run.done = len(items)
+        if left_out:
+            run.note = f"Not applied and left out: {', '.join(left_out)}."
+            found = replace(found, notes=(*found.notes, run.note))
+    return found
+
+
+def _usable(
+    store: Store,
+    variable: str,
+    chosen: Sequence[Mapping[str, Any]],
+    *,
+    truth: Mapping[str, str],
+) -> tuple[list[tuple[Mapping[str, Any], pd.DataFrame]], list[str]]:
+    """Give the models that have predicted, with their predictions, and the names of the others."""
+    usable: list[tuple[Mapping[str, Any], pd.DataFrame]] = []
+    left_out = []
     for model in chosen:
         if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
             raise ParameterError(
@@ -84,30 +119,7 @@ def compare_models(
             f"Two models of {variable!r} are needed for a comparison; {len(usable)} can be used."
             f"{named} Train another, then run: mediacorpus apply {store.folder} NAME"
         )
-    classes = sorted({str(c) for model, _ in usable for c in model["card"]["classes"]})
-    items = _shared(store, variable, usable, truth=truth)
-    items = [item for item in items if truth[item] in classes]
-    given = {str(model["model"]): _shares(table, items, classes) for model, table in usable}
-    groups = None if by is None else column_of(store, items, by)
-    parameters = {"variable": variable, "models": list(given), "by": by, "level": level}
-    with (
-        running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
-        show_progress(f"comparing models of {variable}", unit="", show=show),
-    ):
-        found = compare(
-            [truth[item] for item in items],
-            given,
-            classes,
-            groups=groups,
-            level=level,
-            repeats=REPEATS,
-            seed=seed,
-        )
-        run.done = len(items)
-        if left_out:
-            run.note = f"Not applied and left out: {', '.join(left_out)}."
-            found = replace(found, notes=(*found.notes, run.note))
-    return found
+    return usable, left_out
 
 
 def _shared(

@@ -134,14 +134,33 @@ def validate(
         An option does not fit the model.
     """
     chosen = options or ScoreOptions()
+    parameters = {"subject": subject, "against": against} | asdict(chosen)
+    with running(
+        store, "validate", parameters=parameters, seed=chosen.seed, exclusive=False
+    ) as run:
+        result, digest = _validated(store, subject, against=against, options=chosen)
+        table = result.scores.to_frame().to_dict("records")
+        kept = result.to_dict() | {"table": table}
+        people.write_validation(store, kept, digest=digest, run=run.id)
+        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
+        run.done = result.scores.n
+    if not _is_rule(subject):
+        refresh_card(store, subject)
+    return result
+
+
+def _validated(
+    store: Store, subject: str, *, against: str, options: ScoreOptions
+) -> tuple[Validation, str]:
+    """Score a model or a rule; give the result and the hash of what was scored."""
     truth, unresolved = truth_of(store, against)
     if _is_rule(subject):
         result, digest = _rule(
-            store, parse_proxy(subject), truth=truth, variable=against, options=chosen
+            store, parse_proxy(subject), truth=truth, variable=against, options=options
         )
     else:
         model = people.model(store, subject)
-        found = score_model(store, model, truth, variable=against, options=chosen)
+        found = score_model(store, model, truth, variable=against, options=options)
         notes, digest = list(found.notes), str(model["hash"])
         if found.part == "test":
             notes += _touched(store, subject, digest=digest, variable=against)
@@ -161,22 +180,7 @@ def validate(
         note = f"{unresolved:,} item{'' if one else 's'} with unresolved labels "
         note += f"{'is' if one else 'are'} left out."
         result = replace(result, warnings=(*result.warnings, note))
-    parameters = {"subject": subject, "against": against} | asdict(chosen)
-    with running(
-        store,
-        "validate",
-        parameters=parameters,
-        seed=chosen.seed,
-        model_hash=digest,
-        exclusive=False,
-    ) as run:
-        table = result.scores.to_frame().to_dict("records")
-        kept = result.to_dict() | {"table": table}
-        people.write_validation(store, kept, digest=digest, run=run.id)
-        run.done = result.scores.n
-    if not _is_rule(subject):
-        refresh_card(store, subject)
-    return result
+    return result, digest
 
 
 def _is_rule(subject: str) -> bool:

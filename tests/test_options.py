@@ -16,7 +16,7 @@ COMMANDS = {
         p.name for p in inspect.signature(method).parameters.values() if p.kind is p.KEYWORD_ONLY
     ]
     for name, method in inspect.getmembers(mc.Corpus, inspect.isfunction)
-    if not name.startswith("_") and name not in {"train", "grid"}
+    if not name.startswith("_")
 }
 OPTIONS = [(command, option) for command, options in COMMANDS.items() for option in options]
 ANSWERED = {"add": ("nowhere",), "measure": ("facts",)}

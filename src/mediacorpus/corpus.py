@@ -57,6 +57,11 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     return checked
 
 
+def _given(**options: Any) -> dict[str, Any]:
+    """Keep the options that were given."""
+    return {name: value for name, value in options.items() if value is not None}
+
+
 class Corpus:
     """A folder with a catalogue, tables, models and reports.
 
@@ -320,14 +325,96 @@ class Corpus:
         replace: bool = False,
         progress: bool | None = None,
         on_epoch: Callable[[int, int, Mapping[str, Any]], None] | None = None,
-        **parameters: Any,
+        method: str | None = None,
+        backbone: str | None = None,
+        weights: str | None = None,
+        epochs: int | None = None,
+        lr: float | str | None = None,
+        momentum: float | None = None,
+        batch_size: int | None = None,
+        step_size: int | None = None,
+        gamma: float | None = None,
+        optimizer: str | None = None,
+        schedule: str | None = None,
+        weight_decay: float | None = None,
+        unfreeze: str | int | None = None,
+        class_weights: bool | str | None = None,
+        patience: int | None = None,
+        augment: bool | None = None,
+        dropout: float | None = None,
+        seed: int | None = None,
+        arch: str | None = None,
+        model: str | None = None,
+        features: str | None = None,
+        positive: str | None = None,
+        target: str | None = None,
+        order: str | None = None,
+        nesterov: bool | None = None,
+        power: float | None = None,
+        warmup: int | None = None,
+        label_smoothing: float | None = None,
+        mixup: float | None = None,
+        layer_decay: float | None = None,
+        precision: str | None = None,
+        size: int | None = None,
+        mirror: bool | None = None,
+        loss: str | None = None,
+        neighbors: int | str | None = None,
+        trees: int | None = None,
+        C: float | None = None,  # noqa: N803 - the name that everybody knows
+        kernel: str | None = None,
+        svm_gamma: float | str | None = None,
+        smoothing: float | None = None,
     ) -> TrainedModel:
         """Train a classifier of a variable; see `mediacorpus.learning.verbs.train`.
 
-        `parameters` are those of `TrainSettings`, such as `method="finetune"` or `epochs=10`.
+        The parameters from `method` on are those of `TrainSettings`, where they are explained;
+        None is the default of `settings`, or of the method.
         """
         from mediacorpus.learning.verbs import train
 
+        given = _given(
+            method=method,
+            backbone=backbone,
+            weights=weights,
+            epochs=epochs,
+            lr=lr,
+            momentum=momentum,
+            batch_size=batch_size,
+            step_size=step_size,
+            gamma=gamma,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            unfreeze=unfreeze,
+            class_weights=class_weights,
+            patience=patience,
+            augment=augment,
+            dropout=dropout,
+            seed=seed,
+            arch=arch,
+            model=model,
+            features=features,
+            positive=positive,
+            target=target,
+            order=order,
+            nesterov=nesterov,
+            power=power,
+            warmup=warmup,
+            label_smoothing=label_smoothing,
+            mixup=mixup,
+            layer_decay=layer_decay,
+            precision=precision,
+            size=size,
+            mirror=mirror,
+            loss=loss,
+            neighbors=neighbors,
+            trees=trees,
+            C=C,
+            kernel=kernel,
+            svm_gamma=svm_gamma,
+            smoothing=smoothing,
+        )
         return train(
             self._store,
             variable,
@@ -336,7 +423,7 @@ class Corpus:
             replace_model=replace,
             show=progress,
             on_epoch=on_epoch,
-            **parameters,
+            **given,
         )
 
     @_command
@@ -348,15 +435,93 @@ class Corpus:
         folds: int | None = 5,
         seed: int = 1,
         progress: bool | None = None,
-        **lists: Sequence[Any],
+        backbone: Sequence[str] | None = None,
+        weights: Sequence[str] | None = None,
+        epochs: Sequence[int] | None = None,
+        lr: Sequence[float | str] | None = None,
+        momentum: Sequence[float] | None = None,
+        batch_size: Sequence[int] | None = None,
+        step_size: Sequence[int] | None = None,
+        gamma: Sequence[float] | None = None,
+        optimizer: Sequence[str] | None = None,
+        schedule: Sequence[str] | None = None,
+        weight_decay: Sequence[float] | None = None,
+        unfreeze: Sequence[str | int] | None = None,
+        class_weights: Sequence[bool | str] | None = None,
+        patience: Sequence[int] | None = None,
+        augment: Sequence[bool] | None = None,
+        dropout: Sequence[float] | None = None,
+        arch: Sequence[str] | None = None,
+        model: Sequence[str] | None = None,
+        features: Sequence[str] | None = None,
+        positive: Sequence[str] | None = None,
+        target: Sequence[str] | None = None,
+        order: Sequence[str] | None = None,
+        nesterov: Sequence[bool] | None = None,
+        power: Sequence[float] | None = None,
+        warmup: Sequence[int] | None = None,
+        label_smoothing: Sequence[float] | None = None,
+        mixup: Sequence[float] | None = None,
+        layer_decay: Sequence[float] | None = None,
+        precision: Sequence[str] | None = None,
+        size: Sequence[int] | None = None,
+        mirror: Sequence[bool] | None = None,
+        loss: Sequence[str] | None = None,
+        neighbors: Sequence[int | str] | None = None,
+        trees: Sequence[int] | None = None,
+        C: Sequence[float] | None = None,  # noqa: N803 - as in `train`
+        kernel: Sequence[str] | None = None,
+        svm_gamma: Sequence[float | str] | None = None,
+        smoothing: Sequence[float] | None = None,
     ) -> Grid:
         """Try combinations of settings; see `mediacorpus.learning.gridding.grid_of`.
 
-        `lists` are the values to try, such as `lr=[0.001, 0.01], momentum=[0.7, 0.9]`. The method
-        `"finetune"` or `"scratch"` makes each of them a whole training.
+        The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
+        momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
+        `"finetune"` or `"scratch"` makes each combination a whole training.
         """
         from mediacorpus.learning.gridding import grid_of
 
+        lists = _given(
+            backbone=backbone,
+            weights=weights,
+            epochs=epochs,
+            lr=lr,
+            momentum=momentum,
+            batch_size=batch_size,
+            step_size=step_size,
+            gamma=gamma,
+            optimizer=optimizer,
+            schedule=schedule,
+            weight_decay=weight_decay,
+            unfreeze=unfreeze,
+            class_weights=class_weights,
+            patience=patience,
+            augment=augment,
+            dropout=dropout,
+            arch=arch,
+            model=model,
+            features=features,
+            positive=positive,
+            target=target,
+            order=order,
+            nesterov=nesterov,
+            power=power,
+            warmup=warmup,
+            label_smoothing=label_smoothing,
+            mixup=mixup,
+            layer_decay=layer_decay,
+            precision=precision,
+            size=size,
+            mirror=mirror,
+            loss=loss,
+            neighbors=neighbors,
+            trees=trees,
+            C=C,
+            kernel=kernel,
+            svm_gamma=svm_gamma,
+            smoothing=smoothing,
+        )
         return grid_of(
             self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
         )

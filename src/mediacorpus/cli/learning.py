@@ -104,6 +104,23 @@ Mirror = Annotated[
         help="Answer with the mean of a picture and its mirror image, or of the picture alone.",
     ),
 ]
+Neighbors = Annotated[
+    str | None, typer.Option(help="For knn: how many, or auto to choose by cross-validation.")
+]
+Trees = Annotated[int | None, typer.Option(help="For random_forest: how many.")]
+Regularization = Annotated[
+    float | None,
+    typer.Option("--C", help="For svm and logistic: a small C regularizes strongly."),
+]
+Kernel = Annotated[str | None, typer.Option(help="For svm: rbf, linear, poly or sigmoid.")]
+Width = Annotated[
+    str | None,
+    typer.Option("--svm-gamma", help="For svm: width of the kernel; scale, auto or a number."),
+]
+NaiveSmoothing = Annotated[
+    float | None,
+    typer.Option("--smoothing", help="For naive_bayes: share of the largest variance added."),
+]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
 Watch = Annotated[
@@ -150,6 +167,12 @@ def train(
     precision: Precision = None,
     size: Size = None,
     mirror: Mirror = None,
+    neighbors: Neighbors = None,
+    trees: Trees = None,
+    C: Regularization = None,  # noqa: N803 - the name that everybody knows
+    kernel: Kernel = None,
+    svm_gamma: Width = None,
+    smoothing: NaiveSmoothing = None,
     seed: Seed = 1,
     replace: Replace = False,
     watch: Watch = False,
@@ -184,6 +207,10 @@ def _settings(given: Mapping[str, Any]) -> TrainSettings:
     kept = {f.name: given[f.name] for f in fields(TrainSettings)}
     lr, unfreeze = kept["lr"], kept["unfreeze"]
     kept["lr"] = lr if lr in {None, "auto"} else _number("--lr", str(lr))
+    near, width = kept["neighbors"], kept["svm_gamma"]
+    kept["neighbors"] = int(near) if near and near.isdigit() else near
+    known = {None, "scale", "auto"}
+    kept["svm_gamma"] = width if width in known else _number("--svm-gamma", str(width))
     kept["unfreeze"] = int(unfreeze) if unfreeze and unfreeze.isdigit() else unfreeze
     return TrainSettings(**kept)
 

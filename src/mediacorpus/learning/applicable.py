@@ -28,8 +28,19 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "model": ("shallow",),
     "features": ("shallow",),
     "positive": ("shallow",),
+    **dict.fromkeys(("neighbors", "trees", "C", "kernel", "svm_gamma", "smoothing"), ("shallow",)),
 }
 """Methods that use a setting; those that are not named are used by all."""
+
+OF_MODEL: Mapping[str, tuple[str, ...]] = {
+    "neighbors": ("knn",),
+    "trees": ("random_forest",),
+    "C": ("svm", "logistic"),
+    "kernel": ("svm",),
+    "svm_gamma": ("svm",),
+    "smoothing": ("naive_bayes",),
+}
+"""Classic models that use a setting."""
 
 OF_LABELS = (
     *("dropout", "loss", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay"),
@@ -64,6 +75,7 @@ def used_settings(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
     idle |= {name for name, kind in _OF_SCHEDULE.items() if schedule not in {None, kind}}
     if settings.get("arch") == AUTOENCODER:
         idle |= set(OF_LABELS)
+    idle |= {name for name, models in OF_MODEL.items() if settings.get("model") not in models}
     if settings.get("model") == "knn" or settings.get("target") == "scale":
         idle |= {"class_weights", "label_smoothing"}
     return {
@@ -122,6 +134,12 @@ setting of finetune. Leave it out, or ask for --method finetune.
             )
     if given.get("arch") == AUTOENCODER:
         _check_codes(given)
+    for name, models in OF_MODEL.items():
+        if name in given and given.get("model") not in models:
+            raise ParameterError(
+                f"The model {given.get('model')} does not use {name}, which is a setting of "
+                f"{' and '.join(models)}. Leave it out, or ask for --model {models[0]}."
+            )
     _check_loop(given)
     _check_classes(given)
     check_loss(given)

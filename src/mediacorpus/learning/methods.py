@@ -31,7 +31,7 @@ from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
+from mediacorpus.learning.shallow import fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
@@ -119,7 +119,7 @@ def fit_on_features(
         np.asarray(features[train], np.float32),
         encoded[train],
         classes=target.classes,
-        settings=ShallowSettings(str(s.model), seed=s.seed, class_weights=bool(s.class_weights)),
+        settings=s.shallow(),
         groups=group_numbers([e.group for e in examples if e.part == "train"]),
         on_row=on_epoch,
     )

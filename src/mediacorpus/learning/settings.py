@@ -12,7 +12,7 @@ from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.applicable import check_used, implied_schedule
 from mediacorpus.learning.losses import LOSSES, losses_for
 from mediacorpus.learning.networks import AUTOENCODER, scratch_names, taught_dropout
-from mediacorpus.learning.shallow_settings import MODELS
+from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 
 _EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
 METHODS = ("probe", "finetune", "scratch", "shallow")
@@ -120,6 +120,20 @@ class TrainSettings:
     mirror:
         Whether the model answers with the mean of a picture and its mirror image, which takes
         twice as long. By default where it learns from mirrored views.
+    neighbors:
+        k of `"knn"`, at least 1, or `"auto"` to choose it by cross-validation; by default 5.
+    trees:
+        Of `"random_forest"`, at least 1; by default 100.
+    C:
+        Of `"svm"` and `"logistic"`, above 0; a small C regularizes strongly. By default it is
+        chosen by cross-validation.
+    kernel:
+        Of `"svm"`: `"rbf"` (the default), `"linear"`, `"poly"` or `"sigmoid"`.
+    svm_gamma:
+        Kernel width of `"svm"`: `"scale"` (the default), `"auto"` or a number above 0.
+    smoothing:
+        Of `"naive_bayes"`: the part of the largest variance that is added to all, above 0, at
+        most 1. By default it is chosen by cross-validation.
 
     Examples
     --------
@@ -163,6 +177,12 @@ class TrainSettings:
     size: int | None = None
     mirror: bool | None = None
     loss: str | None = None
+    neighbors: int | str | None = None
+    trees: int | None = None
+    C: float | None = None
+    kernel: str | None = None
+    svm_gamma: float | str | None = None
+    smoothing: float | None = None
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -194,6 +214,29 @@ class TrainSettings:
         self._check_flags()
         _check_unfreeze(self.unfreeze)
         check_used(self._given(), self.method)
+        if self.method == "shallow":
+            self.shallow().check()
+
+    def shallow(self) -> ShallowSettings:
+        """Give the settings of a classic model.
+
+        >>> TrainSettings("shallow", model="knn", features="hog", neighbors=3).shallow().neighbours
+        3
+        """
+        chosen: dict[str, Any] = {
+            "neighbours": None if self.neighbors == AUTO else self.neighbors,
+            "trees": self.trees,
+            "C": self.C,
+            "kernel": self.kernel,
+            "gamma": self.svm_gamma,
+            "smoothing": self.smoothing,
+        }
+        given = {k: v for k, v in chosen.items() if v is not None}
+        if self.neighbors == AUTO:
+            given["neighbours"] = None
+        return ShallowSettings(
+            str(self.model), seed=self.seed, class_weights=bool(self.class_weights), **given
+        )
 
     def _check_flags(self) -> None:
         if self.class_weights not in {True, False, "balanced"}:

@@ -82,7 +82,7 @@ class Perturbation:
         """Write the amount at a strength in words.
 
         >>> PERTURBATIONS["darker"].told(1)
-        '80 % of the light'
+        'brightness x 80 %'
         """
         return self.wording.format(self.level(strength))
 
@@ -133,23 +133,23 @@ _ALL = (
     Perturbation(
         "brighter",
         "Brighter",
-        "Light is added to all channels, in per cent of the whole range; what is beyond is lost.",
+        "A part of the whole range is added to all channels, in per cent; what is beyond is lost.",
         (10, 20, 30, 40, 50),
-        "{:g} % more light",
+        "brightness + {:g} % of the range",
     ),
     Perturbation(
         "darker",
         "Darker",
         "All channels are multiplied; the amount is what stays, in per cent.",
         (80, 65, 50, 35, 20),
-        "{:g} % of the light",
+        "brightness x {:g} %",
     ),
     Perturbation(
         "lower_contrast",
         "Lower contrast",
         "All differences from the mean colour shrink; the amount is what stays, in per cent.",
         (40, 30, 20, 10, 5),
-        "{:g} % of the contrast",
+        "contrast x {:g} %",
     ),
     Perturbation(
         "occlusion",

@@ -23,6 +23,8 @@ ANSWERED = {"add": ("nowhere",), "measure": ("facts",)}
 
 
 def misspelt(option: str) -> str:
+    if len(option) == 1:
+        return option + "s"
     return option[:2] + option[3:] if len(option) > 4 else option + option[-1]
 
 

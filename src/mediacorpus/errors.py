@@ -150,7 +150,8 @@ def unknown_option(command: str, option: str, known: Iterable[str]) -> Parameter
 
 
 def _near(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name.lower(), known, n=3, cutoff=0.5)
+    lower = {k.lower(): k for k in reversed(known)}
+    near = [lower[k] for k in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
     return f" Did you mean {' or '.join(repr(n) for n in near)}?" if near else ""
 
 

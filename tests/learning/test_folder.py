@@ -51,10 +51,10 @@ def test_what_was_saved_is_read(tmp_path):
 
 
 def test_the_hash_follows_what_the_model_says_and_not_when(tmp_path):
-    one = save(tmp_path / "a", created="2024").card["hash"]
-    same = save(tmp_path / "b", created="2025").card["hash"]
-    other = save(tmp_path / "c", seed=1).card["hash"]
-    renamed = save(tmp_path / "d", classes=["a", "b"]).card["hash"]
+    one = save(tmp_path / "a" / "m", created="2024").card["hash"]
+    same = save(tmp_path / "b" / "m", created="2025").card["hash"]
+    other = save(tmp_path / "c" / "m", seed=1).card["hash"]
+    renamed = save(tmp_path / "d" / "m", classes=["a", "b"]).card["hash"]
     assert one == same
     assert len({one, other, renamed}) == 3
 

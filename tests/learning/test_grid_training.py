@@ -146,7 +146,7 @@ def test_fine_tuning_by_depth_and_optimizer(
     ("method", "lists", "error", "said"),
     [
         ("probe", {"lr": [0.1]}, UnknownName, "finetune"),
-        ("finetune", {"speed": [1]}, UnknownName, "unfreeze"),
+        ("finetune", {"speed": [1]}, ParameterError, "unfreeze"),
         ("finetune", {"unfreeze": [99], "epochs": [1]}, ParameterError, "99"),
         ("finetune", {"lr": [0.1], "arch": ["lenet"]}, ParameterError, "does not use arch"),
         ("scratch", {"lr": [0.1]}, ParameterError, "needs --arch"),

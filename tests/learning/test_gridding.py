@@ -35,7 +35,7 @@ def test_a_grid_is_written_and_found_again(corpus: mc.Corpus) -> None:
 def test_grids_that_cannot_be(corpus: mc.Corpus) -> None:
     with pytest.raises(ParameterError, match="at least one setting"):
         corpus.grid("red", progress=False)
-    with pytest.raises(UnknownName):
+    with pytest.raises(ParameterError, match="no option 'speed'"):
         corpus.grid("red", speed=[1], progress=False)
     with pytest.raises(UnknownName):
         corpus.grid("blue", lr=[0.1], progress=False)

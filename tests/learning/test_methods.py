@@ -354,7 +354,7 @@ def test_a_model_without_a_target_on_its_card_still_works(corpus: mc.Corpus) -> 
     learn(corpus, "face", "old")
     path = corpus.folder / "models" / "old" / "model.json"
     card = json.loads(path.read_text("utf-8"))
-    del card["target"]
+    del card["target"], card["seal"]
     new = ("arch", "model", "features", "positive", "target", "order", "nesterov", "power")
     for name in (*new, "warmup", "label_smoothing", "mixup", "layer_decay", "precision"):
         card["settings"].pop(name)

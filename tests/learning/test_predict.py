@@ -85,7 +85,7 @@ def test_a_model_is_described_like_a_measure(tuned, probe):
 def test_a_card_that_does_not_fit_the_network_is_refused(tmp_path, probe):
     wrong = save_model(
         tmp_path / "m",
-        dict(probe.card) | {"classes": ["a", "b", "c"]},
+        dict(probe.card) | {"name": "m", "classes": ["a", "b", "c"]},
         weights=probe.weights(),
         curves=probe.curves,
         network=probe.network(),
@@ -96,7 +96,11 @@ def test_a_card_that_does_not_fit_the_network_is_refused(tmp_path, probe):
 
 def test_a_network_that_is_no_network_is_refused(tmp_path, probe):
     wrong = save_model(
-        tmp_path / "m", probe.card, weights={}, curves=probe.curves, network=b"no network"
+        tmp_path / "m",
+        dict(probe.card) | {"name": "m"},
+        weights={},
+        curves=probe.curves,
+        network=b"no network",
     )
     with pytest.raises(ModelError, match="ONNX Runtime"):
         Classifier(wrong)

@@ -72,7 +72,7 @@ def test_words_and_tables_agree(audit: RobustnessAudit):
     assert table["perturbation"].iloc[[0, -1]].tolist() == ["clean", "mirror"]
     said = str(audit)
     assert "points" in said
-    assert "of the light" in said
+    assert "brightness x" in said
     assert "jpeg compression" in said.lower()
     assert json.loads(json.dumps(audit.to_dict(), allow_nan=False))["n"] == 40
 

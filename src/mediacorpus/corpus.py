@@ -537,15 +537,26 @@ class Corpus:
         output:
             Also draw it to this `.png`, `.svg` or `.pdf` file.
 
+        Returns
+        -------
+        DataFrame
+            A row per layer: `layer`, `kind`, `detail`, `output` (its shape), `parameters`,
+            `learned` (whether this training changed them; empty where that is not known).
+
         Raises
         ------
         UnknownName, ModelError
             There is no such model, or its folder is damaged.
+        ParameterError
+            The file has another ending.
         """
-        from mediacorpus.learning.architecture import layer_table
-        from mediacorpus.learning.architecture_verb import layers_of
+        from mediacorpus.learning.architecture import layer_table, layers_of
 
-        layers = layers_of(self._store, model, output=None if output is None else Path(output))
+        layers = layers_of(self._store, model)
+        if output is not None:
+            from mediacorpus.report.architecture_figure import draw_architecture
+
+            draw_architecture(layers, Path(output), title=model)
         return layer_table(layers)
 
     @_command

@@ -1,26 +1,31 @@
-"""Layers of networks: counted as published, listed alike from PyTorch and ONNX, and drawn."""
+"""Layers of networks: counted as published, listed, told apart by what learned, and drawn."""
 
 from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
+import mediacorpus as mc
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning import export
 from mediacorpus.learning.architecture import (
     Layer,
-    describe_network,
+    describe_onnx,
     layer_table,
     parameter_counts,
 )
-from mediacorpus.learning.architecture_figure import _boxes, draw_architecture
-from mediacorpus.learning.architecture_onnx import describe_onnx
 from mediacorpus.learning.backbones import create
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.report.architecture_figure import _boxes, draw_architecture
 
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 TWO = Target(TargetKind.CLASSES, ("no", "yes"))
 
 
@@ -36,10 +41,14 @@ def exported(made):
     return export.fitted_graph(made, *export.split(made, "all"), target=TWO)
 
 
+def layers(name, classes=2, *, frozen=0):
+    return describe_onnx(exported(network(name, classes)), frozen=frozen)
+
+
 def test_lenet_layer_by_layer():
     """LeCun et al. (1998) in the modern form; weights counted by hand."""
-    layers = describe_network(network("lenet", classes=10))
-    found = [(x.kind, x.shape, x.parameters) for x in layers if x.kind not in {"ReLU", "flatten"}]
+    listed = layers("lenet")
+    found = [(x.kind, x.shape, x.parameters) for x in listed if x.kind not in {"ReLU", "flatten"}]
     assert found == [
         ("input", (1, 28, 28), 0),
         ("convolution", (20, 28, 28), 520),
@@ -47,83 +56,34 @@ def test_lenet_layer_by_layer():
         ("convolution", (50, 14, 14), 25_050),
         ("max pooling", (50, 7, 7), 0),
         ("dense", (500,), 1_225_500),
-        ("dense", (10,), 5_010),
+        ("dense", (2,), 1_002),
+        ("softmax", (2,), 0),
     ]
+    counts = {"parameters": 1_252_072, "learned": 1_252_072}
+    assert parameter_counts(listed) == counts
 
 
-@pytest.mark.parametrize(
-    ("name", "parameters"),
-    [
-        ("resnet18", 11_689_512),  # torchvision's page of models: these with 1,000 classes
-        ("squeezenet1_1", 1_235_496),
-        ("densenet121", 7_978_856),
-        ("mlp", 266_610 + 990 * 101),
-    ],
-)
-def test_all_weights_are_counted_once(name, parameters):
-    layers = describe_network(create(name, weights="random", classes=1000))
-    assert parameter_counts(layers) == {"parameters": parameters, "learning": parameters}
-
-
-def test_what_learns():
-    made = create("mlp", weights="random", classes=10)
-    learning = {
-        unfreeze: [x.name for x in describe_network(made, unfreeze=unfreeze) if x.learns]
-        for unfreeze in ("head", 1, "all")
-    }
-    assert learning == {
-        "head": ["last"],
-        1: ["dense2", "last"],
-        "all": ["dense1", "dense2", "last"],
-    }
-
-
-def test_the_network_is_left_as_it_was():
-    made = create("minivggnet_bn", weights="random", classes=2)
-    made.module.train()
-    before = {name: value.clone() for name, value in made.module.state_dict().items()}
-    describe_network(made)
-    assert all(module.training for module in made.module)
-    assert not made.module.conv1._forward_hooks
-    after = made.module.state_dict()
-    assert all(need("torch").equal(value, after[name]) for name, value in before.items())
-
-
-def test_branches_are_put_together():
-    """A fire module's output has the channels of both its branches (Iandola et al., 2016)."""
-    layers = describe_network(create("squeezenet1_1", weights="random", classes=2))
-    shapes = [x.shape for x in layers if x.kind == "concatenation"]
-    assert [shape[0] for shape in shapes] == [128, 128, 256, 256, 384, 384, 512, 512]
-
-
-@pytest.mark.parametrize("name", ["lenet", "minivggnet"])
-def test_onnx_tells_the_same(name):
-    made = network(name)
-
-    def weighted(layers):
-        return [(x.kind, x.shape, x.parameters, x.detail) for x in layers if x.parameters]
-
-    ours, theirs = describe_network(made), describe_onnx(exported(made))
-    assert weighted(theirs) == weighted(ours)
-    assert theirs[0].shape == ours[0].shape
-    assert theirs[-1].kind == "softmax"
+def test_frozen_layers_are_told_from_those_that_learned():
+    table = layer_table(layers("lenet", frozen=3))
+    weighted = table[table["parameters"] > 0]
+    assert weighted["learned"].tolist() == ["frozen"] * 3 + ["yes"]
+    assert set(table.loc[table["parameters"] == 0, "learned"]) == {""}
+    unknown = layer_table(layers("lenet", frozen=None))
+    assert set(unknown.loc[unknown["parameters"] > 0, "learned"]) == {"unknown"}
 
 
 def test_onnx_of_the_network_on_board():
-    """Batch normalization is part of the convolutions there; the rest agrees."""
-    made = create("efficientnet_lite0", weights="random", classes=2)
-    layers = describe_onnx(exported(made))
-    kinds = [x.kind for x in describe_network(made)]
-    assert sum("convolution" in x.kind for x in layers) == sum("convolution" in k for k in kinds)
-    assert sum(x.kind == "depthwise convolution" for x in layers) == 16
-    assert layers[-2].parameters == 1280 * 2 + 2
+    """Batch normalization is part of the convolutions there."""
+    found = layers("efficientnet_lite0")
+    assert sum("convolution" in x.kind for x in found) == 49
+    assert sum(x.kind == "depthwise convolution" for x in found) == 16
+    assert found[-2].parameters == 1280 * 2 + 2
 
 
 def test_onnx_of_other_models():
     probe = export.linear_graph(np.ones((2, 5), "f4"), np.ones(2, "f4"), TWO)
     assert [x.shape for x in describe_onnx(probe)] == [(5,), (2,), (2,)]
-    encoder = exported(network("autoencoder"))
-    dense = [x.shape for x in describe_onnx(encoder) if x.kind == "dense"]
+    dense = [x.shape for x in layers("autoencoder") if x.kind == "dense"]
     assert dense == [(512,), (128,), (32,), (2,)]
     rng = np.random.default_rng(1)
     forest = fit_shallow(
@@ -137,15 +97,48 @@ def test_onnx_of_other_models():
         describe_onnx(b"junk")
 
 
-def test_the_table_of_layers():
-    layers = describe_network(create("resnet18", weights="random", classes=2), unfreeze=1)
-    table = layer_table(layers)
-    assert table["parameters"].sum() == parameter_counts(layers)["parameters"]
-    assert table.loc[table["layer"] == "conv1", "detail"].item() == "7x7, stride 2"
+@pytest.mark.slow
+def test_branches_are_put_together():
+    """A fire module's output has the channels of both its branches (Iandola et al., 2016)."""
+    shapes = [x.shape for x in layers("squeezenet1_1") if x.kind == "concatenation"]
+    assert [shape[0] for shape in shapes] == [128, 128, 256, 256, 384, 384, 512, 512]
+
+
+@pytest.fixture(scope="module")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
+    return made["make_corpus"](tmp_path_factory.mktemp("layers"))
+
+
+@pytest.mark.parametrize(("unfreeze", "learned"), [("head", 1), (2, 5), (5, 14), ("all", 50)])
+def test_what_learned_in_a_fine_tuned_model(corpus: mc.Corpus, unfreeze, learned):
+    """A block of EfficientNet-Lite0 is an inverted residual: three convolutions, or one at the end.
+
+    Its 50 weighted layers are a stem, 16 blocks, the last convolution and the dense layer.
+    """
+    name = f"tuned_{unfreeze}"
+    corpus.train(
+        "red", name=name, method="finetune", unfreeze=unfreeze, epochs=1, size=64, progress=False
+    )
+    table = corpus.architecture(name)
+    weighted = table.loc[table["parameters"] > 0, "learned"].tolist()
+    assert weighted == ["frozen"] * (50 - learned) + ["yes"] * learned
+
+
+def test_a_probe_says_whose_features_it_learned_from(corpus: mc.Corpus, tmp_path):
+    corpus.train("red", name="quick", method="probe", progress=False)
+    table = corpus.architecture("quick", output=tmp_path / "quick.svg")
+    assert table["detail"].iloc[0] == "features of efficientnet_lite0, frozen"
+    said = " ".join(re.findall(r">([^<>]+)</text>", (tmp_path / "quick.svg").read_text("utf-8")))
+    assert "features of efficientnet_lite0, frozen" in said
+    corpus.measure("hog", progress=False)
+    corpus.train(
+        "red", name="classic", method="shallow", model="knn", features="hog", progress=False
+    )
+    assert corpus.architecture("classic")["detail"].iloc[0] == "measure hog"
 
 
 def test_boxes_of_a_small_network_are_its_layers():
-    boxes = _boxes(describe_network(create("lenet", weights="random", classes=2)))
+    boxes = _boxes(layers("lenet"))
     assert [box.title for box in boxes] == [
         *("input", "convolution 5x5", "max pooling 2x2", "convolution 5x5", "max pooling 2x2"),
         *("dense", "dense"),
@@ -153,33 +146,37 @@ def test_boxes_of_a_small_network_are_its_layers():
     assert boxes[1].notes == ("ReLU",)
 
 
-@pytest.mark.parametrize("onnx", [False, pytest.param(True, marks=pytest.mark.slow)])
-def test_boxes_of_a_large_network_are_its_blocks(onnx):
+@pytest.mark.slow
+def test_boxes_of_a_large_network_are_its_blocks():
     """ResNet-18: a stem, four stages of two residual blocks, pooling and the last layer."""
-    made = network("resnet18")
-    boxes = _boxes(describe_onnx(exported(made)) if onnx else describe_network(made))
+    boxes = _boxes(layers("resnet18"))
     stages = [(box.shape, box.count) for box in boxes if box.kind == "block"]
     assert stages == [
         *(((64, 56, 56), 2), ((128, 28, 28), 2)),
         *(((256, 14, 14), 2), ((512, 7, 7), 2)),
     ]
     assert len(boxes) == 9
-    if not onnx:
-        assert sum(box.parameters for box in boxes) == 11_177_538
 
 
-@pytest.mark.parametrize("name", ["lenet", "resnet18", "timm:vit_tiny_patch16_224"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "lenet",
+        "efficientnet_lite0",
+        pytest.param("timm:vit_tiny_patch16_224", marks=pytest.mark.slow),
+    ],
+)
 def test_drawings(name, tmp_path):
-    layers = describe_network(create(name, weights="random", classes=2), unfreeze="head")
-    boxes = _boxes(layers)
-    assert len(boxes) < 16
-    target = draw_architecture(layers, tmp_path / "sub" / "network.png", title=name)
+    listed = layers(name, frozen=3)
+    boxes = _boxes(listed)
+    assert len(boxes) < 20
+    target = draw_architecture(listed, tmp_path / "sub" / "network.png", title=name)
     pixels = np.asarray(Image.open(target).convert("RGB"))
     assert pixels.shape[1] > 100 * len(boxes)
     assert (pixels[:3] == 255).all()
     assert (pixels[-3:] == 255).all()
     assert 0.02 < (pixels.min(axis=2) < 250).mean() < 0.6
-    again = draw_architecture(layers, tmp_path / "again.png", title=name)
+    again = draw_architecture(listed, tmp_path / "again.png", title=name)
     assert again.read_bytes() == target.read_bytes()
 
 

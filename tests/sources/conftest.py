@@ -44,7 +44,7 @@ def counts(store: Store) -> Callable[[], tuple[int, int, int]]:
     def count() -> tuple[int, int, int]:
         items, records, failures = (
             store.value(f"SELECT count(*) FROM {name}")
-            for name in ("items", "records", "failures WHERE stage <> 'passed over'")
+            for name in ("items", "records", "failures WHERE stage <> 'skipped'")
         )
         return items, records, failures
 

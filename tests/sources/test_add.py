@@ -232,7 +232,7 @@ def test_what_a_pass_says_of_itself():
         notes=["A remark."],
     )
     assert str(told) == (
-        "Added 2,000 records of 1,000 new items (3 changed, 4 unchanged). 6 labels. Passed over "
+        "Added 2,000 records of 1,000 new items (3 changed, 4 unchanged). 6 labels. Skipped "
         "3 files (.pdf 1, .txt 2). 5 could not be added: see `mediacorpus failures`. A remark."
     )
     assert str(Added()) == "Added 0 records of 0 new items."
@@ -259,7 +259,7 @@ def test_every_hostile_file_is_a_record_or_has_a_reason(store, add, test_data, t
     files = [p for p in (tmp_path / "hostile").rglob("*") if p.is_file()]
     told = add(tmp_path / "hostile")
     _, records, failures = counts()
-    over = store.value("SELECT count(*) FROM failures WHERE stage = 'passed over'")
+    over = store.value("SELECT count(*) FROM failures WHERE stage = 'skipped'")
     hidden = sum(any(part.startswith(".") for part in p.relative_to(tmp_path).parts) for p in files)
     assert records + failures + over + hidden == len(files)
     assert over >= sum(told.skipped.values()) > 10

@@ -1,19 +1,21 @@
-"""Layers of a network: names, kinds, output shapes and parameters, as records and as a table."""
+"""Layers of a trained network: names, kinds, output shapes and weights, read from its ONNX file."""
 
 from __future__ import annotations
 
+import ast
 import itertools
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pandas as pd
 
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import ModelError
 from mediacorpus.extras import need
-
-if TYPE_CHECKING:
-    from mediacorpus.learning.backbones import Network
+from mediacorpus.learning.folder import model_of
 
 Shape = tuple[int, ...]
 
@@ -22,27 +24,32 @@ MAXIMUM, AVERAGE, INPUT = "max pooling", "average pooling", "input"
 BATCH_NORM, LAYER_NORM = "batch normalization", "layer normalization"
 CONCATENATION = "concatenation"
 
-_TORCH_KINDS = {
-    "Conv2d": CONVOLUTION,
-    "Conv2dSame": CONVOLUTION,
-    "Linear": DENSE,
-    "MaxPool2d": MAXIMUM,
-    "AvgPool2d": AVERAGE,
-    "AdaptiveAvgPool2d": AVERAGE,
-    "BatchNorm1d": BATCH_NORM,
-    "BatchNorm2d": BATCH_NORM,
-    "BatchNormAct2d": BATCH_NORM,
-    "LayerNorm": LAYER_NORM,
-    "LayerNorm2d": LAYER_NORM,
-    "Flatten": "flatten",
-    "Dropout": "dropout",
-    "Softmax": "softmax",
+_ONNX_KINDS = {
+    "Conv": CONVOLUTION,
+    "Gemm": DENSE,
+    "MatMul": DENSE,
+    "MaxPool": MAXIMUM,
+    "AveragePool": AVERAGE,
+    "GlobalAveragePool": AVERAGE,
+    "ReduceMean": AVERAGE,
+    "BatchNormalization": BATCH_NORM,
+    "LayerNormalization": LAYER_NORM,
+    "Relu": "ReLU",
+    "Clip": "ReLU6",
+    "Gelu": "GELU",
     "Sigmoid": "sigmoid",
+    "Softmax": "softmax",
+    "Flatten": "flatten",
+    "Reshape": "flatten",
+    "Add": "addition",
+    "Concat": CONCATENATION,
 }
+_WEIGHTED = {"Conv", "Gemm", "MatMul", "BatchNormalization", "LayerNormalization"}
 _MAPS = 3
-"""Dimensions of maps: `(channels, height, width)`."""
-_LONG = 30
-_NUMBERED = re.compile(r"^(?:[a-zA-Z_]\w*\.)*\d+(?=\.|$)")
+_SCOPES = "pkg.torch.onnx.name_scopes"
+_NUMBERS = re.compile(r"^blocks\.\d+(?:\.\d+)?|^\d+(?=\.)|^\w+")
+_WRAPPED = re.compile(r"^\d+\.module\.")
+_CAMEL = re.compile(r"(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +63,12 @@ class Layer:
     kind:
         What it does, such as `"convolution"`, `"max pooling"`, `"dense"`.
     shape:
-        Its output for one picture: `(channels, height, width)` or `(features,)`.
+        Its output for one image: `(channels, height, width)` or `(features,)`.
     parameters:
         Number of its weights.
-    learns:
-        Whether training changes them; False where it has none.
+    learned:
+        Whether training changed them; False where there are none, or where they were frozen;
+        None where that is not known.
     detail:
         Size of the filter or window, the stride, the share dropped; or `""`.
     block:
@@ -71,7 +79,7 @@ class Layer:
     kind: str
     shape: Shape
     parameters: int
-    learns: bool
+    learned: bool | None
     detail: str = ""
     block: str = ""
 
@@ -85,171 +93,181 @@ class Layer:
         return " x ".join(map(str, self.shape))
 
 
-def describe_network(network: Network, *, unfreeze: str | int = "all") -> list[Layer]:
-    """List the layers in the order in which a picture passes them.
+def layers_of(store: Store, name: str) -> list[Layer]:
+    """List the layers of a model, and which of them learned.
 
-    One grey picture goes through the network; each layer that has weights of its own or no
-    parts is noted as it is called. What is not a layer of its own, such as the addition in a
-    residual block, is not listed; only a concatenation at the end of a block is.
+    A model on features has its own layers only; the input is named after what computed them.
 
     Parameters
     ----------
-    network:
-        What `create` gave.
-    unfreeze:
-        What learns: `"head"`, a number of blocks before it, or `"all"`.
+    store:
+        The catalogue.
+    name:
+        Name of a model.
+
+    Raises
+    ------
+    UnknownName, ModelError
+        There is no such model, or its folder is damaged.
+    """
+    model = model_of(store, name)
+    unknown = None if model.card["method"] == "finetune" else 0
+    layers = describe_onnx(model.network(), frozen=model.card.get("frozen", unknown))
+    return [replace(layers[0], detail=features_in(model.card)), *layers[1:]]
+
+
+def features_in(card: Mapping[str, Any]) -> str:
+    """Name the features that a model learned from; `""` where it sees the images.
+
+    >>> features_in({"input": "embedding", "settings": {"backbone": "efficientnet_lite0"}})
+    'features of efficientnet_lite0, frozen'
+    >>> features_in({"input": "features", "features": "hog"}), features_in({"input": "pixels"})
+    ('measure hog', '')
+    """
+    if card["input"] == "embedding":
+        return f"features of {card['settings']['backbone']}, frozen"
+    return f"measure {card['features']}" if card["input"] == "features" else ""
+
+
+def describe_onnx(content: bytes, *, frozen: int | None = 0) -> list[Layer]:
+    """List the layers of an ONNX network, without PyTorch.
+
+    Batch normalization that the export has put into a convolution is not listed.
+
+    Parameters
+    ----------
+    content:
+        The network, as in a model folder's `model.onnx`.
+    frozen:
+        How many layers with weights, counted from the input, did not learn; None if that is
+        not known.
 
     Returns
     -------
     list of Layer
-        First the input. A layer that is called again has its weights counted once.
+        First the input.
+
+    Raises
+    ------
+    ModelError
+        This is no ONNX network.
+    MissingExtra
+        onnx is not installed.
 
     Examples
     --------
-    >>> from mediacorpus.learning.backbones import create
-    >>> layers = describe_network(create("lenet", weights="random", classes=10))
-    >>> [(layer.name, layer.output, layer.parameters) for layer in layers[:2]]
-    [('input', '1 x 28 x 28', 0), ('conv1', '20 x 28 x 28', 520)]
+    >>> import numpy as np
+    >>> from mediacorpus.learning.export import linear_graph
+    >>> from mediacorpus.learning.targets import Target, TargetKind
+    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
+    >>> content = linear_graph(np.zeros((2, 5), "f4"), np.zeros(2, "f4"), target)
+    >>> [(layer.kind, layer.shape, layer.parameters) for layer in describe_onnx(content)]
+    [('input', (5,), 0), ('dense', (2,), 12), ('softmax', (2,), 0)]
     """
-    torch = need("torch")
-    parameter = next(network.module.parameters())
-    entry = (1 if network.grey else 3, network.size, network.size)
-    blocks, learning = _blocks_of(network, unfreeze)
-    found: list[Layer | None] = []
-    stack: list[int] = []
-    counted: set[Any] = set()
-
-    def enter(module: Any, given: Any) -> None:
-        del module, given
-        stack.append(len(found))
-        found.append(None)
-
-    def leave(module: Any, given: Any, output: Any) -> None:
-        del given
-        place = stack.pop()
-        if isinstance(output, torch.Tensor) and not _does_nothing(module):
-            own = 0 if module in counted else _own_parameters(module)
-            counted.add(module)
-            found[place] = Layer(
-                names[module] or network.name,
-                _kind(module),
-                () if module is network.module else tuple(output.shape[1:]),
-                own,
-                bool(own) and module in learning,
-                _detail(module),
-                blocks.get(module, ""),
-            )
-
-    names = {module: name for name, module in network.module.named_modules()}
-    hooks = []
-    for module in names:
-        if _own_parameters(module) or not list(module.children()):
-            hooks += [module.register_forward_pre_hook(enter), module.register_forward_hook(leave)]
-    modes = {module: module.training for module in network.module.modules()}
-    network.module.eval()
-    picture = torch.zeros(1, *entry, device=parameter.device)
+    onnx = need("onnx")
     try:
-        with torch.inference_mode():
-            network.module(picture)
-            for hook in hooks:
-                hook.remove()
-            outputs = _block_outputs(network, picture)
-    finally:
-        for hook in hooks:
-            hook.remove()
-        for module, mode in modes.items():
-            module.training = mode
-    layers = _joined([layer for layer in found if layer is not None], outputs)
-    return [Layer("input", INPUT, entry, 0, learns=False, block="input"), *_by_name(layers)]
+        model = onnx.shape_inference.infer_shapes(onnx.load_from_string(content))
+        (entry, *_) = model.graph.input
+    except Exception as error:
+        raise ModelError(
+            f"The layers cannot be listed: this is no ONNX network that can be read ({error}). "
+            "Train the model again."
+        ) from error
+    weights = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
+    shapes = _shapes(model.graph, onnx.TensorProto.FLOAT)
+    shapes = {name: shape for name, shape in shapes.items() if name not in weights}
+    layers: list[Layer] = []
+    first = entry.name
+    for node in model.graph.node:
+        if node.op_type == "Add" and layers and _is_bias(node, weights, layers[-1]):
+            extra = sum(math.prod(weights[name]) for name in node.input if name in weights)
+            layers[-1] = replace(layers[-1], parameters=layers[-1].parameters + extra)
+            continue
+        layer = _onnx_layer(node, shapes, weights, block=layers[-1].block if layers else "0")
+        if layer is not None:
+            first = first if layers else node.input[0]
+            layers.append(layer)
+    shape = shapes.get(first) or shapes.get(entry.name) or ()
+    return [Layer("input", INPUT, shape, 0, learned=False, block="input"), *_freeze(layers, frozen)]
 
 
-def _block_outputs(network: Network, x: Any) -> dict[str, Shape]:
-    shapes = {}
-    for place, block in enumerate(network.blocks):
-        x = block(x)
-        shapes[str(place)] = tuple(x.shape[1:])
-    return shapes
+def _freeze(layers: Sequence[Layer], frozen: int | None) -> list[Layer]:
+    """Say of each layer whether it learned."""
+    weighted = itertools.accumulate(bool(layer.parameters) for layer in layers)
+    return [
+        replace(layer, learned=None if frozen is None else place > frozen)
+        if layer.parameters
+        else layer
+        for layer, place in zip(layers, weighted, strict=True)
+    ]
 
 
-def _joined(layers: Sequence[Layer], outputs: Mapping[str, Shape]) -> list[Layer]:
-    """Add the concatenation at the end of blocks whose branches are put together."""
-    found: list[Layer] = []
-    for layer, after in itertools.zip_longest(layers, layers[1:]):
-        found.append(layer)
-        shape: Shape = ()
-        if after is not None and after.kind in {MAXIMUM, AVERAGE}:
-            shape = (after.shape[0], *layer.shape[1:])
-        elif after is None or after.block != layer.block:
-            shape = outputs.get(layer.block, ())
-        more = len(shape) == _MAPS == len(layer.shape) and shape[0] > layer.shape[0]
-        if more and shape[1:] == layer.shape[1:]:
-            stem = _stem([other.name for other in layers if other.block == layer.block])
-            name = f"{stem}{CONCATENATION}"
-            found.append(Layer(name, CONCATENATION, shape, 0, learns=False, block=layer.block))
+def _shapes(graph: Any, number: int) -> dict[str, Shape]:
+    """Give the shapes of all float tensors without the batch; unknown sizes are 0."""
+    found = {}
+    for value in (*graph.input, *graph.value_info, *graph.output):
+        kind = value.type.tensor_type
+        if kind.elem_type == number and len(kind.shape.dim) > 1:
+            found[value.name] = tuple(int(size.dim_value) for size in kind.shape.dim)[1:]
     return found
 
 
-def _stem(names: Sequence[str]) -> str:
-    """Give the branches that dotted names have in common, with a dot at the end.
-
-    >>> _stem(["features.3.squeeze", "features.3.expand"]), _stem(["one", "other"])
-    ('features.3.', '')
-    """
-    common = []
-    for branches in zip(*(name.split(".")[:-1] for name in names), strict=False):
-        if len(set(branches)) > 1:
-            break
-        common.append(f"{branches[0]}.")
-    return "".join(common)
+def _is_bias(node: Any, weights: Mapping[str, Shape], before: Layer) -> bool:
+    given = [weights[name] for name in node.input if name in weights]
+    return before.kind == DENSE and given == [before.shape[-1:]]
 
 
-def _blocks_of(network: Network, unfreeze: str | int) -> tuple[dict[Any, str], set[Any]]:
-    """Tell in which block each module is, and which modules learn."""
-    parts = [*network.blocks, network.head]
-    frozen = len(network.blocks) - network.learning_blocks(unfreeze)
-    blocks: dict[Any, str] = {}
-    learning = set()
-    for place, part in enumerate(parts):
-        for module in part.modules():
-            blocks.setdefault(module, str(place))
-            if place >= frozen:
-                learning.add(module)
-    return blocks, learning
+def _onnx_layer(
+    node: Any, shapes: Mapping[str, Shape], weights: Mapping[str, Shape], *, block: str
+) -> Layer | None:
+    """Describe a node; None where it is no layer but, say, a change of type."""
+    kind = _ONNX_KINDS.get(node.op_type)
+    if node.domain == "ai.onnx.ml" and node.op_type != "ArrayFeatureExtractor":
+        kind = _CAMEL.sub(" ", node.op_type).lower()
+    shape = shapes.get(node.output[0], ())
+    own = [name for name in node.input if name in weights and len(weights[name])]
+    if kind is None or not (shape or node.domain) or not _is_layer(node, shapes, own):
+        return None
+    parameters = 0
+    if node.op_type in _WEIGHTED:
+        # The mean and spread that batch normalization keeps are not learned but counted.
+        learned = own[:2] if kind == BATCH_NORM else own
+        parameters = sum(math.prod(weights[name]) for name in learned)
+        name = _scope(node) or own[0].removesuffix(".weight")
+        match = _NUMBERS.match(name)
+        block = match[0] if match else block
+    else:
+        plain = node.name and not node.name.startswith("node_")
+        name = node.name if plain else f"{block}.{node.op_type.lower()}"
+    windows = {a.name: pair(list(a.ints)) for a in node.attribute if len(a.ints)}
+    groups = next((a.i for a in node.attribute if a.name == "group"), 1)
+    size = windows.get("kernel_shape") or (weights[own[0]][-2:] if kind == CONVOLUTION else None)
+    stride = windows.get("strides", (1, 1))
+    detail = window(pair(size), stride, pooling=kind != CONVOLUTION) if size else ""
+    if kind == CONVOLUTION and groups > 1 and weights[own[0]][1] == 1:
+        kind = DEPTHWISE
+    return Layer(name, kind, shape, parameters, bool(parameters), detail, block)
 
 
-def _by_name(layers: list[Layer]) -> list[Layer]:
-    """Take blocks from the layers' names where the network is cut into one block only."""
-    if len(layers) <= _LONG or len({layer.block for layer in layers}) > 1:
-        return layers
-    found = []
-    for layer in layers:
-        match = _NUMBERED.match(layer.name)
-        found.append(replace(layer, block=match[0] if match else layer.name.partition(".")[0]))
-    return found
+def _scope(node: Any) -> str:
+    """Name the module that a node was exported from; `""` where the file does not say."""
+    found = next((p.value for p in node.metadata_props if p.key == _SCOPES), "[]")
+    scopes = [scope for scope in ast.literal_eval(found)[:-1] if scope]
+    return _WRAPPED.sub("", scopes[-1]) if scopes else ""
 
 
-def _own_parameters(module: Any) -> int:
-    return sum(parameter.numel() for parameter in module.parameters(recurse=False))
-
-
-def _does_nothing(module: Any) -> bool:
-    return type(module).__name__ == "Identity" or getattr(module, "p", None) == 0
-
-
-def _kind(module: Any) -> str:
-    name = type(module).__name__
-    kind = _TORCH_KINDS.get(name, name)
-    return DEPTHWISE if kind == CONVOLUTION and module.groups == module.in_channels > 1 else kind
-
-
-def _detail(module: Any) -> str:
-    if isinstance(getattr(module, "p", None), float):
-        return f"{module.p:g}"
-    size = getattr(module, "kernel_size", None)
-    if size is None:
-        return ""
-    stride = getattr(module, "stride", 1)
-    return window(pair(size), pair(stride), pooling=not _own_parameters(module))
+def _is_layer(node: Any, shapes: Mapping[str, Shape], own: Sequence[str]) -> bool:
+    """Sort out the nodes that do arithmetic on constants or only change a shape."""
+    before = shapes.get(node.input[0], ())
+    if node.op_type in _WEIGHTED:
+        return bool(own)
+    if node.op_type == "Reshape":
+        return len(before) > len(shapes[node.output[0]]) == 1
+    if node.op_type == "ReduceMean":
+        return len(before) == _MAPS and before != shapes[node.output[0]]
+    if node.op_type in {"Add", "Concat"}:
+        return all(name in shapes for name in node.input)
+    return True
 
 
 def pair(value: Any) -> tuple[int, int]:
@@ -273,21 +291,21 @@ def window(size: tuple[int, int], stride: tuple[int, int], *, pooling: bool) -> 
 
 
 def parameter_counts(layers: Sequence[Layer]) -> dict[str, int]:
-    """Count all weights, and those that learn.
+    """Count all weights, and those that training changed.
 
     Returns
     -------
     dict
-        `parameters` and `learning`.
+        `parameters` and `learned`.
 
     Examples
     --------
     >>> parameter_counts([Layer("a", "dense", (2,), 12, True), Layer("b", "dense", (2,), 6, False)])
-    {'parameters': 18, 'learning': 12}
+    {'parameters': 18, 'learned': 12}
     """
     return {
         "parameters": sum(layer.parameters for layer in layers),
-        "learning": sum(layer.parameters for layer in layers if layer.learns),
+        "learned": sum(layer.parameters for layer in layers if layer.learned),
     }
 
 
@@ -297,14 +315,19 @@ def layer_table(layers: Sequence[Layer]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns `layer`, `kind`, `detail`, `output`, `parameters`, `learns`.
+        Columns `layer`, `kind`, `detail`, `output`, `parameters`, `learned`; the last is `yes`,
+        `frozen`, `unknown`, or empty for a layer without weights.
 
     Examples
     --------
     >>> layer_table([Layer("conv1", "convolution", (20, 28, 28), 520, True, "5x5")])
-       layer         kind detail        output  parameters  learns
-    0  conv1  convolution    5x5  20 x 28 x 28         520    True
+       layer         kind detail        output  parameters learned
+    0  conv1  convolution    5x5  20 x 28 x 28         520     yes
     """
-    rows = [(x.name, x.kind, x.detail, x.output, x.parameters, x.learns) for x in layers]
-    columns = ["layer", "kind", "detail", "output", "parameters", "learns"]
+    words = {True: "yes", False: "frozen", None: "unknown"}
+    rows = [
+        (x.name, x.kind, x.detail, x.output, x.parameters, words[x.learned] if x.parameters else "")
+        for x in layers
+    ]
+    columns = ["layer", "kind", "detail", "output", "parameters", "learned"]
     return pd.DataFrame(rows, columns=columns)

@@ -97,7 +97,8 @@ def save_model(
             write_whole(fresh / NETWORK, network)
             write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
             files = {name: _sha256(fresh / name) for name in FILES}
-            whole = dict(card) | {"files": files, "hash": _digest(card, files)}
+            own = {key: value for key, value in card.items() if key != "seal"}
+            whole = own | {"files": files, "hash": _digest(card, files)}
             write_json(fresh / CARD, whole | {"seal": _seal(whole)})
             _swap(fresh, path)
         finally:

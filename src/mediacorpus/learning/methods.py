@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning import export
+from mediacorpus.learning.architecture import describe_onnx
 from mediacorpus.learning.autoencoder import codes_of, learn_codes, rebuild, reconstruction_error
 from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.features import (
@@ -177,8 +178,15 @@ def fit_on_pictures(
     facts = {
         "validation": target.scores(found.answer, parts["val"].targets),
         "unreadable": [asdict(one) for one in unreadable],
+        "frozen": _weighted_layers(network, fixed),
     }
     return _made(network, found, target, facts=facts, s=s)
+
+
+def _weighted_layers(network: Network, fixed: Sequence[Any]) -> int:
+    """Count the layers with weights in the part of a network that does not learn."""
+    layers = describe_onnx(export.fixed_graph(network, fixed)) if fixed else []
+    return sum(layer.parameters > 0 for layer in layers)
 
 
 def network_for(s: TrainSettings, target: Target) -> Network:

@@ -105,7 +105,7 @@ def audit_robustness(
     >>> audit = audit_robustness(bright, pictures, truth=truth, classes=["dark", "light"],
     ...                          plan=RobustnessPlan(names=["darker"], strengths=[1, 2]))
     >>> audit.sentences()[2]
-    'Loses 50.0 points [32.8, 64.8] under 80 % of the light (p < .001).'
+    'Loses 50.0 points [32.8, 64.8] under brightness x 80 % (p < .001).'
     """
     chosen = plan or RobustnessPlan()
     names = as_labels(classes, "classes")

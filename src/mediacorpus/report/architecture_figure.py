@@ -1,4 +1,4 @@
-"""A picture of a network in the manner of textbooks: a row of boxes, from pixels to classes."""
+"""The drawing of a network in the manner of textbooks: a row of boxes, from pixels to classes."""
 
 from __future__ import annotations
 
@@ -24,6 +24,7 @@ from mediacorpus.learning.architecture import (
     Shape,
     parameter_counts,
 )
+from mediacorpus.report.drawing import style
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -47,6 +48,7 @@ _OTHER, _INK, _GREY = "#cc79a7", "#222222", "#666666"
 _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
 _LINE = 0.15
+_HATCHES = {True: None, False: "////", None: "...."}
 _FEW, _THIN = 2, 16
 _BETWEEN = re.compile(r"(?<=\d)x(?=\d)")
 _TIMES = "\N{MULTIPLICATION SIGN}"
@@ -62,11 +64,12 @@ class _Box:
     title: str
     shape: Shape
     parameters: int
-    learns: bool
+    learned: bool | None
     block: str
     notes: tuple[str, ...] = ()
     layers: int = 1
     count: int = 1
+    detail: str = ""
 
 
 def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "") -> Path:
@@ -75,16 +78,17 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     A box is as high as its maps are, and as wide as it has channels, both by the square root;
     a dense layer is a bar. Activations, normalization and dropout are named below the layer
     that they follow. Where there are many layers, each block is one box, and equal
-    neighbours are drawn once with their number. What does not learn is hatched.
+    neighbours are drawn once with their number. Layers that were frozen are hatched, and a key
+    says so where a network has both kinds.
 
     Parameters
     ----------
     layers:
-        What `describe_network` or `describe_onnx` gave.
+        What `layers_of` gave.
     target:
         File to write; its ending `.png`, `.svg` or `.pdf` says the format.
     title:
-        Name of the network, to stand over the picture.
+        Name of the network, to stand over the drawing.
 
     Returns
     -------
@@ -117,17 +121,20 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     if not layers:
         raise ParameterError("A network without layers cannot be drawn.")
     boxes = _boxes(layers)
-    below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes)
+    keyed = any(box.parameters and not box.learned for box in boxes)
+    below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes) + 0.3 * keyed
     width, height = max(_SLOT * len(boxes) + 0.3, 4.5), _HEIGHT + 0.55 + below
-    figure = need("matplotlib.figure").Figure(figsize=(width, height))
-    axes = figure.add_axes((0, 0, 1, 1))
-    axes.set(xlim=(0, width), ylim=(0, height))
-    axes.set_axis_off()
-    _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
-    _draw(axes, boxes, below)
     ending = target.suffix.lower()
     dates = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
-    with writing(target.parent):
+    with style(), writing(target.parent):
+        figure = need("matplotlib.figure").Figure(figsize=(width, height))
+        axes = figure.add_axes((0, 0, 1, 1))
+        axes.set(xlim=(0, width), ylim=(0, height))
+        axes.set_axis_off()
+        _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
+        _draw(axes, boxes, below)
+        if keyed:
+            _key(axes, boxes)
         target.parent.mkdir(parents=True, exist_ok=True)
         figure.savefig(target, dpi=160, metadata={dates[ending]: None}, facecolor="white")
     return target
@@ -136,9 +143,26 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
 def _headline(layers: Sequence[Layer], title: str) -> str:
     counts = parameter_counts(layers)
     text = f"{counts['parameters']:,} parameters"
-    if counts["learning"] < counts["parameters"]:
-        text += f", {counts['learning']:,} of them learn; what is hatched does not"
+    if any(layer.learned is None for layer in layers):
+        text += "; which of them learned is not known"
+    elif counts["learned"] < counts["parameters"]:
+        text += f", {counts['learned']:,} of them learned"
+    if layers[0].kind == INPUT and layers[0].detail:
+        text += f", on {layers[0].detail}"
     return f"{title}: {text}" if title else text
+
+
+def _key(axes: Any, boxes: Sequence[_Box]) -> None:
+    """Say below the boxes what the hatches mean."""
+    patch = need("matplotlib.patches").Rectangle
+    kinds = {box.learned for box in boxes if box.parameters}
+    names = {True: "learned in this training", False: "frozen", None: "not known"}
+    x = 0.2
+    for state in (state for state in names if state in kinds):
+        hatch, face = _HATCHES[state], _shaded(_COLOURS[BLOCK], 1.0)
+        axes.add_patch(patch((x, 0.14), 0.24, 0.15, hatch=hatch, facecolor=face, edgecolor="white"))
+        _write(axes, (x + 0.32, 0.215), names[state], ha="left")
+        x += 0.55 + 0.062 * len(names[state])
 
 
 def _boxes(layers: Sequence[Layer]) -> list[_Box]:
@@ -172,13 +196,20 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
                 notes=last.notes if known else (*last.notes, note),
                 shape=last.shape if note == "flatten" else layer.shape,
                 parameters=last.parameters + layer.parameters,
-                learns=last.learns or layer.learns,
+                learned=layer.learned if layer.parameters and not last.parameters else last.learned,
             )
         else:
-            title = f"{layer.kind} {layer.detail.partition(',')[0]}".strip()
-            boxes.append(
-                _Box(layer.kind, title, layer.shape, layer.parameters, layer.learns, layer.block)
+            own = "" if layer.kind == INPUT else layer.detail
+            box = _Box(
+                layer.kind,
+                f"{layer.kind} {own.partition(',')[0]}".strip(),
+                layer.shape,
+                layer.parameters,
+                layer.learned,
+                layer.block,
+                detail="" if own else layer.detail,
             )
+            boxes.append(box)
     return boxes
 
 
@@ -198,7 +229,7 @@ def _block(boxes: list[_Box]) -> list[_Box]:
         f"block of {len(filters)} convolutions" if filters else f"block of {len(body)} layers",
         body[-1].shape,
         sum(box.parameters for box in body),
-        any(box.learns for box in body),
+        next((box.learned for box in reversed(body) if box.parameters), False),
         body[0].block,
         notes=tuple(dict.fromkeys(named)),
         layers=len(body),
@@ -211,10 +242,10 @@ def _merge(boxes: Sequence[_Box]) -> list[_Box]:
     found: list[_Box] = []
     for box in boxes:
         last = found[-1] if found else None
-        same = last is not None and (last.kind, last.shape, last.learns) == (
+        same = last is not None and (last.kind, last.shape, last.learned) == (
             box.kind,
             box.shape,
-            box.learns,
+            box.learned,
         )
         if last is not None and same and box.kind not in {DENSE, *_POOLS}:
             # The first block of a stage often has one layer more, on its shortcut.
@@ -268,11 +299,11 @@ def _solid(
     side += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
     top = [(x, y + high), (x + slant, y + high + slant)]
     top += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
-    frozen = bool(box.parameters) and not box.learns
+    hatch = _HATCHES[box.learned] if box.parameters else None
     for corners, shade in ((front, 1.0), (side, 0.8), (top, 1.15)):
         face = _shaded(colour, shade)
         look = {"facecolor": face, "edgecolor": "white", "linewidth": 0.7, "joinstyle": "round"}
-        axes.add_patch(polygon(corners, hatch="////" if frozen else None, **look))
+        axes.add_patch(polygon(corners, hatch=hatch, **look))
     if box.count > 1:
         _write(
             axes,
@@ -317,6 +348,8 @@ def _lines(box: _Box) -> list[tuple[str, str]]:
     wrap = textwrap.wrap
     lines = [(line, _INK) for line in wrap(box.title, 17)]
     lines += [(line, _GREY) for note in box.notes[:3] for line in wrap(note, 17)]
+    if box.kind == INPUT and box.detail:
+        lines += [(line, _GREY) for line in wrap(box.detail, 20)]
     return [*lines, (f"{_rounded(box.parameters)} weights", _INK)] if box.parameters else lines
 
 

@@ -16,6 +16,7 @@ from mediacorpus._version import __version__
 
 if TYPE_CHECKING:
     from mediacorpus import errors, media
+    from mediacorpus.analysis.selecting import Selection
     from mediacorpus.corpus import Corpus
     from mediacorpus.engine.contract import MEASURES, Batch, Picture, measure
     from mediacorpus.errors import MediacorpusError
@@ -31,6 +32,7 @@ _HOMES = {
     "MediacorpusError": "mediacorpus.errors",
     "Picture": "mediacorpus.engine.contract",
     "Region": "mediacorpus.records",
+    "Selection": "mediacorpus.analysis.selecting",
     "Shape": "mediacorpus.records",
     "Tag": "mediacorpus.records",
     "Text": "mediacorpus.records",
@@ -47,6 +49,7 @@ __all__ = [
     "MediacorpusError",
     "Picture",
     "Region",
+    "Selection",
     "Shape",
     "Tag",
     "Text",

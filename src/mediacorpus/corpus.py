@@ -15,6 +15,7 @@ from mediacorpus.errors import unknown_option
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
@@ -121,6 +122,49 @@ class Corpus:
         from mediacorpus.report.notebook import corpus_html
 
         return corpus_html(self._store)
+
+    def _chosen(self, on: Chosen) -> list[str] | None:
+        """Give the ids of the items that are chosen; None where all are."""
+        if on is None:
+            return None
+        from mediacorpus.analysis.selecting import select
+
+        return select(self._store, on)
+
+    @_command
+    def select(
+        self,
+        *,
+        items: Sequence[str] | str | None = None,
+        where: str | None = None,
+        split: str | None = None,
+        sample: int | None = None,
+        seed: int = 1,
+    ) -> list[str]:
+        """Return the ids of the items for which all that is given holds.
+
+        What it returns can be given to every command that takes `on`; so can a `Selection` of
+        the same parameters.
+
+        Parameters
+        ----------
+        items, where, split, sample, seed:
+            See `mediacorpus.Selection`.
+
+        Raises
+        ------
+        UnknownName, QueryError, ParameterError
+            Something is not there, or nothing is selected.
+        """
+        from mediacorpus.analysis.selecting import Selection, select
+
+        named = (items,) if isinstance(items, str) else items
+        chosen = Selection(None if named is None else tuple(named), where, split, sample, seed)
+        found = select(self._store, chosen)
+        if found is None:
+            rows = self._store.rows("SELECT item FROM items WHERE found_by IS NULL ORDER BY n")
+            found = [str(item) for (item,) in rows]
+        return found
 
     @_command
     def add(
@@ -256,6 +300,7 @@ class Corpus:
     def measure(
         self,
         *names: str,
+        on: Chosen = None,
         of: str | None = None,
         precision: str = "fp32",
         retry: bool = False,
@@ -263,13 +308,17 @@ class Corpus:
         progress: bool | None = None,
         **parameters: Any,
     ) -> Measured:
-        """Run measures in one pass; see `mediacorpus.measures.verb.measure`."""
+        """Run measures in one pass; see `mediacorpus.measures.verb.measure`.
+
+        `on` is a `Selection`, or items or file names: only these are measured.
+        """
         from mediacorpus.measures.verb import measure
 
         return measure(
             self._store,
             names,
             of=of,
+            only=self._chosen(on),
             precision=precision,
             retry=retry,
             batch_size=batch_size,
@@ -321,6 +370,7 @@ class Corpus:
         variable: str,
         *,
         name: str,
+        on: Chosen = None,
         settings: TrainSettings | None = None,
         replace: bool = False,
         progress: bool | None = None,
@@ -369,7 +419,8 @@ class Corpus:
         """Train a classifier of a variable; see `mediacorpus.learning.verbs.train`.
 
         The parameters from `method` on are those of `TrainSettings`, where they are explained;
-        None is the default of `settings`, or of the method.
+        None is the default of `settings`, or of the method. `on` is a `Selection`, or items or
+        file names: only these are learned from.
         """
         from mediacorpus.learning.verbs import train
 
@@ -419,6 +470,7 @@ class Corpus:
             self._store,
             variable,
             name=name,
+            only=self._chosen(on),
             settings=settings,
             replace_model=replace,
             show=progress,
@@ -567,11 +619,21 @@ class Corpus:
         return model_card(self._store, model)
 
     @_command
-    def apply(self, name: str, *, retry: bool = False, progress: bool | None = None) -> Measured:
-        """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`."""
+    def apply(
+        self,
+        name: str,
+        *,
+        on: Chosen = None,
+        retry: bool = False,
+        progress: bool | None = None,
+    ) -> Measured:
+        """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`.
+
+        `on` is a `Selection`, or items or file names: only these are predicted.
+        """
         from mediacorpus.learning.verbs import apply
 
-        return apply(self._store, name, retry=retry, show=progress)
+        return apply(self._store, name, only=self._chosen(on), retry=retry, show=progress)
 
     @_command
     def validate(

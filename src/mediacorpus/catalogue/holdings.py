@@ -327,12 +327,14 @@ def count_failures(store: Store, run: int) -> int:
 
 
 def resolve_item(store: Store, text: str) -> str:
-    """Find the item that `text` means: an item id, or the first digits of one.
+    """Find the item that `text` means: an item id, the first digits of one, or a file's name.
+
+    A name is the path of a file, or as much of its end as tells it from others.
 
     Raises
     ------
     UnknownName
-        No item, or more than one, begins with `text`.
+        No item, or more than one, is meant by `text`.
     """
     found = [
         row[0]
@@ -348,7 +350,32 @@ def resolve_item(store: Store, text: str) -> str:
             f"More than one item begins with {text!r} ({', '.join(found[:3])}"
             f"{' …' if len(found) > 3 else ''}). Give more of its digits."  # noqa: PLR2004
         )
+    named = _items_of_file(store, text)
+    if len(named) == 1:
+        return named[0]
+    if named:
+        raise UnknownName(
+            f"More than one item has a file that is named {text!r}. Give more of its path, or the "
+            f"item's id ({', '.join(named[:3])}{' …' if len(named) > 3 else ''})."  # noqa: PLR2004
+        )
     raise UnknownName(
-        f"There is no item {text!r}. An item is named by its id, or by the first digits of it; "
-        "`mediacorpus items` lists them."
+        f"There is no item {text!r}. An item is named by its id, by the first digits of it, or by "
+        "the name of its file; `mediacorpus items` and `mediacorpus records` list them."
     )
+
+
+def _items_of_file(store: Store, text: str) -> list[str]:
+    """Give the items of the files whose path is `text` or ends with it."""
+    if not text:
+        return []
+    path = Path(text)
+    whole = {text, path_text(path), path_text(Path(os.path.abspath(path)))}  # noqa: PTH100 - no links
+    query = "SELECT DISTINCT item, items.parent FROM records JOIN items USING (item) WHERE"
+    rows = store.rows(f"{query} records.path IN ({placeholders(len(whole))})", [*whole])
+    if not rows:
+        end = text.replace("\\", "/").lstrip("/").removeprefix("./")
+        ends = (-len(end) - 1, f"/{end}")
+        rows = store.rows(f"{query} substr(replace(records.path, '\\', '/'), ?) = ?", ends)
+    # A frame of a video lies in the same file as the video, which is what the name means.
+    whole_files = [str(item) for item, parent in rows if parent is None]
+    return whole_files or [str(item) for item, _ in rows]

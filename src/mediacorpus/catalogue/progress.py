@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -25,6 +27,7 @@ def of_kinds(kinds: Iterable[Kind]) -> str:
     return f"items.kind IN ({', '.join(repr(kind.value) for kind in kinds)})"
 
 
+_NUMBERS = itertools.count()
 PICTORIAL_ITEMS = of_kinds(PICTORIAL)
 """The SQL condition for an item that can be drawn."""
 
@@ -59,8 +62,32 @@ def setup_id(store: Store, info: Info, parameters: Mapping[str, Any], *, run: in
     )
 
 
+@contextmanager
+def chosen(store: Store, items: Iterable[str] | None) -> Iterator[str]:
+    """Give the SQL condition for an item that is one of some, or for any item where None is given.
+
+    It holds for queries of this thread within the block.
+    """
+    if items is None:
+        yield "TRUE"
+        return
+    name = f"temp.chosen_{next(_NUMBERS)}"
+    with store.transaction():
+        store.execute(f"CREATE TABLE {name} (item TEXT PRIMARY KEY) WITHOUT ROWID")
+        store.executemany(f"INSERT OR IGNORE INTO {name} VALUES (?)", [(item,) for item in items])
+    try:
+        yield f"items.item IN (SELECT item FROM {name})"
+    finally:
+        store.execute(f"DROP TABLE {name}")
+
+
 def pending(
-    store: Store, setups: Sequence[int], *, size: int, of: str | None = None
+    store: Store,
+    setups: Sequence[int],
+    *,
+    size: int,
+    of: str | None = None,
+    only: str = "TRUE",
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[int, str]]]]:
     """Give the items that some of the setups have not measured yet, part by part.
 
@@ -68,9 +95,9 @@ def pending(
     those. Within one call no item is given twice, whether or not it was measured meanwhile.
     Items whose last record has gone over to other content are left out, and so are, for each
     setup, the kinds of items that it cannot measure. What a measure found in others, such as
-    faces, is given only where `of` names that measure.
+    faces, is given only where `of` names that measure. `only` is what `chosen` gave.
     """
-    held = _held(store, of)
+    held = _held(store, of, only)
     flags = "'' || " + " || ".join(f"({_lacks(store, setup)})" for setup in setups)
     masks = [
         row[0]
@@ -92,29 +119,34 @@ def pending(
             yield lacking, rows
 
 
-def count_pending(store: Store, setups: Sequence[int], *, of: str | None = None) -> int:
+def count_pending(
+    store: Store, setups: Sequence[int], *, of: str | None = None, only: str = "TRUE"
+) -> int:
     """Count the items that at least one of the setups has not measured yet."""
     missing = " OR ".join(f"({_lacks(store, setup)})" for setup in setups)
-    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {_held(store, of)}"))
+    held = _held(store, of, only)
+    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {held}"))
 
 
-def _held(store: Store, of: str | None) -> str:
+def _held(store: Store, of: str | None, only: str) -> str:
     """Give the SQL condition for an item that is there still and is to be measured."""
-    if of is None:
+    if of is None and only == "TRUE":
         return f"{HELD} AND found_by IS NULL"
-    finders = sorted(
-        row[0] for row in store.rows("SELECT DISTINCT found_by FROM items") if row[0] is not None
-    )
-    if of not in finders:
-        raise unknown("measure that has found regions", of, finders)
     # A region is there as long as a file holds what it lies in.
     above = (
         "EXISTS (WITH RECURSIVE above (item, parent) AS (SELECT items.item, items.parent UNION "
         "SELECT up.item, up.parent FROM items AS up JOIN above ON up.item = above.parent) "
         "SELECT 1 FROM above JOIN records ON records.item = above.item)"
     )
+    if of is None:
+        return f"{only} AND {above}"
+    finders = sorted(
+        row[0] for row in store.rows("SELECT DISTINCT found_by FROM items") if row[0] is not None
+    )
+    if of not in finders:
+        raise unknown("measure that has found regions", of, finders)
     literal = of.replace("'", "''")
-    return f"found_by = '{literal}' AND {above}"
+    return f"{only} AND found_by = '{literal}' AND {above}"
 
 
 def _lacks(store: Store, setup: int) -> str:

@@ -13,6 +13,7 @@ import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
 from mediacorpus.cli.output import note, out, show, show_json, some_failed
+from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ Watch = Annotated[
 
 
 @app.command()
+@selectable
 def train(
     folder: Folder,
     variable: Variable,
@@ -176,6 +178,7 @@ def train(
     seed: Seed = 1,
     replace: Replace = False,
     watch: Watch = False,
+    on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -188,6 +191,7 @@ def train(
         trained = corpus.train(
             variable,
             name=name,
+            on=on,
             settings=settings,
             replace=replace,
             progress=shown,
@@ -256,12 +260,14 @@ def _number(option: str, text: str) -> float:
 
 
 @app.command()
+@selectable
 def apply(
     folder: Folder,
     name: Model,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
     ] = False,
+    on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -269,7 +275,8 @@ def apply(
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        applied = corpus.apply(name, retry=retry, progress=False if quiet or as_json else None)
+        shown = False if quiet or as_json else None
+        applied = corpus.apply(name, on=on, retry=retry, progress=shown)
     show(applied, as_json=as_json)
     some_failed(applied.failed)
 

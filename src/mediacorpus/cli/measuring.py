@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
 from mediacorpus.cli.output import note, show, some_failed
+from mediacorpus.cli.selecting import selectable
 
 
 @app.command()
@@ -35,6 +36,7 @@ def measures(as_json: Json = False) -> None:
 
 
 @app.command()
+@selectable
 def measure(
     folder: Folder,
     names: Annotated[list[str], typer.Argument(metavar="MEASURE", help="One or more measures.")],
@@ -52,6 +54,7 @@ def measure(
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
     ] = False,
+    on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -63,6 +66,7 @@ def measure(
         measured = corpus.measure(
             *names,
             of=of,
+            on=on,
             precision=precision,
             retry=retry,
             batch_size=batch_size,

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -40,6 +41,8 @@ class Measured:
         A sentence about how it was done, or None.
     verb:
         How the sentence begins: `"Measured"`, or `"Applied"` for a model.
+    of:
+        How many items were chosen; None where all were.
     """
 
     measures: tuple[str, ...]
@@ -49,11 +52,13 @@ class Measured:
     seconds: float
     note: str | None = None
     verb: str = "Measured"
+    of: int | None = None
 
     def __str__(self) -> str:
         names = ", ".join(self.measures)
         if not self.items and not self.failed:
-            text = f"Nothing to do: every item has {names}."
+            every = "every item" if self.of is None else f"each of the {self.of:,} items"
+            text = f"Nothing to do: {every} has {names}."
         else:
             rate = self.items / self.seconds if self.seconds else 0.0
             joint = "to" if self.verb == "Applied" else "of"
@@ -76,6 +81,7 @@ def run(
     options: Options,
     engine: Callable[[Options], Engine] = Threads,
     of: str | None = None,
+    only: Collection[str] | None = None,
     show: bool | None = None,
 ) -> Measured:
     """Measure all items that lack one of the measures.
@@ -94,6 +100,8 @@ def run(
         What runs the parts.
     of:
         Measure what this measure found, such as the faces, instead of what was added.
+    only:
+        Ids of the items to measure; by default all.
     show:
         Whether to show progress; None decides by the terminal.
 
@@ -106,18 +114,19 @@ def run(
     """
     started = time.monotonic()
     setups = [m.setup for m in measures]
-    total = progress.count_pending(store, setups, of=of)
     before = progress.count_failed(store, setups)
     sweep(store)
     inputs = hashlib.sha256()
     by_setup = {m.setup: m for m in measures}
-    with (
-        gentle_interrupt() as interrupt,
-        engine(options) as runner,
-        show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
-    ):
+    title = ", ".join(m.info.name for m in measures)
+    with ExitStack() as stack:
+        these = stack.enter_context(progress.chosen(store, only))
+        total = progress.count_pending(store, setups, of=of, only=these)
+        interrupt = stack.enter_context(gentle_interrupt())
+        runner = stack.enter_context(engine(options))
+        report = stack.enter_context(show_progress(title, total=total, show=show))
         for number, (lacking, rows) in enumerate(
-            progress.pending(store, setups, size=options.part_size, of=of)
+            progress.pending(store, setups, size=options.part_size, of=of, only=these)
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
@@ -137,6 +146,7 @@ def run(
         failed_before=before,
         seconds=time.monotonic() - started,
         note=current.note,
+        of=None if only is None else len(only),
     )
 
 

@@ -28,9 +28,8 @@ from mediacorpus.learning.grid_training import (
 from mediacorpus.learning.head import FeaturesRunner
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.targets import check_classes
-from mediacorpus.learning.verbs import examples_of
+from mediacorpus.learning.verbs import examples_of, measure_for
 from mediacorpus.learning.watching import Watch, watched
-from mediacorpus.measures.verb import measure
 from mediacorpus.records import Example
 
 SOURCE = "embedding"
@@ -129,7 +128,7 @@ def _tell(watch: Watch, title: str, *done: int) -> None:
 def _on_features(
     store: Store, examples: Sequence[Example], *, seed: int, show: bool | None
 ) -> Runner:
-    measure(store, [SOURCE], show=show)
+    measure_for(store, SOURCE, [e.item for e in examples], show=show)
     kept, features = matrix(store, examples, SOURCE)
     return FeaturesRunner(features[:, None], _division(kept, seed=seed))
 

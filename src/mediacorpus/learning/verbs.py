@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, fields, replace
 from typing import Any
+
+import pyarrow as pa
 
 from mediacorpus.catalogue import derived, people, progress
 from mediacorpus.catalogue.runs import Run, running
@@ -48,6 +50,7 @@ def train(
     *,
     name: str,
     settings: TrainSettings | None = None,
+    only: Collection[str] | None = None,
     replace_model: bool = False,
     show: bool | None = None,
     on_epoch: OnEpoch | None = None,
@@ -55,7 +58,8 @@ def train(
 ) -> TrainedModel:
     """Train a classifier on the train part of the newest split of a variable.
 
-    Run again after a stop it goes on where it was; run again after the end it changes nothing.
+    What it learns from is measured first, for the labelled items only. Run again after a stop it
+    goes on where it was; run again after the end it changes nothing.
 
     Parameters
     ----------
@@ -70,6 +74,8 @@ def train(
         All settings at once, or
     parameters:
         some of them by name, such as `method="finetune"`.
+    only:
+        Ids of the items to learn from and to choose by; by default all labelled ones.
     replace_model:
         Replace a model of that name that was trained otherwise.
     show:
@@ -93,13 +99,14 @@ def train(
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
-    examples = examples_of(store, split)
+    examples = examples_of(store, split, only=only)
     if chosen.arch == AUTOENCODER:
         examples += unlabelled_of(store, split)
     source, embeddings = _source(chosen), None
+    measured_now = None
     if source is not None:
         if source in MEASURES:
-            _measured(store, source, show=show)
+            measured_now = measure_for(store, source, [e.item for e in examples], show=show)
         examples, embeddings = matrix(store, examples, source)
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
@@ -121,25 +128,41 @@ def train(
                 on_read=watch.read,
             )
         run.done = len(examples)
+        notes = [] if measured_now is None else [measured_now]
         if split.unresolved:
-            note = _of_unresolved(store, variable, split.unresolved)
-            trained, run.note = replace(trained, notes=(*trained.notes, note)), note
+            notes.append(_of_unresolved(store, variable, split.unresolved))
+        trained, run.note = (
+            replace(trained, notes=(*trained.notes, *notes)),
+            " ".join(notes) or None,
+        )
         _record(store, trained, split=number, run=run)
     refresh_card(store, name)
     return trained
 
 
-def _measured(store: Store, source: str, *, show: bool | None) -> None:
-    """Measure what is learned from as its table shows it, or by the defaults if there is none."""
+def measure_for(
+    store: Store, source: str, items: Collection[str], *, show: bool | None
+) -> str | None:
+    """Measure some items as the measure's table shows it, or by the defaults if there is none.
+
+    Returns
+    -------
+    str or None
+        A sentence that says for how many items it was done; None where all had it.
+    """
     setups = progress.current_setups(store)
-    if source not in setups:
-        measure(store, [source], show=show)
-        return
-    identity = progress.identity_of(store, setups[source][0])
-    if identity["version"] == MEASURES.info(source).version:
-        measure_as(store, identity, show=show)
+    identity = None
+    if source in setups:
+        identity = progress.identity_of(store, setups[source][0])
+        with progress.chosen(store, items) as these:
+            if not progress.count_pending(store, [setups[source][0]], only=these):
+                return None
+    if identity is not None and identity["version"] == MEASURES.info(source).version:
+        measure_as(store, identity, only=items, show=show)
     else:
-        measure(store, [source], show=show)
+        measure(store, [source], only=items, show=show)
+    count = len(items)
+    return f"{source} was measured first, for the {count:,} labelled items that it needs."
 
 
 def _of_unresolved(store: Store, variable: str, count: int) -> str:
@@ -193,9 +216,19 @@ def _check_probe(settings: TrainSettings) -> None:
         )
 
 
-def examples_of(store: Store, split: splitting.Split) -> list[Example]:
-    """List the labelled items of train and val with their files; test stays out of sight."""
-    items = sorted(item for item, part in split.parts.items() if part != "test")
+def examples_of(
+    store: Store, split: splitting.Split, *, only: Collection[str] | None = None
+) -> list[Example]:
+    """List the labelled items of train and val with their files; test stays out of sight.
+
+    `only` names the items to choose from.
+    """
+    allowed = None if only is None else set(only)
+    items = sorted(
+        item
+        for item, part in split.parts.items()
+        if part != "test" and (allowed is None or item in allowed)
+    )
     places, names = derived.places(store, items), derived.names_of(store, items)
     groups = splitting.groups_of(store, split.variable, items)
     return [
@@ -240,7 +273,14 @@ def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> Non
     )
 
 
-def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = None) -> Measured:
+def apply(
+    store: Store,
+    name: str,
+    *,
+    only: Collection[str] | None = None,
+    retry: bool = False,
+    show: bool | None = None,
+) -> Measured:
     """Predict every item that a model has not predicted yet.
 
     The probabilities of all classes go to a table that is named like the model.
@@ -251,6 +291,8 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
         The catalogue.
     name:
         Name of a model.
+    only:
+        Ids of the items to predict; by default all.
     retry:
         Try items again that failed before.
     show:
@@ -269,29 +311,35 @@ def apply(store: Store, name: str, *, retry: bool = False, show: bool | None = N
     source = classifier.source
     features = None
     if source is not None:
-        features = _features(store, model["card"], source, retry=retry, show=show)
+        features = _features(store, model["card"], source, only=only, retry=retry, show=show)
     with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
         setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
         if retry:
             progress.forget_failed(store, [setup])
         prepared = Prepared(info, {}, classifier, setup)
         if source is None:
-            done = local.run(store, [prepared], run, options=options(run.id), show=show)
+            done = local.run(store, [prepared], run, options=options(run.id), only=only, show=show)
             return replace(done, verb="Applied")
         return _apply_to_features(
-            store, prepared, classifier=classifier, features=features, run=run, show=show
+            store, prepared, classifier=classifier, features=features, only=only, run=run, show=show
         )
 
 
 def _features(
-    store: Store, card: Mapping[str, Any], source: str, *, retry: bool, show: bool | None
+    store: Store,
+    card: Mapping[str, Any],
+    source: str,
+    *,
+    only: Collection[str] | None,
+    retry: bool,
+    show: bool | None,
 ) -> int:
     """Measure what a model works on, in the version that it learned from; give the setup."""
     identity = card.get("measured")
     if identity is not None and source in MEASURES:
-        return measure_as(store, identity, retry=retry, show=show)
+        return measure_as(store, identity, only=only, retry=retry, show=show)
     if source in MEASURES:  # a model of an earlier version of the program, which did not say
-        measure(store, [source], retry=retry, show=show)
+        measure(store, [source], only=only, retry=retry, show=show)
     setups = progress.current_setups(store)
     if source not in setups:
         raise unknown("measure", source, {*setups, *MEASURES.names()})
@@ -305,6 +353,7 @@ def _apply_to_features(
     *,
     classifier: Classifier,
     features: int | None,
+    only: Collection[str] | None,
     run: Run,
     show: bool | None,
 ) -> Measured:
@@ -319,11 +368,20 @@ def _apply_to_features(
             "SELECT item FROM measured JOIN items USING (n) WHERE setup = ?", (prepared.setup,)
         )
     }
-    total = int(
-        store.value("SELECT count(*) FROM measured WHERE setup = ? AND part IS NOT NULL", (setup,))
-    ) - len(done)
+    with progress.chosen(store, only) as these:
+        total = int(
+            store.value(
+                "SELECT count(*) FROM measured AS m JOIN items USING (n) WHERE m.setup = ? AND "
+                f"m.part IS NOT NULL AND {these} AND NOT EXISTS (SELECT 1 FROM measured AS had "
+                "WHERE had.setup = ? AND had.n = m.n)",
+                (setup, prepared.setup),
+            )
+        )
+    wanted = None if only is None else pa.array(list(only), pa.string())
     with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
-        for number, (items, vectors) in enumerate(rows_of(store, source, setup=setup)):
+        for number, (items, vectors) in enumerate(
+            rows_of(store, source, setup=setup, wanted=wanted)
+        ):
             fresh = [i for i, item in enumerate(items) if item not in done]
             if not fresh:
                 continue
@@ -340,4 +398,5 @@ def _apply_to_features(
         failed_before=failed,
         seconds=time.monotonic() - started,
         verb="Applied",
+        of=None if only is None else len(only),
     )

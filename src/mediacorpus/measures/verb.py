@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from mediacorpus.errors import ModelError, ParameterError, unknown_option
 from mediacorpus.settings import settings
 
 PRECISIONS = ("fp32", "int8")
-OPTIONS = {"of", "precision", "retry", "batch_size", "progress"}
+OPTIONS = {"of", "on", "precision", "retry", "batch_size", "progress"}
 
 
 def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Options:
@@ -49,6 +49,7 @@ def measure(
     batch_size: int = 16,
     workers: int | None = None,
     of: str | None = None,
+    only: Collection[str] | None = None,
     show: bool | None = None,
     **parameters: Any,
 ) -> Measured:
@@ -71,6 +72,8 @@ def measure(
     of:
         Measure the regions that this measure found, such as `"faces"`, instead of what was
         added.
+    only:
+        Ids of the items to measure; by default all.
     show:
         Whether to show progress; None decides by the terminal.
     parameters:
@@ -105,6 +108,8 @@ def measure(
     ready = {name: _prepare(name, given) for name in wanted}
     _check_used(ready, parameters)
     recorded = {"measures": wanted, "batch_size": batch_size, "of": of} | given
+    if only is not None:
+        recorded["chosen"] = len(only)
     with running(store, "measure", parameters=recorded, model_hash=model_hash) as run:
         run.note = note
         prepared = [
@@ -126,12 +131,18 @@ def measure(
             run,
             options=options(run.id, batch_size=batch_size, workers=workers),
             of=of,
+            only=only,
             show=show,
         )
 
 
 def measure_as(
-    store: Store, identity: Mapping[str, Any], *, retry: bool = False, show: bool | None = None
+    store: Store,
+    identity: Mapping[str, Any],
+    *,
+    only: Collection[str] | None = None,
+    retry: bool = False,
+    show: bool | None = None,
 ) -> int:
     """Measure what lacks a measure with the very version and parameters of an earlier run.
 
@@ -141,7 +152,7 @@ def measure_as(
         The catalogue.
     identity:
         `name`, `version` and `parameters` of the setup.
-    retry, show:
+    only, retry, show:
         As for `measure`.
 
     Returns
@@ -163,7 +174,7 @@ def measure_as(
             "the program that was used."
         )
     given = {k: v for k, v in identity["parameters"].items() if k != "model" and v is not None}
-    measure(store, [name], retry=retry, show=show, **given)
+    measure(store, [name], only=only, retry=retry, show=show, **given)
     found = progress.setup_of(store, identity)
     if found is None:
         raise ModelError(

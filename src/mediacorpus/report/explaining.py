@@ -22,8 +22,7 @@ from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.matrix import matrix
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
-from mediacorpus.learning.verbs import examples_of
-from mediacorpus.measures.verb import measure
+from mediacorpus.learning.verbs import examples_of, measure_for
 from mediacorpus.media.opening import Opener
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
@@ -272,8 +271,9 @@ def curve_of(
     _check_svg(output)
     _, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="learning-curve")
-    measure(store, ["embedding"], show=show)
-    examples, features = matrix(store, examples_of(store, split), "embedding")
+    labelled = examples_of(store, split)
+    measure_for(store, "embedding", [e.item for e in labelled], show=show)
+    examples, features = matrix(store, labelled, "embedding")
     classes = sorted({e.label for e in examples})
     targets = np.array([classes.index(e.label) for e in examples], np.int64)
     train = np.array([e.part == "train" for e in examples])
@@ -320,12 +320,12 @@ def _some(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> l
 
 def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> Reference | None:
     """Gather the training pictures of a model with their embeddings."""
-    measure(store, ["embedding"], show=show)
     parts = people.split_parts(store, model["split"])
     _, split = splitting.latest(store, str(model["variable"]))
     train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]
     if not train:
         return None
+    measure_for(store, "embedding", [e.item for e in train], show=show)
     kept, embeddings = matrix(store, train, "embedding")
     return Reference([e.item for e in kept], [e.label for e in kept], embeddings)
 

@@ -16,6 +16,10 @@ from mediacorpus.errors import CorpusDamaged, MediacorpusError, QueryError, unkn
 from mediacorpus.records import Info, schema
 from mediacorpus.tables.parts import missing
 
+_QUOTED = re.compile(r'"(\w+)"')
+_CANDIDATES = re.compile(r"^Candidate bindings: (.+)$", re.MULTILINE)
+_CARET = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
+
 
 @dataclass(frozen=True, slots=True)
 class PartsView:
@@ -82,7 +86,7 @@ def run_sql(sql: str, views: Mapping[str, View], *, folder: Path) -> Any:
         connection.execute("SET lock_configuration = true")
         return _Relation(connection, sql, views)
     except duckdb.Error as error:
-        raise _query_error(error, views) from error
+        raise _query_error(error, views, sql) from error
 
 
 class _Relation:
@@ -90,6 +94,7 @@ class _Relation:
 
     def __init__(self, connection: Any, sql: str, views: Mapping[str, View]) -> None:
         self._views = views
+        self._sql = sql
         self._connection = connection
         self._relation = connection.sql(sql)
 
@@ -111,7 +116,7 @@ class _Relation:
         try:
             return read()
         except duckdb.Error as error:
-            raise _query_error(error, self._views) from error
+            raise _query_error(error, self._views, self._sql) from error
 
 
 def _check_one_query(connection: Any, sql: str) -> None:
@@ -171,7 +176,7 @@ def _literal(path: Path) -> str:
     return str(path).replace("'", "''")
 
 
-def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
+def _query_error(error: Exception, views: Mapping[str, View], sql: str) -> Exception:
     text = str(error).split("\n")[0]
     absent = re.search(r"Table with name (.+) does not exist", text)
     if absent:
@@ -181,4 +186,24 @@ def _query_error(error: Exception, views: Mapping[str, View]) -> Exception:
     parts = (file for v in views.values() if isinstance(v, PartsView) for file in v.files)
     if any(str(file.resolve()) in text for file in parts):
         return CorpusDamaged(f"A part of a table is broken ({text}). Put it back from your backup.")
-    return QueryError(f"The query was refused: {text}")
+    return QueryError(f"The query was refused: {text}{_place(str(error), sql)}")
+
+
+def _place(text: str, sql: str) -> str:
+    """Say where in a query an error stands: at DuckDB's caret, or at the name that it quotes.
+
+    >>> _place('Binder Error: Referenced column "yaer" not found', "SELECT yaer FROM records")
+    " (line 1, at 'yaer FROM records')"
+    """
+    found = _CARET.search(text)
+    if found:
+        number, rest = int(found[1]), found[2][len(found[3]) - len(f"LINE {found[1]}: ") :]
+    else:
+        name = _QUOTED.search(text)
+        place = sql.lower().find(name[1].lower()) if name else -1
+        if place < 0:
+            return ""
+        number, rest = sql.count("\n", 0, place) + 1, sql[place:].partition("\n")[0]
+    candidates = _CANDIDATES.search(text)
+    near = f"; there are {candidates[1]}" if candidates else ""
+    return f" (line {number}, at {rest[:40]!r}{near})" if rest else f" (line {number}, at its end)"

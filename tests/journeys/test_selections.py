@@ -1,0 +1,131 @@
+"""A selection goes through every command on items, and what it names is all that is touched."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+
+import pytest
+
+import mediacorpus as mc
+from mediacorpus.cli import main
+from mediacorpus.errors import ParameterError, QueryError, UnknownName
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
+
+
+@pytest.fixture
+def corpus(tmp_path: Path) -> mc.Corpus:
+    return made["make_corpus"](tmp_path)
+
+
+def measured(corpus: mc.Corpus, name: str) -> list[str]:
+    return list(corpus.sql(f"SELECT DISTINCT item FROM {name}")["item"])
+
+
+def test_conditions_hold_together(corpus: mc.Corpus) -> None:
+    north = corpus.select(where="region = 'north'")
+    assert len(north) == 40
+    both = corpus.select(where="region = 'north'", split="red:train")
+    assert set(both) == set(north) & set(corpus.select(split="red:train"))
+    drawn = corpus.select(where="region = 'north'", sample=7, seed=3)
+    assert len(drawn) == 7
+    assert set(drawn) < set(north)
+    assert drawn == corpus.select(where="region = 'north'", sample=7, seed=3)
+    assert drawn != corpus.select(where="region = 'north'", sample=7, seed=4)
+    assert corpus.select(sample=1000) == corpus.select() == list(corpus.items()["item"])
+
+
+def test_conditions_on_measures(corpus: mc.Corpus) -> None:
+    corpus.measure("facts", "colour", progress=False)
+    bright = corpus.select(where="colour.red_mean > 0.4")
+    assert 0 < len(bright) < 80
+    rows = corpus.sql("SELECT item FROM colour WHERE red_mean > 0.4")["item"]
+    assert set(bright) == set(rows)
+    assert set(corpus.select(where="item IN (SELECT item FROM colour WHERE red_mean > 0.4)")) == (
+        set(bright)
+    )
+
+
+def test_items_by_file_names(corpus: mc.Corpus, tmp_path: Path) -> None:
+    table = corpus.records()
+    first = table.iloc[3]
+    name = Path(first["path"]).name
+    for text in (name, f"pictures/{name}", first["path"], first["item"], first["item"][:12]):
+        assert corpus.select(items=[text]) == [first["item"]]
+    explained = corpus.select(items=[name, table.iloc[0]["item"]])
+    assert explained == [table.iloc[0]["item"], first["item"]]
+    with pytest.raises(UnknownName, match="name of its file"):
+        corpus.select(items=["nowhere.png"])
+
+
+def test_measure_and_apply_touch_nothing_else(corpus: mc.Corpus) -> None:
+    some = corpus.select(where="region = 'south'", sample=10)
+    done = corpus.measure("hog", on=some, progress=False)
+    assert done.items == 10
+    assert set(measured(corpus, "hog")) == set(some)
+    assert "each of the 10 items" in str(corpus.measure("hog", on=some, progress=False))
+    corpus.train("red", name="quick", progress=False)
+    corpus.apply("quick", on=mc.Selection(where="region = 'south'"), progress=False)
+    assert set(measured(corpus, "quick")) == set(corpus.select(where="region = 'south'"))
+    corpus.apply("quick", progress=False)
+    assert len(measured(corpus, "quick")) == 80
+
+
+def test_training_measures_what_it_learns_from(corpus: mc.Corpus) -> None:
+    learned = set(corpus.select(split="red:train")) | set(corpus.select(split="red:val"))
+    assert len(learned) < 80
+    trained = corpus.train("red", name="quick", progress=False)
+    assert set(measured(corpus, "embedding")) == learned
+    assert f"for the {len(learned)} labelled items" in str(trained)
+    north = corpus.select(where="region = 'north'")
+    corpus.train(
+        "red", name="nn", method="shallow", model="knn", features="hog", on=north, progress=False
+    )
+    assert set(measured(corpus, "hog")) == learned & set(north)
+
+
+def run(*arguments: str) -> int:
+    with pytest.raises(SystemExit) as end:
+        main([*arguments, "--quiet"])
+    return int(end.value.code or 0)
+
+
+def test_on_the_command_line(corpus: mc.Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(corpus.folder)
+    assert run("measure", folder, "hog", "--where", "region = 'north'", "--sample", "5:2") == 0
+    assert set(measured(corpus, "hog")) == set(
+        corpus.select(where="region = 'north'", sample=5, seed=2)
+    )
+    name = Path(corpus.records()["path"].iloc[7]).name
+    assert run("measure", folder, "lbp", "--item", name, "--item", "000.png") == 0
+    assert len(measured(corpus, "lbp")) == 2
+    assert run("measure", folder, "hu", "--split", "red:val") == 0
+    assert set(measured(corpus, "hu")) == set(corpus.select(split="red:val"))
+    capsys.readouterr()
+    assert run("measure", folder, "hu", "--sample", "few") == 1
+    assert "--sample" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("asked", "error", "words"),
+    [
+        ({"where": "region = 'nowhere'"}, ParameterError, "No item"),
+        ({"items": []}, ParameterError, "No item"),
+        ({"where": "regoin = 'north'"}, QueryError, r"regoin.*line 1.*regoin = 'north'"),
+        ({"where": "region = 'north' AND\nregion >"}, QueryError, "line "),
+        ({"where": " "}, ParameterError, "empty"),
+        ({"where": "1 = 1; DROP TABLE items"}, QueryError, "DROP"),
+        ({"split": "red"}, ParameterError, "face:test"),
+        ({"split": "blue:train"}, UnknownName, "red"),
+        ({"sample": 0}, ParameterError, "at least 1"),
+    ],
+)
+def test_selections_that_cannot_be(corpus: mc.Corpus, asked, error, words) -> None:
+    with pytest.raises(error, match=words):
+        corpus.select(**asked)
+    with pytest.raises(error, match=words):
+        corpus.measure(
+            "hog", on=mc.Selection(**{k: tuple(v) if k == "items" else v for k, v in asked.items()})
+        )
+    assert "hog" not in set(corpus.runs()["verb"])

@@ -530,7 +530,8 @@ class Corpus:
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
-        `"finetune"` or `"scratch"` makes each combination a whole training.
+        `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
+        `"scratch"` a whole training.
         """
         from mediacorpus.learning.gridding import grid_of
 

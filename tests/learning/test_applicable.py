@@ -52,7 +52,7 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "loss": ("focal", LOOP),
     "neighbors": (3, set()),
     "trees": (10, set()),
-    "C": (1.0, {"shallow"}),
+    "C": (1.0, {"probe", "shallow"}),
     "kernel": ("linear", {"shallow"}),
     "svm_gamma": (0.1, {"shallow"}),
     "smoothing": (0.1, set()),

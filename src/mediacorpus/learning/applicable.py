@@ -28,7 +28,8 @@ USERS: Mapping[str, tuple[str, ...]] = {
     "model": ("shallow",),
     "features": ("shallow",),
     "positive": ("shallow",),
-    **dict.fromkeys(("neighbors", "trees", "C", "kernel", "svm_gamma", "smoothing"), ("shallow",)),
+    **dict.fromkeys(("neighbors", "trees", "kernel", "svm_gamma", "smoothing"), ("shallow",)),
+    "C": ("probe", "shallow"),
 }
 """Methods that use a setting; those that are not named are used by all."""
 
@@ -75,7 +76,8 @@ def used_settings(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
     idle |= {name for name, kind in _OF_SCHEDULE.items() if schedule not in {None, kind}}
     if settings.get("arch") == AUTOENCODER:
         idle |= set(OF_LABELS)
-    idle |= {name for name, models in OF_MODEL.items() if settings.get("model") not in models}
+    if method == "shallow":
+        idle |= {name for name, models in OF_MODEL.items() if settings.get("model") not in models}
     if settings.get("model") == "knn" or settings.get("target") == "scale":
         idle |= {"class_weights", "label_smoothing"}
     return {
@@ -134,7 +136,7 @@ setting of finetune. Leave it out, or ask for --method finetune.
             )
     if given.get("arch") == AUTOENCODER:
         _check_codes(given)
-    for name, models in OF_MODEL.items():
+    for name, models in OF_MODEL.items() if method == "shallow" else ():
         if name in given and given.get("model") not in models:
             raise ParameterError(
                 f"The model {given.get('model')} does not use {name}, which is a setting of "

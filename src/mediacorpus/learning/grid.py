@@ -117,7 +117,7 @@ class Grid:
                 " That score is too good: the setting was chosen by it. Folds give an honest one."
             )
         h = self.honest
-        agreed = sum(dict(one) == dict(self.best) for one in h.chosen)
+        agreed = sum(_used(one) == dict(self.best) for one in h.chosen)
         return text + (
             f" Honest score of choosing and fitting: accuracy {h.accuracy:.3f} "
             f"({h.low:.3f} to {h.high:.3f}, {h.n:,} items), log loss {h.log_loss:.3f}; "
@@ -254,7 +254,8 @@ def grid(
     table = _table(points, [[done.row(p, f, 0) for f in plain] for p in points], aim)
     if not table["chosen"].any():
         raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
-    best = dict(points[int(table["chosen"].to_numpy().argmax())])
+    chosen = points[int(table["chosen"].to_numpy().argmax())]
+    best = _used(chosen)
     honest = _honest(points, folds, done=done, aim=aim) if folds else None
     return Grid(table, best, honest, aim, time.monotonic() - started)
 
@@ -378,6 +379,10 @@ def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, a
         )
     if workers is not None and workers < 1:
         raise ParameterError(f"workers is {workers}; it must be at least 1.")
+
+
+def _used(point: Point) -> dict[str, Any]:
+    return {name: value for name, value in point.items() if value is not None}
 
 
 def _words(point: Point) -> str:

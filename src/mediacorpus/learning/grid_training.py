@@ -59,7 +59,7 @@ def training_settings(method: str, point: Point, *, seed: int = 1) -> TrainSetti
     0.001
     """
     if method not in METHODS:
-        raise unknown("method of a grid", method, METHODS)
+        raise unknown("method of a grid", method, ("probe", "shallow", *METHODS))
     for name in point:
         if name not in TRAINING_SETTINGS:
             raise unknown("setting of a grid", str(name), TRAINING_SETTINGS)

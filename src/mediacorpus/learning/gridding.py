@@ -14,12 +14,15 @@ import numpy as np
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
+from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ParameterError, writing
 from mediacorpus.learning.device import best_device
 from mediacorpus.learning.folds import Division, division
 from mediacorpus.learning.grid import Grid, Runner, expand, grid
+from mediacorpus.learning.grid_classic import CLASSIC_SETTINGS, ClassicRunner, classic_points
 from mediacorpus.learning.grid_figure import draw_grid
 from mediacorpus.learning.grid_training import (
+    METHODS,
     TrainingRunner,
     forget_views,
     readable,
@@ -51,10 +54,12 @@ def grid_of(
 
     Without a method the last layer of a network learns anew for each combination, on the
     embeddings of the train and validation parts, which takes a fraction of a second. With
-    `"finetune"` or `"scratch"` each combination is a whole training, and any of their settings may
-    vary. The test part stays out of sight. With folds the choice itself is scored honestly, by
-    nested cross-validation; where the split keeps groups together, such as authors, so do the
-    folds. What is finished is kept below `reports`, so that a second call goes on.
+    `"probe"` or `"shallow"` each combination is a fit of that method on the stored values of a
+    measure; with `"finetune"` or `"scratch"` it is a whole training. What is found to be best can
+    be given to `train` with the same method. The test part stays out of sight. With folds the
+    choice itself is scored honestly, by nested cross-validation; where the split keeps groups
+    together, such as authors, so do the folds. What is finished is kept below `reports`, so that
+    a second call goes on.
 
     Parameters
     ----------
@@ -65,7 +70,8 @@ def grid_of(
     lists:
         Values to try of each setting, such as `{"lr": [0.001, 0.01], "momentum": [0.9]}`.
     method:
-        `"finetune"`, `"scratch"`, or None for a last layer on frozen features.
+        `"probe"`, `"shallow"`, `"finetune"`, `"scratch"`, or None for a last layer on frozen
+        features.
     folds:
         Number of folds, at least 3; None scores on the validation part alone.
     seed:
@@ -94,13 +100,18 @@ def grid_of(
         **({"method": method} if method else {}),
     }
     examples = examples_of(store, split)
-    if method is not None:
+    if method in CLASSIC_SETTINGS:
+        points = classic_points(method, points, seed=seed)
+    elif method is not None:
         for point in points:  # before any picture is read
             training_settings(method, point, seed=seed)
     place = grid_folder(store, variable, details)
     with watched(variable, None, show=show) as watch:
         if method is None:
             run = _on_features(store, examples, seed=seed, show=show)
+        elif method in CLASSIC_SETTINGS:
+            names = sorted({str(point.get("features") or SOURCE) for point in points})
+            run = _on_measures(store, examples, method, names=names, seed=seed, show=show)
         else:
             run = _on_pictures(examples, method, views=place / VIEWS, watch=watch, seed=seed)
         with running(store, "grid", parameters=details, seed=seed) as current:
@@ -109,7 +120,7 @@ def grid_of(
                 run,
                 folder=place / "fits",
                 folds=folds,
-                workers=1 if method and best_device() != "cpu" else None,
+                workers=1 if method in METHODS and best_device() != "cpu" else None,
                 progress=functools.partial(_tell, watch, f"grid of {variable}"),
             )
             forget_views(place / VIEWS)
@@ -131,6 +142,26 @@ def _on_features(
     measure_for(store, SOURCE, [e.item for e in examples], show=show)
     kept, features = matrix(store, examples, SOURCE)
     return FeaturesRunner(features[:, None], _division(kept, seed=seed))
+
+
+def _on_measures(
+    store: Store,
+    examples: Sequence[Example],
+    method: str,
+    *,
+    names: Sequence[str],
+    seed: int,
+    show: bool | None,
+) -> Runner:
+    """Gather the values of measures for the examples that have all of them."""
+    kept, values = list(examples), {}
+    for name in names:
+        if name in MEASURES:
+            measure_for(store, name, [e.item for e in examples], show=show)
+        kept, _ = matrix(store, kept, name)
+    for name in names:
+        _, values[name] = matrix(store, kept, name)
+    return ClassicRunner(values, _division(kept, seed=seed), method)
 
 
 def _on_pictures(

@@ -50,8 +50,9 @@ def head_settings(point: Point) -> TrainSettings:
             continue
         if name in {f.name for f in fields(TrainSettings)}:
             raise ParameterError(
-                f"A grid on frozen features cannot vary {name}. Ask for --method finetune or "
-                "--method scratch, where each fit is a whole training."
+                f"A grid on frozen features cannot vary {name}. Ask for --method probe or "
+                "shallow, whose fits take seconds, or --method finetune or scratch, where each "
+                "is a whole training."
             )
         raise unknown("setting of a grid on frozen features", str(name), HEAD_SETTINGS)
     given = dict(point)

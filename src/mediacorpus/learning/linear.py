@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -58,6 +58,7 @@ def fit_linear(
     views: NDArray[Any] | None = None,
     groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
+    strength: float | None = None,
     seed: int = 1,
     on_epoch: OnEpoch | None = None,
 ) -> Linear:
@@ -77,8 +78,9 @@ def fit_linear(
         What is learned.
     views:
         Embeddings of other views of the same pictures, `(N, V, features)`, or None.
-    groups, balanced, seed, on_epoch:
-        As in `fit_probe`; of a scale the pictures of one group are left out together.
+    groups, balanced, strength, seed, on_epoch:
+        As in `fit_probe`. Of a scale the strength is 1 / penalty, and the pictures of one group
+        are left out together.
 
     Examples
     --------
@@ -96,12 +98,14 @@ def fit_linear(
             views=views,
             groups=groups,
             balanced=balanced,
+            strength=strength,
             seed=seed,
             on_epoch=on_epoch,
         )
         return Linear(probe.weight, probe.bias, probe.strength, probe.curves)
     if target.kind is TargetKind.SCALE:
-        return _ridge(embeddings, encoded, views, groups=groups, on_epoch=on_epoch)
+        tried = PENALTIES if strength is None else (1 / strength,)
+        return _ridge(embeddings, encoded, views, tried=tried, groups=groups, on_epoch=on_epoch)
     if target.kind is TargetKind.ORDINAL:
         columns = (encoded[:, None] > np.arange(len(target.classes) - 1)).astype(np.int64)
         names = [f"above {name}" for name in target.classes[:-1]]
@@ -110,7 +114,13 @@ def fit_linear(
     weights, biases, strengths, curves = [], [], [], []
     for name, column in zip(names, columns.T, strict=True):
         probe = fit_probe(
-            embeddings, column, views=views, groups=groups, balanced=balanced, seed=seed
+            embeddings,
+            column,
+            views=views,
+            groups=groups,
+            balanced=balanced,
+            strength=strength,
+            seed=seed,
         )
         weights.append(probe.weight[1] - probe.weight[0])
         biases.append(probe.bias[1] - probe.bias[0])
@@ -132,6 +142,7 @@ def _ridge(
     y: NDArray[Any],
     views: NDArray[Any] | None,
     *,
+    tried: Sequence[float],
     groups: NDArray[np.int64] | None,
     on_epoch: OnEpoch | None,
 ) -> Linear:
@@ -142,9 +153,9 @@ def _ridge(
     centre, spread = x.mean(axis=0), x.std(axis=0)
     spread = spread + spread.mean() + 1e-12
     with threadpool_limits(1):
-        errors = _errors((x - centre) / spread, y, groups)
+        errors = _errors((x - centre) / spread, y, groups, tried=tried)
         best = int(errors.argmin())
-        penalty, rows, values = PENALTIES[best], x, y
+        penalty, rows, values = tried[best], x, y
         if views is not None and views.shape[1]:
             count = 1 + views.shape[1]
             rows = np.concatenate([x[:, None], np.asarray(views, np.float64)], axis=1)
@@ -155,29 +166,31 @@ def _ridge(
     bias = float(model.intercept_) - weight @ centre
     curves = pd.DataFrame(
         {
-            "penalty": PENALTIES,
+            "penalty": tried,
             "squared_error": errors,
-            "best": np.arange(len(PENALTIES)) == best,
+            "best": np.arange(len(tried)) == best,
         }
     )
     for number, row in enumerate(curves.to_dict("records"), start=1):
         if on_epoch is not None:
             on_epoch(number, len(curves), {str(k): v for k, v in row.items()})
-    return Linear(weight.astype(np.float32), bias.astype(np.float32), 1 / PENALTIES[best], curves)
+    return Linear(weight.astype(np.float32), bias.astype(np.float32), 1 / tried[best], curves)
 
 
-def _errors(x: Floats, y: NDArray[Any], groups: NDArray[np.int64] | None) -> Floats:
+def _errors(
+    x: Floats, y: NDArray[Any], groups: NDArray[np.int64] | None, *, tried: Sequence[float]
+) -> Floats:
     """Give the squared error of each penalty, each row or group left out in turn."""
     from sklearn.linear_model import Ridge, RidgeCV
     from sklearn.model_selection import GroupKFold
 
     count = 0 if groups is None else len(np.unique(groups))
     if count < 2:  # noqa: PLR2004 - one group cannot be left out
-        search = RidgeCV(alphas=PENALTIES, store_cv_results=True).fit(x, y)
+        search = RidgeCV(alphas=np.asarray(tried), store_cv_results=True).fit(x, y)
         return np.asarray(search.cv_results_.reshape(len(y), -1).mean(axis=0), np.float64)
-    found = np.zeros((len(PENALTIES), len(y)))
+    found = np.zeros((len(tried), len(y)))
     for learn, test in GroupKFold(min(GROUP_FOLDS, count)).split(x, y, groups):
-        for place, penalty in enumerate(PENALTIES):
+        for place, penalty in enumerate(tried):
             model = Ridge(alpha=penalty).fit(x[learn], y[learn])
             found[place, test] = (model.predict(x[test]) - y[test]) ** 2
     return np.asarray(found.mean(axis=1))

@@ -85,6 +85,7 @@ def fit_on_embeddings(
         views=views,
         groups=group_numbers([e.group for e in examples if e.part == "train"]),
         balanced=bool(s.class_weights),
+        strength=s.C,
         seed=s.seed,
         on_epoch=on_epoch,
     )

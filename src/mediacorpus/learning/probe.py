@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -61,6 +61,7 @@ def fit_probe(
     views: NDArray[Any] | None = None,
     groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
+    strength: float | None = None,
     seed: int = 1,
     on_epoch: OnEpoch | None = None,
 ) -> Probe:
@@ -85,6 +86,8 @@ def fit_probe(
         Numbers of what the folds must not part, such as authors, `(N,)`.
     balanced:
         Whether rare classes weigh more.
+    strength:
+        C, above 0; None chooses it.
     seed:
         Of the folds.
     on_epoch:
@@ -111,7 +114,13 @@ def fit_probe(
     # The matrices are small: several threads would wait for each other, and sum up otherwise.
     with threadpool_limits(1):
         curves = _cross_validate(
-            x, targets, groups, balanced=balanced, seed=seed, on_epoch=on_epoch
+            x,
+            targets,
+            groups,
+            tried=STRENGTHS if strength is None else (strength,),
+            balanced=balanced,
+            seed=seed,
+            on_epoch=on_epoch,
         )
         best = _choose(curves)
         strength = float(curves["C"].iloc[best])
@@ -149,6 +158,7 @@ def _cross_validate(
     targets: NDArray[np.int64],
     groups: NDArray[np.int64] | None,
     *,
+    tried: Sequence[float],
     balanced: bool,
     seed: int,
     on_epoch: OnEpoch | None,
@@ -159,7 +169,7 @@ def _cross_validate(
     parts = folds_to_choose_by(targets, groups, most=FOLDS, seed=seed)
     folds = len(parts)
     rows: list[dict[str, float]] = []
-    for strength in STRENGTHS:
+    for strength in tried:
         losses, hits = np.zeros(folds), np.zeros(folds)
         for fold, (learn, test) in enumerate(parts):
             weight, bias = _fit(x[learn], targets[learn], strength=strength, balanced=balanced)
@@ -172,7 +182,7 @@ def _cross_validate(
         row["accuracy"] = float(hits.mean())
         rows.append(row)
         if on_epoch is not None:
-            on_epoch(len(rows), len(STRENGTHS), dict(row))
+            on_epoch(len(rows), len(tried), dict(row))
     return pd.DataFrame(rows)
 
 

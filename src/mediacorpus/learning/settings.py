@@ -28,8 +28,8 @@ _WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup":
 _RANGES = {"lr": (0.0, 10.0), "momentum": (0.0, 0.999), "gamma": (0.0, 1.0)}
 _RANGES |= {"weight_decay": (0.0, 1.0), "dropout": (0.0, 0.95), "power": (0.0, 10.0)}
 _RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (0.0, 1.0)}
-_RANGES |= {"size": (32, 1024)}
-_ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay"}
+_RANGES |= {"size": (32, 1024), "C": (0.0, 1e9)}
+_ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay", "C"}
 _LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
 _LISTS |= {"target": TARGETS, "precision": PRECISIONS, "loss": LOSSES}
 
@@ -125,8 +125,8 @@ class TrainSettings:
     trees:
         Of `"random_forest"`, at least 1; by default 100.
     C:
-        Of `"svm"` and `"logistic"`, above 0; a small C regularizes strongly. By default it is
-        chosen by cross-validation.
+        Of `"svm"`, `"logistic"` and the method `"probe"`, above 0; a small C regularizes
+        strongly. By default it is chosen by cross-validation.
     kernel:
         Of `"svm"`: `"rbf"` (the default), `"linear"`, `"poly"` or `"sigmoid"`.
     svm_gamma:

@@ -222,6 +222,34 @@ def fit_shallow(
     return Shallow(graph, tuple(names), curves, facts)
 
 
+def fit_plain(
+    x: NDArray[np.float32],
+    y: NDArray[np.int64],
+    groups: NDArray[np.int64] | None,
+    *,
+    settings: ShallowSettings,
+) -> Any:
+    """Fit a classic model without a graph, with what is not given chosen by cross-validation.
+
+    Parameters
+    ----------
+    x, y, groups, settings:
+        As for `fit_shallow`.
+
+    Returns
+    -------
+    object
+        A classifier of scikit-learn.
+    """
+    s, name = settings, TRIED.get(settings.model, ("trees", ()))[0]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
+        if getattr(s, name) is None:
+            curves = _cross_validate(x, y, groups, s=s, on_row=None)
+            s = _with(s, name, float(curves[curves["best"]].iloc[0].iloc[0]))
+        return _model(s, y, groups).fit(x, y)
+
+
 def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None) -> Any:
     """Make the model, unfitted; what it does to the features first comes with it."""
     from sklearn.ensemble import RandomForestClassifier

@@ -26,8 +26,8 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 
 import mediacorpus as mc
+from mediacorpus.learning.settings import ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
-from mediacorpus.learning.shallow_settings import ShallowSettings
 
 SEEDS = (1, 2, 3)
 FOLDS = 5

@@ -28,7 +28,7 @@ import torch
 from mediacorpus.learning import export
 from mediacorpus.learning.backbones import create
 from mediacorpus.learning.features import Part, plan_for
-from mediacorpus.learning.finetune import fit, predict
+from mediacorpus.learning.loop import fit, predict
 from mediacorpus.learning.networks import taught_dropout
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind

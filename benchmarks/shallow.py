@@ -18,9 +18,9 @@ from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 
 from mediacorpus.learning.grid import expand, grid
-from mediacorpus.learning.head import features_runner
+from mediacorpus.learning.grid_runners import features_runner
+from mediacorpus.learning.settings import MODELS, ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
-from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 from mediacorpus.measures.efficientnet import open_session, preprocess
 from mediacorpus.media.decode import load
 

@@ -416,13 +416,13 @@ class Corpus:
         svm_gamma: float | str | None = None,
         smoothing: float | None = None,
     ) -> TrainedModel:
-        """Train a classifier of a variable; see `mediacorpus.learning.verbs.train`.
+        """Train a classifier of a variable; see `mediacorpus.learning.train.train`.
 
         The parameters from `method` on are those of `TrainSettings`, where they are explained;
         None is the default of `settings`, or of the method. `on` is a `Selection`, or items or
         file names: only these are learned from.
         """
-        from mediacorpus.learning.verbs import train
+        from mediacorpus.learning.train import train
 
         given = _given(
             method=method,
@@ -526,14 +526,14 @@ class Corpus:
         svm_gamma: Sequence[float | str] | None = None,
         smoothing: Sequence[float] | None = None,
     ) -> Grid:
-        """Try combinations of settings; see `mediacorpus.learning.gridding.grid_of`.
+        """Try combinations of settings; see `mediacorpus.learning.grid.grid_of`.
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
         `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
         `"scratch"` a whole training.
         """
-        from mediacorpus.learning.gridding import grid_of
+        from mediacorpus.learning.grid import grid_of
 
         lists = _given(
             backbone=backbone,
@@ -575,9 +575,14 @@ class Corpus:
             svm_gamma=svm_gamma,
             smoothing=smoothing,
         )
-        return grid_of(
+        found = grid_of(
             self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
         )
+        if found.folder is not None:
+            from mediacorpus.report.grid_figure import draw_grid
+
+            draw_grid(found.table, found.folder / "grid.png", aim=found.aim)
+        return found
 
     @_command
     def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:
@@ -628,11 +633,11 @@ class Corpus:
         retry: bool = False,
         progress: bool | None = None,
     ) -> Measured:
-        """Predict the whole corpus with a model; see `mediacorpus.learning.verbs.apply`.
+        """Predict the whole corpus with a model; see `mediacorpus.learning.apply.apply`.
 
         `on` is a `Selection`, or items or file names: only these are predicted.
         """
-        from mediacorpus.learning.verbs import apply
+        from mediacorpus.learning.apply import apply
 
         return apply(self._store, name, only=self._chosen(on), retry=retry, show=progress)
 

@@ -22,7 +22,7 @@ from mediacorpus.learning.autoencoder import (
 )
 from mediacorpus.learning.backbones import create
 from mediacorpus.learning.features import Part, plan_for
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.model import load_model
 from mediacorpus.learning.settings import TrainSettings
 
 ARCH: dict[str, Any] = {"method": "scratch", "arch": "autoencoder"}
@@ -202,7 +202,7 @@ def test_a_run_that_was_stopped_goes_on(corpus):
 
 def test_another_frame_of_a_held_out_file_is_left_out(tmp_path):
     from mediacorpus.coding import splitting
-    from mediacorpus.learning.verbs import unlabelled_of
+    from mediacorpus.learning.train import unlabelled_of
 
     views = spots(12)[0]
     (tmp_path / "p").mkdir()

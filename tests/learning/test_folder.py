@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 from mediacorpus.errors import ModelError, StorageFull
-from mediacorpus.learning import folder as folders
+from mediacorpus.learning import model as folders
 from mediacorpus.learning.export import linear_graph
-from mediacorpus.learning.folder import clear_leftovers, load_model, save_model
+from mediacorpus.learning.model import clear_leftovers, load_model, save_model
 from mediacorpus.learning.targets import Target, TargetKind
 
 CARD = {

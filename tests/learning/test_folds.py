@@ -8,10 +8,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.learning.card import fingerprint_of
 from mediacorpus.learning.folds import division, folds_to_choose_by
-from mediacorpus.learning.linear import PENALTIES, fit_linear
-from mediacorpus.learning.probe import STRENGTHS, fit_probe
+from mediacorpus.learning.linear import PENALTIES, STRENGTHS, fit_linear, fit_probe
+from mediacorpus.learning.model import fingerprint_of
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind

@@ -14,12 +14,12 @@ from PIL import Image
 
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning.features import Part, Plan
-from mediacorpus.learning.finetune import fit
+from mediacorpus.learning.folds import Fold
 from mediacorpus.learning.grid import RESULTS, Grid, _wilson, expand, grid
-from mediacorpus.learning.grid_figure import draw_grid
-from mediacorpus.learning.grid_results import Fold
-from mediacorpus.learning.head import features_runner, fit_head, head_logits, head_settings
+from mediacorpus.learning.grid_runners import features_runner, fit_head, head_logits, head_settings
+from mediacorpus.learning.loop import fit
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.report.grid_figure import draw_grid
 
 
 class Noise:

@@ -10,9 +10,8 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.learning.folds import division
-from mediacorpus.learning.grid_classic import ClassicRunner
-from mediacorpus.learning.grid_results import Fold
+from mediacorpus.learning.folds import Fold, division
+from mediacorpus.learning.grid_runners import ClassicRunner
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 

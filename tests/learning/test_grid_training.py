@@ -14,10 +14,9 @@ import mediacorpus as mc
 from mediacorpus.cli.values import values_of
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
-from mediacorpus.learning import grid_training, gridding
-from mediacorpus.learning.folds import division
-from mediacorpus.learning.grid_results import Fold
-from mediacorpus.learning.grid_training import training_settings
+from mediacorpus.learning import grid, grid_runners
+from mediacorpus.learning.folds import Fold, division
+from mediacorpus.learning.grid_runners import training_settings
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 SMALL = {"arch": ["lenet"], "epochs": [1]}
@@ -48,7 +47,7 @@ def test_a_finished_grid_is_read_and_not_fitted_again(
     first = corpus.grid("red", method="scratch", folds=None, progress=False, **lists)
     assert first.honest is None
     for name in ("fit", "prepare"):
-        monkeypatch.setattr(grid_training, name, None)
+        monkeypatch.setattr(grid_runners, name, None)
     again = corpus.grid("red", method="scratch", folds=None, progress=False, **lists)
     assert again.table.equals(first.table)
 
@@ -59,7 +58,7 @@ def test_what_scores_has_neither_taught_nor_chosen(
     """Each fit sees two parts; a fold that is left out is in neither."""
     seen: list[tuple[set[int], set[int]]] = []
     scored: list[set[int]] = []
-    fit, predict = grid_training.fit, grid_training.predict
+    fit, predict = grid_runners.fit, grid_runners.predict
 
     def fitted(module: Any, train: Any, val: Any, **more: Any) -> Any:
         seen.append((set(train.rows.tolist()), set(val.rows.tolist())))
@@ -69,8 +68,8 @@ def test_what_scores_has_neither_taught_nor_chosen(
         scored.append(set(part.rows.tolist()))
         return predict(module, part)
 
-    monkeypatch.setattr(grid_training, "fit", fitted)
-    monkeypatch.setattr(grid_training, "predict", predicted)
+    monkeypatch.setattr(grid_runners, "fit", fitted)
+    monkeypatch.setattr(grid_runners, "predict", predicted)
     monkeypatch.setenv("MEDIACORPUS_WORKERS", "1")
     corpus.grid("red", method="scratch", folds=3, progress=False, seed=5, **SMALL)
     assert len(seen) == 6, "three folds, and three pairs of them"
@@ -108,8 +107,8 @@ def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
         items = list(corpus.items()["item"])
         assert set(splitting.groups_of(corpus._store, "colour", items)) == {None}
         corpus.split("colour", shares="80/20", by="author")
-        examples = gridding.examples_of(corpus._store, splitting.latest(corpus._store, "colour")[1])
-        found = gridding._division(examples, seed=1)
+        examples = grid.examples_of(corpus._store, splitting.latest(corpus._store, "colour")[1])
+        found = grid._division(examples, seed=1)
         assert found.groups is not None
         assert len(set(found.groups.tolist())) == len(examples) / 2
         for fold in (Fold(3, (0,)), Fold(3, (1, 2))):
@@ -124,14 +123,14 @@ def test_fine_tuning_by_depth_and_optimizer(
 ) -> None:
     """Frozen parts of different depth have views of their own."""
     made_views: list[tuple[int, ...]] = []
-    prepare = grid_training.prepare
+    prepare = grid_runners.prepare
 
     def prepared(*given: Any, **more: Any) -> Any:
         part, lost = prepare(*given, **more)
         made_views.append(part.views.shape[1:])
         return part, lost
 
-    monkeypatch.setattr(grid_training, "prepare", prepared)
+    monkeypatch.setattr(grid_runners, "prepare", prepared)
     monkeypatch.setenv("MEDIACORPUS_WORKERS", "1")
     lists = {"unfreeze": ["head", 1], "optimizer": ["adamw"], "epochs": [6], "size": [64]}
     lists |= {"lr": [0.01], "batch_size": [8]}

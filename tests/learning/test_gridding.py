@@ -10,7 +10,7 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
-from mediacorpus.learning.matrix import matrix, rows_of
+from mediacorpus.learning.features import matrix, rows_of
 from mediacorpus.records import Example
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))

@@ -9,9 +9,8 @@ import pytest
 import torch
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.learning.losses import of_numbers, of_one_class, of_several
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.targets import make_target
+from mediacorpus.learning.targets import make_target, of_numbers, of_one_class, of_several
 
 WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
 
@@ -36,7 +35,7 @@ def test_the_focal_loss_as_in_its_paper(share: float, times: float) -> None:
 
 def test_a_focus_of_nothing_is_cross_entropy(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the exponent 0 all forms of cross-entropy come out: weights, smoothing, shares."""
-    monkeypatch.setattr("mediacorpus.learning.losses.FOCUS", 0.0)
+    monkeypatch.setattr("mediacorpus.learning.targets.FOCUS", 0.0)
     rng = np.random.default_rng(1)
     logits = torch.tensor(rng.normal(size=(6, 3)), dtype=torch.float32)
     y = torch.tensor([0, 1, 2, 0, 1, 1])

@@ -16,7 +16,7 @@ from PIL import Image
 
 import mediacorpus as mc
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, UnknownName
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.model import load_model
 
 PICTURES = 60
 TINY = {"method": "scratch", "arch": "mlp", "epochs": 2, "batch_size": 8, "progress": False}
@@ -249,7 +249,7 @@ def test_other_errors_are_not_taken_for_want_of_memory(
 def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
     corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import mediacorpus.learning.finetune as loop
+    from mediacorpus.learning import loop
 
     with pytest.raises(ParameterError, match="at most 10"):
         learn(corpus, "face", "hot", lr=1e9)
@@ -349,7 +349,7 @@ def test_no_label_of_the_validation_part_is_left(corpus: mc.Corpus) -> None:
 
 def test_a_model_without_a_target_on_its_card_still_works(corpus: mc.Corpus) -> None:
     """Cards of before the targets lack it, and their hash does too."""
-    from mediacorpus.learning.folder import _digest
+    from mediacorpus.learning.model import _digest
 
     learn(corpus, "face", "old")
     path = corpus.folder / "models" / "old" / "model.json"

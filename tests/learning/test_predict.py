@@ -9,10 +9,10 @@ import pytest
 
 from mediacorpus.engine.contract import Batch, Picture
 from mediacorpus.errors import ModelError, ParameterError
-from mediacorpus.learning.folder import load_model, save_model
-from mediacorpus.learning.predict import Classifier
+from mediacorpus.learning.apply import Classifier
+from mediacorpus.learning.model import load_model, save_model
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.train import train
+from mediacorpus.learning.train import fit_model as train
 from mediacorpus.media.decode import load
 from mediacorpus.records import FileFacts, Shape
 

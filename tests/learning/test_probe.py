@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from mediacorpus.learning.probe import STRENGTHS, fit_probe
+from mediacorpus.learning.linear import STRENGTHS, fit_probe
 
 
 def made(n=120, features=20, classes=3, seed=0, spread=1.0):

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from mediacorpus.errors import TrainingError
-from mediacorpus.learning.schedules import find_rate, make_optimizer, make_schedule, rate_factor
+from mediacorpus.learning.loop import find_rate, make_optimizer, make_schedule, rate_factor
 from mediacorpus.learning.settings import TrainSettings
 
 EPOCHS = 12

@@ -11,8 +11,8 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning import shallow
+from mediacorpus.learning.settings import MODELS, ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
-from mediacorpus.learning.shallow_settings import MODELS, ShallowSettings
 from mediacorpus.measures.onnx_session import open_session
 
 FLOWERS = ("setosa", "versicolor", "virginica")

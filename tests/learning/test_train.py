@@ -12,9 +12,9 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError, TrainingError, WeightsNotFound
-from mediacorpus.learning.folder import load_model
+from mediacorpus.learning.model import load_model
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.train import train
+from mediacorpus.learning.train import fit_model as train
 from mediacorpus.records import Example
 
 SHORT = TrainSettings(method="finetune", epochs=3, unfreeze=1, batch_size=8)
@@ -110,7 +110,7 @@ def test_a_run_that_was_killed_ends_as_one_that_was_not(faces, models, tmp_path)
 import json, os, signal
 from pathlib import Path
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.train import train
+from mediacorpus.learning.train import fit_model as train
 from mediacorpus.records import Example
 rows = json.loads(Path({str(tmp_path / "examples.json")!r}).read_text())
 def kill(epoch, epochs, row):

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.learning.folder import ModelFolder, load_model
+from mediacorpus.learning.model import ModelFolder, load_model
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.train import train
+from mediacorpus.learning.train import fit_model as train
 from mediacorpus.measures.efficientnet import open_session, preprocess
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.records import Example

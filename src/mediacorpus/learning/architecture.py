@@ -15,7 +15,7 @@ import pandas as pd
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ModelError
 from mediacorpus.extras import need
-from mediacorpus.learning.folder import model_of
+from mediacorpus.learning.model import model_of
 
 Shape = tuple[int, ...]
 

@@ -14,7 +14,7 @@ from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning import export
 from mediacorpus.learning.features import Part
-from mediacorpus.learning.finetune import Fit, OnEpoch, fit, predict
+from mediacorpus.learning.loop import Fit, OnEpoch, fit, predict
 from mediacorpus.learning.targets import Target, TargetKind
 
 if TYPE_CHECKING:

@@ -1,9 +1,10 @@
-"""Backbones: pretrained networks by name, with a new last layer, cut into blocks and a head."""
+"""Pretrained networks by name: their weights, and where they are cut into blocks and a head."""
 
 from __future__ import annotations
 
 import functools
 import math
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -11,12 +12,254 @@ from typing import Any, TypeAlias
 
 from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound
 from mediacorpus.extras import need
-from mediacorpus.learning import cuts
-from mediacorpus.learning.weights import load_into, read_weights
 from mediacorpus.media.normalize import IMAGENET_MEAN, IMAGENET_SD
 from mediacorpus.records import Info
 from mediacorpus.registry import Registry
 from mediacorpus.settings import settings
+
+Cut: TypeAlias = tuple[list[Any], Any]
+"""Blocks and head."""
+
+
+def cut_chain(module: Any, dropout: float) -> Cut:
+    """Cut AlexNet or VGG: one block per convolution, then one per hidden dense layer."""
+    nn = need("torch.nn")
+    blocks: list[list[Any]] = []
+    for layer in module.features:
+        if isinstance(layer, nn.Conv2d):
+            blocks.append([])
+        blocks[-1].append(layer)
+    blocks[-1] += [module.avgpool, nn.Flatten()]
+    dense: list[list[Any]] = [[]]
+    for layer in module.classifier:
+        dense[-1].append(layer)
+        if isinstance(layer, nn.ReLU):
+            dense.append([])
+    *hidden, last = dense
+    head = nn.Sequential(nn.Dropout(dropout), last[-1])
+    return [nn.Sequential(*group) for group in (*blocks, *hidden)], head
+
+
+def cut_sequence(module: Any, dropout: float) -> Cut:
+    """Cut a plain sequence of layers: one block per convolution or dense layer.
+
+    A dropout layer right before the last layer gets the share `dropout`; where there is none,
+    the head has one.
+    """
+    nn = need("torch.nn")
+    *layers, last = module
+    if isinstance(layers[-1], nn.Dropout):
+        drop = layers.pop()
+        drop.p = dropout
+    else:
+        drop = nn.Dropout(dropout)
+    blocks: list[list[Any]] = [[]]
+    for layer in layers:
+        if isinstance(layer, nn.Conv2d | nn.Linear) and any(map(_has_weights, blocks[-1])):
+            blocks.append([])
+        blocks[-1].append(layer)
+    return [nn.Sequential(*group) for group in blocks], nn.Sequential(drop, last)
+
+
+def _has_weights(layer: Any) -> bool:
+    return next(layer.parameters(), None) is not None
+
+
+def cut_resnet(module: Any, dropout: float) -> Cut:
+    """Cut a ResNet: the stem, then one block per residual block."""
+    nn = need("torch.nn")
+    stem = nn.Sequential(module.conv1, module.bn1, module.relu, module.maxpool)
+    layers = (module.layer1, module.layer2, module.layer3, module.layer4)
+    residual = [block for layer in layers for block in layer]
+    head = nn.Sequential(module.avgpool, nn.Flatten(), nn.Dropout(dropout), module.fc)
+    return [stem, *residual], head
+
+
+def cut_squeezenet(module: Any, dropout: float) -> Cut:
+    """Cut a SqueezeNet: the stem, then one block per fire module; the head is a convolution."""
+    nn = need("torch.nn")
+    fire = need("torchvision.models.squeezenet").Fire
+    blocks: list[list[Any]] = [[]]
+    for layer in module.features:
+        if isinstance(layer, fire):
+            blocks.append([])
+        blocks[-1].append(layer)
+    _, convolution, *rest = module.classifier
+    head = nn.Sequential(nn.Dropout(dropout), convolution, *rest, nn.Flatten())
+    return [nn.Sequential(*group) for group in blocks], head
+
+
+def cut_densenet(module: Any, dropout: float) -> Cut:
+    """Cut a DenseNet: the stem, then one block per dense block with the transition before it."""
+    nn = need("torch.nn")
+    blocks: list[list[Any]] = [[]]
+    for name, layer in module.features.named_children():
+        if name == "denseblock1" or name.startswith("transition"):
+            blocks.append([])
+        blocks[-1].append(layer)
+    blocks[-1].append(nn.ReLU())
+    pool = nn.AdaptiveAvgPool2d(1)
+    head = nn.Sequential(pool, nn.Flatten(), nn.Dropout(dropout), module.classifier)
+    return [nn.Sequential(*group) for group in blocks], head
+
+
+def cut_inception(module: Any, dropout: float) -> Cut:
+    """Cut Inception v3: two blocks of convolutions, then one per mixed block."""
+    nn = need("torch.nn")
+    layers = dict(module.named_children())
+    names = list(layers)
+    middle, mixed = names.index("Conv2d_3b_1x1"), names.index("Mixed_5b")
+    groups = [names[:middle], names[middle:mixed]]
+    groups += [[name] for name in names if name.startswith("Mixed")]
+    blocks = [nn.Sequential(*(layers[name] for name in group)) for group in groups]
+    head = nn.Sequential(module.avgpool, nn.Flatten(), nn.Dropout(dropout), module.fc)
+    return blocks, head
+
+
+def cut_efficientnet(module: Any, dropout: float) -> Cut:
+    """Cut timm's EfficientNet: the stem, the inverted residual blocks, the last convolution."""
+    nn = need("torch.nn")
+    stem = nn.Sequential(module.conv_stem, module.bn1)
+    residual = [block for stage in module.blocks for block in stage]
+    last = nn.Sequential(module.conv_head, module.bn2)
+    head = nn.Sequential(module.global_pool, nn.Dropout(dropout), module.classifier)
+    return [stem, *residual, last], head
+
+
+def cut_timm(module: Any, dropout: float) -> Cut:
+    """Cut any network of timm: all of its body is one block, unless it is an EfficientNet."""
+    if type(module).__name__ == "EfficientNet":
+        return cut_efficientnet(module, dropout)
+    module.drop_rate = dropout
+    if isinstance(getattr(module, "head_drop", None), need("torch.nn").Dropout):
+        module.head_drop.p = dropout
+    method = _method_module()
+    return [method(module, "forward_features")], method(module, "forward_head")
+
+
+@functools.cache
+def _method_module() -> Any:
+    """Make the class of modules that run one method of another module."""
+
+    class Method(need("torch.nn").Module):  # type: ignore[misc]
+        def __init__(self, module: Any, name: str) -> None:
+            super().__init__()
+            self.module = module
+            self.name = name
+
+        def forward(self, x: Any) -> Any:
+            return getattr(self.module, self.name)(x)
+
+    return Method
+
+
+ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
+SHOWN = 3
+
+# torchvision's published DenseNet files name layers inside dense layers with a dot.
+_OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d\.)")
+_WRAPPERS = ("state_dict", "model", "model_state_dict")
+
+
+def read_weights(path: Path) -> dict[str, Any]:
+    """Read the named tensors of a `.safetensors` or `.pth` file.
+
+    Parameters
+    ----------
+    path:
+        The file. A `.pth` file must hold tensors and nothing else; one that holds a mapping
+        under `state_dict` or `model` is unwrapped, and the prefix `module.` is taken off.
+
+    Returns
+    -------
+    dict
+        Name → torch tensor.
+
+    Raises
+    ------
+    WeightsNotFound
+        The file is missing.
+    ParameterError
+        It is no such file, or holds more than tensors.
+    MissingExtra
+        torch or safetensors is not installed.
+    """
+    if not path.is_file():
+        raise WeightsNotFound(f"There is no file with weights at {path}; check the path.")
+    if path.suffix.lower() not in ENDINGS:
+        raise ParameterError(f"The weights {path} must be a file {' or '.join(ENDINGS)}.")
+    try:
+        if path.suffix.lower() == ".safetensors":
+            state: Any = need("safetensors.torch").load_file(path)
+        else:
+            state = need("torch").load(path, map_location="cpu", weights_only=True)
+    except Exception as error:
+        raise ParameterError(
+            f"The weights {path} cannot be read: the file is damaged or holds more than tensors "
+            "(code in it is never run). Save the network's state_dict as .safetensors."
+        ) from error
+    return _plain(path, state)
+
+
+def load_into(module: Any, state: Mapping[str, Any], *, last: str, source: str) -> None:
+    """Put weights into a network, all but the last layer; the names must fit exactly.
+
+    Parameters
+    ----------
+    module:
+        The network.
+    state:
+        What `read_weights` gave. Auxiliary outputs (Inception's) are left away.
+    last:
+        Dotted name of the last layer, which may have any number of classes.
+    source:
+        Name of the file, for the message.
+
+    Raises
+    ------
+    ParameterError
+        A tensor is missing, unknown, or of another shape.
+    """
+    own = module.state_dict()
+    given = {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
+    skipped = (f"{last}.", "AuxLogits.")
+    wanted = {name for name in own if not name.startswith(skipped)}
+    offered = {name for name in given if not name.startswith(skipped)}
+    counters = {name for name in wanted - offered if name.endswith("num_batches_tracked")}
+    shapes = [n for n in sorted(wanted & offered) if own[n].shape != given[n].shape]
+    faults = [
+        _listed("missing", wanted - offered - counters),
+        _listed("unknown", offered - wanted),
+        _listed("of another shape", shapes),
+    ]
+    if any(faults):
+        raise ParameterError(
+            f"The weights {source} do not fit this backbone: "
+            + "; ".join(fault for fault in faults if fault)
+            + ". Name the backbone that they were trained for."
+        )
+    module.load_state_dict({name: given[name] for name in wanted & offered}, strict=False)
+
+
+def _plain(path: Path, state: Any) -> dict[str, Any]:
+    for wrapper in _WRAPPERS:
+        if isinstance(state, Mapping) and isinstance(state.get(wrapper), Mapping):
+            state = state[wrapper]
+    tensor = need("torch").Tensor
+    if not isinstance(state, Mapping) or not all(isinstance(v, tensor) for v in state.values()):
+        raise ParameterError(
+            f"The weights {path} are no mapping of names to tensors; save the network's state_dict."
+        )
+    return {str(name).removeprefix("module."): value for name, value in state.items()}
+
+
+def _listed(what: str, names: Any) -> str:
+    ordered = sorted(names)
+    if not ordered:
+        return ""
+    more = f" and {len(ordered) - SHOWN} more" if len(ordered) > SHOWN else ""
+    return f"{what}: {', '.join(ordered[:SHOWN])}{more}"
+
 
 Triple: TypeAlias = tuple[float, float, float]
 
@@ -41,7 +284,7 @@ class Network:
     last:
         Dotted name of the last layer in the module.
     cut:
-        Function that cuts the module; see `mediacorpus.learning.cuts`.
+        Function that cuts the module; see `mediacorpus.learning.networks`.
     size:
         Height and width of the input in pixels.
     crop:
@@ -57,7 +300,7 @@ class Network:
     name: str
     module: Any
     last: str
-    cut: Callable[[Any, float], cuts.Cut]
+    cut: Callable[[Any, float], Cut]
     size: int = 224
     crop: float = 0.875
     mean: Triple = IMAGENET_MEAN
@@ -213,7 +456,7 @@ def efficientnet_lite0(*, pretrained: bool) -> Network:
         module = load_network()
     else:
         module = need("timm").create_model("tf_efficientnet_lite0", pretrained=False)
-    cut = cuts.cut_efficientnet
+    cut = cut_efficientnet
     return Network("efficientnet_lite0", module, "classifier", cut, mean=_HALF, sd=_HALF)
 
 
@@ -221,7 +464,7 @@ def efficientnet_lite0(*, pretrained: bool) -> Network:
 class _Family:
     """What the networks of one family of torchvision have in common."""
 
-    cut: Callable[[Any, float], cuts.Cut]
+    cut: Callable[[Any, float], Cut]
     last: str
     citation: str
     size: int = 224
@@ -233,28 +476,30 @@ class _Family:
 
 _FAMILIES = {
     "alexnet": _Family(
-        cuts.cut_chain,
+        cut_chain,
         "classifier.6",
         "Krizhevsky (2014), One weird trick for parallelizing convolutional neural networks",
     ),
     "vgg": _Family(
-        cuts.cut_chain,
+        cut_chain,
         "classifier.6",
         "Simonyan and Zisserman (2015), Very deep convolutional networks, ICLR",
     ),
     "resnet": _Family(
-        cuts.cut_resnet, "fc", "He, Zhang, Ren and Sun (2016), Deep residual learning, CVPR"
+        cut_resnet, "fc", "He, Zhang, Ren and Sun (2016), Deep residual learning, CVPR"
     ),
     "squeezenet": _Family(
-        cuts.cut_squeezenet, "classifier.1", "Iandola et al. (2016), SqueezeNet, arXiv:1602.07360"
+        cut_squeezenet,
+        "classifier.1",
+        "Iandola et al. (2016), SqueezeNet, arXiv:1602.07360",
     ),
     "densenet": _Family(
-        cuts.cut_densenet,
+        cut_densenet,
         "classifier",
         "Huang, Liu, van der Maaten and Weinberger (2017), Densely connected networks, CVPR",
     ),
     "inception": _Family(
-        cuts.cut_inception,
+        cut_inception,
         "fc",
         "Szegedy et al. (2016), Rethinking the Inception architecture, CVPR",
         size=299,
@@ -331,7 +576,7 @@ def _timm(name: str, *, pretrained: bool) -> Network:
         name,
         module,
         last if isinstance(last, str) else last[0],
-        cuts.cut_timm,
+        cut_timm,
         size=facts["input_size"][-1],
         crop=facts["crop_pct"],
         mean=facts["mean"],

@@ -1,4 +1,4 @@
-"""Networks to ONNX: the part that does not learn, and the fitted whole."""
+"""Networks to ONNX: the part that does not learn, and the fitted whole with its answers."""
 
 from __future__ import annotations
 
@@ -15,17 +15,152 @@ from numpy.typing import NDArray
 from mediacorpus._version import __version__
 from mediacorpus.errors import ParameterError, TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning.answers import LOGITS, with_answer
-from mediacorpus.learning.mirror import with_mirror
 from mediacorpus.learning.settings import LITE
-from mediacorpus.learning.targets import Target
+from mediacorpus.learning.targets import Target, TargetKind
 from mediacorpus.measures.efficientnet_graph import STAGES, graph
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.stored import stored
 from mediacorpus.settings import settings
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from mediacorpus.learning.backbones import Network
+
+
+LOGITS, ANSWER = "logits", "probabilities"
+
+
+def with_answer(model: Any, target: Target) -> Any:
+    """Append to an ONNX model with the output `logits` what makes its answer of them.
+
+    Parameters
+    ----------
+    model:
+        ONNX model whose only output is `logits`, float32 `(N, outputs)`.
+    target:
+        What was learned.
+
+    Returns
+    -------
+    ONNX model
+        The same model, with the output `probabilities` in place of `logits`: float32
+        `(N, classes)`; for a scale the values `(N, 1)`. See `Target.answer`.
+    """
+    helper = need("onnx.helper")
+    nodes, constants = _steps(target)
+    from_array = need("onnx.numpy_helper").from_array
+    model.graph.node.extend(
+        [helper.make_node(op, into, [out], **attributes) for op, into, out, attributes in nodes]
+    )
+    model.graph.initializer.extend([from_array(v, name) for name, v in constants.items()])
+    kind = need("onnx").TensorProto.FLOAT
+    columns = 1 if target.kind is TargetKind.SCALE else len(target.classes)
+    found = next(output for output in model.graph.output if output.name == LOGITS)
+    shape = found.type.tensor_type.shape
+    first = shape.dim[0].dim_param if shape.dim and shape.dim[0].dim_param else "N"
+    del model.graph.output[:]
+    model.graph.output.append(helper.make_tensor_value_info(ANSWER, kind, [first, columns]))
+    return model
+
+
+Step = tuple[str, list[str], str, dict[str, Any]]
+
+
+def _steps(target: Target) -> tuple[list[Step], dict[str, NDArray[Any]]]:
+    if target.kind is TargetKind.CLASSES:
+        return [("Softmax", [LOGITS], ANSWER, {"axis": 1})], {}
+    if target.kind is TargetKind.MULTILABEL:
+        return [("Sigmoid", [LOGITS], ANSWER, {})], {}
+    if target.kind is TargetKind.SCALE:
+        steps: list[Step] = [
+            ("Mul", [LOGITS, "answer.sd"], "answer.wide", {}),
+            ("Add", ["answer.wide", "answer.mean"], "answer.free", {}),
+            ("Clip", ["answer.free", "answer.low", "answer.high"], ANSWER, {}),
+        ]
+        numbers = {"sd": target.sd, "mean": target.mean, "low": target.low, "high": target.high}
+        return steps, {f"answer.{n}": np.array(v, np.float32) for n, v in numbers.items()}
+    return _ranks(len(target.classes))
+
+
+def _ranks(classes: int) -> tuple[list[Step], dict[str, NDArray[Any]]]:
+    """Turn shares above each threshold into shares of each rank."""
+    steps = np.zeros((classes - 1, classes), np.float32)
+    for place in range(classes - 1):
+        steps[place, place], steps[place, place + 1] = -1, 1
+    first = np.zeros((1, classes), np.float32)
+    first[0, 0] = 1
+    constants: dict[str, NDArray[Any]] = {
+        "answer.steps": steps,
+        "answer.first": first,
+        "answer.axes": np.array([1], np.int64),
+        "answer.least": np.asarray(np.float32(1e-12)),
+    }
+    return [
+        ("Sigmoid", [LOGITS], "answer.above", {}),
+        ("MatMul", ["answer.above", "answer.steps"], "answer.differences", {}),
+        ("Add", ["answer.differences", "answer.first"], "answer.raw", {}),
+        ("Relu", ["answer.raw"], "answer.kept", {}),
+        ("ReduceSum", ["answer.kept", "answer.axes"], "answer.sum", {"keepdims": 1}),
+        ("Max", ["answer.sum", "answer.least"], "answer.total", {}),
+        ("Div", ["answer.kept", "answer.total"], ANSWER, {}),
+    ], constants
+
+
+PIXELS = "pixels"
+_SLICE = {"start": -1, "end": -(2**63), "axis": 2, "step": -1}
+"""All columns, from the last to the first."""
+_BOTH, _FOUND = "mirror.both", "mirror.logits"
+
+
+def with_mirror(model: Any) -> Any:
+    """Let an ONNX model see each picture and its mirror image, and give the mean of the logits.
+
+    Parameters
+    ----------
+    model:
+        ONNX model with the input `pixels` `(N, size, size, 3)` and the only output `logits`
+        `(N, outputs)`.
+
+    Returns
+    -------
+    ONNX model
+        The same model, changed in place; it takes and gives the same shapes.
+
+    References
+    ----------
+    Krizhevsky, Sutskever and Hinton (2012). ImageNet classification with deep convolutional
+    neural networks. NeurIPS 25 (there with cut-outs too, and the mean of the probabilities).
+    """
+    for node in model.graph.node:
+        node.input[:] = [_BOTH if name == PIXELS else name for name in node.input]
+        node.output[:] = [_FOUND if name == LOGITS else name for name in node.output]
+    nodes = list(model.graph.node)
+    del model.graph.node[:]
+    # The shapes of what lies between say how many pictures go in, which is now twice as many.
+    del model.graph.value_info[:]
+    make = need("onnx.helper").make_node
+    model.graph.node.extend(
+        [
+            make("Slice", [PIXELS, *(f"mirror.{n}" for n in _SLICE)], ["mirror.turned"]),
+            make("Concat", [PIXELS, "mirror.turned"], [_BOTH], axis=0),
+            *nodes,
+            make("Shape", [PIXELS], ["mirror.shape"]),
+            make("Gather", ["mirror.shape", "mirror.first"], ["mirror.count"]),
+            make("Concat", ["mirror.count", "mirror.count"], ["mirror.counts"], axis=0),
+            make("Split", [_FOUND, "mirror.counts"], ["mirror.a", "mirror.b"], axis=0),
+            make("Add", ["mirror.a", "mirror.b"], ["mirror.sum"]),
+            make("Mul", ["mirror.sum", "mirror.half"], [LOGITS]),
+        ]
+    )
+    constants: dict[str, Any] = {name: np.array([n], np.int64) for name, n in _SLICE.items()}
+    constants |= {"first": np.array([0], np.int64), "half": np.array(0.5, np.float32)}
+    from_array = need("onnx.numpy_helper").from_array
+    model.graph.initializer.extend(
+        [from_array(value, f"mirror.{name}") for name, value in constants.items()]
+    )
+    return model
+
 
 TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""

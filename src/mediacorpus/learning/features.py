@@ -1,36 +1,135 @@
-"""What the training loop reads: views of the pictures, as far as they stay the same.
-
-What does not learn of a network gives the same numbers in each epoch. So it is computed once
-for a few views of each picture, and kept on disk.
-"""
+"""What models learn from: views of images and the stored values of measures."""
 
 from __future__ import annotations
 
 import functools
+import math
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from mediacorpus.catalogue import progress
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.pool import Outcome, outcomes
-from mediacorpus.errors import MediacorpusError, StorageFull
+from mediacorpus.errors import MediacorpusError, ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
-from mediacorpus.learning.pictures import Pixels, fixed_views, min_side, plain_view
-from mediacorpus.measures.efficientnet import CROP, open_session
+from mediacorpus.measures.efficientnet import CROP, open_session, preprocess
 from mediacorpus.measures.efficientnet_graph import SIDE
+from mediacorpus.media.augment import Augmentation, random_resized_crop
 from mediacorpus.media.decode import load
 from mediacorpus.media.opening import Opener
-from mediacorpus.media.resize import rescale_crop
+from mediacorpus.media.resize import center_crop, rescale_crop, squish
+from mediacorpus.records import Example, Info, Shape
 from mediacorpus.settings import settings
+from mediacorpus.tables.parts import read_parts
 
 if TYPE_CHECKING:
     from mediacorpus.learning.backbones import Network
     from mediacorpus.records import Example
+
+
+Pixels = NDArray[np.uint8]
+
+AREA = (0.35, 1.0)
+"""Least and greatest share of the picture that a varied view shows."""
+
+
+def min_side(size: int, crop: float) -> int:
+    """Give the pixels that the short side must have for a view of `size` at its full detail.
+
+    >>> min_side(224, 0.875)
+    256
+    """
+    return math.ceil(size / crop)
+
+
+def plain_view(pixels: Pixels, size: int = SIDE, crop: float = CROP) -> Pixels:
+    """Cut out the central square (`crop` of the short side) and bring it to `size`.
+
+    Parameters
+    ----------
+    pixels:
+        RGB `(H, W, 3)`, uint8.
+    size:
+        Height and width of the view in pixels.
+    crop:
+        Share of the short side, above 0, at most 1.
+
+    Returns
+    -------
+    uint8 array `(size, size, 3)`
+
+    Examples
+    --------
+    >>> plain_view(np.zeros((300, 400, 3), np.uint8), 96, 1.0).shape
+    (96, 96, 3)
+    """
+    if (size, crop) == (SIDE, CROP):
+        return preprocess(pixels)
+    side = max(1, round(crop * min(pixels.shape[:2])))
+    return squish(center_crop(pixels, side), size)
+
+
+def fixed_views(
+    pixels: Pixels, *, size: int, crop: float, count: int, seed: tuple[int, ...]
+) -> Pixels:
+    """Make the plain view, its mirror image, and random cut-outs, every second one mirrored.
+
+    They are made once and used in all epochs, so that what does not learn of a network has to
+    see them only once.
+
+    Parameters
+    ----------
+    pixels:
+        RGB `(H, W, 3)`, uint8.
+    size, crop:
+        As in `plain_view`.
+    count:
+        Number of views, at least 1.
+    seed:
+        Of the cut-outs.
+
+    Returns
+    -------
+    uint8 array `(count, size, size, 3)`
+
+    Examples
+    --------
+    >>> grey = np.full((300, 400, 3), 127, np.uint8)
+    >>> fixed_views(grey, size=224, crop=0.875, count=4, seed=(1, 0)).shape
+    (4, 224, 224, 3)
+    """
+    rng = np.random.default_rng(seed)
+    views = np.empty((count, size, size, 3), np.uint8)
+    for k in range(count):
+        # Views 0 and 1 show the same cut, as do 2 and 3, and so on.
+        if k == 0:
+            views[k] = plain_view(pixels, size, crop)
+        elif k == 1:
+            views[k] = views[0][:, ::-1]
+        else:
+            cut = random_resized_crop(pixels, rng, size=size, area=AREA)
+            views[k] = cut[:, ::-1] if k % 2 else cut
+    return views
+
+
+def augmentation(size: int) -> Augmentation:
+    """Make the variation that is drawn anew in each epoch where all layers learn.
+
+    >>> augmentation(64)(np.zeros((90, 90, 3), np.uint8), np.random.default_rng(1)).shape
+    (64, 64, 3)
+    """
+    return Augmentation(size=size, area=AREA)
+
 
 VIEWS = 4
 """Views of each training picture that the fixed part sees."""
@@ -280,3 +379,88 @@ def _check_space(path: Path, wanted: int) -> None:
             f"Training needs {wanted / 1e9:.1f} GB in {path.parent} for what it computes once; "
             f"{free / 1e9:.1f} GB are free. Make room, or let fewer blocks learn (unfreeze)."
         )
+
+
+NUMBERS = ("float", "double", "int", "bool")
+
+
+def columns_of(info: Info) -> list[str]:
+    """Name the columns of a measure that are numbers or truth values.
+
+    Raises
+    ------
+    ParameterError
+        There are none: the measure names things, or gives text.
+
+    Examples
+    --------
+    >>> columns_of(Info("size", "1", "Size.", "MIT", outputs={"mode": "string", "n": "int64"}))
+    ['n']
+    """
+    if info.shape is Shape.VECTOR:
+        return ["vector"]
+    found = [n for n, kind in info.outputs.items() if kind.startswith(NUMBERS)]
+    if info.shape is not Shape.SCALAR or not found:
+        raise ParameterError(
+            f"Models learn from numbers; the measure {info.name!r} gives {info.shape.value}s. "
+            "Use embedding, hog, colour, or another measure of numbers."
+        )
+    return found
+
+
+def rows_of(
+    store: Store, measure: str, *, wanted: pa.Array | None = None, setup: int | None = None
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Stream item ids and the numbers of a measure, batch by batch.
+
+    Missing numbers become 0. `setup` asks for one that the measure's table may not show.
+
+    Raises
+    ------
+    UnknownName
+        Nothing has been measured under that name.
+    """
+    setups = progress.current_setups(store)
+    if measure not in setups:
+        raise unknown("measure", measure, {*setups, *MEASURES.names()})
+    shown, info = setups[measure]
+    names = columns_of(info)
+    files = progress.files_of(store, shown if setup is None else setup)
+    for batch in read_parts(files, info, columns=["item", *names]).to_batches():
+        rows = batch if wanted is None else batch.filter(pc.is_in(batch["item"], value_set=wanted))
+        if rows.num_rows:
+            yield rows["item"].to_pylist(), _numbers(rows, info, names)
+
+
+def matrix(
+    store: Store, examples: Sequence[Example], measure: str
+) -> tuple[list[Example], NDArray[np.float32]]:
+    """Gather the numbers of some examples; examples without them are left out.
+
+    Raises
+    ------
+    TrainingError
+        None of them has any.
+    """
+    wanted = pa.array([e.item for e in examples], pa.string())
+    found: dict[str, Any] = {}
+    for items, rows in rows_of(store, measure, wanted=wanted):
+        found.update(zip(items, rows, strict=True))
+    kept = [e for e in examples if e.item in found]
+    if not kept:
+        raise TrainingError(
+            "None of the labelled pictures could be measured, so there is nothing to learn from. "
+            "See `mediacorpus failures`."
+        )
+    return kept, np.stack([found[e.item] for e in kept])
+
+
+def _numbers(rows: pa.RecordBatch, info: Info, names: Sequence[str]) -> NDArray[np.float32]:
+    if info.shape is Shape.VECTOR:
+        flat = rows["vector"].flatten().to_numpy(zero_copy_only=False)
+        return np.asarray(flat, np.float32).reshape(rows.num_rows, -1)
+    columns = [
+        np.asarray(pc.cast(rows[name], pa.float32()).fill_null(0).to_numpy(zero_copy_only=False))
+        for name in names
+    ]
+    return np.nan_to_num(np.column_stack(columns).astype(np.float32))

@@ -15,7 +15,7 @@ from mediacorpus.learning.export import standardizer
 from mediacorpus.learning.targets import TargetKind, target_of
 
 if TYPE_CHECKING:
-    from mediacorpus.learning.folder import ModelFolder
+    from mediacorpus.learning.model import ModelFolder
 
 CHUNK = 8
 """Views in one pass."""
@@ -132,7 +132,7 @@ def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDA
     if size and (views.dtype != np.uint8 or views.shape[1:] != (size, size, 3)):
         raise ParameterError(
             f"The network takes uint8 views (N, {size}, {size}, 3); got {views.dtype} "
-            f"{views.shape}. Make them with mediacorpus.learning.pictures.plain_view."
+            f"{views.shape}. Make them with mediacorpus.learning.features.plain_view."
         )
     classes = len(model.card["classes"])
     if wanted.shape != views.shape[:1] or ((wanted < 0) | (wanted >= classes)).any():

@@ -27,9 +27,9 @@ from mediacorpus.learning.features import (
     plan_for,
     prepare,
 )
-from mediacorpus.learning.finetune import Fit, OnEpoch, fit
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_linear
+from mediacorpus.learning.loop import Fit, OnEpoch, fit
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import fit_shallow

@@ -24,10 +24,10 @@ from mediacorpus.coding.agreement import (
 )
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
-from mediacorpus.learning.applicable import used_settings
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.card_limits import limits
 from mediacorpus.learning.card_text import card_text
+from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import Any
 
 from mediacorpus.errors import WeightsNotFound, unknown
 from mediacorpus.extras import need
-from mediacorpus.learning import cuts
+from mediacorpus.learning import backbones
 from mediacorpus.learning.backbones import BACKBONES, BackboneFactory, Network
 from mediacorpus.records import Info
 
@@ -218,7 +218,7 @@ def _build(name: str, plan: _Plan) -> Network:
         name,
         module,
         _LAST,
-        cuts.cut_sequence,
+        backbones.cut_sequence,
         size=plan.size,
         crop=1.0,
         mean=_HALF,

@@ -1,28 +1,35 @@
-"""From labelled examples to a model folder."""
+"""The command `train`: from labelled examples to a model folder."""
 
 from __future__ import annotations
 
+import contextlib
 import html
+import re
 import shutil
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue.runs import now
+from mediacorpus.catalogue import derived, people, progress
+from mediacorpus.catalogue.runs import Run, now, running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.coding import splitting
 from mediacorpus.coding.strata import is_scale
+from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
+from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.cache import write_json
-from mediacorpus.learning.card import card_facts, fingerprint_of
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.finetune import OnEpoch
-from mediacorpus.learning.folder import ModelFolder, clear_leftovers, load_model, save_model
+from mediacorpus.learning.features import matrix
+from mediacorpus.learning.loop import OnEpoch
 from mediacorpus.learning.methods import (
     UNLABELLED,
     OnRead,
@@ -31,16 +38,69 @@ from mediacorpus.learning.methods import (
     fit_on_features,
     fit_on_pictures,
 )
+from mediacorpus.learning.model import (
+    ModelFolder,
+    card_facts,
+    clear_leftovers,
+    codebook_of,
+    fingerprint_of,
+    load_model,
+    save_model,
+)
+from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.targets import (
-    Target,
-    TargetKind,
-    against_rest,
-    make_target,
-    split_values,
-)
-from mediacorpus.records import Example
+from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
+from mediacorpus.measures.verb import measure, measure_as
+from mediacorpus.records import Example, Kind, Place
+
+if TYPE_CHECKING:
+    from mediacorpus.engine.progress import Report
+    from mediacorpus.learning.loop import OnEpoch
+
+
+class Watch:
+    """Shows bars over the pictures read and the epochs done, and passes each epoch on."""
+
+    def __init__(self, name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> None:
+        self.name = name
+        self.on_epoch = on_epoch
+        self.show = show
+        self.bars = contextlib.ExitStack()
+        self.title = ""
+        self.done = 0
+        self.report: Report | None = None
+
+    def read(self, part: str, done: int, total: int) -> None:
+        """Show how many pictures have been read."""
+        self.at(f"reading {part}", done, total=total, unit="pictures")
+
+    def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+        """Show how many epochs are done."""
+        unit = "epochs" if "epoch" in row else "fits"
+        self.at(f"training {self.name}", epoch, total=epochs, unit=unit)
+        if self.on_epoch is not None:
+            self.on_epoch(epoch, epochs, row)
+
+    def at(self, title: str, done: int, *, total: int, unit: str) -> None:
+        """Show how far something is; another title is another bar."""
+        if title != self.title or self.report is None:
+            self.bars.close()
+            self.title, self.done = title, 0
+            self.report = self.bars.enter_context(
+                show_progress(title, total=total, unit=unit, show=self.show)
+            )
+        self.report(done - self.done)
+        self.done = done
+
+
+@contextlib.contextmanager
+def watched(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[Watch]:
+    """Show progress while the block runs."""
+    watch = Watch(name, on_epoch, show=show)
+    with watch.bars:
+        yield watch
+
 
 LEAST = 2
 """Pictures that each class needs in the training part."""
@@ -125,7 +185,7 @@ _HEADLINES = {
 }
 
 
-def train(
+def fit_model(
     examples: Sequence[Example],
     folder: Path,
     settings: TrainSettings,
@@ -301,3 +361,239 @@ def _result(model: ModelFolder) -> TrainedModel:
     card = model.card
     seconds = float(card["seconds"])
     return TrainedModel(str(card["name"]), model.path, card, model.curves, seconds)
+
+
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+RESERVED = {
+    "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
+    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
+}  # fmt: skip
+
+
+def train(
+    store: Store,
+    variable: str,
+    *,
+    name: str,
+    settings: TrainSettings | None = None,
+    only: Collection[str] | None = None,
+    replace_model: bool = False,
+    show: bool | None = None,
+    on_epoch: OnEpoch | None = None,
+    **parameters: Any,
+) -> TrainedModel:
+    """Train a classifier on the train part of the newest split of a variable.
+
+    What it learns from is measured first, for the labelled items only. Run again after a stop it
+    goes on where it was; run again after the end it changes nothing.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        A variable that has labels and a split.
+    name:
+        Name of the model: lower-case letters, digits and `_`. It becomes the name of the table
+        of its predictions.
+    settings:
+        All settings at once, or
+    parameters:
+        some of them by name, such as `method="finetune"`.
+    only:
+        Ids of the items to learn from and to choose by; by default all labelled ones.
+    replace_model:
+        Replace a model of that name that was trained otherwise.
+    show:
+        Whether to show progress; None decides by the terminal.
+    on_epoch:
+        Called after each epoch with its number, their number, and its row of the curves.
+
+    Raises
+    ------
+    ParameterError
+        A setting is out of range, or the name is taken or not allowed.
+    UnknownName
+        There is no such variable or backbone.
+    SplitError
+        The labels are not split yet.
+    TrainingError
+        The labels do not allow training.
+    """
+    chosen = _settings(settings, parameters)
+    _check_name(name)
+    chosen.check()
+    backbone_info(chosen.arch or chosen.backbone)
+    number, split = splitting.latest(store, variable)
+    examples = examples_of(store, split, only=only)
+    if chosen.arch == AUTOENCODER:
+        examples += unlabelled_of(store, split)
+    source, embeddings = _source(chosen), None
+    measured_now = None
+    if source is not None:
+        if source in MEASURES:
+            measured_now = measure_for(store, source, [e.item for e in examples], show=show)
+        examples, embeddings = matrix(store, examples, source)
+    target = store.folder / "models" / name
+    details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
+    with running(store, "train", parameters=details, seed=chosen.seed) as run:
+        facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
+        facts["codebook"] = codebook_of(split.labels, split.parts)
+        if source is not None:
+            shown, _ = progress.current_setups(store)[source]
+            facts["measured"] = progress.identity_of(store, shown)
+        with watched(name, on_epoch, show=show) as watch:
+            trained = fit_model(
+                examples,
+                target,
+                chosen,
+                embeddings=embeddings,
+                card=facts,
+                replace_model=replace_model,
+                on_epoch=watch.epoch,
+                on_read=watch.read,
+            )
+        run.done = len(examples)
+        notes = [] if measured_now is None else [measured_now]
+        if split.unresolved:
+            notes.append(_of_unresolved(store, variable, split.unresolved))
+        trained, run.note = (
+            replace(trained, notes=(*trained.notes, *notes)),
+            " ".join(notes) or None,
+        )
+        _record(store, trained, split=number, run=run)
+    refresh_card(store, name)
+    return trained
+
+
+def measure_for(
+    store: Store, source: str, items: Collection[str], *, show: bool | None
+) -> str | None:
+    """Measure some items as the measure's table shows it, or by the defaults if there is none.
+
+    Returns
+    -------
+    str or None
+        A sentence that says for how many items it was done; None where all had it.
+    """
+    setups = progress.current_setups(store)
+    identity = None
+    if source in setups:
+        identity = progress.identity_of(store, setups[source][0])
+        with progress.chosen(store, items) as these:
+            if not progress.count_pending(store, [setups[source][0]], only=these):
+                return None
+    if identity is not None and identity["version"] == MEASURES.info(source).version:
+        measure_as(store, identity, only=items, show=show)
+    else:
+        measure(store, [source], only=items, show=show)
+    count = len(items)
+    return f"{source} was measured first, for the {count:,} labelled items that it needs."
+
+
+def _of_unresolved(store: Store, variable: str, count: int) -> str:
+    """Say how many items were left out because their labels disagree, and how to list them."""
+    one = count == 1
+    are = f"item{'' if one else 's'} {'has' if one else 'have'} labels that disagree and "
+    are += "was" if one else "were"
+    named = variable.replace("'", "''")
+    return (
+        f"{count:,} {are} left out; list them with: mediacorpus sql {store.folder} "
+        f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
+        'GROUP BY item HAVING count(DISTINCT value) > 1". To give them a value, state a rule '
+        f"and split again: mediacorpus gold {store.folder} {variable} --rule any --positive VALUE "
+        "--keep"
+    )
+
+
+def _settings(settings: TrainSettings | None, parameters: Mapping[str, Any]) -> TrainSettings:
+    known = {field.name for field in fields(TrainSettings)}
+    unknown = sorted(set(parameters) - known)
+    if unknown:
+        raise ParameterError(
+            f"Training has no setting {unknown[0]!r}. Known: {', '.join(sorted(known))}."
+        )
+    return replace(settings or TrainSettings(), **parameters)
+
+
+def _check_name(name: str) -> None:
+    if not NAME.fullmatch(name):
+        raise ParameterError(
+            f"A model cannot be named {name!r}: use lower-case letters, digits and '_', "
+            "beginning with a letter."
+        )
+    if name in RESERVED or name in MEASURES:
+        raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
+
+
+def _source(settings: TrainSettings) -> str | None:
+    """Name the measure that is learned from; None for pictures themselves."""
+    if settings.method == "probe":
+        _check_probe(settings)
+        return "embedding"
+    return settings.features if settings.method == "shallow" else None
+
+
+def _check_probe(settings: TrainSettings) -> None:
+    if settings.backbone != "efficientnet_lite0":
+        raise ParameterError(
+            "The method probe works on the embeddings of efficientnet_lite0; for the backbone "
+            f"{settings.backbone!r} use --method finetune --unfreeze head."
+        )
+
+
+def examples_of(
+    store: Store, split: splitting.Split, *, only: Collection[str] | None = None
+) -> list[Example]:
+    """List the labelled items of train and val with their files; test stays out of sight.
+
+    `only` names the items to choose from.
+    """
+    allowed = None if only is None else set(only)
+    items = sorted(
+        item
+        for item, part in split.parts.items()
+        if part != "test" and (allowed is None or item in allowed)
+    )
+    places, names = derived.places(store, items), derived.names_of(store, items)
+    groups = splitting.groups_of(store, split.variable, items)
+    return [
+        Example(item, names[item], split.labels[item], split.parts[item], places[item], group)
+        for item, group in zip(items, groups, strict=True)
+        if places[item].paths and _has_pixels(places[item])
+    ]
+
+
+def unlabelled_of(store: Store, split: splitting.Split) -> list[Example]:
+    """List the pictures that are in no part, for methods that learn without labels.
+
+    Left out is what lies in a file of which something is in val or test, such as another frame
+    of the same video: the pixels that a model is scored on stay new to it.
+    """
+    parents: dict[str, str | None] = dict(store.rows("SELECT item, parent FROM items"))
+
+    def file_of(item: str) -> str:
+        while (parent := parents[item]) is not None:
+            item = parent
+        return item
+
+    held_out = {file_of(item) for item, part in split.parts.items() if part != "train"}
+    items = sorted(i for i in parents if i not in split.parts and file_of(i) not in held_out)
+    places, names = derived.places(store, items), derived.names_of(store, items)
+    return [
+        Example(item, names[item], "", UNLABELLED, places[item])
+        for item in items
+        if places[item].paths and _has_pixels(places[item])
+    ]
+
+
+def _has_pixels(place: Place) -> bool:
+    return bool(place.locators) or place.facts.kind is Kind.PICTURE
+
+
+def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:
+    people.write_model(store, trained.card, split=split, digest=trained.card["hash"], run=run.id)
+    store.execute(
+        "UPDATE runs SET model_hash = ?, input_hash = ? WHERE run = ?",
+        (trained.card["hash"], trained.card.get("data_hash"), run.id),
+    )

@@ -19,11 +19,11 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
-from mediacorpus.learning.applicable import used_settings
 from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.folder import model_of
+from mediacorpus.learning.model import model_of
 from mediacorpus.learning.model_card import agreement_of, model_card
+from mediacorpus.learning.settings import used_settings
 from mediacorpus.records import SKIPPED, Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,

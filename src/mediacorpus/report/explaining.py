@@ -17,12 +17,12 @@ from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
-from mediacorpus.learning.folder import model_of
+from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
-from mediacorpus.learning.matrix import matrix
+from mediacorpus.learning.model import model_of
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
-from mediacorpus.learning.verbs import examples_of, measure_for
+from mediacorpus.learning.train import examples_of, measure_for
 from mediacorpus.media.opening import Opener
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet

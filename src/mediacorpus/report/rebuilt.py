@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 from mediacorpus.catalogue import derived, people
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.learning.autoencoder import rebuild, reconstruction_error
+from mediacorpus.learning.features import plain_view
 from mediacorpus.learning.networks import AUTOENCODER
-from mediacorpus.learning.pictures import plain_view
 from mediacorpus.media.opening import Opener
 from mediacorpus.report.drawing import INK, canvas, style, to_svg
 
 if TYPE_CHECKING:
     from mediacorpus.catalogue.store import Store
-    from mediacorpus.learning.folder import ModelFolder
+    from mediacorpus.learning.model import ModelFolder
 
 SHOWN = 8
 """Pictures that are shown."""

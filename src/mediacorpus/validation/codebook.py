@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mediacorpus.errors import LabelError
-from mediacorpus.learning.codebook import codebook_of, values_of
+from mediacorpus.learning.model import codebook_of, values_of
 
 SHOWN = 6
 """Values that a sentence lists."""

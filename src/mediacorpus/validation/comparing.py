@@ -14,7 +14,7 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
-from mediacorpus.learning.folder import model_of
+from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.codebook import check_codebook
 from mediacorpus.validation.compare import Comparison, compare

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.folder import ModelFolder
+from mediacorpus.learning.features import plain_view
 from mediacorpus.learning.gradcam import gradcam, has_places
-from mediacorpus.learning.pictures import plain_view
+from mediacorpus.learning.model import ModelFolder
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.measures.efficientnet import CROP
 from mediacorpus.measures.efficientnet import open_session as embedding_session

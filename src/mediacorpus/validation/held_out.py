@@ -13,7 +13,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, ParameterError, unknown_column
-from mediacorpus.learning.folder import model_of
+from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import against_rest
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import read_parts

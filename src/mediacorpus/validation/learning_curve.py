@@ -12,7 +12,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.learning.probe import fit_probe
+from mediacorpus.learning.linear import fit_probe
 from mediacorpus.validation.intervals import Interval, wilson
 
 Floats: TypeAlias = NDArray[np.float64]

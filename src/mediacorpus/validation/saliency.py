@@ -12,15 +12,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
-from mediacorpus.learning.pictures import plain_view
-from mediacorpus.learning.predict import Classifier
+from mediacorpus.learning.apply import Classifier
+from mediacorpus.learning.features import plain_view
 from mediacorpus.measures.efficientnet import CROP, onnx_file
 from mediacorpus.measures.efficientnet import open_session as embedding_session
 from mediacorpus.measures.efficientnet_graph import FEATURES, SIDE
 from mediacorpus.measures.onnx_session import open_session
 
 if TYPE_CHECKING:
-    from mediacorpus.learning.folder import ModelFolder
+    from mediacorpus.learning.model import ModelFolder
 
 Views: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]

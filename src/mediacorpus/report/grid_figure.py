@@ -1,4 +1,4 @@
-"""A grid's scores drawn by its settings: a line, a heat map, or one heat map per third setting."""
+"""Figures of a grid: scores by setting."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from mediacorpus.learning.grid import RESULTS
 
 if TYPE_CHECKING:
     import pandas as pd
+
 
 SCORES = {"accuracy": "Accuracy", "log_loss": "Log loss"}
 COLUMNS = ("lr", "momentum", "batch_size")

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+import platform
 import shutil
 import stat
 import uuid
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +19,170 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from mediacorpus._version import __version__
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.store import Store, storable
+from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
+from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.cache import write_json, write_whole
+from mediacorpus.learning.settings import TrainSettings, weights_path
+from mediacorpus.learning.targets import SEPARATOR, Target, split_values
+from mediacorpus.records import Example
+
+
+def values_of(labels: Iterable[str]) -> list[str]:
+    """List the values that occur, each one of several labels by itself; none for a scale.
+
+    Examples
+    --------
+    >>> values_of(["bee", "ant", "bee"]), values_of(["crowd|flags", "flags"])
+    (['ant', 'bee'], ['crowd', 'flags'])
+    >>> values_of(["0.5", "7.25"])
+    []
+    """
+    names = sorted(set(labels))
+    if is_scale(names):
+        return []
+    if any(SEPARATOR in name for name in names):
+        return sorted({value for name in names for value in split_values(name)})
+    return names
+
+
+def codebook_of(labels: Mapping[str, str], parts: Mapping[str, str]) -> dict[str, Any]:
+    """Give what a card keeps of the labels: values, their hash, and a hash of what was learned.
+
+    Parameters
+    ----------
+    labels:
+        Item → value, of all labelled items.
+    parts:
+        Item → part of the split.
+
+    Examples
+    --------
+    >>> sorted(codebook_of({"a": "ant", "b": "bee"}, {"a": "train", "b": "val"}))
+    ['hash', 'train_labels', 'values']
+    """
+    values = values_of(labels.values())
+    learned = sorted((i, labels[i]) for i, part in parts.items() if part == "train" and i in labels)
+    return {"values": values, "hash": _hash(values), "train_labels": _hash(learned)}
+
+
+def _hash(content: object) -> str:
+    text = json.dumps(content, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
+
+
+def fingerprint_of(
+    examples: Sequence[Example],
+    settings: TrainSettings,
+    embeddings: NDArray[Any] | None,
+    *,
+    variable: str,
+) -> str:
+    """Hash all that a trained model depends on.
+
+    Parameters
+    ----------
+    examples:
+        Labelled pictures with their parts.
+    settings:
+        Complete settings.
+    embeddings:
+        Array `(N, features)` that the probe learns from, or None.
+    variable:
+        Name of what is learned.
+
+    Examples
+    --------
+    >>> rows = [Example("a", "a.png", "yes", "train")]
+    >>> len(fingerprint_of(rows, TrainSettings(), None, variable="face"))
+    64
+    """
+    content = hashlib.sha256()
+    rows = sorted((e.item, e.label, e.part, *_group(e)) for e in examples)
+    facts = {"settings": asdict(settings), "rows": rows, "variable": variable, "of": __version__}
+    content.update(json.dumps(facts, sort_keys=True, default=str).encode("utf-8"))
+    if embeddings is not None:
+        content.update(np.ascontiguousarray(embeddings, np.float32).tobytes())
+    path = weights_path(settings)
+    if path is not None and path.is_file():
+        with path.open("rb") as file:
+            content.update(hashlib.file_digest(file, "sha256").digest())
+    return content.hexdigest()
+
+
+def _group(example: Example) -> list[int]:
+    return [] if example.group is None else [example.group]
+
+
+def card_facts(
+    examples: Sequence[Example],
+    target: Target,
+    settings: TrainSettings,
+    *,
+    asked: TrainSettings,
+    fingerprint: str,
+) -> dict[str, Any]:
+    """Gather what the card says whatever the method.
+
+    Parameters
+    ----------
+    examples:
+        Labelled pictures with their parts.
+    target:
+        What is learned.
+    settings:
+        Complete settings.
+    asked:
+        The settings as they were given.
+    fingerprint:
+        What `fingerprint_of` gave.
+
+    Examples
+    --------
+    >>> rows = [Example("a", "a.png", "yes", "train")]
+    >>> s = TrainSettings()
+    >>> from mediacorpus.learning.targets import TargetKind
+    >>> target = Target(TargetKind.CLASSES, ("no", "yes"))
+    >>> card_facts(rows, target, s, asked=s, fingerprint="")["counts"]["train"]
+    {'yes': 1}
+    """
+    of_network = settings.method in {"probe", "finetune"}
+    name = settings.backbone if of_network else str(settings.arch or settings.model)
+    info = backbone_info(name) if settings.method != "shallow" else None
+    counts = {
+        part: dict(sorted(Counter(e.label for e in examples if e.part == part).items()))
+        for part in ("train", "val")
+    }
+    items = "\n".join(sorted(e.item for e in examples if e.part == "train"))
+    versions = {"python": platform.python_version(), "mediacorpus": __version__}
+    for package in PACKAGES:
+        try:
+            versions[package] = version(package)
+        except PackageNotFoundError:
+            continue
+    return {
+        "method": settings.method,
+        "backbone": name,
+        "licence": info.licence if info else "BSD-3-Clause (scikit-learn)",
+        "citation": info.citation if info else "Pedregosa et al. (2011), JMLR 12, 2825-2830",
+        "classes": list(target.classes),
+        "target": target.to_dict(),
+        "settings": asdict(settings),
+        "asked": asdict(asked),
+        "seed": settings.seed,
+        "counts": counts,
+        "data_hash": hashlib.sha256(items.encode()).hexdigest(),
+        "fingerprint": fingerprint,
+        "versions": versions,
+    }
+
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)

@@ -1,0 +1,277 @@
+"""The command `apply`: a trained classifier at work, on images or on stored features."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.runs import Run, running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine import local
+from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.local import Measured
+from mediacorpus.engine.part import Prepared
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.errors import ModelError, ParameterError, unknown
+from mediacorpus.learning.export import ANSWER
+from mediacorpus.learning.features import min_side, plain_view, rows_of
+from mediacorpus.learning.model import model_of
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.measures.verb import measure, measure_as, options
+from mediacorpus.records import Info, Shape, Tag
+from mediacorpus.tables import parts as parquet
+
+if TYPE_CHECKING:
+    from mediacorpus.engine.contract import Batch, Value
+    from mediacorpus.learning.model import ModelFolder
+
+
+CHUNK = 8
+
+
+def _source(card: Mapping[str, Any]) -> str | None:
+    """Name the measure that a model works on, or None for pictures."""
+    return {"embedding": "embedding", "features": card.get("features")}.get(card["input"])
+
+
+class Classifier:
+    """A model, loaded and ready. It is a measure, and may be called from several threads.
+
+    Parameters
+    ----------
+    model:
+        What `load_model` gave.
+
+    Attributes
+    ----------
+    classes : tuple of str
+        The classes, in the order of the probabilities.
+    source : str or None
+        The measure whose values it works on; None for pictures.
+    target : Target
+        What it learned.
+
+    Raises
+    ------
+    ModelError
+        The network cannot be loaded, or does not fit the card.
+    """
+
+    def __init__(self, model: ModelFolder) -> None:
+        self.card = model.card
+        self.classes = tuple(str(name) for name in model.card["classes"])
+        self.target = target_of(model.card)
+        self.source = _source(model.card)
+        self._session = open_session(model.network())
+        (entry,) = self._session.get_inputs()
+        out = next(o for o in self._session.get_outputs() if o.name == ANSWER)
+        self._entry, self._answer = entry.name, out.name
+        if isinstance(out.shape[1], int) and out.shape[1] != len(self.classes):
+            raise ModelError(
+                f"The model in {model.path} has {out.shape[1]} outputs and its card names "
+                f"{len(self.classes)} classes. Put it back, or train it again."
+            )
+
+    def info(self) -> Info:
+        """Describe the model as a measure; its version is the beginning of its hash."""
+        card = self.card
+        pixels = self.source is None
+        side = min_side(int(card["size"]), float(card["crop"])) if pixels else None
+        scale = self.target.kind is TargetKind.SCALE
+        return Info(
+            name=str(card["name"]),
+            version=str(card["hash"])[:12],
+            summary=f"{'Values' if scale else 'Probabilities'} of {card['variable']} "
+            f"({card['method']}).",
+            licence=str(card.get("licence", "")),
+            citation=str(card.get("citation", "")),
+            extra="models",
+            shape=Shape.SCALAR if scale else Shape.TAG,
+            outputs={"value": "float64"} if scale else {},
+            min_side=side,
+        )
+
+    def __call__(self, batch: Batch) -> Sequence[Value]:
+        """Give the probability of each class for each picture, best first; or its value."""
+        if self.source is not None:
+            raise ParameterError(
+                f"The model {self.card['name']!r} works on the measure {self.source!r}; use "
+                "`from_features`."
+            )
+        size, crop = int(self.card["size"]), float(self.card["crop"])
+        views = np.zeros((len(batch), size, size, 3), np.uint8)
+        for place, pixels in enumerate(batch.pixels):
+            views[place] = plain_view(pixels, size, crop)
+        return self.values(self._run(views))
+
+    def from_views(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Give the answers float32 `(N, classes)` for views `(N, size, size, 3)`."""
+        return self._run(views)
+
+    def from_features(self, features: NDArray[Any]) -> NDArray[np.float32]:
+        """Give the answers float32 `(N, classes)` for values of its measure `(N, features)`."""
+        return self._run(np.ascontiguousarray(features, np.float32))
+
+    def values(self, answers: NDArray[np.float32]) -> Sequence[Value]:
+        """Turn answers `(N, classes)` into tags, best first; those of a scale into values.
+
+        Tags with equal probabilities come in the order of the classes.
+        """
+        if self.target.kind is TargetKind.SCALE:
+            return [{"value": float(row[0])} for row in answers]
+        return self._tags(answers)
+
+    def _tags(self, probabilities: NDArray[np.float32]) -> list[list[Tag]]:
+        order = np.argsort(-probabilities, axis=1, kind="stable")
+        return [
+            [Tag(self.classes[k], float(row[k])) for k in best]
+            for row, best in zip(probabilities, order, strict=True)
+        ]
+
+    def _run(self, values: NDArray[Any]) -> NDArray[np.float32]:
+        size = CHUNK if self.source is None else len(values)
+        chunks = [
+            self._session.run([self._answer], {self._entry: values[start : start + size]})[0]
+            for start in range(0, len(values), max(1, size))
+        ]
+        if not chunks:
+            return np.zeros((0, len(self.classes)), np.float32)
+        found: NDArray[np.float32] = np.concatenate(chunks)
+        return found
+
+
+def apply(
+    store: Store,
+    name: str,
+    *,
+    only: Collection[str] | None = None,
+    retry: bool = False,
+    show: bool | None = None,
+) -> Measured:
+    """Predict every item that a model has not predicted yet.
+
+    The probabilities of all classes go to a table that is named like the model.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model.
+    only:
+        Ids of the items to predict; by default all.
+    retry:
+        Try items again that failed before.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model.
+    ModelError
+        Its folder is damaged or was edited.
+    """
+    model = people.model(store, name)
+    classifier = Classifier(model_of(store, name))
+    info = classifier.info()
+    source = classifier.source
+    features = None
+    if source is not None:
+        features = _features(store, model["card"], source, only=only, retry=retry, show=show)
+    with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
+        setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
+        if retry:
+            progress.forget_failed(store, [setup])
+        prepared = Prepared(info, {}, classifier, setup)
+        if source is None:
+            done = local.run(store, [prepared], run, options=options(run.id), only=only, show=show)
+            return replace(done, verb="Applied")
+        return _apply_to_features(
+            store, prepared, classifier=classifier, features=features, only=only, run=run, show=show
+        )
+
+
+def _features(
+    store: Store,
+    card: Mapping[str, Any],
+    source: str,
+    *,
+    only: Collection[str] | None,
+    retry: bool,
+    show: bool | None,
+) -> int:
+    """Measure what a model works on, in the version that it learned from; give the setup."""
+    identity = card.get("measured")
+    if identity is not None and source in MEASURES:
+        return measure_as(store, identity, only=only, retry=retry, show=show)
+    if source in MEASURES:  # a model of an earlier version of the program, which did not say
+        measure(store, [source], only=only, retry=retry, show=show)
+    setups = progress.current_setups(store)
+    if source not in setups:
+        raise unknown("measure", source, {*setups, *MEASURES.names()})
+    found = None if identity is None else progress.setup_of(store, identity)
+    return setups[source][0] if found is None else found
+
+
+def _apply_to_features(
+    store: Store,
+    prepared: Prepared,
+    *,
+    classifier: Classifier,
+    features: int | None,
+    only: Collection[str] | None,
+    run: Run,
+    show: bool | None,
+) -> Measured:
+    """Predict from the stored values of a measure, part by part, without opening a picture."""
+    started = time.monotonic()
+    local.sweep(store)
+    source = str(classifier.source)
+    setup = features
+    done = {
+        row[0]
+        for row in store.rows(
+            "SELECT item FROM measured JOIN items USING (n) WHERE setup = ?", (prepared.setup,)
+        )
+    }
+    with progress.chosen(store, only) as these:
+        total = int(
+            store.value(
+                "SELECT count(*) FROM measured AS m JOIN items USING (n) WHERE m.setup = ? AND "
+                f"m.part IS NOT NULL AND {these} AND NOT EXISTS (SELECT 1 FROM measured AS had "
+                "WHERE had.setup = ? AND had.n = m.n)",
+                (setup, prepared.setup),
+            )
+        )
+    wanted = None if only is None else pa.array(list(only), pa.string())
+    with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
+        for number, (items, vectors) in enumerate(
+            rows_of(store, source, setup=setup, wanted=wanted)
+        ):
+            fresh = [i for i, item in enumerate(items) if item not in done]
+            if not fresh:
+                continue
+            ids = [items[i] for i in fresh]
+            values = classifier.values(classifier.from_features(vectors[fresh]))
+            rows = parquet.to_rows(prepared.info, ids, values=values, run=run.id)
+            local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
+            report(len(ids))
+    failed = 0 if setup is None else progress.count_failed(store, [setup])
+    return Measured(
+        measures=(prepared.info.name,),
+        items=run.done,
+        failed=0,
+        failed_before=failed,
+        seconds=time.monotonic() - started,
+        verb="Applied",
+        of=None if only is None else len(only),
+    )

@@ -28,7 +28,7 @@ RESULTS = (
     "mediacorpus.validation.scores.Scores",
     "mediacorpus.validation.numbers.NumberScores",
     "mediacorpus.validation.numbers.SeveralScores",
-    "mediacorpus.validation.intervals.Interval",
+    "mediacorpus.stats.intervals.Interval",
     "mediacorpus.validation.compare.Comparison",
     "mediacorpus.validation.compare.Difference",
     "mediacorpus.validation.subgroups.GroupAudit",

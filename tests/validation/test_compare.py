@@ -8,9 +8,9 @@ import pytest
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.stats.significance import holm, mcnemar
 from mediacorpus.validation.compare import SCORES, compare
 from mediacorpus.validation.scores import score
-from mediacorpus.validation.significance import holm, mcnemar
 
 CLASSES = ["a", "b", "c"]
 

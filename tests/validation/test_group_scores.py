@@ -5,8 +5,8 @@ import pytest
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.stats.resampling import cluster_bootstrap
 from mediacorpus.validation.group_scores import probability_statistic, score_by_group
-from mediacorpus.validation.groups import cluster_bootstrap
 from mediacorpus.validation.scores import score
 
 

@@ -11,10 +11,10 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError
+from mediacorpus.stats.intervals import wilson
+from mediacorpus.stats.survey import reweighted_scores
 from mediacorpus.validation.inclusion import weigh
-from mediacorpus.validation.intervals import wilson
 from mediacorpus.validation.scores import score
-from mediacorpus.validation.weighting import reweighted_scores
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 

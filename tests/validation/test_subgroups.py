@@ -9,7 +9,7 @@ from scipy import stats
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.validation.significance import benjamini_hochberg, holm
+from mediacorpus.stats.significance import benjamini_hochberg, holm
 from mediacorpus.validation.subgroups import audit_groups
 
 

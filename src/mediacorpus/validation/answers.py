@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import as_labels, check_classes, sorted_classes
-from mediacorpus.validation.probabilities import probability_matrix
+from mediacorpus.stats.counts import as_labels, check_classes, sorted_classes
+from mediacorpus.stats.probabilities import probability_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediacorpus.validation.intervals import Counts, Floats
+    from mediacorpus.stats.intervals import Counts, Floats
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.stats.intervals import Interval, short
 from mediacorpus.validation.comparison_display import in_blocks, p_words
 from mediacorpus.validation.display import html_table
-from mediacorpus.validation.intervals import Interval, short
 from mediacorpus.validation.rates import MISSING, PARTS, records
 
 if TYPE_CHECKING:

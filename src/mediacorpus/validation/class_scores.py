@@ -12,14 +12,16 @@ from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
-from mediacorpus.tables.parts import read_parts
-from mediacorpus.validation.calibration import (
+from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
+    choose_threshold,
     fit_temperature,
     reliability,
     top_class,
 )
+from mediacorpus.stats.survey import prior_warning
+from mediacorpus.tables.parts import read_parts
 from mediacorpus.validation.group_scores import score_by_group
 from mediacorpus.validation.held_out import answers_of, held_out
 from mediacorpus.validation.inclusion import chances_of, weigh
@@ -27,8 +29,6 @@ from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.proxy import positive_value
 from mediacorpus.validation.score_options import ModelScores, ScoreOptions
 from mediacorpus.validation.scores import score
-from mediacorpus.validation.thresholds import choose_threshold
-from mediacorpus.validation.weighting import prior_warning
 
 BINARY = 2
 REPEATS = 2000

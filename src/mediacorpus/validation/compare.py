@@ -10,9 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.stats.counts import AVERAGES, as_labels, check_classes
+from mediacorpus.stats.intervals import Counts, Floats, Interval, bootstrap_many, wilson
+from mediacorpus.stats.resampling import group_numbers, sums_of_groups
+from mediacorpus.stats.significance import holm, sign_flip
 from mediacorpus.validation import comparison_display
 from mediacorpus.validation.answers import Answers, class_names, read_answers
-from mediacorpus.validation.counts import AVERAGES, as_labels, check_classes
 from mediacorpus.validation.group_scores import (
     FEW,
     affordable,
@@ -20,9 +23,6 @@ from mediacorpus.validation.group_scores import (
     probability_statistic,
     without_flat_limits,
 )
-from mediacorpus.validation.groups import group_numbers, sums_of_groups
-from mediacorpus.validation.intervals import Counts, Floats, Interval, bootstrap_many, wilson
-from mediacorpus.validation.significance import holm, sign_flip
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -201,7 +201,7 @@ def compare(
     References
     ----------
     McNemar (1947), Fagerland et al. (2013) and Holm (1979), as in
-    `mediacorpus.validation.significance`. Dietterich, T. G. (1998). Approximate
+    `mediacorpus.stats.significance`. Dietterich, T. G. (1998). Approximate
     statistical tests for comparing supervised classification learning algorithms. *Neural
     Computation*, 10, 1895-1923.
 

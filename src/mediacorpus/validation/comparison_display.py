@@ -7,8 +7,8 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from mediacorpus.stats.intervals import short
 from mediacorpus.validation.display import html_table
-from mediacorpus.validation.intervals import short
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediacorpus.validation.intervals import Interval
+    from mediacorpus.stats.intervals import Interval
     from mediacorpus.validation.scores import Scores
 
 MOST_CLASSES = 20

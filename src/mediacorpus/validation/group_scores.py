@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import check_pair, mean_defined, ratio, statistics_of_cells
-from mediacorpus.validation.groups import group_numbers, over_items, sums_of_groups
-from mediacorpus.validation.intervals import (
+from mediacorpus.stats.counts import check_pair, mean_defined, ratio, statistics_of_cells
+from mediacorpus.stats.intervals import (
     Counts,
     Floats,
     Interval,
@@ -18,13 +17,14 @@ from mediacorpus.validation.intervals import (
     wilson,
     wilson_f1,
 )
-from mediacorpus.validation.probabilities import (
+from mediacorpus.stats.probabilities import (
     FEWEST,
     WORK,
     ProbabilityScores,
     probability_matrix,
     ranking_scores,
 )
+from mediacorpus.stats.resampling import group_numbers, over_items, sums_of_groups
 from mediacorpus.validation.scores import Averages, Scores, score
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def cell_statistic(
     -------
     callable
         From how often each group was drawn `(R, G)` to `(R, K + 6)`, as
-        `mediacorpus.validation.counts.statistics_of_cells` has them.
+        `mediacorpus.stats.counts.statistics_of_cells` has them.
 
     Examples
     --------

@@ -11,14 +11,14 @@ import numpy as np
 
 from mediacorpus.coding.splitting import column_values
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.intervals import Interval, wilson
-from mediacorpus.validation.weighting import WeightedScores, reweighted_scores
+from mediacorpus.stats.intervals import Interval, wilson
+from mediacorpus.stats.survey import WeightedScores, reweighted_scores
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from mediacorpus.catalogue.store import Store
-    from mediacorpus.validation.intervals import Floats
+    from mediacorpus.stats.intervals import Floats
     from mediacorpus.validation.scores import Scores
 
 SHOWN = {"precision": "precision", "recall": "recall", "f1": "F1", "share": "share"}

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import as_labels, check_classes
-from mediacorpus.validation.probabilities import probability_matrix
+from mediacorpus.stats.counts import as_labels, check_classes
+from mediacorpus.stats.probabilities import probability_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediacorpus.validation.intervals import Floats
+    from mediacorpus.stats.intervals import Floats
 
 
 COLUMNS = ("item", "gold", "predicted", "probability", "probability_of_gold", "error", "rank", "of")

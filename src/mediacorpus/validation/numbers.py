@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.stats.intervals import Interval
+from mediacorpus.stats.resampling import cluster_bootstrap
 from mediacorpus.validation.group_scores import score_by_group
-from mediacorpus.validation.groups import cluster_bootstrap
-from mediacorpus.validation.intervals import Interval
 from mediacorpus.validation.scores import Scores, score
 
 REPEATS = 1000
@@ -200,7 +200,7 @@ def score_several(
     >>> round(found.exact_match.estimate, 2)
     0.67
     """
-    from mediacorpus.validation.intervals import wilson
+    from mediacorpus.stats.intervals import wilson
 
     given = np.asarray(probabilities, np.float64)
     true = np.array([[c in row for c in classes] for row in truth], bool)

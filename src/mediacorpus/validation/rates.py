@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.validation.intervals import Interval, square_and_add, undefined, wilson, wilson_f1
-from mediacorpus.validation.significance import CORRECTIONS, heterogeneity, two_proportions
+from mediacorpus.stats.intervals import Interval, square_and_add, undefined, wilson, wilson_f1
+from mediacorpus.stats.significance import CORRECTIONS, heterogeneity, two_proportions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediacorpus.validation.intervals import Counts
+    from mediacorpus.stats.intervals import Counts
 
 MISSING = "(missing)"
 """The group of items without a value: shown, never compared."""

@@ -15,15 +15,16 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.perturb import PERTURBATIONS, perturb
-from mediacorpus.validation.counts import as_labels, check_classes
-from mediacorpus.validation.intervals import (
+from mediacorpus.stats.counts import as_labels, check_classes
+from mediacorpus.stats.intervals import (
     Interval,
+    paired_difference,
     undefined,
     wilson,
     wilson_f1,
 )
+from mediacorpus.stats.significance import holm, mcnemar
 from mediacorpus.validation.robustness_result import Condition, RobustnessAudit, RobustnessPlan
-from mediacorpus.validation.significance import holm, mcnemar
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Predict: TypeAlias = Callable[[Sequence[Pixels]], NDArray[Any]]
@@ -267,45 +268,3 @@ def _mean(drops: list[float], level: float) -> Interval:
     error = math.sqrt(max(squares - n * mean**2, 0.0) / (n - 1) / n)
     half = float(t.ppf((1 + level) / 2, n - 1)) * error
     return Interval(mean, mean - half, mean + half, level, "t")
-
-
-def paired_difference(counts: tuple[int, int, int], n: int, *, level: float = 0.95) -> Interval:
-    """Give the difference of two proportions of the same items with its interval.
-
-    Parameters
-    ----------
-    counts:
-        Items with both, with only the first, and with only the second.
-    n:
-        Number of items, at least 1.
-    level:
-        Confidence level, between 0 and 1.
-
-    References
-    ----------
-    Newcombe, R. G. (1998). Improved confidence intervals for the difference between binomial
-    proportions based on paired data. *Statistics in Medicine*, 17, 2635-2650 (method 10).
-
-    Examples
-    --------
-    >>> print(paired_difference((36, 12, 2), 50))
-    .200 [.057, .340]
-    """
-    both, first, second = counts
-    neither = n - both - first - second
-    if min(*counts, neither) < 0 or n < 1:
-        raise ParameterError(f"The counts {counts} do not fit {n} items.")
-    one, other = (wilson(both + own, n, level=level) for own in (first, second))
-    sides = (both + first) * (second + neither) * (both + second) * (first + neither)
-    cross = both * neither - first * second
-    if cross > 0:
-        cross = max(cross - n / 2, 0)  # type: ignore[assignment]
-    phi = cross / math.sqrt(sides) if sides else 0.0
-    difference = (first - second) / n
-
-    def reach(down: float, up: float) -> float:
-        return math.sqrt(max(down**2 - 2 * phi * down * up + up**2, 0.0))
-
-    low = difference - reach(one.estimate - one.low, other.high - other.estimate)
-    high = difference + reach(one.high - one.estimate, other.estimate - other.low)
-    return Interval(difference, low, high, level, "Newcombe")

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.media.perturb import PERTURBATIONS, STRENGTHS
-from mediacorpus.validation.intervals import Interval, check_level, short
+from mediacorpus.stats.intervals import Interval, check_level, short
 
 _TOLD = 5
 _LEAST = 30

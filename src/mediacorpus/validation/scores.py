@@ -8,30 +8,30 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation import display
-from mediacorpus.validation.classes import (
+from mediacorpus.stats.classes import (
     Averages,
     ClassScores,
     score_classes,
     what_is_undefined,
 )
-from mediacorpus.validation.counts import (
+from mediacorpus.stats.counts import (
     AVERAGES,
     as_labels,
     check_pair,
     confusion_matrix,
     sorted_classes,
 )
-from mediacorpus.validation.intervals import (
+from mediacorpus.stats.intervals import (
     Floats,
     Interval,
     wilson,
 )
-from mediacorpus.validation.probabilities import (
+from mediacorpus.stats.probabilities import (
     ProbabilityScores,
     probability_matrix,
     score_probabilities,
 )
+from mediacorpus.validation import display
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

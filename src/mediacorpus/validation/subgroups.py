@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.stats.counts import as_labels, check_classes, check_pair, sorted_classes
+from mediacorpus.stats.intervals import Interval, check_level
+from mediacorpus.stats.probabilities import probability_matrix, score_probabilities
+from mediacorpus.stats.significance import CORRECTIONS
 from mediacorpus.validation import audit_display
-from mediacorpus.validation.counts import as_labels, check_classes, check_pair, sorted_classes
-from mediacorpus.validation.intervals import Interval, check_level
-from mediacorpus.validation.probabilities import probability_matrix, score_probabilities
 from mediacorpus.validation.rates import (
     MISSING,
     corrected,
@@ -21,7 +22,6 @@ from mediacorpus.validation.rates import (
     records,
     score_rows,
 )
-from mediacorpus.validation.significance import CORRECTIONS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -181,7 +181,7 @@ def audit_groups(
     2012*. Chouldechova, A. (2017). Fair prediction with disparate impact. *Big Data*, 5,
     153-163. Berk, R., et al. (2021). Fairness in criminal justice risk assessments.
     *Sociological Methods & Research*, 50, 3-44. Newcombe (1998), Holm (1979), as in
-    `mediacorpus.validation.intervals` and `significance`.
+    `mediacorpus.stats.intervals` and `significance`.
 
     Examples
     --------

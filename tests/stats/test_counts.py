@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import (
+from mediacorpus.stats.counts import (
     as_labels,
     averaged,
     class_scores,

@@ -11,7 +11,7 @@ from mediacorpus.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from mediacorpus.validation.intervals import Counts, Floats
+    from mediacorpus.stats.intervals import Counts, Floats
 
 SMALL = 5
 """Expected count below which a chi-square test is replaced by an exact one (Cochran 1954)."""

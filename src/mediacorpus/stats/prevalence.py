@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.intervals import Interval, check_level, undefined
+from mediacorpus.stats.intervals import Interval, check_level, undefined
 
 if TYPE_CHECKING:
-    from mediacorpus.validation.intervals import Floats
+    from mediacorpus.stats.intervals import Floats
 
 BINARY = 2
 

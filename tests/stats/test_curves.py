@@ -6,7 +6,7 @@ from sklearn import metrics
 from sklearn.calibration import calibration_curve
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.curves import calibration_error, reliability, threshold_sweep
+from mediacorpus.stats.calibration import calibration_error, reliability, threshold_sweep
 
 
 @pytest.fixture(scope="module")
@@ -18,7 +18,7 @@ def data():
 
 def test_reliability_agrees_with_scikit_learn(data):
     observed, predicted = calibration_curve(*data, n_bins=10)
-    found = reliability(*data, bins=10)
+    found = reliability(*data, bins=10, strategy="uniform")
     np.testing.assert_allclose(found["observed"], observed)
     np.testing.assert_allclose(found["predicted"], predicted)
     assert found["n"].sum() == 400
@@ -26,19 +26,21 @@ def test_reliability_agrees_with_scikit_learn(data):
 
 
 def test_the_ends_of_the_range_are_in_the_first_and_last_bin():
-    found = reliability([0, 1], [0.0, 1.0], bins=5)
+    found = reliability([0, 1], [0.0, 1.0], bins=5, strategy="uniform")
     assert found[["from", "to"]].values.tolist() == [[0, 0.2], [0.8, 1]]
 
 
 def test_calibration_error_of_a_known_table():
     positive = [1, 0, 1, 1]
-    error = calibration_error(reliability(positive, [0.25, 0.25, 0.75, 0.75], bins=2))
+    error = calibration_error(
+        reliability(positive, [0.25, 0.25, 0.75, 0.75], bins=2, strategy="uniform")
+    )
     assert error == pytest.approx(0.25)
 
 
 def test_sweep_agrees_with_scikit_learn_at_each_threshold(data):
     truth, chance = data
-    sweep = threshold_sweep(truth, chance)
+    sweep = threshold_sweep(truth, chance, thresholds=np.linspace(0, 1, 101).round(2))
     assert len(sweep) == 101
     for row in sweep.iloc[[0, 10, 50, 90]].itertuples():
         guess = chance >= row.threshold
@@ -76,4 +78,4 @@ def test_wrong_input_is_named(positive, chance, words):
 
 def test_bins_must_be_positive():
     with pytest.raises(ParameterError, match="bins is 0"):
-        reliability([1], [0.5], bins=0)
+        reliability([1], [0.5], bins=0, strategy="uniform")

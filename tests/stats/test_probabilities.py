@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation import probabilities as module
-from mediacorpus.validation.probabilities import probability_matrix, score_probabilities
+from mediacorpus.stats import probabilities as module
+from mediacorpus.stats.probabilities import probability_matrix, score_probabilities
 
 ITEMS = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_size=30)
 

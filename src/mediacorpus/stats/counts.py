@@ -13,7 +13,7 @@ from mediacorpus.errors import ParameterError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
-    from mediacorpus.validation.intervals import Counts, Floats
+    from mediacorpus.stats.intervals import Counts, Floats
 
 
 def as_labels(values: Iterable[Any], what: str) -> list[str]:

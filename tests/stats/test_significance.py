@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.significance import (
+from mediacorpus.stats.significance import (
     benjamini_hochberg,
     heterogeneity,
     holm,

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import check_classes, check_pair, sorted_classes
-from mediacorpus.validation.groups import group_numbers
-from mediacorpus.validation.intervals import Interval, short, undefined, wilson
+from mediacorpus.stats.counts import check_classes, check_pair, sorted_classes
+from mediacorpus.stats.intervals import Interval, short, undefined, wilson
+from mediacorpus.stats.resampling import group_numbers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediacorpus.validation.intervals import Counts, Floats
+    from mediacorpus.stats.intervals import Counts, Floats
 
 POINTS = 0.05
 """Difference of a class's share, in the part and in the corpus, that is worth a warning."""

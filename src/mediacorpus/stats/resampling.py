@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.intervals import (
+from mediacorpus.stats.intervals import (
     CHUNK_CELLS,
     Counts,
     Floats,

@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.groups import (
+from mediacorpus.stats.intervals import bootstrap
+from mediacorpus.stats.resampling import (
     cluster_bootstrap,
     group_numbers,
     over_items,
     sums_of_groups,
 )
-from mediacorpus.validation.intervals import bootstrap
 
 
 def test_missing_groups_are_groups_of_their_own():

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mediacorpus.coding.agreement import (
+from mediacorpus.coding.gold import ratings_of
+from mediacorpus.errors import LabelError, ParameterError, UnknownName
+from mediacorpus.stats.agreement import (
     cohens_kappa,
     krippendorff_alpha,
     percent_agreement,
-    ratings_of,
 )
-from mediacorpus.errors import LabelError, ParameterError, UnknownName
 
 _ = None
 FOUR = pd.DataFrame(

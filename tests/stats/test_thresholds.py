@@ -5,7 +5,7 @@ import pytest
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.thresholds import choose_threshold, sweep
+from mediacorpus.stats.calibration import choose_threshold, threshold_sweep
 
 
 @pytest.fixture(scope="module")
@@ -17,7 +17,7 @@ def data():
 
 def test_sweep_is_the_precision_recall_curve_of_scikit_learn(data):
     precision, recall, thresholds = metrics.precision_recall_curve(*data)
-    found = sweep(*data)
+    found = threshold_sweep(*data)
     np.testing.assert_allclose(found["threshold"], thresholds)
     np.testing.assert_allclose(found["precision"], precision[:-1])
     np.testing.assert_allclose(found["recall"], recall[:-1])
@@ -25,7 +25,7 @@ def test_sweep_is_the_precision_recall_curve_of_scikit_learn(data):
 
 def test_sweep_agrees_with_scikit_learn_at_each_threshold(data):
     truth, scores = data
-    found = sweep(*data)
+    found = threshold_sweep(*data)
     for row in found.iloc[::13].to_dict("records"):
         said = scores >= row["threshold"]
         assert row["f1"] == pytest.approx(metrics.f1_score(truth, said))
@@ -52,7 +52,7 @@ def test_youden_is_the_corner_of_the_roc_curve(data):
 def test_a_floor_is_kept_and_the_other_score_is_the_best_possible(data, kept):
     other = "recall" if kept == "precision" else "precision"
     found = choose_threshold(*data, aim=f"{kept} >= 0.8")
-    table = sweep(*data)
+    table = threshold_sweep(*data)
     enough = table[table[kept] >= 0.8]
     assert found.reached
     assert found.row[kept] >= 0.8

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.prevalence import prevalence
+from mediacorpus.stats.prevalence import prevalence
 
 
 def test_brucellosis_in_a_herd():

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from mediacorpus.validation.classes import score_classes, what_is_undefined
+from mediacorpus.stats.classes import score_classes, what_is_undefined
 
 OPTIONS = {"level": 0.95, "repeats": 4000, "seed": 0}
 
 
 def test_weighted_recall_is_accuracy_and_has_nearly_its_interval():
-    from mediacorpus.validation.intervals import wilson
+    from mediacorpus.stats.intervals import wilson
 
     matrix = np.array([[60, 10, 5], [8, 40, 2], [0, 5, 30]])
     _, _, weighted = score_classes(matrix, "abc", OPTIONS)
@@ -28,7 +28,7 @@ def test_counts_of_each_class():
 
 def test_bootstrap_interval_of_f1_is_close_to_wilsons():
     per_class, _, _ = score_classes(np.array([[300, 60], [50, 400]]), "ab", OPTIONS)
-    from mediacorpus.validation.intervals import wilson_f1
+    from mediacorpus.stats.intervals import wilson_f1
 
     assert per_class[1].f1.limits() == pytest.approx(wilson_f1(400, 110).limits(), abs=0.006)
 

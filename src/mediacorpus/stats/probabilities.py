@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import mean_defined, ratio
-from mediacorpus.validation.intervals import Counts, Floats, Interval, bootstrap_many
+from mediacorpus.stats.counts import mean_defined, ratio
+from mediacorpus.stats.intervals import Counts, Floats, Interval, bootstrap_many
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -10,12 +10,12 @@ from scipy import stats
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.scores import score
-from mediacorpus.validation.weighting import (
+from mediacorpus.stats.survey import (
     _rate,
     prior_warning,
     reweighted_scores,
 )
+from mediacorpus.validation.scores import score
 
 
 def test_stratified_proportion_of_scheaffer():
@@ -138,7 +138,7 @@ def test_strata_must_fit():
 
 def test_mendel_s_peas():
     """Agresti (2013), section 1.5.3: 6,022 yellow and 2,001 green, 3 : 1; G2 = .015, P = .90."""
-    from mediacorpus.validation.weighting import _g_test
+    from mediacorpus.stats.survey import _g_test
 
     peas, shares = np.array([6022.0, 2001.0]), np.array([0.75, 0.25])
     assert _g_test(peas, shares) == pytest.approx(0.90, abs=0.005)
@@ -148,7 +148,7 @@ def test_mendel_s_peas():
 
 
 def test_two_samples_of_counts_are_tested_as_scipy_does():
-    from mediacorpus.validation.weighting import _g_test
+    from mediacorpus.stats.survey import _g_test
 
     table = np.array([[30.0, 50.0, 20.0], [300.0, 400.0, 300.0]])
     theirs = stats.chi2_contingency(table, correction=False, lambda_="log-likelihood")

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation import intervals
-from mediacorpus.validation.intervals import (
+from mediacorpus.stats import intervals
+from mediacorpus.stats.intervals import (
     Interval,
     bootstrap,
     bootstrap_many,

@@ -8,7 +8,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import log_loss
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.calibration import (
+from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
     fit_temperature,

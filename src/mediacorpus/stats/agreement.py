@@ -11,36 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.coding.gold import current_labels
 from mediacorpus.errors import LabelError, ParameterError, unknown
 
 LEVELS = ("nominal", "ordinal", "interval")
 """Levels of measurement that Krippendorff's alpha knows here."""
-
-
-def ratings_of(log: pd.DataFrame) -> pd.DataFrame:
-    """Put what each coder last said of one variable into a table.
-
-    Parameters
-    ----------
-    log:
-        Log of labels of one variable (see `mediacorpus.coding.gold.current_labels`).
-
-    Returns
-    -------
-    DataFrame
-        One row per item, one column per coder; missing where a coder gave no label.
-
-    Examples
-    --------
-    >>> log = pd.DataFrame({"item": ["a", "a", "b"], "variable": "v", "coder": ["x", "y", "x"],
-    ...                     "value": ["1", "0", "1"]})
-    >>> ratings_of(log).shape
-    (2, 2)
-    """
-    labels = current_labels(log)
-    text = labels.assign(value=labels["value"].astype(str).str.strip())
-    return text.pivot(index="item", columns="coder", values="value")
 
 
 def percent_agreement(ratings: pd.DataFrame) -> float:

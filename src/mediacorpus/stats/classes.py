@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.validation.counts import AVERAGES, statistics_of_cells
-from mediacorpus.validation.intervals import Counts, Interval, bootstrap_many, wilson, wilson_f1
+from mediacorpus.stats.counts import AVERAGES, statistics_of_cells
+from mediacorpus.stats.intervals import Counts, Interval, bootstrap_many, wilson, wilson_f1
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.learning_curve import LearningCurve
-    from mediacorpus.validation.robustness_result import RobustnessAudit
+    from mediacorpus.validation.robustness import RobustnessAudit
     from mediacorpus.validation.subgroups import GroupAudit
-    from mediacorpus.validation.verb import Validation
+    from mediacorpus.validation.validate import Validation
 
 __all__ = ["Corpus"]
 
@@ -576,12 +576,11 @@ class Corpus:
         by: str | None = None,
         inclusion: str | None = None,
     ) -> Validation:
-        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`.
+        """Score a model or measure against labels; see `mediacorpus.validation.validate.validate`.
 
-        The options are explained at `mediacorpus.validation.score_options.ScoreOptions`.
+        The options are explained at `mediacorpus.validation.validate.ScoreOptions`.
         """
-        from mediacorpus.validation.score_options import ScoreOptions
-        from mediacorpus.validation.verb import validate
+        from mediacorpus.validation.validate import ScoreOptions, validate
 
         options = ScoreOptions(
             positive=positive,

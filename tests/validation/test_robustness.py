@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.report.robustness_figures import robustness
 from mediacorpus.stats.intervals import paired_difference
-from mediacorpus.validation.robustness import audit_robustness
-from mediacorpus.validation.robustness_result import RobustnessAudit, RobustnessPlan
+from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, audit_robustness
 
 CLASSES = ["dark", "light"]
 

@@ -14,10 +14,10 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.validation.held_out import answers_of, column_of, held_out, truth_of
-from mediacorpus.validation.model_scores import positive_of
+from mediacorpus.validation.predictions import answers_of, column_of, held_out, truth_of
 from mediacorpus.validation.rates import MISSING, records
 from mediacorpus.validation.subgroups import GroupAudit, audit_groups
+from mediacorpus.validation.validate import positive_of
 
 
 def audit(

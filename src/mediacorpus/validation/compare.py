@@ -15,7 +15,6 @@ from mediacorpus.stats.intervals import Counts, Floats, Interval, bootstrap_many
 from mediacorpus.stats.resampling import group_numbers, sums_of_groups
 from mediacorpus.stats.significance import holm, sign_flip
 from mediacorpus.validation import comparison_display
-from mediacorpus.validation.answers import Answers, class_names, read_answers
 from mediacorpus.validation.group_scores import (
     FEW,
     affordable,
@@ -23,6 +22,7 @@ from mediacorpus.validation.group_scores import (
     probability_statistic,
     without_flat_limits,
 )
+from mediacorpus.validation.predictions import Answers, class_names, read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

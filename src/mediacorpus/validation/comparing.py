@@ -16,9 +16,14 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.validation.codebook import check_codebook
 from mediacorpus.validation.compare import Comparison, compare
-from mediacorpus.validation.held_out import answers_of, column_of, truth_for, truth_of
+from mediacorpus.validation.predictions import (
+    answers_of,
+    check_codebook,
+    column_of,
+    truth_for,
+    truth_of,
+)
 
 REPEATS = 2000
 

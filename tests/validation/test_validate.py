@@ -11,7 +11,7 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import LabelError, ModelError, ParameterError
-from mediacorpus.validation import class_scores
+from mediacorpus.validation import validate
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -72,13 +72,13 @@ def test_an_aim_is_met_on_the_validation_part_alone(
     corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     seen: list[Any] = []
-    real = class_scores.choose_threshold
+    real = validate.choose_threshold
 
     def watched(truth: Any, probabilities: Any, **given: Any) -> Any:
         seen.append(len(truth))
         return real(truth, probabilities, **given)
 
-    monkeypatch.setattr(class_scores, "choose_threshold", watched)
+    monkeypatch.setattr(validate, "choose_threshold", watched)
     found = corpus.validate("first", against="red", threshold="f1")
     assert seen == [20]
     assert found.threshold is not None
@@ -123,6 +123,6 @@ def test_a_temperature_is_told_where_it_helps() -> None:
     true = np.where(rng.uniform(size=400) < 0.75, said, 1 - said)
     sure = np.where(np.eye(2)[said] == 1, 0.99, 0.01)
     gold = ["no" if t == 0 else "yes" for t in true]
-    notes = class_scores._calibrated((gold, sure), ["no", "yes"], gold=gold, probabilities=sure)
+    notes = validate._calibrated((gold, sure), ["no", "yes"], gold=gold, probabilities=sure)
     assert "lowers the expected calibration error" in notes[0]
-    assert class_scores._calibrated(None, ["no", "yes"], gold=gold, probabilities=sure) == []
+    assert validate._calibrated(None, ["no", "yes"], gold=gold, probabilities=sure) == []

@@ -604,8 +604,8 @@ class Corpus:
         seed: int = 1,
         progress: bool | None = None,
     ) -> Comparison:
-        """Score models on the same items; see `mediacorpus.validation.comparing.compare_models`."""
-        from mediacorpus.validation.comparing import compare_models
+        """Score models on the same items; see `mediacorpus.validation.compare.compare_models`."""
+        from mediacorpus.validation.compare import compare_models
 
         return compare_models(
             self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
@@ -622,8 +622,8 @@ class Corpus:
         level: float = 0.95,
         progress: bool | None = None,
     ) -> GroupAudit:
-        """Score a model for each group; see `mediacorpus.validation.auditing.audit`."""
-        from mediacorpus.validation.auditing import audit
+        """Score a model for each group; see `mediacorpus.validation.subgroups.audit`."""
+        from mediacorpus.validation.subgroups import audit
 
         columns = by.split(",") if isinstance(by, str) else by
         return audit(

@@ -1,4 +1,4 @@
-"""Intervals: published values, coverage, and the bootstrap against resampling of items."""
+"""Intervals in closed form: published values, and coverage."""
 
 import math
 
@@ -8,12 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats import intervals
 from mediacorpus.stats.intervals import (
     Interval,
-    bootstrap,
-    bootstrap_many,
-    resample,
     short,
     square_and_add,
     undefined,
@@ -87,76 +83,6 @@ def test_f1_interval_is_that_of_the_jaccard_index_carried_over():
     assert found.low == pytest.approx(2 * jaccard.low / (1 + jaccard.low))
     assert wilson_f1(20, 0).low < wilson_f1(20, 0).high == 1
     assert not wilson_f1(0, 0).defined
-
-
-def _accuracy(tables):
-    return tables[:, 0, 0] + tables[:, 1, 1]
-
-
-def test_bootstrap_of_cells_has_the_limits_of_a_bootstrap_of_items():
-    counts = np.array([[30, 6], [4, 20]])
-    right = np.repeat([1, 0, 0, 1], counts.ravel())
-    drawn = np.random.default_rng(5).choice(right, size=(20_000, len(right))).mean(axis=1)
-    found = bootstrap(lambda t: _accuracy(t) / t.sum(axis=(1, 2)), counts, repeats=20_000, seed=1)
-    assert found.estimate == pytest.approx(right.mean())
-    assert [found.low, found.high] == pytest.approx(np.quantile(drawn, [0.025, 0.975]), abs=0.017)
-
-
-def test_bootstrap_repeats_itself_with_the_same_seed_only():
-    counts = [400, 123]
-    share = lambda t: t[:, 0] / t.sum(axis=1)  # noqa: E731
-    assert bootstrap(share, counts, seed=3) == bootstrap(share, counts, seed=3)
-    assert bootstrap(share, counts, seed=3) != bootstrap(share, counts, seed=4)
-
-
-def test_resampled_tables_do_not_depend_on_the_chunks(monkeypatch):
-    counts = np.array([[5, 0, 1], [2, 3, 9]])
-    whole = np.concatenate(list(resample(counts, repeats=50, seed=2)))
-    monkeypatch.setattr(intervals, "CHUNK_CELLS", 40)
-    pieces = list(resample(counts, repeats=50, seed=2))
-    assert len(pieces) > 1
-    assert np.array_equal(np.concatenate(pieces), whole)
-    assert (whole.sum(axis=(1, 2)) == counts.sum()).all()
-    assert (whole[:, 0, 1] == 0).all()
-
-
-def test_bootstrap_leaves_out_resamples_in_which_the_score_is_undefined():
-    def share_of_rare(tables):
-        result = np.full(len(tables), np.nan)
-        np.divide(
-            tables[:, 0], tables[:, :2].sum(axis=1), out=result, where=tables[:, :2].any(axis=1)
-        )
-        return result
-
-    found = bootstrap(share_of_rare, [1, 1, 40], seed=0)
-    assert (found.estimate, found.low, found.high) == (0.5, 0, 1)
-
-
-def test_bootstrap_of_an_undefined_score_is_undefined():
-    found = bootstrap(lambda t: np.full(len(t), np.nan), [3, 4])
-    assert not found.defined
-    assert found.limits() is None
-
-
-def test_where_no_resample_is_defined_the_estimate_stays():
-    found = bootstrap(lambda t: np.where(t[:, 0] == 7, 0.5, np.nan), [7, 1000], repeats=1, seed=2)
-    assert (found.estimate, found.limits(), found.flat) == (0.5, None, True)
-
-
-def test_all_scores_come_from_the_same_resamples():
-    both = bootstrap_many(lambda t: t / t.sum(axis=1, keepdims=True), [70, 30], seed=9)
-    assert both[0].low == pytest.approx(1 - both[1].high)
-
-
-@pytest.mark.parametrize("counts", [[], [0, 0], [3, -1]])
-def test_bootstrap_needs_items(counts):
-    with pytest.raises(ParameterError, match="at least one item"):
-        bootstrap(lambda t: t[:, 0], counts)
-
-
-def test_bootstrap_needs_a_resample():
-    with pytest.raises(ParameterError, match="repeats is 0"):
-        bootstrap(lambda t: t[:, 0], [1], repeats=0)
 
 
 @pytest.mark.parametrize(

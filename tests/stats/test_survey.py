@@ -1,7 +1,5 @@
 """Weights: textbook examples of survey sampling, identities, coverage."""
 
-import json
-
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,12 +8,24 @@ from scipy import stats
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats.survey import (
-    _rate,
-    prior_warning,
-    reweighted_scores,
-)
-from mediacorpus.validation.scores import score
+from mediacorpus.stats.intervals import wilson
+from mediacorpus.stats.metric import metric
+from mediacorpus.stats.resampling import group_numbers, score_sample
+from mediacorpus.stats.sample import read_sample
+from mediacorpus.stats.survey import design_rate, effective_number, prior_warning
+
+RATES = [metric(name) for name in ("accuracy", "precision", "recall", "f1", "base_rate")]
+
+
+def rates(truth, said, **options):
+    """Score for each (metric, class) of a sample."""
+    sample = read_sample(truth, said, classes=options.pop("classes", None))
+    found = score_sample(sample, RATES, **options)
+    return {
+        (name, of if metric(name).per_class else ""): one
+        for name, intervals in found.items()
+        for of, one in zip(sample.classes, intervals, strict=False)
+    }
 
 
 def test_stratified_proportion_of_scheaffer():
@@ -28,9 +38,7 @@ def test_stratified_proportion_of_scheaffer():
     truth = np.concatenate([np.arange(k) < w for k, w in zip(n, watch, strict=True)])
     strata = np.repeat([0, 1, 2], n)
     weights = np.repeat(np.array(size) / np.array(n), n)
-    found = reweighted_scores(
-        ["yes"] * 40, ["yes" if t else "no" for t in truth], weights=weights, strata=strata
-    ).accuracy
+    found = design_rate(truth, np.ones(40), weights=weights, strata=strata)
     assert found.estimate == pytest.approx(0.60)
     trials = 0.60 * 0.40 / 0.0045
     z2 = stats.norm.ppf(0.975) ** 2
@@ -40,16 +48,12 @@ def test_stratified_proportion_of_scheaffer():
 
 def test_equal_weights_give_the_plain_scores():
     truth, said = list("aaaabbbbbbb"), list("aaabbbbbbba")
-    plain = score(truth, said)
-    found = reweighted_scores(truth, said, weights=[3.0] * 11)
-    assert found.effective_n == pytest.approx(11)
-    assert found.accuracy.estimate == pytest.approx(plain.accuracy.estimate)
-    for one in plain.per_class:
-        for part in ("precision", "recall", "f1"):
-            assert found.per_class[one.name][part].estimate == pytest.approx(
-                getattr(one, part).estimate
-            )
-    assert found.accuracy.limits() == pytest.approx(plain.accuracy.limits(), abs=0.02)
+    plain, found = rates(truth, said), rates(truth, said, weights=[3.0] * 11)
+    assert effective_number([3.0] * 11) == pytest.approx(11)
+    for key, one in plain.items():
+        assert found[key].estimate == pytest.approx(one.estimate)
+    accuracy = "accuracy", ""
+    assert found[accuracy].limits() == pytest.approx(plain[accuracy].limits(), abs=0.02)
 
 
 @settings(deadline=None, max_examples=40)
@@ -58,43 +62,31 @@ def test_estimates_are_those_of_scikit_learn_with_sample_weights(seed):
     rng = np.random.default_rng(seed)
     truth, said = rng.integers(0, 3, (2, 60)).astype(str)
     weights = rng.uniform(1, 9, 60)
-    found = reweighted_scores(truth, said, weights=weights)
-    assert found.accuracy.estimate == pytest.approx(
+    found = rates(truth, said, weights=weights)
+    assert found["accuracy", ""].estimate == pytest.approx(
         metrics.accuracy_score(truth, said, sample_weight=weights)
     )
-    names = sorted(found.per_class)
+    names = list("012")
     parts = metrics.precision_recall_fscore_support(
         truth, said, labels=names, sample_weight=weights, zero_division=np.nan
     )
     for part, values in zip(("precision", "recall", "f1"), parts, strict=False):
-        mine = [found.per_class[name][part].estimate for name in names]
-        np.testing.assert_allclose(mine, values)
-    shares = [found.per_class[name]["share"].estimate for name in names]
-    assert sum(shares) == pytest.approx(1)
+        np.testing.assert_allclose([found[part, name].estimate for name in names], values)
+    assert sum(found["base_rate", name].estimate for name in names) == pytest.approx(1)
 
 
 def test_items_written_out_as_often_as_they_count_have_the_same_estimate():
     truth, said, weights = list("aabbb"), list("abbba"), [1, 4, 2, 3, 5]
-    long = score(np.repeat(truth, weights), np.repeat(said, weights))
-    found = reweighted_scores(truth, said, weights=weights)
-    assert found.accuracy.estimate == pytest.approx(long.accuracy.estimate)
-    assert found.effective_n == pytest.approx(15**2 / 55)
+    long = rates(np.repeat(truth, weights), np.repeat(said, weights))
+    found = rates(truth, said, weights=weights)
+    assert found["accuracy", ""].estimate == pytest.approx(long["accuracy", ""].estimate)
+    assert effective_number(weights) == pytest.approx(15**2 / 55)
 
 
 def test_the_whole_population_leaves_no_error():
-    found = reweighted_scores(
-        list("aabb"), list("abbb"), weights=[1] * 4, strata=["x", "x", "y", "y"]
-    )
-    assert found.accuracy.estimate == 0.75
-    i = _rate(
-        np.array([True, False]),
-        np.ones(2, bool),
-        weight=np.ones(2),
-        stratum=None,
-        group=np.arange(2),
-        level=0.95,
-    )
-    assert i.method == "design-based wilson"
+    found = design_rate([1, 0, 1, 1], [1] * 4, weights=[1] * 4, strata=["x", "x", "y", "y"])
+    assert found.estimate == 0.75
+    assert found.method == "design-based wilson"
 
 
 def test_intervals_cover_the_population():
@@ -110,30 +102,47 @@ def test_intervals_cover_the_population():
         drawn = np.concatenate([rng.choice(place, 150, replace=False) for place in places])
         strata = np.repeat([1, 0], 150)
         weights = np.repeat([len(place) / 150 for place in places], 150)
-        found = reweighted_scores(truth[drawn], said[drawn], weights=weights, strata=strata)
-        hits = (found.accuracy, accuracy), (found.per_class["True"]["recall"], recall)
+        true, guess = truth[drawn], said[drawn]
+        right = design_rate(true == guess, np.ones(300), weights=weights, strata=strata)
+        found = design_rate(true & guess, true, weights=weights, strata=strata)
+        hits = (right, accuracy), (found, recall)
         inside += [i.low <= value <= i.high for i, value in hits]
     assert (inside / 300 > 0.91).all()
 
 
-def test_what_never_occurs_is_undefined_and_can_be_stored():
-    found = reweighted_scores(["a", "a"], ["a", "a"], weights=[1, 2], classes=["a", "b"])
-    assert not found.per_class["b"]["recall"].defined
-    assert found.accuracy.low < 1
-    stored = json.loads(json.dumps(found.to_dict(), allow_nan=False))
-    assert stored["scores"][0]["estimate"] == 1
-    assert "worth 2 of equal weight" in str(found)
+def test_what_never_occurs_is_undefined():
+    found = rates(["a", "a"], ["a", "a"], weights=[1, 2], classes=["a", "b"])
+    assert not found["recall", "b"].defined
+    assert found["accuracy", ""].low < 1
 
 
 @pytest.mark.parametrize("weights", [[1.0], [0.5, 1.0], [np.nan, 1.0]])
 def test_bad_weights(weights):
     with pytest.raises(ParameterError, match="One weight of 1 or more"):
-        reweighted_scores(["a", "b"], ["a", "b"], weights=weights)
+        rates(["a", "b"], ["a", "b"], weights=weights)
 
 
 def test_strata_must_fit():
     with pytest.raises(ParameterError, match="2 items and strata for 1"):
-        reweighted_scores(["a", "b"], ["a", "b"], weights=[1, 1], strata=["x"])
+        design_rate([1, 0], [1, 1], weights=[1, 1], strata=["x"])
+    with pytest.raises(ParameterError, match="not both"):
+        design_rate([1], [1], weights=[1], strata=["x"], group=np.array([0]))
+
+
+def test_groups_by_hand():
+    """In groups of two the residuals of accuracy sum to -1.25, -2.5 and 3.75, over 32.
+
+    Sarndal, Swensson and Wretman (1992), section 5.5.
+    """
+    truth, said = ["yes", "yes", *["no"] * 4], ["yes", "no", "yes", *["no"] * 3]
+    weights = np.array([2.0, 2, 4, 4, 10, 10])
+    found = rates(truth, said, weights=weights, numbers=group_numbers("aabbcc"))["accuracy", ""]
+    variance = (1.25**2 + 2.5**2 + 3.75**2) / 32**2 * 3 / 2
+    trials = 26 / 32 * 6 / 32 / variance
+    by_hand = wilson(26 / 32 * trials, trials)
+    assert found.limits() == pytest.approx(by_hand.limits())
+    alone = rates(truth, said, weights=weights, numbers=group_numbers([None] * 6))
+    assert alone == rates(truth, said, weights=weights)
 
 
 def test_mendel_s_peas():

@@ -11,7 +11,9 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.learning.targets import TargetKind
 from mediacorpus.validation import validate
+from mediacorpus.validation.predictions import Predictions
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -123,6 +125,17 @@ def test_a_temperature_is_told_where_it_helps() -> None:
     true = np.where(rng.uniform(size=400) < 0.75, said, 1 - said)
     sure = np.where(np.eye(2)[said] == 1, 0.99, 0.01)
     gold = ["no" if t == 0 else "yes" for t in true]
-    notes = validate._calibrated((gold, sure), ["no", "yes"], gold=gold, probabilities=sure)
+    items = [str(n) for n in range(400)]
+    own = Predictions(
+        TargetKind.CLASSES,
+        ["no", "yes"],
+        items,
+        gold,
+        answers=sure,
+        part="test",
+        missing=0,
+        notes=(),
+    )
+    notes = validate._calibrated(own, own)
     assert "lowers the expected calibration error" in notes[0]
-    assert validate._calibrated(None, ["no", "yes"], gold=gold, probabilities=sure) == []
+    assert validate._calibrated(None, own) == []

@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats.counts import ratio
 from mediacorpus.stats.intervals import Floats, short, wilson
+from mediacorpus.stats.sample import ratio
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -1,24 +1,18 @@
-"""Confidence intervals for proportions and for scores computed from counts."""
+"""Confidence intervals in closed form: of proportions, and of their differences."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
 Floats: TypeAlias = NDArray[np.float64]
 Counts: TypeAlias = NDArray[np.int64]
-
-CHUNK_CELLS = 1_000_000
-"""Resampled cells held at one time (8 MB), whatever the number of items and repeats."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +55,6 @@ class Interval:
     def defined(self) -> bool:
         """Whether there is an estimate at all."""
         return not math.isnan(self.estimate)
-
-    @property
-    def flat(self) -> bool:
-        """Whether the interval has no width or no limits, and so says nothing of the error."""
-        return self.defined and not self.low < self.high
 
     def limits(self) -> list[float] | None:
         """Return `[low, high]` for JSON, or None where there is no interval.
@@ -263,127 +252,3 @@ def paired_difference(counts: tuple[int, int, int], n: int, *, level: float = 0.
     low = difference - reach(one.estimate - one.low, other.high - other.estimate)
     high = difference + reach(one.high - one.estimate, other.estimate - other.low)
     return Interval(difference, low, high, level, "Newcombe")
-
-
-def bootstrap(
-    statistic: Callable[[Counts], Any],
-    counts: ArrayLike,
-    *,
-    repeats: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> Interval:
-    """Give one score of a table of counts with its percentile bootstrap interval.
-
-    Items that fall into the same cell of the table are alike for the score. So drawing
-    the cells from a multinomial distribution is the very same thing as drawing the items
-    with replacement, and costs the same for a hundred items as for a million.
-
-    Parameters
-    ----------
-    statistic:
-        From tables `(R, *shape)` to scores `(R,)`, for any R; NaN where undefined.
-    counts:
-        Number of items in each cell, of any shape.
-    repeats:
-        Number of resamples. Those in which the score is undefined are left out.
-    level:
-        Confidence level, between 0 and 1.
-    seed:
-        Seed of the random numbers; the same seed gives the same interval.
-
-    Raises
-    ------
-    ParameterError
-        A count is negative, there are no items, or `repeats` is below 1.
-
-    References
-    ----------
-    Efron, B., & Tibshirani, R. J. (1993). *An Introduction to the Bootstrap*, chapter 13.
-
-    Examples
-    --------
-    >>> accuracy = lambda tables: tables[:, 0] / tables.sum(axis=1)
-    >>> print(bootstrap(accuracy, [80, 20], seed=1))
-    .800 [.720, .870]
-    """
-
-    def column(tables: Counts) -> Floats:
-        return np.asarray(statistic(tables), dtype=np.float64)[:, None]
-
-    return bootstrap_many(column, counts, repeats=repeats, level=level, seed=seed)[0]
-
-
-def bootstrap_many(
-    statistic: Callable[[Counts], Any],
-    counts: ArrayLike,
-    *,
-    repeats: int = 2000,
-    level: float = 0.95,
-    seed: int = 0,
-) -> list[Interval]:
-    """Give several scores of one table of counts, all from the same resamples.
-
-    Parameters
-    ----------
-    statistic:
-        From tables `(R, *shape)` to scores `(R, S)`, for any R; NaN where undefined.
-    counts, repeats, level, seed:
-        As for `bootstrap`.
-
-    Returns
-    -------
-    list of Interval
-        S intervals.
-
-    Examples
-    --------
-    >>> both = lambda tables: tables / tables.sum(axis=1, keepdims=True)
-    >>> [str(i) for i in bootstrap_many(both, [80, 20], seed=1)]
-    ['.800 [.720, .870]', '.200 [.130, .280]']
-    """
-    check_level(level)
-    table = np.asarray(counts, dtype=np.int64)
-    if repeats < 1:
-        raise ParameterError(f"repeats is {repeats}; at least one resample is needed.")
-    if table.size == 0 or table.min() < 0 or table.sum() == 0:
-        raise ParameterError("A bootstrap needs counts of 0 or more, and at least one item.")
-    estimates = np.asarray(statistic(table[None]), dtype=np.float64)[0]
-    drawn = np.concatenate(
-        [
-            np.asarray(statistic(tables), dtype=np.float64)
-            for tables in resample(table, repeats=repeats, seed=seed)
-        ]
-    )
-    return [_percentile(e, drawn[:, i], level=level) for i, e in enumerate(estimates.tolist())]
-
-
-def resample(counts: Counts, *, repeats: int, seed: int) -> Iterator[Counts]:
-    """Yield resampled tables `(R, *shape)` in chunks that together hold `repeats` tables.
-
-    The tables do not depend on the size of the chunks.
-
-    >>> sum(len(t) for t in resample(np.array([3, 4]), repeats=10, seed=0))
-    10
-    """
-    rng = np.random.default_rng(seed)
-    flat = counts.ravel()
-    filled = np.flatnonzero(flat)
-    n = int(flat.sum())
-    shares = flat[filled] / n
-    step = max(1, CHUNK_CELLS // flat.size)
-    for start in range(0, repeats, step):
-        size = min(step, repeats - start)
-        tables = np.zeros((size, flat.size), dtype=np.int64)
-        tables[:, filled] = rng.multinomial(n, shares, size=size)
-        yield tables.reshape(size, *counts.shape)
-
-
-def _percentile(estimate: float, drawn: Floats, *, level: float) -> Interval:
-    drawn = drawn[~np.isnan(drawn)]
-    if math.isnan(estimate):
-        return undefined(level, method="bootstrap")
-    if drawn.size == 0:
-        return Interval(estimate, math.nan, math.nan, level, "bootstrap")
-    low, high = np.quantile(drawn, [(1 - level) / 2, (1 + level) / 2]).tolist()
-    return Interval(estimate, low, high, level, "bootstrap")

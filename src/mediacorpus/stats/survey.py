@@ -1,18 +1,16 @@
-"""Scores for the whole corpus from a test part that does not look like it."""
+"""Shares in a corpus from items that do not look like it: design weights, and a warning."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats.counts import check_classes, check_pair, sorted_classes
 from mediacorpus.stats.intervals import Interval, short, undefined, wilson
-from mediacorpus.stats.resampling import group_numbers
+from mediacorpus.stats.sample import sorted_classes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -119,97 +117,73 @@ def _g(counts: Floats, expected: Floats) -> float:
     return max(0.0, float(2 * (counts[seen] * np.log(counts[seen] / expected[seen])).sum()))
 
 
-@dataclass(frozen=True, slots=True)
-class WeightedScores:
-    """Scores for the population that the items were drawn from.
+def check_weights(weights: Any, n: int) -> Floats | None:
+    """Return weights as an array, or None where there are none.
 
-    Parameters
-    ----------
-    n:
-        Number of items.
-    effective_n:
-        Kish's effective number: items of equal weight that would tell as much.
-    accuracy:
-        Weighted share of items predicted rightly.
-    per_class:
-        For each class its `precision`, `recall`, `f1` and `share` of the population.
-    level:
-        Confidence level of the intervals.
-    population:
-        Sum of the weights: an estimate of the number of items that were drawn from.
+    Raises
+    ------
+    ParameterError
+        There is not one for each item, or one is below 1.
+
+    Examples
+    --------
+    >>> check_weights([1, 2], 2).tolist()
+    [1.0, 2.0]
     """
-
-    n: int
-    effective_n: float
-    accuracy: Interval
-    per_class: Mapping[str, Mapping[str, Interval]]
-    level: float = 0.95
-    population: float = math.nan
-
-    def to_frame(self) -> pd.DataFrame:
-        """Return a tidy table: score, class, estimate, low, high."""
-        rows = [("accuracy", "", self.accuracy)]
-        for name, scores in self.per_class.items():
-            rows += [(score, name, interval) for score, interval in scores.items()]
-        cells = [(score, name, i.estimate, i.low, i.high) for score, name, i in rows]
-        return pd.DataFrame(cells, columns=["score", "class", "estimate", "low", "high"])
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain numbers and text, ready for JSON (null: undefined)."""
-        rows = self.to_frame().to_dict("records")
-        plain = [
-            {key: None if cell != cell else cell for key, cell in row.items()}  # noqa: PLR0124
-            for row in rows
-        ]
-        return {
-            "n": self.n,
-            "effective_n": self.effective_n,
-            "level": self.level,
-            "scores": plain,
-        }
-
-    def __str__(self) -> str:
-        head = (
-            f"{self.n:,} weighted items, worth {self.effective_n:,.0f} of equal weight; "
-            f"{100 * self.level:g} % confidence intervals"
+    if weights is None:
+        return None
+    weight = np.asarray(weights, dtype=np.float64)
+    if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 1 - 1e-9)).all():
+        raise ParameterError(
+            "One weight of 1 or more is needed for each item: one over its chance to be drawn."
         )
-        lines = [head, f"accuracy {self.accuracy}"]
-        for name, scores in self.per_class.items():
-            lines.append(f"{name}: " + ", ".join(f"{key} {i}" for key, i in scores.items()))
-        return "\n".join(lines)
+    return weight
 
 
-def reweighted_scores(
-    truth: Any,
-    said: Any,
+def effective_number(weights: Any) -> float:
+    """Return Kish's effective number: items of equal weight that would tell as much.
+
+    References
+    ----------
+    Kish, L. (1965). *Survey Sampling*, section 11.7.
+
+    Examples
+    --------
+    >>> effective_number([1, 1, 2])
+    2.66...
+    """
+    weight = np.asarray(weights, dtype=np.float64)
+    return float(weight.sum() ** 2 / (weight**2).sum())
+
+
+def design_rate(
+    top: Any,
+    bottom: Any,
     *,
     weights: Any,
     strata: Any = None,
-    groups: Any = None,
-    classes: Sequence[str] | None = None,
+    group: Counts | None = None,
     level: float = 0.95,
-) -> WeightedScores:
-    """Score predictions for the population, when some items were likelier to be drawn.
+) -> Interval:
+    """Give a share in the population, when some items were likelier to be drawn than others.
 
-    Totals are Horvitz-Thompson estimates (sums of weights), scores their ratios (Hajek
-    estimates). The variance is that of the linearised ratio; the interval is Wilson's for
+    Totals are Horvitz-Thompson estimates (sums of weights), the share is their ratio (a Hajek
+    estimate). The variance is that of the linearised ratio; the interval is Wilson's for
     as many trials as give that variance.
 
     Parameters
     ----------
-    truth, said:
-        One label per item, in the same order.
+    top, bottom:
+        Whether each item counts above, and below the line, `(N,)`.
     weights:
         One over the chance of each item to be drawn, `(N,)`, 1 or more.
     strata:
         Optional: the stratum of each item, for samples drawn at random within strata.
         The part of the stratum that was drawn is then allowed for; without strata items
         are taken as drawn with replacement, which is on the wide side.
-    groups:
-        Optional, without strata: the group of each item, such as its author, whose items are
-        alike; the variance is then that between groups. An item without one is on its own.
-    classes:
-        All classes, in the order in which they are shown; by default those that occur.
+    group:
+        Optional, without strata: the group number of each item, `(N,)`, whose items are alike;
+        the variance is then that between groups.
     level:
         Confidence level, between 0 and 1.
 
@@ -228,43 +202,27 @@ def reweighted_scores(
 
     Examples
     --------
-    >>> truth, said = ["yes"] * 4 + ["no"] * 4, ["yes", "yes", "yes", "no"] + ["no"] * 4
-    >>> found = reweighted_scores(truth, said, weights=[1] * 4 + [9] * 4)
-    >>> round(found.accuracy.estimate, 3), found.per_class["yes"]["share"].estimate
-    (0.975, 0.1)
+    >>> print(design_rate([1, 1, 1, 0] + [1] * 4, [1] * 8, weights=[1] * 4 + [9] * 4))
+    .975 [.844, .996]
     """
-    true, guess = check_pair(truth, said)
-    names = sorted_classes(true + guess) if classes is None else tuple(map(str, classes))
-    check_classes(true, names, "truth")
-    check_classes(guess, names, "said")
-    weight = np.asarray(weights, dtype=np.float64)
-    if weight.shape != (len(true),) or not (np.isfinite(weight) & (weight >= 1 - 1e-9)).all():
-        raise ParameterError(
-            "One weight of 1 or more is needed for each item: one over its chance to be drawn."
-        )
-    if strata is not None and groups is not None:
+    above, below = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
+    weight = check_weights(weights, len(above))
+    assert weight is not None
+    if strata is not None and group is not None:
         raise ParameterError("Give strata or groups, not both.")
-    stratum = _strata(strata, len(true))
-    group = np.arange(len(true)) if groups is None else group_numbers(groups)
-    real, named = np.array(true), np.array(guess)
-
-    def rate(top: Any, bottom: Any) -> Interval:
-        return _rate(top, bottom, weight=weight, stratum=stratum, group=group, level=level)
-
-    everything = np.ones(len(true), dtype=bool)
-    per_class = {}
-    for name in names:
-        is_it, said_it = real == name, named == name
-        jaccard = rate(is_it & said_it, is_it | said_it)
-        per_class[name] = {
-            "precision": rate(is_it & said_it, said_it),
-            "recall": rate(is_it & said_it, is_it),
-            "f1": _f1(jaccard),
-            "share": rate(is_it, everything),
-        }
-    kish = float(weight.sum() ** 2 / (weight**2).sum())
-    accuracy = rate(real == named, everything)
-    return WeightedScores(len(true), kish, accuracy, per_class, level, float(weight.sum()))
+    stratum = _strata(strata, len(above))
+    each = np.arange(len(above)) if group is None else group
+    total = float((weight * below).sum())
+    if total == 0:
+        return undefined(level, method="design-based wilson")
+    share = float((weight * above).sum()) / total
+    residual = weight * (above - share * below) / total
+    variance = _variance(residual, weight, stratum=stratum, group=each)
+    trials = float(total**2 / (np.bincount(each, weight * below) ** 2).sum())
+    if variance > 0 and 0 < share < 1:
+        trials = share * (1 - share) / variance
+    limits = wilson(min(share, 1.0) * trials, trials, level=level)
+    return Interval(share, limits.low, limits.high, level, "design-based wilson")
 
 
 def _strata(strata: Any, n: int) -> Counts | None:
@@ -276,24 +234,6 @@ def _strata(strata: Any, n: int) -> Counts | None:
     return np.asarray(codes, dtype=np.int64)
 
 
-def _rate(
-    top: Any, bottom: Any, *, weight: Floats, stratum: Counts | None, group: Counts, level: float
-) -> Interval:
-    """Give a weighted share of the items `bottom` that are also `top`."""
-    total = float(weight[bottom].sum())
-    if total == 0:
-        return undefined(level, method="design-based wilson")
-    share = float(weight[top].sum()) / total
-    residual = weight * (top.astype(np.float64) - share * bottom) / total
-    variance = _variance(residual, weight, stratum=stratum, group=group)
-    of_groups = np.bincount(group, weight * bottom)
-    trials = float(total**2 / (of_groups**2).sum())
-    if variance > 0 and 0 < share < 1:
-        trials = share * (1 - share) / variance
-    limits = wilson(min(share, 1.0) * trials, trials, level=level)
-    return Interval(share, limits.low, limits.high, level, "design-based wilson")
-
-
 def _variance(residual: Floats, weight: Floats, *, stratum: Counts | None, group: Counts) -> float:
     if stratum is None:
         sums = np.bincount(group, residual)
@@ -303,10 +243,3 @@ def _variance(residual: Floats, weight: Floats, *, stratum: Counts | None, group
     mean = np.bincount(stratum, residual) / n
     squares = np.bincount(stratum, (residual - mean[stratum]) ** 2)
     return float(((1 - drawn) * n / np.maximum(n - 1, 1) * squares).sum())
-
-
-def _f1(jaccard: Interval) -> Interval:
-    if not jaccard.defined:
-        return jaccard
-    value, low, high = (2 * j / (1 + j) for j in (jaccard.estimate, jaccard.low, jaccard.high))
-    return Interval(value, low, high, jaccard.level, "design-based wilson of Jaccard")

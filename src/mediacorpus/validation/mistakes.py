@@ -9,8 +9,7 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.targets import SEPARATOR, split_values
-from mediacorpus.stats.counts import as_labels, check_classes
-from mediacorpus.stats.probabilities import probability_matrix
+from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -17,10 +17,9 @@ from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, ParameterError, unknown_column
 from mediacorpus.learning.codebook import codebook_of, values_of
 from mediacorpus.learning.folder import model_of
-from mediacorpus.learning.targets import against_rest
+from mediacorpus.learning.targets import TargetKind, against_rest, target_of
 from mediacorpus.records import Info
-from mediacorpus.stats.counts import as_labels, check_classes, sorted_classes
-from mediacorpus.stats.probabilities import probability_matrix
+from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix, sorted_classes
 from mediacorpus.tables.parts import read_parts
 
 if TYPE_CHECKING:
@@ -225,6 +224,78 @@ def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> 
         return rows.reindex(columns=["item", "value"]).set_index("item")
     classes = [str(c) for c in model["card"]["classes"]]
     return rows.pivot(index="item", columns="tag", values="score").reindex(columns=classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a model predicted of items that it did not learn from.
+
+    Parameters
+    ----------
+    kind, classes:
+        What the model predicts.
+    items, gold:
+        Held-out items with a prediction, and their gold values as the model learned them.
+    answers:
+        Probabilities `(N, K)`, of classes and ranks such that they sum to 1; of a scale `(N, 1)`.
+    part:
+        `"test"`, `"val"` or `"labelled"`.
+    missing:
+        Held-out items without a prediction.
+    notes:
+        What a reader must know.
+    """
+
+    kind: TargetKind
+    classes: list[str]
+    items: list[str]
+    gold: list[str]
+    answers: Floats
+    part: str
+    missing: int
+    notes: tuple[str, ...]
+
+
+def predictions_of(
+    store: Store,
+    model: Mapping[str, Any],
+    *,
+    truth: Mapping[str, str],
+    variable: str,
+    part: str | None = None,
+) -> Predictions:
+    """Give the held-out items of a model with their gold values and what it predicted.
+
+    Raises
+    ------
+    LabelError
+        No held-out item has a prediction; or as for `held_out`.
+    ModelError, ParameterError
+        As for `held_out` and `answers_of`.
+    """
+    held, chosen, notes = held_out(store, model, truth=truth, variable=variable, part=part)
+    table = answers_of(store, model, list(held))
+    kind = target_of(model["card"]).kind
+    classes = [str(c) for c in model["card"]["classes"]]
+    single = kind in {TargetKind.CLASSES, TargetKind.ORDINAL}
+    strange = {i for i, value in held.items() if single and value not in classes}
+    items = [i for i in held if i in table.index and i not in strange]
+    if not items:
+        raise LabelError(
+            f"None of the {len(held):,} held-out items has a prediction of {model['model']!r}. "
+            f"Run: mediacorpus apply {store.folder} {model['model']}"
+        )
+    if strange:
+        have, are = ("item has", "is") if len(strange) == 1 else ("items have", "are")
+        notes.append(
+            f"{len(strange):,} {have} a value that the model does not know and {are} left out."
+        )
+    answers = table.loc[items].to_numpy(np.float64)
+    if single:
+        answers = answers / answers.sum(axis=1, keepdims=True)
+    missing = len(held) - len(items) - len(strange)
+    gold = [held[i] for i in items]
+    return Predictions(kind, classes, items, gold, answers, chosen, missing, tuple(notes))
 
 
 def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd.DataFrame:

@@ -16,7 +16,6 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.media.perturb import PERTURBATIONS, STRENGTHS, perturb
-from mediacorpus.stats.counts import as_labels, check_classes
 from mediacorpus.stats.intervals import (
     Interval,
     check_level,
@@ -26,6 +25,7 @@ from mediacorpus.stats.intervals import (
     wilson,
     wilson_f1,
 )
+from mediacorpus.stats.sample import as_labels, check_classes
 from mediacorpus.stats.significance import holm, mcnemar
 
 _TOLD = 5
@@ -320,7 +320,7 @@ def audit_robustness(
     >>> audit = audit_robustness(bright, pictures, truth=truth, classes=["dark", "light"],
     ...                          plan=RobustnessPlan(names=["darker"], strengths=[1, 2]))
     >>> audit.sentences()[2]
-    'Loses 50.0 points [32.8, 64.8] under 80 % of the light (p < .001).'
+    'Loses 50.0 points [32.8, 64.8] under brightness x 80 % (p < .001).'
     """
     chosen = plan or RobustnessPlan()
     names = as_labels(classes, "classes")

@@ -1,7 +1,7 @@
 """Comparisons as text: columns line up and p-values are short."""
 
 from mediacorpus.validation.compare import compare
-from mediacorpus.validation.comparison_display import aligned, p_words
+from mediacorpus.validation.printing import aligned, p_words
 
 
 def test_columns_line_up():

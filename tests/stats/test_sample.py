@@ -8,19 +8,16 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats.counts import (
-    as_labels,
-    averaged,
-    class_scores,
-    confusion_matrix,
-    mean_defined,
-    sorted_classes,
-    statistics_of_cells,
-)
+from mediacorpus.stats.sample import as_labels, mean_defined, read_sample, sorted_classes
+from mediacorpus.stats.sample import confusion_matrix as of_sample
 
 PAIRS = st.lists(
     st.tuples(st.sampled_from("abcd"), st.sampled_from("abcd")), min_size=1, max_size=40
 )
+
+
+def confusion_matrix(truth, predicted, classes=None):
+    return of_sample(read_sample(truth, predicted, classes=classes))
 
 
 @settings(deadline=None)
@@ -37,25 +34,6 @@ def test_rows_are_truth_and_columns_are_predictions():
 
 def test_classes_keep_their_order_and_may_be_empty():
     assert confusion_matrix(["a"], ["b"], ["c", "b", "a"]).tolist() == [[0] * 3, [0] * 3, [0, 1, 0]]
-
-
-@settings(deadline=None)
-@given(PAIRS)
-def test_the_bootstrap_statistic_of_the_sample_itself_is_the_plain_score(pairs):
-    truth, predicted = zip(*pairs, strict=True)
-    matrix = confusion_matrix(truth, predicted, list("abcd"))
-    cells, statistic = statistics_of_cells(matrix)
-    given_all = class_scores(matrix.diagonal(), matrix.sum(axis=1), matrix.sum(axis=0))
-    expected = np.r_[given_all[2], averaged(given_all, matrix.sum(axis=1))]
-    np.testing.assert_allclose(statistic(cells[None])[0], expected)
-
-
-def test_the_bootstrap_statistic_scores_each_resample_by_itself():
-    matrix = np.array([[5, 1, 0], [2, 7, 0], [0, 0, 0]])
-    cells, statistic = statistics_of_cells(matrix)
-    both = statistic(np.stack([cells, cells[::-1]]))
-    np.testing.assert_array_equal(both[1], statistic(cells[::-1][None])[0])
-    assert np.isnan(both[:, 2]).all()
 
 
 def test_mean_leaves_out_what_is_undefined():

@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.learning_curve import LearningCurve
-    from mediacorpus.validation.robustness_result import RobustnessAudit
+    from mediacorpus.validation.robustness import RobustnessAudit
     from mediacorpus.validation.subgroups import GroupAudit
-    from mediacorpus.validation.verb import Validation
+    from mediacorpus.validation.validate import Validation
 
 __all__ = ["Corpus"]
 
@@ -655,12 +655,11 @@ class Corpus:
         by: str | None = None,
         inclusion: str | None = None,
     ) -> Validation:
-        """Score a model or measure against labels; see `mediacorpus.validation.verb.validate`.
+        """Score a model or measure against labels; see `mediacorpus.validation.validate.validate`.
 
-        The options are explained at `mediacorpus.validation.score_options.ScoreOptions`.
+        The options are explained at `mediacorpus.validation.validate.ScoreOptions`.
         """
-        from mediacorpus.validation.score_options import ScoreOptions
-        from mediacorpus.validation.verb import validate
+        from mediacorpus.validation.validate import ScoreOptions, validate
 
         options = ScoreOptions(
             positive=positive,
@@ -684,8 +683,8 @@ class Corpus:
         seed: int = 1,
         progress: bool | None = None,
     ) -> Comparison:
-        """Score models on the same items; see `mediacorpus.validation.comparing.compare_models`."""
-        from mediacorpus.validation.comparing import compare_models
+        """Score models on the same items; see `mediacorpus.validation.compare.compare_models`."""
+        from mediacorpus.validation.compare import compare_models
 
         return compare_models(
             self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
@@ -702,8 +701,8 @@ class Corpus:
         level: float = 0.95,
         progress: bool | None = None,
     ) -> GroupAudit:
-        """Score a model for each group; see `mediacorpus.validation.auditing.audit`."""
-        from mediacorpus.validation.auditing import audit
+        """Score a model for each group; see `mediacorpus.validation.subgroups.audit`."""
+        from mediacorpus.validation.subgroups import audit
 
         columns = by.split(",") if isinstance(by, str) else by
         return audit(

@@ -140,16 +140,16 @@ def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
 
     from mediacorpus.coding import importing, splitting
     from mediacorpus.report import verb as reporting
-    from mediacorpus.validation import auditing, comparing, verb
+    from mediacorpus.validation import compare, subgroups, validate
 
     slow = {
-        "validate": (verb, "score_model", lambda: corpus.validate("knn", against="tone")),
+        "validate": (validate, "predictions_of", lambda: corpus.validate("knn", against="tone")),
         "audit": (
-            auditing,
-            "answers_of",
+            subgroups,
+            "predictions_of",
             lambda: corpus.audit("knn", against="tone", by="tone", progress=False),
         ),
-        "compare": (comparing, "answers_of", lambda: corpus.compare("tone", progress=False)),
+        "compare": (compare, "answers_of", lambda: corpus.compare("tone", progress=False)),
         "split": (splitting, "gold_labels", lambda: corpus.split("tone", shares="50/50")),
         "labels import": (importing, "chunks", lambda: corpus.import_labels(labels)),
         "report": (reporting, "collect", corpus.report),

@@ -15,7 +15,7 @@ from PIL import Image
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning.features import Part, Plan
 from mediacorpus.learning.folds import Fold
-from mediacorpus.learning.grid import RESULTS, Grid, _wilson, expand, grid
+from mediacorpus.learning.grid import RESULTS, Grid, expand, grid
 from mediacorpus.learning.grid_runners import features_runner, fit_head, head_logits, head_settings
 from mediacorpus.learning.loop import fit
 from mediacorpus.learning.targets import Target, TargetKind
@@ -178,11 +178,6 @@ def test_grids_that_cannot_be_run_are_refused(tmp_path: Path, given: dict, words
         grid(points, Noise(), folder=tmp_path, **given)
     with pytest.raises(UnknownName, match="accuracy"):
         grid([{"x": 1}], Noise(), folder=tmp_path, aim="acuracy")
-
-
-def test_wilson_interval_of_the_textbook() -> None:
-    """Newcombe (1998), Statistics in Medicine 17, table I: 81 of 263, .2553 to .3662."""
-    assert _wilson(81 / 263, 263) == pytest.approx((0.2553, 0.3662), abs=5e-5)
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,8 @@ def test_scores_are_written_with_their_intervals():
     said = texts(score_figures.scores(found.to_frame()))
     assert f"{accuracy.estimate:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}]" in said
     assert "a: precision" in said
-    assert "F1, macro average" in said
+    assert "Macro F1" in said
+    assert "MCC" in said
     assert not any("weighted" in text or "log loss" in text.lower() for text in said)
 
 

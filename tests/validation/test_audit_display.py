@@ -1,6 +1,6 @@
 """Audits as text: one row for each group and class, scores beside them."""
 
-from mediacorpus.validation.comparison_display import WIDTH
+from mediacorpus.validation.printing import WIDTH
 from mediacorpus.validation.subgroups import audit_groups
 
 

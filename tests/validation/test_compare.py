@@ -8,11 +8,13 @@ import pytest
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.compare import SCORES, compare
+from mediacorpus.stats.metric import metrics as registered
+from mediacorpus.stats.significance import holm, mcnemar
+from mediacorpus.validation.compare import compare
 from mediacorpus.validation.scores import score
-from mediacorpus.validation.significance import holm, mcnemar
 
 CLASSES = ["a", "b", "c"]
+SCORES = [one.name for one in registered({"labels", "probabilities"}, "compare")]
 
 
 @pytest.fixture(scope="module")
@@ -59,8 +61,8 @@ def test_intervals_are_those_of_score(data):
     alone = score(truth, said, classes=CLASSES, probabilities=models["good"])
     found = compare(truth, models, CLASSES).scores["good"]
     assert found["accuracy"] == alone.accuracy
-    assert found["macro_f1"].limits() == pytest.approx(alone.macro.f1.limits(), abs=0.01)
-    assert found["roc_auc"].limits() == pytest.approx(alone.probability.roc_auc.limits(), abs=0.01)
+    assert found["macro_f1"].limits() == pytest.approx(alone["macro_f1"].limits(), abs=0.01)
+    assert found["roc_auc"].limits() == pytest.approx(alone["roc_auc"].limits(), abs=0.01)
 
 
 def test_paired_differences_have_the_spread_of_the_differences(data):

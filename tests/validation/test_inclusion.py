@@ -11,10 +11,9 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.inclusion import weigh
-from mediacorpus.validation.intervals import wilson
-from mediacorpus.validation.scores import score
-from mediacorpus.validation.weighting import reweighted_scores
+from mediacorpus.stats.intervals import wilson
+from mediacorpus.stats.sample import read_sample
+from mediacorpus.validation.scores import scores_of, weigh
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -24,7 +23,8 @@ CHANCES = np.array([0.5, 0.5, 0.25, 0.25, 0.1, 0.1])
 
 
 def weighed():
-    return weigh(score(TRUTH, SAID), TRUTH, SAID, chances=CHANCES, column="p")
+    sample = read_sample(TRUTH, SAID)
+    return weigh(scores_of(sample), sample, chances=CHANCES, column="p")
 
 
 def test_by_hand():
@@ -33,32 +33,18 @@ def test_by_hand():
     The residuals of accuracy times 32 are .375 -1.625 -3.25 .75 1.875 1.875; their squares sum
     to 20.9375 (Sarndal, Swensson and Wretman, 1992, section 5.5).
     """
-    found = weighed().weighted
+    found = weighed()
     assert found.population == 32
     assert found.effective_n == pytest.approx(32**2 / 240)
-    assert found.accuracy.estimate == pytest.approx(26 / 32)
-    yes = found.per_class["yes"]
-    assert yes["precision"].estimate == pytest.approx(2 / 6)
-    assert yes["recall"].estimate == pytest.approx(2 / 4)
-    assert yes["f1"].estimate == pytest.approx(2 * 2 / (2 * 2 + 4 + 2))
-    assert yes["share"].estimate == pytest.approx(4 / 32)
+    accuracy = found.weighted("accuracy")
+    assert accuracy.estimate == pytest.approx(26 / 32)
+    by_hand = {"precision": 2 / 6, "recall": 2 / 4, "f1": 4 / 10, "base_rate": 4 / 32}
+    for name, value in by_hand.items():
+        assert found.weighted(name, "yes").estimate == pytest.approx(value)
     variance = 20.9375 / 32**2 * 6 / 5
     trials = 26 / 32 * 6 / 32 / variance
-    by_hand = wilson(26 / 32 * trials, trials)
-    assert (found.accuracy.low, found.accuracy.high) == pytest.approx((by_hand.low, by_hand.high))
-
-
-def test_groups_by_hand():
-    """In groups of two the residuals sum to -1.25, -2.5 and 3.75."""
-    found = reweighted_scores(TRUTH, SAID, weights=1 / CHANCES, groups=list("aabbcc"))
-    variance = (1.25**2 + 2.5**2 + 3.75**2) / 32**2 * 3 / 2
-    trials = 26 / 32 * 6 / 32 / variance
-    by_hand = wilson(26 / 32 * trials, trials)
-    assert (found.accuracy.low, found.accuracy.high) == pytest.approx((by_hand.low, by_hand.high))
-    alone = reweighted_scores(TRUTH, SAID, weights=1 / CHANCES, groups=[None] * 6)
-    assert alone.to_dict() == reweighted_scores(TRUTH, SAID, weights=1 / CHANCES).to_dict()
-    with pytest.raises(ParameterError, match="not both"):
-        reweighted_scores(TRUTH, SAID, weights=1 / CHANCES, groups=TRUTH, strata=TRUTH)
+    limits = wilson(26 / 32 * trials, trials).limits()
+    assert accuracy.limits() == pytest.approx(limits)
 
 
 def test_side_by_side():
@@ -67,12 +53,14 @@ def test_side_by_side():
     line = next(one for one in text.splitlines() if one.startswith("accuracy"))
     assert line.split()[1] == ".667"
     assert ".812" in line
-    assert any(one.startswith("yes: share") and " .125 " in one for one in text.splitlines())
+    assert any(one.startswith("yes: base rate") and " .125 " in one for one in text.splitlines())
     assert "<table>" in weighed()._repr_html_()
 
 
 def test_equal_chances_change_no_estimate():
-    found = weigh(score(TRUTH, SAID), TRUTH, SAID, chances=np.full(6, 0.2), column="p")
+    sample = read_sample(TRUTH, SAID)
+    found = weigh(scores_of(sample), sample, chances=np.full(6, 0.2), column="p")
+    assert {"mcc", "macro_f1"} <= {row[0] for row in found.rows}
     for _, _, drawn, other in found.rows:
         assert other.estimate == pytest.approx(drawn.estimate)
 
@@ -88,12 +76,12 @@ def test_over_a_corpus(corpus: mc.Corpus) -> None:
     assert kept is not None
     wrong = found.mistakes["gold"].value_counts()
     no, yes = (found.scores.n // 2 - wrong.get(name, 0) for name in ("no", "yes"))
-    assert kept.weighted.accuracy.estimate == pytest.approx((8 * no + 2 * yes) / 100)
-    share = kept.weighted.per_class["yes"]["share"].estimate
+    assert kept.weighted("accuracy").estimate == pytest.approx((8 * no + 2 * yes) / 100)
+    share = kept.weighted("base_rate", "yes").estimate
     assert share == pytest.approx(0.2)
     plain = json.loads(json.dumps(found.to_dict()))["inclusion"]
     assert plain["population"] == pytest.approx(100)
-    assert plain["table"][0]["weighted"][0] == pytest.approx(kept.weighted.accuracy.estimate)
+    assert plain["table"][0]["weighted"][0] == pytest.approx(kept.weighted("accuracy").estimate)
     assert "as drawn" in str(found)
     assert "weighted" in found._repr_html_()
     page = corpus.report().read_text("utf-8")
@@ -104,7 +92,7 @@ def test_a_rule_is_weighted_too(corpus: mc.Corpus) -> None:
     corpus.measure("facts", progress=False)
     found = corpus.validate("facts:bytes>=1", against="red", positive="yes", inclusion="chance")
     assert found.inclusion is not None
-    assert found.inclusion.weighted.accuracy.estimate == pytest.approx(0.2)
+    assert found.inclusion.weighted("accuracy").estimate == pytest.approx(0.2)
 
 
 def test_bad_columns(corpus: mc.Corpus) -> None:

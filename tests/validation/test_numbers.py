@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.numbers import score_numbers, score_several
+from mediacorpus.validation.scores import score_numbers, score_several
 
 
 def test_scores_of_numbers_by_hand() -> None:

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.report.robustness_figures import robustness
-from mediacorpus.validation.robustness import audit_robustness, paired_difference
-from mediacorpus.validation.robustness_result import RobustnessAudit, RobustnessPlan
+from mediacorpus.stats.intervals import paired_difference
+from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, audit_robustness
 
 CLASSES = ["dark", "light"]
 

@@ -9,8 +9,8 @@ from scipy import stats
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.validation.significance import benjamini_hochberg, holm
-from mediacorpus.validation.subgroups import audit_groups
+from mediacorpus.stats.significance import benjamini_hochberg, holm
+from mediacorpus.validation.subgroups import MISSING, REST, audit_groups
 
 
 def rebuilt(cells):
@@ -168,10 +168,10 @@ def test_each_class_in_turn_when_none_is_positive():
 
 def test_everything_can_be_shown_and_stored(compas):
     stored = json.loads(json.dumps(compas.to_dict(), allow_nan=False))
-    assert len(stored["scores"]) == len(compas.scores) == 14
+    assert len(stored["scores"]) == len(compas.scores) == 16
     assert stored["scores"][0]["group"] == "black"
     frame = compas.to_frame()
-    assert len(frame) == 14
+    assert len(frame) == 16
     assert frame["difference"].notna().sum() == 7
     shown = audit_groups(["a", "b"], ["a", "b"], {"<c>": ["<g>", "h"]})._repr_html_()
     assert "&lt;g&gt;" in shown
@@ -185,9 +185,71 @@ def test_everything_can_be_shown_and_stored(compas):
         ({"g": ["x"]}, {}, "2 items and 1 values of 'g'"),
         ({"g": ["x", "y"]}, {"positive": "z"}, "none of the classes"),
         ({"g": ["x", "y"]}, {"level": 95}, r"Write 0\.95"),
-        ({"g": ["x", "y"]}, {"probabilities": [0.5]}, "2 items and 1 probabilities"),
+        ({"g": ["x", "y"]}, {"probabilities": [0.5]}, "probabilities for 1 items and labels for 2"),
     ],
 )
 def test_bad_input(by, options, message):
     with pytest.raises(ParameterError, match=message):
         audit_groups(["a", "b"], ["a", "b"], by, **options)
+
+
+RNG = np.random.default_rng(6)
+TRUE = RNG.integers(0, 3, 400).astype(str)
+SAID = np.where(RNG.random(400) < 0.7, TRUE, RNG.integers(0, 3, 400).astype(str))
+GROUP = RNG.choice(["x", "y", "z", MISSING], 400, p=[0.4, 0.3, 0.2, 0.1])
+
+
+def audited(**options):
+    groups = [None if group == MISSING else group for group in GROUP]
+    return audit_groups(TRUE, SAID, {"g": groups}, **options)
+
+
+def test_rates_are_those_of_scikit_learn():
+    found = audited().scores.set_index(["group", "class", "score"])["estimate"]
+    for group in np.unique(GROUP):
+        true, said = TRUE[group == GROUP], SAID[group == GROUP]
+        assert found[group, "", "accuracy"] == pytest.approx(metrics.accuracy_score(true, said))
+        mcc = metrics.matthews_corrcoef(true, said)
+        assert found[group, "", "mcc"] == pytest.approx(mcc)
+        parts = metrics.precision_recall_fscore_support(true, said, labels=["0", "1", "2"])
+        for name, values in zip(("precision", "recall", "f1"), parts, strict=False):
+            mine = [found[group, label, name] for label in ("0", "1", "2")]
+            np.testing.assert_allclose(mine, values)
+        assert found[group, "1", "selection_rate"] == pytest.approx((said == "1").mean())
+        assert found[group, "1", "base_rate"] == pytest.approx((true == "1").mean())
+        alarms = (said[true != "1"] == "1").mean()
+        assert found[group, "1", "false_positive_rate"] == pytest.approx(alarms)
+
+
+def test_the_rest_is_all_others_that_have_a_group():
+    found = audited().differences
+    assert set(found["group"]) == {"x", "y", "z"}
+    assert set(found["against"]) == {REST}
+    row = found[(found["group"] == "x") & (found["score"] == "accuracy")].iloc[0]
+    others = (GROUP != "x") & (GROUP != MISSING)
+    assert row["other"] == pytest.approx((TRUE == SAID)[others].mean())
+    assert found.loc[found["score"] == "base_rate", "p"].isna().all()
+    assert (found["score"] == "accuracy").sum() == 3
+
+
+def test_a_reference_is_compared_with_each():
+    found = audited().compared({"g": "y"}).differences
+    assert set(found["group"]) == {"x", "z"}
+    assert set(found["against"]) == {"y"}
+
+
+def test_small_groups_are_not_compared_but_are_part_of_the_rest():
+    least = int((GROUP == "z").sum()) + 1
+    found = audited(least=least)
+    assert set(found.differences["group"]) == {"x", "y"}
+    assert found.compared({"g": "z"}).differences.empty
+    assert set(found.overall["groups"]) == {2}
+
+
+def test_denominators_are_counts_of_items():
+    for row in audited().counts.to_dict("records"):
+        n = (row["group"] == GROUP).sum()
+        assert row["items"] == n
+        assert 0 <= row["top"] <= row["bottom"] <= n
+        if row["score"] in {"accuracy", "base_rate", "selection_rate"}:
+            assert row["bottom"] == n

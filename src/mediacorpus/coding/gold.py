@@ -73,6 +73,31 @@ def current_labels(log: pd.DataFrame) -> pd.DataFrame:
     return latest[given].sort_values(keys, kind="stable").reset_index(drop=True)
 
 
+def ratings_of(log: pd.DataFrame) -> pd.DataFrame:
+    """Put what each coder last said of one variable into a table.
+
+    Parameters
+    ----------
+    log:
+        Log of labels of one variable (see `current_labels`).
+
+    Returns
+    -------
+    DataFrame
+        One row per item, one column per coder; missing where a coder gave no label.
+
+    Examples
+    --------
+    >>> log = pd.DataFrame({"item": ["a", "a", "b"], "variable": "v", "coder": ["x", "y", "x"],
+    ...                     "value": ["1", "0", "1"]})
+    >>> ratings_of(log).shape
+    (2, 2)
+    """
+    labels = current_labels(log)
+    text = labels.assign(value=labels["value"].astype(str).str.strip())
+    return text.pivot(index="item", columns="coder", values="value")
+
+
 def gold(log: pd.DataFrame, *, rule: str = "majority", positive: str | None = None) -> Gold:
     """Compute one label for each item from the log of one variable.
 

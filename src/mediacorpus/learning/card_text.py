@@ -6,22 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.stats.metric import label_of, metrics
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-OVERALL = {
-    "accuracy": "accuracy",
-    "balanced_accuracy": "balanced accuracy",
-    "macro_f1": "F1, macro average",
-    "roc_auc": "ROC AUC",
-    "brier": "Brier score",
-    "log_loss": "log loss",
-    "mean_absolute_error": "mean absolute error",
-    "root_mean_squared_error": "root mean squared error",
-    "pearson_r": "Pearson's r",
-    "r_squared": "R squared",
-}
-"""Scores over all classes that the card shows."""
 
 MOST = 30
 """Rows of classes that are shown."""
@@ -134,7 +122,8 @@ def _result(score: Mapping[str, Any]) -> list[str]:
 
 
 def _is_overall(row: Mapping[str, Any]) -> bool:
-    return not row.get("class") and not row.get("label") and row["score"] in OVERALL
+    shown = {one.name for one in metrics(at="card")}
+    return not row.get("class") and not row.get("label") and row["score"] in shown
 
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -154,16 +143,12 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
         rows = [row for row in score["table"] if _is_overall(row)]
         rows += [r for r in score["table"] if r.get("class") or r.get("label")][: 3 * MOST]
         lines += [
-            f"| {_score_name(row['score'])} | {escaped(_of(row))} | {_value(row)} |" for row in rows
+            f"| {label_of(row['score'])} | {escaped(_of(row))} | {_value(row)} |" for row in rows
         ]
         lines += ["", *_inclusion(score.get("inclusion"))]
         notes = [*score.get("notes", []), *score.get("warnings", [])]
         lines += _bullets(map(escaped, notes)) if notes else []
     return lines
-
-
-def _score_name(score: str) -> str:
-    return OVERALL.get(score, "F1" if score == "f1" else score.replace("_", " "))
 
 
 def _of(row: Mapping[str, Any]) -> str:

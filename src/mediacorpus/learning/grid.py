@@ -43,6 +43,7 @@ from mediacorpus.learning.train import Watch, examples_of, measure_for, watched
 from mediacorpus.records import Example
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
+from mediacorpus.stats.intervals import wilson
 
 Progress: TypeAlias = Callable[[int, int], None]
 
@@ -51,8 +52,6 @@ RESULTS = (
     *("folds", "seconds", "note"),
 )
 """Columns of the table that are no settings."""
-
-CONFIDENCE = 1.96
 
 
 class Runner(Protocol):
@@ -376,15 +375,8 @@ def _honest(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> 
         hits += row["accuracy"] * row["n"]
         loss += row["log_loss"] * row["n"]
         n += int(row["n"])
-    low, high = _wilson(hits / n, n)
-    return Honest(hits / n, low, high, loss / n, n, tuple(chosen))
-
-
-def _wilson(share: float, n: int) -> tuple[float, float]:
-    z2 = CONFIDENCE**2
-    middle = (share + z2 / (2 * n)) / (1 + z2 / n)
-    half = math.sqrt(z2 * (share * (1 - share) / n + z2 / (4 * n * n))) / (1 + z2 / n)
-    return max(0.0, middle - half), min(1.0, middle + half)
+    found = wilson(min(hits, n), n)
+    return Honest(found.estimate, found.low, found.high, loss / n, n, tuple(chosen))
 
 
 def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, aim: str) -> None:

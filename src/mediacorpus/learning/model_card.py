@@ -16,12 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import now
-from mediacorpus.coding.agreement import (
-    cohens_kappa,
-    krippendorff_alpha,
-    percent_agreement,
-    ratings_of,
-)
+from mediacorpus.coding.gold import ratings_of
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
 from mediacorpus.learning.cache import write_json, write_whole
@@ -29,6 +24,11 @@ from mediacorpus.learning.card_limits import limits
 from mediacorpus.learning.card_text import card_text
 from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
+from mediacorpus.stats.agreement import (
+    cohens_kappa,
+    krippendorff_alpha,
+    percent_agreement,
+)
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -51,7 +51,7 @@ class Evaluation:
         Coverage of the intervals, 0 to 1.
     inclusion:
         Scores as drawn and weighted by the chance to be drawn, as
-        `mediacorpus.validation.inclusion.Inclusion.to_dict` gives them; or None.
+        `mediacorpus.validation.scores.Inclusion.to_dict` gives them; or None.
 
     Raises
     ------

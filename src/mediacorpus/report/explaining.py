@@ -29,13 +29,12 @@ from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
 from mediacorpus.report.robustness_figures import robustness as draw_robustness
 from mediacorpus.validation.explain import Cue, Explanation, explain, find_cues
-from mediacorpus.validation.held_out import gold_of, held_out, truth_of
 from mediacorpus.validation.learning_curve import LearningCurve, learning_curve
-from mediacorpus.validation.model_scores import positive_of
 from mediacorpus.validation.neighbours import Neighbour, Reference
-from mediacorpus.validation.robustness import audit_robustness
-from mediacorpus.validation.robustness_result import RobustnessAudit, RobustnessPlan
+from mediacorpus.validation.predictions import gold_of, held_out, truth_of
+from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, audit_robustness
 from mediacorpus.validation.saliency import picture_predictor
+from mediacorpus.validation.validate import positive_of
 
 Pixels = NDArray[np.uint8]
 

@@ -248,7 +248,7 @@ def _scores_caption(evaluation: Evaluation) -> str:
 
 def _further_scores(evaluation: Evaluation) -> list[Block]:
     scores = evaluation.scores
-    drawn = scores["score"].isin(score_figures.DRAWN_OVERALL)
+    drawn = scores["score"].isin(score_figures.drawn_overall())
     rows = [
         (
             words.score_name(str(row["score"])),

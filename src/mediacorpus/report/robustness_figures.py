@@ -10,7 +10,7 @@ from mediacorpus.report import words
 from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, VERMILION, canvas, style, to_svg
 
 if TYPE_CHECKING:
-    from mediacorpus.validation.robustness_result import Condition, RobustnessAudit
+    from mediacorpus.validation.robustness import Condition, RobustnessAudit
 
 _COLUMNS = 5
 _PANEL = 1.45

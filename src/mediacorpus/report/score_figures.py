@@ -13,6 +13,7 @@ from mediacorpus.extras import need
 from mediacorpus.report import words
 from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, canvas, label, style, to_svg
 from mediacorpus.report.evaluation import is_overall
+from mediacorpus.stats.metric import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,16 +24,6 @@ MOST_SCORES = 30
 """Scores drawn at most; beyond this, only F1 is drawn by class."""
 MOST_CELL_TEXTS = 12
 """Classes at most for which a confusion matrix holds numbers."""
-DRAWN_OVERALL = (
-    "accuracy",
-    "precision",
-    "recall",
-    "f1",
-    "macro_precision",
-    "macro_recall",
-    "macro_f1",
-)
-"""Scores over all classes that are drawn; others are for a table."""
 _MOST_CLASS_NAMES = 45
 _MANY_COLUMNS = 6
 _FEW_CELLS = 4
@@ -127,8 +118,8 @@ def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) 
 def scores(table: pd.DataFrame) -> str:
     """Draw scores as dots with their intervals as lines, and write both beside them.
 
-    Over all classes accuracy and the macro averages are drawn. With more than 30 rows only F1
-    is drawn by class, and of many classes the 30 lowest.
+    Over all classes those registered metrics are drawn that are at most 1, such as accuracy.
+    With more than 30 rows only F1 is drawn by class, and of many classes the 30 lowest.
 
     Parameters
     ----------
@@ -170,9 +161,14 @@ def _rows(ticks: list[tuple[float, str]], drawn: pd.DataFrame) -> Any:
     return zip(ticks, drawn.itertuples(), strict=True)
 
 
+def drawn_overall() -> list[str]:
+    """List the scores over all classes that fit an axis to 1; others are for a table."""
+    return [one.name for one in metrics(at="figure") if one.largest <= 1]
+
+
 def _score_rows(table: pd.DataFrame) -> pd.DataFrame:
     overall = is_overall(table["class"])
-    averaged = table[overall & table["score"].isin(DRAWN_OVERALL)]
+    averaged = table[overall & table["score"].isin(drawn_overall())]
     by_class = table[~overall]
     order = {name: n for n, name in enumerate(by_class["class"].unique())}
     by_class = by_class.sort_values("class", key=lambda names: names.map(order), kind="stable")
@@ -192,7 +188,7 @@ def draws_only_f1(table: pd.DataFrame) -> bool:
     False
     """
     overall = is_overall(table["class"])
-    return int((~overall | table["score"].isin(DRAWN_OVERALL)).sum()) > MOST_SCORES
+    return int((~overall | table["score"].isin(drawn_overall())).sum()) > MOST_SCORES
 
 
 def _score_places(groups: Sequence[str]) -> list[float]:
@@ -224,4 +220,4 @@ def _whisker(axis: Any, y: float, row: pd.Series, *, n: int) -> None:
 def _score_start(drawn: pd.DataFrame) -> float:
     lowest = drawn[["low", "estimate"]].min().min()
     start = 0.0 if math.isnan(lowest) else math.floor(10 * min(lowest, 0.9)) / 10
-    return 0.0 if start < _FROM_ZERO else start
+    return 0.0 if 0 <= start < _FROM_ZERO else start

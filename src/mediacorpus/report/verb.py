@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import warnings
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,10 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import writing
 from mediacorpus.report.collect import collect
 from mediacorpus.report.html import render
+from mediacorpus.stats.metric import metrics
 
 REPORT = "report.html"
 RESULTS = "results.json"
-SCORES = ("accuracy", "precision", "recall", "f1")
 
 
 def report(store: Store, *, title: str | None = None, output: Path | None = None) -> Path:
@@ -82,8 +83,9 @@ def results(store: Store) -> dict[str, Any]:
     dict
         `items`, `records`, `failures`, `skipped` (files that are no media); and `models`: by name
         `variable`, `method`, `n_train`, `n_val`, `n_test`, `seconds`, and once validated `part`,
-        `n`, `accuracy`, `precision`, `recall`, `f1`, `intervals` (95 % unless another level was
-        asked for), `classes` and `confusion_matrix` (rows are the gold labels).
+        `n`, `precision`, `recall`, `f1`, every registered metric such as `accuracy`, `intervals`
+        (95 % unless another level was asked for), `classes` and `confusion_matrix` (rows are the
+        gold labels).
     """
     validated = {(v["subject"], v["variable"]): v for v in people.validations(store)}
     models = {}
@@ -104,12 +106,11 @@ def results(store: Store) -> dict[str, Any]:
             facts |= {name: found[name] for name in kept if name in found}
         elif found is not None:
             facts |= {"part": found["part"], "n": found["n"], "level": found["level"]}
-            facts |= {name: found[name] for name in SCORES}
-            facts["intervals"] = {name: found["intervals"][name] for name in SCORES}
+            facts |= _scores(found)
             facts |= {"classes": found["classes"], "confusion_matrix": found["confusion_matrix"]}
         models[entry["model"]] = facts
     rules = {
-        v["subject"]: {name: v[name] for name in ("variable", "n", *SCORES, "intervals")}
+        v["subject"]: {"variable": v["variable"], "n": v["n"], **_scores(v)}
         for v in validated.values()
         if ":" in v["subject"]
     }
@@ -121,3 +122,11 @@ def results(store: Store) -> dict[str, Any]:
         "skipped": held.skipped,
     }
     return {**counts, "models": models, "rules": rules}
+
+
+def _scores(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the headline scores and every registered metric of a validation, with intervals."""
+    overall = [one.name for one in metrics(at="validate") if not one.per_class]
+    names = [n for n in dict.fromkeys(["precision", "recall", "f1", *overall]) if n in found]
+    limits = {name: found["intervals"].get(name) for name in names}
+    return {name: found[name] for name in names} | {"intervals": limits}

@@ -7,6 +7,8 @@ import re
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.stats.metric import label_of
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -120,14 +122,10 @@ def score_name(name: str) -> str:
     Examples
     --------
     >>> score_name("f1"), score_name("balanced_accuracy"), score_name("macro_f1")
-    ('F1', 'Balanced accuracy', 'F1, macro average')
+    ('F1', 'Balanced accuracy', 'Macro F1')
     """
-    average, _, rest = name.partition("_")
-    if average in {"macro", "weighted"} and rest:
-        return f"{score_name(rest)}, {average} average"
-    known = {"roc_auc": "ROC AUC", "brier": "Brier score"}
-    plain = name.replace("_", " ")
-    return known.get(name, plain[:1].upper() + plain[1:])
+    label = label_of(name)
+    return label[:1].upper() + label[1:]
 
 
 def estimate(value: float, low: float, high: float, *, n: int) -> str:

@@ -1,7 +1,8 @@
-"""Several models on the same items: scores, differences, and tests of the differences."""
+"""Several models on the same items: the verb `compare`, and tests of the differences."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -9,26 +10,38 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.errors import ParameterError
-from mediacorpus.validation import comparison_display
-from mediacorpus.validation.answers import Answers, class_names, read_answers
-from mediacorpus.validation.counts import AVERAGES, as_labels, check_classes
-from mediacorpus.validation.group_scores import (
-    FEW,
-    affordable,
-    cell_statistic,
-    probability_statistic,
-    without_flat_limits,
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.learning.model import model_of
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.stats.intervals import Interval
+from mediacorpus.stats.metric import label_of, metrics
+from mediacorpus.stats.resampling import FEW, group_numbers, score_paired
+from mediacorpus.stats.sample import Sample, as_labels, check_classes
+from mediacorpus.stats.significance import holm, sign_flip
+from mediacorpus.validation.predictions import (
+    answers_of,
+    check_codebook,
+    class_names,
+    column_of,
+    read_answers,
+    truth_for,
+    truth_of,
 )
-from mediacorpus.validation.groups import group_numbers, sums_of_groups
-from mediacorpus.validation.intervals import Counts, Floats, Interval, bootstrap_many, wilson
-from mediacorpus.validation.significance import holm, sign_flip
+from mediacorpus.validation.printing import (
+    aligned,
+    counted,
+    html_page,
+    html_table,
+    p_words,
+    plain_scores,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-SCORES = ("accuracy", "macro_f1", "log_loss", "roc_auc")
-"""The scores that are compared."""
+    from mediacorpus.catalogue.store import Store
+    from mediacorpus.stats.intervals import Counts
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +53,7 @@ class Difference:
     first, second:
         Names of the models.
     scores:
-        First minus second for each of `SCORES`, with paired bootstrap intervals.
+        First minus second for each score, with paired bootstrap intervals.
     only_first, only_second:
         Items that only the one gets right.
     p_value, p_corrected:
@@ -56,6 +69,22 @@ class Difference:
     p_value: float
     p_corrected: float = float("nan")
 
+    def sentence(self, level: float) -> str:
+        """Say which of the two is right more often, and how sure that is."""
+        gap = self.scores["accuracy"]
+        if self.only_first == self.only_second:
+            return f"{self.first} and {self.second} are right equally often."
+        better, worse = self.first, self.second
+        if gap.estimate < 0:
+            better, worse = worse, better
+            gap = replace(gap, estimate=-gap.estimate, low=-gap.high, high=-gap.low)
+        sure = self.p_corrected < 1 - level
+        verdict = "more than chance explains" if sure else "no more than chance may explain"
+        return (
+            f"{better} is right more often than {worse}, by {gap} of the items: {verdict} "
+            f"({p_words(self.p_corrected)})."
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
@@ -68,8 +97,9 @@ class Comparison:
     left_out:
         For each model the items that it did not score; these are left out for all.
     scores:
-        For each model its `SCORES` with bootstrap intervals (accuracy: Wilson's, where
-        items are not grouped). Undefined where a model gives classes only.
+        For each model every registered metric that is compared, with bootstrap intervals
+        (accuracy: Wilson's, where items are not grouped). Undefined where a model gives
+        classes only and the metric needs probabilities.
     differences:
         One for each pair of models.
     groups:
@@ -130,7 +160,7 @@ class Comparison:
             "groups": self.groups,
             "level": self.level,
             "left_out": dict(self.left_out),
-            "models": {model: _plain(scores) for model, scores in self.scores.items()},
+            "models": {model: plain_scores(scores) for model, scores in self.scores.items()},
             "differences": [
                 {
                     "first": one.first,
@@ -139,7 +169,7 @@ class Comparison:
                     "only_second_right": one.only_second,
                     "p_value": one.p_value,
                     "p_corrected": one.p_corrected,
-                    **_plain(one.scores),
+                    **plain_scores(one.scores),
                 }
                 for one in self.differences
             ],
@@ -148,13 +178,31 @@ class Comparison:
 
     def sentences(self) -> list[str]:
         """Return one sentence for each pair: which is right more often, and how sure that is."""
-        return [comparison_display.sentence(one, self.level) for one in self.differences]
+        return [one.sentence(self.level) for one in self.differences]
+
+    @property
+    def _title(self) -> str:
+        models, items = counted(len(self.scores), "model"), counted(self.n, "item")
+        return f"{models} on the same {items}, {100 * self.level:g} % confidence intervals"
+
+    def _tables(self) -> list[list[list[str]]]:
+        """Give the tables of scores and, of several models, of differences, with their heads."""
+        names = [label_of(name) for name in next(iter(self.scores.values()))]
+        scores = [["model", *names]]
+        scores += [[model, *map(str, own.values())] for model, own in self.scores.items()]
+        rows = [["difference", *names, "only one right", "McNemar"]]
+        for one in self.differences:
+            ends = [f"{one.only_first} : {one.only_second}", p_words(one.p_corrected)]
+            rows.append([f"{one.first} - {one.second}", *map(str, one.scores.values()), *ends])
+        return [scores, rows] if self.differences else [scores]
 
     def __str__(self) -> str:
-        return comparison_display.as_text(self)
+        first, *second = ("\n".join(aligned(table)) for table in self._tables())
+        return "\n".join([self._title, first, *(f"\n{table}" for table in second), *self.notes])
 
     def _repr_html_(self) -> str:
-        return comparison_display.as_html(self)
+        tables = [html_table(head, rows) for head, *rows in self._tables()]
+        return html_page("comparison", self._title, tables=tables, notes=self.notes)
 
 
 def compare(
@@ -163,6 +211,7 @@ def compare(
     classes: Sequence[str] | None = None,
     *,
     groups: Any = None,
+    ordinal: bool = False,
     level: float = 0.95,
     repeats: int = 2000,
     seed: int = 0,
@@ -187,6 +236,8 @@ def compare(
         The K classes in the order of arrays; by default those that occur, for labels only.
     groups:
         The group of each item, such as its author; a missing value is a group of its own.
+    ordinal:
+        Whether the classes are ranks, from the lowest to the highest.
     level, repeats, seed:
         As for `mediacorpus.validation.scores.score`; fewer resamples for large inputs.
     midp:
@@ -201,7 +252,7 @@ def compare(
     References
     ----------
     McNemar (1947), Fagerland et al. (2013) and Holm (1979), as in
-    `mediacorpus.validation.significance`. Dietterich, T. G. (1998). Approximate
+    `mediacorpus.stats.significance`. Dietterich, T. G. (1998). Approximate
     statistical tests for comparing supervised classification learning algorithms. *Neural
     Computation*, 10, 1895-1923.
 
@@ -218,129 +269,56 @@ def compare(
     labels = pd.Series(truth, index=truth.index if isinstance(truth, pd.Series) else None)
     names = class_names(labels, models, classes)
     given = {name: read_answers(name, models[name], truth=labels, classes=names) for name in models}
-    scored = labels.notna().to_numpy()
-    left_out = {name: int((scored & ~one.scored).sum()) for name, one in given.items()}
-    for one in given.values():
-        scored = scored & one.scored
-    if not scored.any():
+    known = labels.notna().to_numpy()
+    left_out = {name: int((known & ~one.scored).sum()) for name, one in given.items()}
+    kept = np.logical_and.reduce([known, *(one.scored for one in given.values())])
+    if not kept.any():
         raise ParameterError("No item has a true class and is scored by all models.")
-    kept = as_labels(labels[scored], "truth")
-    check_classes(kept, names, "truth")
-    true = np.array([names.index(label) for label in kept], dtype=np.int64)
-    numbers = _numbers(groups, scored)
-    answers = {name: one.only(scored) for name, one in given.items()}
-    return _compared(
-        true,
-        answers,
-        size=len(names),
-        numbers=numbers,
-        left_out=left_out,
-        options={"level": level, "repeats": repeats, "seed": seed, "midp": midp},
-    )
-
-
-def _numbers(groups: Any, scored: Any) -> Counts | None:
-    if groups is None:
-        return None
-    given = list(groups)
-    if len(given) != len(scored):
-        raise ParameterError(f"There are {len(scored)} items and groups for {len(given)}.")
-    return group_numbers([group for group, kept in zip(given, scored, strict=True) if kept])
-
-
-def _compared(
-    true: Counts,
-    answers: Mapping[str, Answers],
-    *,
-    size: int,
-    numbers: Counts | None,
-    left_out: Mapping[str, int],
-    options: Mapping[str, Any],
-) -> Comparison:
-    names, pairs = list(answers), list(combinations(range(len(answers)), 2))
-    each = np.arange(len(true)) if numbers is None else numbers
-    groups, level = int(each.max()) + 1, options["level"]
-    columns = [1] if size == 2 else sorted(set(true.tolist()))  # noqa: PLR2004
-    parts = [
-        _statistic(true, answers[name], size=size, numbers=each, columns=columns) for name in names
-    ]
-    first, second = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
-
-    def statistic(draws: Counts) -> Floats:
-        table = np.stack([part(draws) for part in parts], axis=1)
-        both = np.concatenate([table, table[:, first] - table[:, second]], axis=1)
-        return both.reshape(len(draws), -1)
-
-    ranked = sum(one.matrix is not None for one in answers.values())
-    found = bootstrap_many(
-        statistic,
-        np.ones(groups, dtype=np.int64),
-        repeats=affordable(options["repeats"], len(true) * len(columns) * ranked),
-        level=level,
-        seed=options["seed"],
-    )
-    rows = [
-        dict(zip(SCORES, map(without_flat_limits, found[at : at + len(SCORES)]), strict=True))
-        for at in range(0, len(found), len(SCORES))
-    ]
-    right = {name: answers[name].said == true for name in names}
-    if numbers is None:
-        for name, row in zip(names, rows, strict=False):
-            row["accuracy"] = wilson(int(right[name].sum()), len(true), level=level)
-    differences = _tested(
-        [(names[i], names[j]) for i, j in pairs],
-        rows[len(names) :],
-        right=right,
-        numbers=each,
-        midp=options["midp"],
-    )
-    return Comparison(
-        n=len(true),
-        left_out=left_out,
-        scores=dict(zip(names, rows, strict=False)),
-        differences=differences,
-        groups=None if numbers is None else groups,
-        level=level,
-        notes=tuple(_notes(left_out, groups=None if numbers is None else groups, pairs=len(pairs))),
-    )
-
-
-def _statistic(
-    true: Counts, one: Answers, *, size: int, numbers: Counts, columns: Sequence[int]
-) -> Callable[[Counts], Floats]:
-    """Prepare the `SCORES` of one model, from drawn groups `(R, G)` to `(R, 4)`."""
-    hits = sums_of_groups(np.stack([one.said == true, np.ones(len(true))], axis=1), numbers)
-    cells = cell_statistic(true, one.said, size=size, numbers=numbers)
-    chances = None
-    if one.matrix is not None:
-        chances = probability_statistic(true, one.matrix, numbers=numbers, columns=columns)
-
-    def statistic(draws: Counts) -> Floats:
-        counted = hits(draws)
-        found = np.full((len(draws), len(SCORES)), np.nan)
-        found[:, 0] = counted[:, 0] / counted[:, 1]
-        found[:, 1] = cells(draws)[:, size + AVERAGES.index("macro_f1")]
-        if chances is not None:
-            found[:, 2:] = chances(draws)[:, [3, 0]]
-        return found
-
-    return statistic
+    own = as_labels(labels[kept], "truth")
+    check_classes(own, names, "truth")
+    numbers = None
+    if groups is not None:
+        group_numbers(groups, len(kept))
+        numbers = group_numbers(np.array(list(groups), dtype=object)[kept])
+    true = np.array([names.index(label) for label in own], dtype=np.int64)
+    positive = names[1] if len(names) == 2 else None  # noqa: PLR2004
+    facts: dict[str, Any] = {"positive": positive, "ordinal": ordinal}
+    samples = {
+        name: Sample(
+            true,
+            one.said[kept],
+            classes=tuple(names),
+            matrix=None if one.matrix is None else one.matrix[kept],
+            **facts,
+        )
+        for name, one in given.items()
+    }
+    needs = {"labels", "probabilities", *(["ranks"] if ordinal else [])}
+    shown = [one for one in metrics(needs, "compare") if not one.per_class]
+    options: dict[str, Any] = {"level": level, "repeats": repeats, "seed": seed}
+    scores, gaps = score_paired(list(samples.values()), shown, numbers=numbers, **options)
+    differences = _tested(samples, gaps, numbers=numbers, midp=midp)
+    count = None if numbers is None else int(numbers.max()) + 1
+    notes = _notes(left_out, groups=count, pairs=len(gaps))
+    by_model = dict(zip(samples, scores, strict=True))
+    return Comparison(len(true), left_out, by_model, differences, count, level, tuple(notes))
 
 
 def _tested(
-    pairs: Sequence[tuple[str, str]],
-    scores: Sequence[Mapping[str, Interval]],
+    samples: Mapping[str, Sample],
+    gaps: Sequence[Mapping[str, Interval]],
     *,
-    right: Mapping[str, Any],
-    numbers: Counts,
+    numbers: Counts | None,
     midp: bool,
 ) -> tuple[Difference, ...]:
+    """Test each pair of models for equal accuracy, and correct for their number."""
+    right = {name: (one.predicted == one.true).astype(np.int64) for name, one in samples.items()}
     found = []
-    for (first, second), row in zip(pairs, scores, strict=True):
-        lead = right[first].astype(np.int64) - right[second]
-        by_group = np.bincount(numbers, lead).astype(np.int64)
+    for (first, second), gap in zip(combinations(samples, 2), gaps, strict=True):
+        lead = right[first] - right[second]
+        by_group = lead if numbers is None else np.bincount(numbers, lead).astype(np.int64)
         wins, losses = int((lead > 0).sum()), int((lead < 0).sum())
-        found.append(Difference(first, second, row, wins, losses, sign_flip(by_group, midp=midp)))
+        found.append(Difference(first, second, gap, wins, losses, sign_flip(by_group, midp=midp)))
     corrected = holm([one.p_value for one in found]).tolist()
     return tuple(replace(one, p_corrected=p) for one, p in zip(found, corrected, strict=True))
 
@@ -354,13 +332,149 @@ def _notes(left_out: Mapping[str, int], *, groups: int | None, pairs: int) -> li
     if pairs > 1:
         notes.append(f"P-values are corrected for {pairs} pairs (Holm); intervals are not.")
     if groups is not None:
-        shown = "1 group" if groups == 1 else f"{groups:,} groups"
-        notes.append(f"Intervals and tests are over {shown} of items.")
+        notes.append(f"Intervals and tests are over {counted(groups, 'group')} of items.")
         if groups < FEW:
             notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
     return notes
 
 
-def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
-    numbers = {name: i.estimate if i.defined else None for name, i in scores.items()}
-    return numbers | {"intervals": {name: i.limits() for name, i in scores.items()}}
+def compare_models(
+    store: Store,
+    variable: str,
+    *,
+    models: Sequence[str] | None = None,
+    by: str | None = None,
+    level: float = 0.95,
+    seed: int = 1,
+    show: bool | None = None,
+) -> Comparison:
+    """Compare models of one variable on items that none of them learned from.
+
+    These are the items of the test part of every model's split; where there is no test part,
+    those of the validation part. Models that were not applied are left out and named.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        The labelled variable.
+    models:
+        Names of models; by default all that were trained on the variable.
+    by:
+        One of your own columns whose equal values belong together, for the bootstrap.
+    level, seed:
+        Of the intervals.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    ModelError
+        Fewer than two models can be compared.
+    LabelError
+        They have no held-out items in common.
+    """
+    parameters = {"variable": variable, "models": models, "by": by, "level": level}
+    with (
+        running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
+        show_progress(f"comparing models of {variable}", unit="", show=show),
+    ):
+        truth, _ = truth_of(store, variable)
+        chosen = (
+            [people.model(store, name) for name in dict.fromkeys(models)]
+            if models
+            else [model for model in people.models(store) if model["variable"] == variable]
+        )
+        truth = _as_learned(chosen, truth)
+        usable, left_out = _usable(store, variable, chosen, truth=truth)
+        known = [[str(c) for c in model["card"]["classes"]] for model, _ in usable]
+        alike = all(own == known[0] for own in known)
+        classes = known[0] if alike else sorted({c for own in known for c in own})
+        items = _shared(store, variable, usable, truth=truth)
+        items = [item for item in items if truth[item] in classes]
+        kinds = {target_of(model["card"]).kind for model, _ in usable}
+        found = compare(
+            [truth[item] for item in items],
+            {str(model["model"]): _shares(table, items, classes) for model, table in usable},
+            classes,
+            groups=None if by is None else column_of(store, items, by),
+            ordinal=alike and kinds == {TargetKind.ORDINAL},
+            level=level,
+            seed=seed,
+        )
+        run.done = len(items)
+        if left_out:
+            run.note = f"Not applied and left out: {', '.join(left_out)}."
+            found = replace(found, notes=(*found.notes, run.note))
+    return found
+
+
+def _usable(
+    store: Store,
+    variable: str,
+    chosen: Sequence[Mapping[str, Any]],
+    *,
+    truth: Mapping[str, str],
+) -> tuple[list[tuple[Mapping[str, Any], pd.DataFrame]], list[str]]:
+    """Give the models that have predicted, with their predictions, and the names of the others."""
+    usable: list[tuple[Mapping[str, Any], pd.DataFrame]] = []
+    left_out = []
+    for model in chosen:
+        if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+            raise ParameterError(
+                f"The model {model['model']!r} does not learn classes, so it cannot be compared "
+                "by accuracy; validate it by itself."
+            )
+        try:
+            usable.append((model, answers_of(store, model, list(truth))))
+        except ModelError:
+            left_out.append(str(model["model"]))
+    if len(usable) < 2:  # noqa: PLR2004 - a comparison needs two
+        named = f" Not applied yet: {', '.join(left_out)}." if left_out else ""
+        raise ModelError(
+            f"Two models of {variable!r} are needed for a comparison; {len(usable)} can be used."
+            f"{named} Train another, then run: mediacorpus apply {store.folder} NAME"
+        )
+    return usable, left_out
+
+
+def _shared(
+    store: Store,
+    variable: str,
+    usable: Sequence[tuple[Mapping[str, Any], pd.DataFrame]],
+    *,
+    truth: Mapping[str, str],
+) -> list[str]:
+    """Give the items that are held out from all models and that all have answered for."""
+    items = set(truth)
+    for model, table in usable:
+        model_of(store, str(model["model"]))
+        parts = people.split_parts(store, int(str(model["split"])))
+        check_codebook(model, truth, variable=variable, parts=parts)
+        part = "test" if "test" in {parts.get(item) for item in truth} else "val"
+        items &= {item for item in truth if parts.get(item) == part} & set(table.index)
+    if not items:
+        raise LabelError(
+            f"The models of {variable!r} have no held-out item in common. Train them under the "
+            "same split, and apply them."
+        )
+    return sorted(items)
+
+
+def _shares(table: pd.DataFrame, items: Sequence[str], classes: Sequence[str]) -> Any:
+    """Give probabilities `(N, classes)` that sum to 1."""
+    full = table.reindex(columns=list(classes), fill_value=0.0).loc[list(items)]
+    values = full.to_numpy(np.float64)
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def _as_learned(models: Sequence[Mapping[str, Any]], truth: Mapping[str, str]) -> dict[str, str]:
+    """Put the truth as all models learned it."""
+    ways = {model["card"].get("settings", {}).get("positive") for model in models}
+    if len(ways) > 1:
+        raise ParameterError(
+            "Some of the models tell one value from all others, and some do not or tell another "
+            "one; name models that learned the same with --models."
+        )
+    return truth_for(models[0], truth) if models else dict(truth)

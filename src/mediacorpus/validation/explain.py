@@ -17,6 +17,7 @@ from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.measures.efficientnet import CROP
 from mediacorpus.measures.efficientnet import open_session as embedding_session
 from mediacorpus.measures.efficientnet_graph import SIDE
+from mediacorpus.stats.significance import holm
 from mediacorpus.validation.neighbours import Neighbour, Reference
 from mediacorpus.validation.saliency import (
     attention,
@@ -25,7 +26,6 @@ from mediacorpus.validation.saliency import (
     view_of,
     view_predictor,
 )
-from mediacorpus.validation.significance import holm
 
 Floats: TypeAlias = NDArray[np.float32]
 Pixels: TypeAlias = NDArray[np.uint8]

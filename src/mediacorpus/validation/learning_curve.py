@@ -13,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.linear import fit_probe
-from mediacorpus.validation.intervals import Interval, wilson
+from mediacorpus.stats.intervals import Interval, wilson
 
 Floats: TypeAlias = NDArray[np.float64]
 

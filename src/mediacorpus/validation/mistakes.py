@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.counts import as_labels, check_classes
-from mediacorpus.validation.probabilities import probability_matrix
+from mediacorpus.learning.targets import SEPARATOR, split_values
+from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediacorpus.validation.intervals import Floats
+    from mediacorpus.stats.intervals import Floats
 
 
 COLUMNS = ("item", "gold", "predicted", "probability", "probability_of_gold", "error", "rank", "of")
@@ -92,6 +92,53 @@ def mistakes(
     )
     ranked = _ranked(wrong, kinds, max(1, len(wrong)) if per_kind is None else per_kind)
     return ranked.reindex(columns=list(COLUMNS))
+
+
+def mistakes_of_numbers(items: Sequence[str], gold: Sequence[str], said: Any) -> pd.DataFrame:
+    """List all items with what was predicted, the farthest off first.
+
+    >>> mistakes_of_numbers(["a", "b"], ["1", "2"], np.array([1.0, 4.0]))["item"].tolist()
+    ['b', 'a']
+    """
+    error = np.abs(said - np.array([float(v) for v in gold]))
+    order = np.argsort(-error, kind="stable")
+    return mistakes_frame(
+        item=[items[i] for i in order],
+        gold=[gold[i] for i in order],
+        predicted=[f"{said[i]:.3g}" for i in order],
+        error=error[order],
+    )
+
+
+def mistakes_of_labels(
+    items: Sequence[str],
+    gold: Sequence[str],
+    *,
+    answers: Any,
+    classes: Sequence[str],
+    threshold: float,
+) -> pd.DataFrame:
+    """List the items with a wrong set of labels, the most wrong first.
+
+    >>> mistakes_of_labels(["a"], ["x"], answers=[[0.9, 0.8]], classes=["x", "y"],
+    ...                    threshold=0.5)["predicted"].tolist()
+    ['x|y']
+    """
+    rows = []
+    for item, label, row in zip(items, gold, answers, strict=True):
+        own, said = (
+            set(split_values(label)),
+            {c for c, p in zip(classes, row, strict=True) if p >= threshold},
+        )
+        if own != said:
+            rows.append((len(own ^ said), item, label, SEPARATOR.join(sorted(said))))
+    rows.sort(key=lambda r: -r[0])
+    return mistakes_frame(
+        item=[item for _, item, _, _ in rows],
+        gold=[label for _, _, label, _ in rows],
+        predicted=[said for _, _, _, said in rows],
+        error=[float(wrong) for wrong, _, _, _ in rows],
+    )
 
 
 def least_certain(

@@ -1,42 +1,54 @@
-"""Scores of predicted classes against the truth, each with its confidence interval."""
+"""Scores of predictions against the truth, each with its confidence interval."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from mediacorpus.coding.splitting import column_values
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation import display
-from mediacorpus.validation.classes import (
-    Averages,
-    ClassScores,
-    score_classes,
-    what_is_undefined,
-)
-from mediacorpus.validation.counts import (
-    AVERAGES,
-    as_labels,
-    check_pair,
-    confusion_matrix,
-    sorted_classes,
-)
-from mediacorpus.validation.intervals import (
-    Floats,
-    Interval,
-    wilson,
-)
-from mediacorpus.validation.probabilities import (
-    ProbabilityScores,
-    probability_matrix,
-    score_probabilities,
-)
+from mediacorpus.stats.intervals import Interval
+from mediacorpus.stats.metric import label_of, metric, metrics
+from mediacorpus.stats.resampling import FEW, group_numbers, score_sample
+from mediacorpus.stats.sample import Sample, confusion_matrix, read_sample
+from mediacorpus.stats.survey import effective_number
+from mediacorpus.validation.printing import aligned, counted, html_page, html_table, plain_scores
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from mediacorpus.catalogue.store import Store
+    from mediacorpus.stats.intervals import Counts, Floats
 
-__all__ = ["Averages", "ClassScores", "Scores", "confusion_matrix", "score"]
+HALF = 0.5
+
+MOST_CLASSES = 20
+"""Classes that are shown; the rest are only counted."""
+
+MOST_NAMED = 5
+"""Classes that a note names."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClassScores:
+    """The scores of one class.
+
+    `support` counts the items that truly are of the class, `predicted` those predicted to
+    be, `hits` those that are both; `of` has the denominator of each score.
+    """
+
+    name: str
+    scores: Mapping[str, Interval]
+    support: int
+    predicted: int
+    hits: int
+    of: Mapping[str, int]
+
+    def __getitem__(self, score: str) -> Interval:
+        return self.scores[score]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +57,7 @@ class Scores:
 
     A score whose denominator is zero is undefined: its estimate is NaN, it is written
     `undefined`, it is null in JSON, and it is left out of the averages. `notes` says so.
+    `scores["macro_f1"]` gives one of the overall scores.
 
     Parameters
     ----------
@@ -54,17 +67,13 @@ class Scores:
         The classes, in the order of the confusion matrix.
     confusion:
         Confusion matrix: rows are true classes, columns predicted ones.
-    accuracy:
-        Share of items predicted rightly, with Wilson's interval.
+    overall:
+        The scores that are for all classes together, by name: every registered metric.
     per_class:
-        Precision and recall with Wilson's interval, F1 with a bootstrap interval.
-    macro, weighted:
-        Means over classes, plain and weighted by support, with bootstrap intervals.
+        The scores of single classes.
     positive:
         The class that the headline `precision`, `recall` and `f1` are for; None: they are
         macro averages.
-    probability:
-        Scores of the probabilities, where these were given.
     level:
         Confidence level of all intervals.
     notes:
@@ -74,58 +83,40 @@ class Scores:
     n: int
     classes: tuple[str, ...]
     confusion: tuple[tuple[int, ...], ...]
-    accuracy: Interval
+    overall: Mapping[str, Interval]
     per_class: tuple[ClassScores, ...]
-    macro: Averages
-    weighted: Averages
     positive: str | None = None
-    probability: ProbabilityScores | None = None
     level: float = 0.95
     notes: tuple[str, ...] = ()
 
-    @property
-    def headline(self) -> ClassScores | Averages:
-        """Scores of the positive class, or macro averages where there is none."""
+    def __getitem__(self, score: str) -> Interval:
+        return self.overall[score]
+
+    def headline(self, score: str) -> Interval:
+        """Return a score of the positive class, or its macro average where there is none."""
         if self.positive is None:
-            return self.macro
-        return self.per_class[self.classes.index(self.positive)]
+            return self.overall[f"macro_{score}"]
+        return self.per_class[self.classes.index(self.positive)][score]
+
+    @property
+    def accuracy(self) -> Interval:
+        """Share of items predicted rightly."""
+        return self.overall["accuracy"]
 
     @property
     def precision(self) -> Interval:
         """Share of the predicted positives that are right (or its macro average)."""
-        return self.headline.precision
+        return self.headline("precision")
 
     @property
     def recall(self) -> Interval:
         """Share of the true positives that are found (or its macro average)."""
-        return self.headline.recall
+        return self.headline("recall")
 
     @property
     def f1(self) -> Interval:
         """Harmonic mean of precision and recall (or its macro average)."""
-        return self.headline.f1
-
-    @property
-    def balanced_accuracy(self) -> Interval:
-        """Mean recall of the classes that occur."""
-        return self.macro.recall
-
-    def overall(self) -> dict[str, Interval]:
-        """Return the scores that are for all classes together, by name.
-
-        >>> list(score(["a"], ["a"]).overall())[:3]
-        ['accuracy', 'balanced_accuracy', 'macro_precision']
-        """
-        found = {"accuracy": self.accuracy, "balanced_accuracy": self.balanced_accuracy}
-        for name in AVERAGES:
-            average, _, part = name.partition("_")
-            found[name] = getattr(getattr(self, average), part)
-        if self.probability is not None:
-            found |= {
-                name: getattr(self.probability, name)
-                for name in ("roc_auc", "average_precision", "brier", "log_loss")
-            }
-        return found
+        return self.headline("f1")
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table: score, class, estimate, low, high, n.
@@ -137,16 +128,9 @@ class Scores:
         >>> score(["a", "b"], ["a", "a"]).to_frame().loc[0, "estimate"].item()
         0.5
         """
-        rows: list[tuple[str, str, Interval, int]] = [
-            (name, "", interval, self.n) for name, interval in self.overall().items()
-        ]
+        rows = [(name, "", i, self.n) for name, i in self.overall.items()]
         for one in self.per_class:
-            either = one.support + one.predicted - one.hits
-            rows += [
-                ("precision", one.name, one.precision, one.predicted),
-                ("recall", one.name, one.recall, one.support),
-                ("f1", one.name, one.f1, either),
-            ]
+            rows += [(name, one.name, i, one.of[name]) for name, i in one.scores.items()]
         cells = [(name, of, i.estimate, i.low, i.high, n) for name, of, i, n in rows]
         return pd.DataFrame(cells, columns=["score", "class", "estimate", "low", "high", "n"])
 
@@ -172,20 +156,16 @@ class Scores:
         >>> found["accuracy"], found["confusion_matrix"]
         (0.5, [[1, 0], [1, 0]])
         """
-        head = {part: getattr(self.headline, part) for part in ("precision", "recall", "f1")}
-        scores = {"accuracy": self.accuracy, **head, **self.overall()}
+        head = {part: self.headline(part) for part in ("precision", "recall", "f1")}
         return {
             "n": self.n,
             "level": self.level,
             "positive": self.positive,
             "average": "macro" if self.positive is None else "positive class",
-            **_plain(scores),
+            **plain_scores({**head, **self.overall}),
             "per_class": {
-                one.name: {
-                    "support": one.support,
-                    "predicted": one.predicted,
-                    **_plain({p: getattr(one, p) for p in ("precision", "recall", "f1")}),
-                }
+                one.name: {"support": one.support, "predicted": one.predicted}
+                | plain_scores(one.scores)
                 for one in self.per_class
             },
             "classes": list(self.classes),
@@ -193,18 +173,39 @@ class Scores:
             "notes": list(self.notes),
         }
 
+    def _tables(self) -> tuple[str, list[tuple[str, str]], list[list[str]], list[str]]:
+        """Give the title, the single scores, the table of classes, and what is said below."""
+        items, classes = counted(self.n, "item"), counted(len(self.classes), "class", "classes")
+        title = f"{items}, {classes}, {100 * self.level:g} % confidence intervals"
+        shown = [one for one in metrics(at="text") if one.name in self.overall]
+        single = [(one.label, str(self.overall[one.name])) for one in shown]
+        names = list(self.per_class[0].scores)
+        rows = [["", *map(label_of, names), "n"]]
+        for one in self.per_class[:MOST_CLASSES]:
+            name = f"{one.name} (positive)" if one.name == self.positive else one.name
+            rows.append([name, *map(str, one.scores.values()), str(one.support)])
+        for average in ("macro", "weighted"):
+            cells = [str(self.overall.get(f"{average}_{name}", "")) for name in names]
+            rows.append([f"{average} average", *cells, str(self.n)])
+        hidden = len(self.classes) - MOST_CLASSES
+        more = [f"{hidden} more classes are in to_frame()."] if hidden > 0 else []
+        return title, single, rows, [*more, *self.notes]
+
     def __str__(self) -> str:
-        return display.as_text(self)
+        title, single, rows, below = self._tables()
+        width = max(len(row[0]) for row in [*rows, *single])
+        rows[0][0] = " " * width
+        lines = [f"{name:<{width}}  {text}" for name, text in single]
+        return "\n".join([title, *lines, "", *aligned(rows), *below])
 
     def _repr_html_(self) -> str:
-        return display.as_html(self)
-
-
-def _plain(scores: Mapping[str, Interval]) -> dict[str, Any]:
-    numbers: dict[str, Any] = {
-        name: i.estimate if i.defined else None for name, i in scores.items()
-    }
-    return numbers | {"intervals": {name: i.limits() for name, i in scores.items()}}
+        title, single, (head, *rows), below = self._tables()
+        tables = [html_table(["score", ""], single), html_table(["class", *head[1:]], rows)]
+        if len(self.classes) <= MOST_CLASSES:
+            pairs = zip(self.classes, self.confusion, strict=True)
+            counts = [[name, *map(str, row)] for name, row in pairs]
+            tables.append(html_table(["true \\ predicted", *self.classes], counts))
+        return html_page("scores", title, tables=tables, notes=below)
 
 
 def score(
@@ -214,17 +215,20 @@ def score(
     classes: Sequence[str] | None = None,
     positive: str | None = None,
     probabilities: Any = None,
+    ordinal: bool = False,
+    groups: Any = None,
     level: float = 0.95,
     repeats: int = 2000,
     seed: int = 0,
 ) -> Scores:
     """Score predicted classes against the truth, each score with its interval.
 
-    Accuracy, precision and recall are proportions and have Wilson's interval. F1 and the
-    averages have a percentile bootstrap interval over items. Where every resample gives
+    Accuracy, precision and recall are proportions and have Wilson's interval. F1 and all
+    other metrics have a percentile bootstrap interval over items. Where every resample gives
     the same value (a classifier without errors, say) that interval would have no width;
     then Wilson's limits take its place: for F1 those of the Jaccard index, for averages
-    the mean of the classes' limits, which is on the wide side.
+    the mean of the classes' limits, which is on the wide side. With groups all intervals come
+    from the bootstrap over groups, and Wilson's limits count groups instead of items.
 
     Parameters
     ----------
@@ -237,6 +241,11 @@ def score(
     probabilities:
         Optional: a frame with one column for each class, an array `(n, K)` in the order
         of the classes, or `(n,)` with those of the positive class.
+    ordinal:
+        Whether the classes are ranks, from the lowest to the highest.
+    groups:
+        The group of each item, such as its author, whose items are alike; a missing value is
+        a group of its own.
     level:
         Confidence level, between 0 and 1.
     repeats:
@@ -251,8 +260,9 @@ def score(
 
     References
     ----------
-    Sokolova, M., & Lapalme, G. (2009). A systematic analysis of performance measures for
-    classification tasks. *Information Processing & Management*, 45, 427-437.
+    Sokolova & Lapalme (2009) and others, as `mediacorpus.stats.metric.METRICS` names them.
+    Field & Welsh (2007) and Cameron et al. (2008), as in
+    `mediacorpus.stats.resampling.score_sample`.
 
     Examples
     --------
@@ -262,62 +272,428 @@ def score(
     >>> print(found.accuracy, found.precision, found.recall, sep="; ")
     .853 [.827, .875]; .839 [.802, .870]; .886 [.852, .913]
     """
-    true, guess = check_pair(truth, predicted)
-    names, head = _classes(true + guess, classes, positive)
-    matrix = confusion_matrix(true, guess, names)
-    options = {"level": level, "repeats": repeats, "seed": seed}
-    per_class, macro, weighted = score_classes(matrix, names, options)
-    probability = None
-    if probabilities is not None:
-        given = probability_matrix(probabilities, names, positive=head)
-        probability = _probability(true, given, names, positive=head, options=options)
-    notes = what_is_undefined(per_class)
-    if probability is not None and not probability.roc_auc.defined:
-        notes.append("ROC AUC is undefined: it needs items of the class and of another one.")
+    sample = read_sample(
+        truth,
+        predicted,
+        classes=classes,
+        positive=positive,
+        probabilities=probabilities,
+        ordinal=ordinal,
+    )
+    return scores_of(sample, groups=groups, level=level, repeats=repeats, seed=seed)
+
+
+def scores_of(
+    sample: Sample, *, groups: Any = None, level: float = 0.95, repeats: int = 2000, seed: int = 0
+) -> Scores:
+    """Score a sample as `score` does.
+
+    >>> scores_of(read_sample(["a"], ["a"])).n
+    1
+    """
+    numbers = _drawn(groups, len(sample))
+    known = metrics(sample.offers, "validate")
+    found = score_sample(sample, known, numbers=numbers, level=level, repeats=repeats, seed=seed)
+    single = [one for one in known if one.per_class]
+    whole = sample.under(np.ones((1, len(sample)), dtype=np.int64))
+    of = {
+        one.name: one.parts(whole)[1][0].tolist() if one.form == "proportion" else [len(sample)]
+        for one in single
+    }
+    counts = (side[0].tolist() for side in (whole.truths, whole.guesses, whole.hits))
+    per_class = tuple(
+        ClassScores(
+            name=name,
+            scores={one.name: found[one.name][at] for one in single},
+            support=support,
+            predicted=predicted,
+            hits=hits,
+            of={score: n[at % len(n)] for score, n in of.items()},
+        )
+        for at, (name, support, predicted, hits) in enumerate(
+            zip(sample.classes, *counts, strict=True)
+        )
+    )
+    overall = {one.name: found[one.name][0] for one in known if not one.per_class}
+    notes = [*_undefined(per_class, overall), *_grouped(numbers, len(sample))]
+    matrix = tuple(tuple(row) for row in confusion_matrix(sample).tolist())
     return Scores(
-        n=len(true),
-        classes=names,
-        confusion=tuple(tuple(row) for row in matrix.tolist()),
-        accuracy=wilson(int(matrix.trace()), len(true), level=level),
-        per_class=per_class,
-        macro=macro,
-        weighted=weighted,
-        positive=head,
-        probability=probability,
-        level=level,
-        notes=tuple(notes),
+        len(sample),
+        sample.classes,
+        matrix,
+        overall,
+        per_class,
+        sample.positive,
+        level,
+        tuple(notes),
     )
 
 
-def _probability(
-    true: Sequence[str],
-    matrix: Floats,
-    names: Sequence[str],
+def _drawn(groups: Any, n: int) -> Counts | None:
+    """Give the number of each item's group; None where each item is on its own."""
+    if groups is None:
+        return None
+    numbers = group_numbers(groups, n)
+    return None if int(numbers.max()) + 1 == n else numbers
+
+
+def _grouped(numbers: Counts | None, n: int) -> list[str]:
+    if numbers is None:
+        return []
+    groups = int(numbers.max()) + 1
+    notes = [f"Intervals are over {counted(groups, 'group')} of the {n:,} items, not over items."]
+    if groups < FEW:
+        notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
+    return notes
+
+
+def _undefined(per_class: Sequence[ClassScores], overall: Mapping[str, Interval]) -> list[str]:
+    """Say in a sentence each what is undefined."""
+    unused = [one.name for one in per_class if not one.predicted]
+    unseen = [one.name for one in per_class if not one.support]
+    notes = [
+        f"{what} {_listed(names)}: {score} is undefined there and left out of the averages."
+        for what, names, score in (
+            ("No item is predicted to be", unused, "precision"),
+            ("No item truly is", unseen, "recall"),
+        )
+        if names
+    ]
+    if "roc_auc" in overall and not overall["roc_auc"].defined:
+        notes.append("ROC AUC is undefined: it needs items of the class and of another one.")
+    return notes
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = " or ".join(repr(name) for name in names[:MOST_NAMED])
+    rest = len(names) - MOST_NAMED
+    return f"{shown} or {rest} more classes" if rest > 0 else shown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class NumberScores:
+    """How near predicted numbers come to the true ones.
+
+    Parameters
+    ----------
+    n:
+        Number of items.
+    scores:
+        Every registered metric of numbers with a bootstrap interval, such as
+        `mean_absolute_error`, `root_mean_squared_error`, `bias` (mean of predicted minus
+        true), `pearson_r`, `r_squared` (share of the variance explained).
+    """
+
+    n: int
+    scores: Mapping[str, Interval]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each score: estimate, low, high."""
+        cells = [(name, i.estimate, i.low, i.high) for name, i in self.scores.items()]
+        return pd.DataFrame(cells, columns=["score", "estimate", "low", "high"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers and text."""
+        scores = {name: [i.estimate, i.low, i.high] for name, i in self.scores.items()}
+        return {"n": self.n, "scores": scores}
+
+    def __str__(self) -> str:
+        rows = [f"  {label_of(name):24} {i}" for name, i in self.scores.items()]
+        return "\n".join([counted(self.n, "item"), *rows])
+
+    def _repr_html_(self) -> str:
+        rows = [[label_of(name), str(i)] for name, i in self.scores.items()]
+        return html_page(
+            "scores", counted(self.n, "item"), tables=[html_table(["score", ""], rows)]
+        )
+
+
+def score_numbers(
+    truth: Sequence[float],
+    predicted: Sequence[float],
     *,
-    positive: str | None,
-    options: Mapping[str, Any],
-) -> ProbabilityScores:
-    if len(matrix) != len(true):
+    groups: Sequence[Any] | None = None,
+    level: float = 0.95,
+    seed: int = 1,
+) -> NumberScores:
+    """Score predicted numbers.
+
+    Parameters
+    ----------
+    truth, predicted:
+        True and predicted value of each item, `(N,)`.
+    groups:
+        The group of each item for the bootstrap; by default each item is its own.
+    level, seed:
+        Of the intervals.
+
+    Raises
+    ------
+    ParameterError
+        There are fewer than two items, or lengths differ.
+
+    Examples
+    --------
+    >>> found = score_numbers([1, 2, 3, 4], [1, 2, 3, 5])
+    >>> round(found.scores["mean_absolute_error"].estimate, 3)
+    0.25
+    """
+    sample = Sample(np.asarray(truth, np.float64), np.asarray(predicted, np.float64))
+    if len(sample) != len(sample.predicted) or len(sample) < 2:  # noqa: PLR2004 - a line
         raise ParameterError(
-            f"There are probabilities for {len(matrix)} items and labels for {len(true)}."
+            f"There are {len(sample)} true and {len(sample.predicted)} predicted values; as many "
+            "of both are needed, and at least two."
         )
-    place = {name: i for i, name in enumerate(names)}
-    column = None if positive is None else place[positive]
-    return score_probabilities([place[t] for t in true], matrix, positive=column, **options)
+    known = metrics(sample.offers, "validate")
+    numbers = _drawn(groups, len(sample))
+    found = score_sample(sample, known, numbers=numbers, level=level, repeats=1000, seed=seed)
+    return NumberScores(len(sample), {name: i[0] for name, i in found.items()})
 
 
-def _classes(
-    occurring: Sequence[str], classes: Sequence[str] | None, positive: Any
-) -> tuple[tuple[str, ...], str | None]:
-    head = None if positive is None else as_labels([positive], "positive")[0]
-    if classes is not None:
-        names = tuple(as_labels(classes, "classes"))
-    else:
-        names = sorted_classes(occurring)
-        if head is not None and len(names) == 1:
-            names = sorted_classes([*names, head])
-    if head is not None and head not in names:
-        raise ParameterError(
-            f"The positive class {head!r} is none of the classes: {', '.join(names)}."
+@dataclass(frozen=True, slots=True, eq=False)
+class SeveralScores:
+    """How a model does whose items bear several labels at once.
+
+    Parameters
+    ----------
+    n:
+        Number of items.
+    labels:
+        For each label the scores of telling it from its absence.
+    exact_match:
+        Share of the items with just the right set of labels.
+    mean_f1:
+        Mean of F1 over the labels.
+    """
+
+    n: int
+    labels: Mapping[str, Scores]
+    exact_match: Interval
+    mean_f1: float
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the scores of all labels below one another."""
+        frames = [one.to_frame().assign(label=name) for name, one in self.labels.items()]
+        return pd.concat(frames, ignore_index=True)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers and text."""
+        i = self.exact_match
+        return {
+            "n": self.n,
+            "exact_match": [i.estimate, i.low, i.high],
+            "mean_f1": self.mean_f1,
+            "labels": {name: one.to_dict() for name, one in self.labels.items()},
+        }
+
+    @property
+    def _title(self) -> str:
+        right = f"just the right labels {self.exact_match}"
+        return f"{counted(self.n, 'item')}; {right}; mean F1 {self.mean_f1:.3f}"
+
+    def __str__(self) -> str:
+        rows = [
+            f"  {name}: precision {one.precision}, recall {one.recall}, F1 {one.f1}"
+            for name, one in self.labels.items()
+        ]
+        return "\n".join([self._title, *rows])
+
+    def _repr_html_(self) -> str:
+        parts = ("precision", "recall", "f1")
+        rows = [[k, *(str(one.headline(p)) for p in parts)] for k, one in self.labels.items()]
+        head = ["label", *map(label_of, parts)]
+        return html_page("scores", self._title, tables=[html_table(head, rows)])
+
+
+def score_several(
+    truth: Sequence[Sequence[str]],
+    probabilities: Any,
+    classes: Sequence[str],
+    *,
+    threshold: float = HALF,
+    groups: Sequence[Any] | None = None,
+    level: float = 0.95,
+    seed: int = 1,
+) -> SeveralScores:
+    """Score probabilities of several labels against the true sets of labels.
+
+    Parameters
+    ----------
+    truth:
+        The true labels of each item.
+    probabilities:
+        Array `(N, K)`.
+    classes:
+        The K labels, in the order of the columns.
+    threshold:
+        Probability from which a label counts as given.
+    groups:
+        The group of each item for the bootstrap; by default each item is its own.
+    level, seed:
+        Of the intervals.
+
+    Examples
+    --------
+    >>> found = score_several([["a"], ["a", "b"], []], [[.9, .1], [.8, .2], [.1, .1]], ["a", "b"])
+    >>> round(found.exact_match.estimate, 2)
+    0.67
+    """
+    given = np.asarray(probabilities, np.float64)
+    true = np.array([[c in row for c in classes] for row in truth], bool)
+    said = given >= threshold
+    options: dict[str, Any] = {"level": level, "seed": seed}
+    labels = {}
+    for at, name in enumerate(classes):
+        chances = np.column_stack([1 - given[:, at], given[:, at]])
+        real, named = true[:, at].astype(np.int64), said[:, at].astype(np.int64)
+        own = Sample(real, named, (f"not {name}", name), matrix=chances, positive=name)
+        labels[name] = scores_of(own, groups=groups, **options)
+    exact = (true == said).all(axis=1).astype(np.int64)
+    right = Sample(np.ones_like(exact), exact, classes=("wrong", "right"))
+    numbers = _drawn(groups, len(right))
+    [match] = score_sample(right, [metric("accuracy")], numbers=numbers, **options)["accuracy"]
+    values = [one.f1.estimate for one in labels.values() if one.f1.defined]
+    mean = float(np.mean(values)) if values else math.nan
+    return SeveralScores(len(true), labels, match, mean)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Inclusion:
+    """Scores as drawn and weighted by the chance to be drawn, side by side.
+
+    Parameters
+    ----------
+    column:
+        The column with the chance of each record to be drawn.
+    n:
+        Number of items.
+    effective_n:
+        Kish's effective number: items of equal weight that would tell as much.
+    population:
+        Sum of the weights: an estimate of the number of items that were drawn from.
+    level:
+        Confidence level of the intervals.
+    rows:
+        Score, class (`""`: all), the score as drawn, the score weighted.
+    """
+
+    column: str
+    n: int
+    effective_n: float
+    population: float
+    level: float
+    rows: tuple[tuple[str, str, Interval, Interval], ...]
+
+    def weighted(self, score: str, of: str = "") -> Interval:
+        """Return a weighted score, of a class or of all."""
+        return next(row[3] for row in self.rows if row[:2] == (score, of))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain numbers and text, ready for JSON (null: undefined)."""
+        return {
+            "column": self.column,
+            "n": self.n,
+            "effective_n": self.effective_n,
+            "population": self.population,
+            "level": self.level,
+            "table": [
+                {"score": score, "class": of, "as_drawn": _plain(drawn), "weighted": _plain(other)}
+                for score, of, drawn, other in self.rows
+            ],
+        }
+
+    @property
+    def words(self) -> str:
+        """What the weights come to."""
+        return (
+            f"Weighted by one over {self.column}: the {self.n:,} items stand for about "
+            f"{self.population:,.0f}, and tell as much as {self.effective_n:,.0f} of equal weight."
         )
-    return names, head
+
+    def _cells(self) -> list[list[str]]:
+        return [
+            [f"{of}: {label_of(score)}" if of else label_of(score), str(drawn), str(other)]
+            for score, of, drawn, other in self.rows
+        ]
+
+    def __str__(self) -> str:
+        return "\n".join([self.words, *aligned([["", "as drawn", "weighted"], *self._cells()])])
+
+    def _repr_html_(self) -> str:
+        table = html_table(["", "as drawn", "weighted"], self._cells())
+        return html_page("inclusion", self.words, tables=[table])
+
+
+def _plain(interval: Interval) -> list[float | None]:
+    numbers = (interval.estimate, interval.low, interval.high)
+    return [value if math.isfinite(value) else None for value in numbers]
+
+
+def weigh(
+    scores: Scores, sample: Sample, *, chances: Floats, column: str, groups: Any = None
+) -> Inclusion:
+    """Put the scores of a sample beside what they are in the population it was drawn from.
+
+    Parameters
+    ----------
+    scores:
+        The scores as drawn.
+    sample:
+        The items that they are of.
+    chances:
+        Chance of each item to be drawn, `(N,)`, above 0 and at most 1.
+    column:
+        Name of the column that they come from.
+    groups:
+        The group of each item, such as its author; the variance is then that between groups.
+
+    Examples
+    --------
+    >>> truth, said = ["yes"] * 4 + ["no"] * 4, ["yes", "yes", "yes", "no"] + ["no"] * 4
+    >>> sample = read_sample(truth, said)
+    >>> found = weigh(scores_of(sample), sample,
+    ...               chances=np.array([1.0] * 4 + [0.25] * 4), column="p")
+    >>> [(row[0], round(row[2].estimate, 3), round(row[3].estimate, 3)) for row in found.rows[:1]]
+    [('accuracy', 0.875, 0.95)]
+    """
+    known, weights = metrics(sample.offers, "inclusion"), 1 / chances
+    numbers = None if groups is None else group_numbers(groups, len(sample))
+    weighted = score_sample(sample, known, weights=weights, numbers=numbers, level=scores.level)
+    drawn: dict[str, tuple[Interval, ...]] = {k: (i,) for k, i in scores.overall.items()}
+    drawn |= {k: tuple(one[k] for one in scores.per_class) for k in scores.per_class[0].scores}
+    rest = [one for one in known if one.name not in drawn]
+    drawn |= score_sample(sample, rest, level=scores.level)
+    single = [one.name for one in known if one.per_class]
+    places = [(one.name, "", 0) for one in known if not one.per_class]
+    places += [(one, name, at) for at, name in enumerate(sample.classes) for one in single]
+    rows = [(one, of, drawn[one][at], weighted[one][at]) for one, of, at in places]
+    total = float(weights.sum())
+    return Inclusion(
+        column, len(sample), effective_number(weights), total, scores.level, tuple(rows)
+    )
+
+
+def chances_of(store: Store, items: Sequence[str], column: str) -> Floats:
+    """Read the chance with which each item was drawn from a column of its records.
+
+    Raises
+    ------
+    ParameterError
+        There is no such column, or an item has no value, several, or none above 0 and at most 1.
+    """
+    values = column_values(store, items, column)
+    said = [sorted(set(values[item])) for item in items]
+    found = pd.to_numeric(
+        pd.Series([own[0] if len(own) == 1 else None for own in said], dtype=object),
+        errors="coerce",
+    ).to_numpy(dtype=np.float64)
+    bad = np.flatnonzero(~((found > 0) & (found <= 1)))
+    if len(bad):
+        own = said[bad[0]]
+        what = "has no value" if not own else f"has {' and '.join(map(repr, own[:3]))}"
+        raise ParameterError(
+            f"The column {column!r} must hold the chance with which each record was drawn, one "
+            f"number above 0 and at most 1; item {items[bad[0]]} {what} ({len(bad):,} of "
+            f"{len(items):,} items do not fit). Correct the table and add it again."
+        )
+    return found

@@ -1,30 +1,67 @@
-"""Whether a classifier does equally well for all groups of items: the audit by groups."""
+"""Whether a classifier does equally well for all groups of items: the verb `audit`."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.runs import running
+from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.validation import audit_display
-from mediacorpus.validation.counts import as_labels, check_classes, check_pair, sorted_classes
-from mediacorpus.validation.intervals import Interval, check_level
-from mediacorpus.validation.probabilities import probability_matrix, score_probabilities
-from mediacorpus.validation.rates import (
-    MISSING,
-    corrected,
-    difference_rows,
-    group_counts,
-    heterogeneity_rows,
+from mediacorpus.learning.model_card import record_audit
+from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.stats.intervals import Interval, check_level, short, square_and_add
+from mediacorpus.stats.metric import label_of, metric, metrics
+from mediacorpus.stats.resampling import score_sample
+from mediacorpus.stats.sample import Sample, as_labels, read_sample
+from mediacorpus.stats.significance import CORRECTIONS, heterogeneity, two_proportions
+from mediacorpus.validation.predictions import column_of, predictions_of, truth_of
+from mediacorpus.validation.printing import (
+    counted,
+    html_page,
+    html_table,
+    in_blocks,
+    p_words,
     records,
-    score_rows,
 )
-from mediacorpus.validation.significance import CORRECTIONS
+from mediacorpus.validation.validate import positive_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from mediacorpus.catalogue.store import Store
+
+MISSING = "(missing)"
+"""The group of items without a value: shown, never compared."""
+
+REST = "the rest"
+"""What a group is compared with where no reference is named."""
+
+REPEATS = 1000
+"""Resamples of each group, for scores that need them."""
+
+SHOWN = 6
+"""Small groups of a column that are shown; of more, the largest, and the others as a number."""
+
+KEYS = 3
+"""Columns that tell what a row is of: group, class and items."""
+
+FAIRNESS = {
+    "selection_rate": "demographic parity (Dwork et al., 2012)",
+    "recall": "equal opportunity, a part of equalized odds (Hardt et al., 2016)",
+    "false_positive_rate": "equalized odds (Hardt et al., 2016)",
+    "precision": "predictive parity (Chouldechova, 2017)",
+    "accuracy": "overall accuracy equality (Berk et al., 2021)",
+}
+"""What the field calls it when a rate is the same for all groups."""
+
+SCORES = ["column", "group", "items", "class", "score", "estimate", "low", "high", "n", "small"]
+COMPARED = ["column", "group", "against", "class", "score", "estimate", "other", "difference"]
+COMPARED += ["low", "high", "p", "test"]
+TESTED = ["column", "class", "score", "groups", "statistic", "df", "p"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,7 +73,8 @@ class GroupAudit:
     n:
         Number of items.
     counts:
-        Hits and errors: column, group, class, `tp`, `fp`, `fn`, `tn`, `right`, `wrong`.
+        Numerator and denominator of each rate: column, group, items, class, score, `top`,
+        `bottom` (F1: those of the Jaccard index).
     scores:
         Column, group, items, class, score, estimate, low, high, n (the denominator), small
         (whether the group has fewer than `least` items).
@@ -81,13 +119,37 @@ class GroupAudit:
         UnknownName
             There is no such column, group or correction.
         """
-        return _audit(
-            self.counts,
-            self.scores,
-            settings=(self.n, self.level, self.least),
-            reference=dict(reference or {}),
+        if correction not in CORRECTIONS:
+            raise unknown("correction", correction, CORRECTIONS)
+        against, columns = dict(reference or {}), self.counts["column"].unique()
+        for column, group in against.items():
+            if column not in columns:
+                raise unknown("column", column, columns)
+            known = set(self.counts["group"][self.counts["column"] == column]) - {MISSING}
+            if group not in known:
+                raise unknown("group", group, known)
+        differences = [
+            {"column": column, "class": of, "score": score} | row
+            for (column, of, score), table in self._rates()
+            for row in _differences(table, score, against.get(column), audit=self)
+        ]
+        overall = [
+            {"column": column, "class": of, "score": score} | row
+            for (column, of, score), table in self._rates()
+            for row in _heterogeneity(table, score, least=self.least)
+        ]
+        return replace(
+            self,
+            differences=_corrected(differences, COMPARED, correction),
+            overall=_corrected(overall, TESTED, correction),
             correction=correction,
+            reference=against,
         )
+
+    def _rates(self) -> Any:
+        """Give the groups that have a name, rate by rate."""
+        known = self.counts[self.counts["group"] != MISSING].set_index("group")
+        return known.groupby(["column", "class", "score"], sort=False)
 
     @property
     def findings(self) -> pd.DataFrame:
@@ -113,21 +175,52 @@ class GroupAudit:
             "least": self.least,
             "correction": self.correction,
             "reference": dict(self.reference),
-            "scores": _plain(self.scores),
-            "differences": _plain(self.differences),
-            "overall": _plain(self.overall),
+            "scores": records(self.scores),
+            "differences": records(self.differences),
+            "overall": records(self.overall),
             "sentences": self.sentences(),
         }
 
     def sentences(self) -> list[str]:
         """Say in one sentence each what was found, and what could not be tested."""
-        return audit_display.sentences(self)
+        words = [_finding(row) for row in records(self.findings)]
+        uneven = self.overall[self.overall["p_corrected"] < 1 - self.level]
+        words += [_spread(row) for row in records(uneven[uneven["groups"] > 2])]  # noqa: PLR2004
+        if not words:
+            made = int(self.differences["p"].notna().sum())
+            words.append(
+                f"None of {made} differences between groups is beyond chance; "
+                "that is no proof that there are none."
+                if made
+                else "No groups are large enough to be compared."
+            )
+        return [*words, *_untested(self), *_bases(self.differences)]
+
+    @property
+    def _title(self) -> str:
+        columns = ", ".join(self.scores["column"].unique())
+        return f"{self.n:,} items by {columns}, {100 * self.level:g} % confidence intervals"
+
+    def _tables(self) -> Iterator[tuple[list[str], list[list[str]], str]]:
+        """Give head and rows of the table of each column, and what is left out of it."""
+        for column, table in self.scores.groupby("column", sort=False):
+            shown, folded = _folded(table)
+            more = f"and {folded:,} more groups of fewer than {self.least} items"
+            yield *_wide(shown, str(column)), more if folded else ""
 
     def __str__(self) -> str:
-        return audit_display.as_text(self)
+        lines = [self._title]
+        for head, rows, more in self._tables():
+            lines += ["", *in_blocks([head, *rows], keys=KEYS)]
+            lines += [f"{more}: see -o FILE, --json or to_frame()"] if more else []
+        return "\n".join([*lines, "", *self.sentences()])
 
     def _repr_html_(self) -> str:
-        return audit_display.as_html(self)
+        parts = []
+        for head, rows, more in self._tables():
+            parts.append(html_table(head, rows))
+            parts += [f"<p>{more}: see <code>to_frame()</code></p>"] if more else []
+        return html_page("audit", self._title, tables=parts, notes=self.sentences())
 
 
 def audit_groups(
@@ -138,6 +231,7 @@ def audit_groups(
     classes: Sequence[str] | None = None,
     positive: str | None = None,
     probabilities: Any = None,
+    ordinal: bool = False,
     level: float = 0.95,
     least: int = 30,
 ) -> GroupAudit:
@@ -147,7 +241,8 @@ def audit_groups(
     smaller with the larger): differences of proportions with Newcombe's interval, tested
     by chi-square or, for small counts, Fisher's exact test; F1 by its Jaccard index. All
     groups together are tested by chi-square. P-values are corrected for all tests of all
-    columns (Holm); `GroupAudit.compared` takes a reference group or another correction.
+    columns (Holm); `GroupAudit.compared` takes a reference group or another correction. Other
+    registered metrics are shown for each group, with bootstrap intervals.
 
     Parameters
     ----------
@@ -163,7 +258,9 @@ def audit_groups(
         turn, and of two the second.
     probabilities:
         Optional, as for `mediacorpus.validation.scores.score`: ROC AUC, Brier score and
-        log loss by group are then shown, with bootstrap intervals.
+        log loss by group are then shown too.
+    ordinal:
+        Whether the classes are ranks, from the lowest to the highest.
     level:
         Confidence level, between 0 and 1.
     least:
@@ -181,7 +278,7 @@ def audit_groups(
     2012*. Chouldechova, A. (2017). Fair prediction with disparate impact. *Big Data*, 5,
     153-163. Berk, R., et al. (2021). Fairness in criminal justice risk assessments.
     *Sociological Methods & Research*, 50, 3-44. Newcombe (1998), Holm (1979), as in
-    `mediacorpus.validation.intervals` and `significance`.
+    `mediacorpus.stats.intervals` and `significance`.
 
     Examples
     --------
@@ -192,124 +289,311 @@ def audit_groups(
     gender = f: accuracy .750 against .980 for m, difference -.230 [-.336,
     """
     check_level(level)
-    true, guess = check_pair(truth, said)
-    names = sorted_classes(true + guess) if classes is None else as_labels(classes, "classes")
-    check_classes(true, names, "truth")
-    check_classes(guess, names, "said")
-    head = _positives(names, positive)
-    matrix = None
-    if probabilities is not None:
-        matrix = probability_matrix(probabilities, names, positive=positive)
-        if len(matrix) != len(true):
-            raise ParameterError(f"There are {len(true)} items and {len(matrix)} probabilities.")
-    counts, scores = [], []
-    for column, group in _columns(by, len(true)).items():
-        table = group_counts(true, guess, group, classes=head)
-        rows = score_rows(table, level=level)
-        if matrix is not None:
-            at = [list(names).index(label) for label in true]
-            column_of = list(names).index(head[0]) if len(head) == 1 else None
-            more = _of_probabilities(at, matrix, group, positive=column_of, level=level)
-            rows = pd.concat([rows, more], ignore_index=True)
-        size = pd.Series(group).value_counts()
-        items = rows["group"].map(size)
-        rows = rows.assign(items=items, small=items < least).sort_values(
-            "group", key=lambda g: g == MISSING, kind="stable"
-        )
-        counts.append(table.assign(column=str(column)))
-        scores.append(rows.assign(column=str(column)))
-    order = ["column", "group", "items", "class", "score", "estimate", "low", "high", "n", "small"]
-    return _audit(
-        pd.concat(counts, ignore_index=True),
-        pd.concat(scores, ignore_index=True)[order],
-        settings=(len(true), level, least),
-        reference={},
-        correction="holm",
+    sample = read_sample(
+        truth,
+        said,
+        classes=classes,
+        positive=positive,
+        probabilities=probabilities,
+        ordinal=ordinal,
     )
-
-
-def _positives(names: Sequence[str], positive: str | None) -> list[str]:
-    if positive is None:
-        return list(names[1:]) if len(names) == 2 else list(names)  # noqa: PLR2004
-    if positive not in names:
-        raise ParameterError(
-            f"The positive class {positive!r} is none of the classes: {', '.join(names)}."
-        )
-    return [positive]
+    if positive is None and len(sample.classes) == 2:  # noqa: PLR2004
+        sample = replace(sample, positive=sample.classes[1])
+    counts, scores = [], []
+    for column, group in _columns(by, len(sample)).items():
+        for name in sorted(set(group), key=lambda one: (one == MISSING, one)):
+            own = sample.only(np.array([one == name for one in group]))
+            about = {"column": column, "group": name, "items": len(own)}
+            rates = list(_counts(own))
+            counts += [about | row for row in rates]
+            scores += [about | row for row in _scores(own, rates, level=level)]
+    table = pd.DataFrame(scores).assign(small=lambda rows: rows["items"] < least)[SCORES]
+    empty = pd.DataFrame()
+    bare = GroupAudit(
+        *(len(sample), pd.DataFrame(counts), table, empty, empty, level, least),
+        correction="holm",
+        reference={},
+    )
+    return bare.compared()
 
 
 def _columns(by: Mapping[str, Any] | pd.DataFrame, n: int) -> dict[str, list[str]]:
     found = {}
     for name, given in by.items():
         column = str(name)
-        values = list(given)
+        values = pd.Series(list(given), dtype=object)
         if len(values) != n:
             raise ParameterError(f"There are {n} items and {len(values)} values of {column!r}.")
-        gaps = pd.isna(pd.Series(values, dtype=object))
-        known = iter(as_labels([v for v, gap in zip(values, gaps, strict=True) if not gap], column))
-        found[column] = [MISSING if gap else next(known) for gap in gaps]
+        known = values.notna()
+        values[known] = as_labels(values[known], column)
+        found[column] = values.where(known, MISSING).tolist()
     if not found:
         raise ParameterError("Name at least one column to audit by.")
     return found
 
 
-def _of_probabilities(
-    true: Sequence[int], matrix: Any, group: Sequence[str], *, positive: int | None, level: float
+def _counts(own: Sample) -> Iterator[dict[str, Any]]:
+    """Give numerator and denominator of each rate, for the classes that count."""
+    whole = own.under(np.ones((1, len(own)), dtype=np.int64))
+    rates = [one for one in metrics(own.offers, "audit") if one.form == "proportion"]
+    for label in own.classes if own.positive is None else [own.positive]:
+        at = own.classes.index(label)
+        for one in rates:
+            top, bottom = one.parts(whole)
+            if one.per_class:
+                of = {"class": label, "score": one.name}
+                yield of | {"top": int(top[0, at]), "bottom": int(bottom[0, at])}
+            elif label == (own.positive or own.classes[0]):
+                of = {"class": "", "score": one.name}
+                yield of | {"top": int(top[0, 0]), "bottom": int(bottom[0, 0])}
+
+
+def _scores(
+    own: Sample, rates: Sequence[Mapping[str, Any]], *, level: float
+) -> Iterator[dict[str, Any]]:
+    """Give every score of a group with its interval."""
+    for row in rates:
+        found = metric(row["score"]).interval(row["top"], row["bottom"], level=level)
+        yield {"class": row["class"], "score": row["score"], **_limits(found), "n": row["bottom"]}
+    rest = [one for one in metrics(own.offers, "audit") if one.form != "proportion"]
+    others = score_sample(own, rest, level=level, repeats=REPEATS)
+    for one in rest:
+        for at, interval in enumerate(others[one.name]):
+            label = own.classes[at] if one.per_class else ""
+            if not label or own.positive in {None, label}:
+                yield {"class": label, "score": one.name, **_limits(interval), "n": len(own)}
+
+
+def _limits(found: Interval) -> dict[str, float]:
+    return {"estimate": found.estimate, "low": found.low, "high": found.high}
+
+
+def _differences(
+    table: pd.DataFrame, score: str, reference: str | None, *, audit: GroupAudit
+) -> Iterator[dict[str, Any]]:
+    """Compare each group with a reference, or with all other items that have a group.
+
+    Of two groups only the smaller is compared, with the larger. Groups under `least`
+    items are compared with nothing.
+    """
+    if reference is None and len(table) == 2:  # noqa: PLR2004
+        reference = str(table["items"].idxmax())
+    one, cells = metric(score), ["items", "top", "bottom"]
+    for group in table.index:
+        other = table.drop(group)[cells].sum() if reference is None else table.loc[reference]
+        own = table.loc[group]
+        if group == reference or min(own["items"], other["items"]) < audit.least:
+            continue
+        pairs = [tuple(map(int, side[["top", "bottom"]])) for side in (own, other)]
+        here, there = (one.interval(*pair, level=audit.level) for pair in pairs)
+        gap = square_and_add(here, there)
+        p, test = float("nan"), ""
+        if one.tested:
+            p, test = two_proportions([[top, bottom - top] for top, bottom in pairs])
+        yield {
+            "group": group,
+            "against": REST if reference is None else reference,
+            "estimate": here.estimate,
+            "other": there.estimate,
+            "difference": gap.estimate,
+            "low": gap.low,
+            "high": gap.high,
+            "p": p,
+            "test": test,
+        }
+
+
+def _heterogeneity(table: pd.DataFrame, score: str, *, least: int) -> Iterator[dict[str, Any]]:
+    """Test whether all groups of at least `least` items have the same rate."""
+    big = table[(table["items"] >= least) & (table["bottom"] > 0)]
+    if metric(score).tested and len(big) > 1:
+        cells = np.stack([big["top"], big["bottom"] - big["top"]], axis=1)
+        statistic, df, p = heterogeneity(cells)
+        yield {"groups": len(big), "statistic": statistic, "df": df, "p": p}
+
+
+def _corrected(
+    rows: Sequence[Mapping[str, Any]], columns: Sequence[str], correction: str
 ) -> pd.DataFrame:
-    rows = []
-    groups, at = pd.Series(group), pd.Series(true)
-    for name in sorted(set(group)):
-        inside = (groups == name).to_numpy()
-        found = score_probabilities(
-            at[inside].tolist(), matrix[inside], positive=positive, level=level, repeats=1000
-        )
-        n = int(inside.sum())
-        for score in ("roc_auc", "brier", "log_loss"):
-            i: Interval = getattr(found, score)
-            rows.append((name, "", score, i.estimate, i.low, i.high, n))
-    columns = ["group", "class", "score", "estimate", "low", "high", "n"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=list(columns))
+    return table.assign(p_corrected=CORRECTIONS[correction](table["p"].to_numpy(dtype=float)))
 
 
-def _audit(
-    counts: pd.DataFrame,
-    scores: pd.DataFrame,
-    *,
-    settings: tuple[int, float, int],
-    reference: Mapping[str, str],
-    correction: str,
-) -> GroupAudit:
-    if correction not in CORRECTIONS:
-        raise unknown("correction", correction, CORRECTIONS)
-    n, level, least = settings
-    columns = counts["column"].unique()
-    for column, group in reference.items():
-        if column not in columns:
-            raise unknown("column", column, columns)
-        known = set(counts["group"][counts["column"] == column]) - {MISSING}
-        if group not in known:
-            raise unknown("group", group, known)
-    differences, overall = [], []
-    for column in columns:
-        table = counts[counts["column"] == column]
-        compared = difference_rows(table, reference=reference.get(column), level=level, least=least)
-        compared.insert(0, "column", column)
-        tested = heterogeneity_rows(table, least=least)
-        tested.insert(0, "column", column)
-        differences.append(compared)
-        overall.append(tested)
-    return GroupAudit(
-        n,
-        counts,
-        scores,
-        corrected(pd.concat(differences, ignore_index=True), correction),
-        corrected(pd.concat(overall, ignore_index=True), correction),
-        level,
-        least,
-        correction,
-        reference,
+def _label(row: Mapping[str, Any]) -> str:
+    name = label_of(row["score"])
+    return f"{name} of {row['class']}" if row["class"] else name
+
+
+def _finding(row: Mapping[str, Any]) -> str:
+    gap = Interval(row["difference"], row["low"], row["high"])
+    term = FAIRNESS.get(row["score"])
+    end = f": {term} does not hold" if term else ""
+    return (
+        f"{row['column']} = {row['group']}: {_label(row)} {short(row['estimate'])} against "
+        f"{short(row['other'])} for {row['against']}, difference {gap} "
+        f"({p_words(row['p_corrected'])} corrected){end}."
     )
 
 
-def _plain(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return records(table.astype(object).where(table.notna(), None))
+def _spread(row: Mapping[str, Any]) -> str:
+    return (
+        f"{_label(row)} differs between the {row['groups']} groups of {row['column']} "
+        f"(chi-square {row['statistic']:.1f}, {row['df']} df, {p_words(row['p_corrected'])} "
+        "corrected)."
+    )
+
+
+def _folded(table: pd.DataFrame) -> tuple[pd.DataFrame, int]:
+    """Leave out small groups but the largest of them where there are many; tell how many."""
+    groups = table.drop_duplicates("group")
+    small = groups[groups["small"] & (groups["group"] != MISSING)]
+    if len(small) <= SHOWN:
+        return table, 0
+    # One place is for the line that tells of the others.
+    left = small.sort_values("items", ascending=False, kind="stable")["group"].iloc[SHOWN - 1 :]
+    return table[~table["group"].isin(left)], len(left)
+
+
+def _untested(audit: GroupAudit) -> list[str]:
+    """Say for each column which groups were not tested."""
+    words = []
+    groups = audit.scores.drop_duplicates(["column", "group"])
+    for column, own in groups.groupby("column", sort=False):
+        for items in own.loc[own["group"] == MISSING, "items"]:
+            have = "item has" if items == 1 else "items have"
+            words.append(f"{items:,} {have} no value of {column}: shown, not tested.")
+        small = records(own[own["small"] & (own["group"] != MISSING)])
+        named = [f"{row['group']} ({counted(row['items'], 'item')})" for row in small]
+        under, end = f"under {audit.least}", ": shown with *, not tested."
+        if len(small) == 1:
+            has = f"{small[0]['group']} has {counted(small[0]['items'], 'item')}"
+            words.append(f"{column} = {has}, {under}{end}")
+        elif 1 < len(small) <= SHOWN:
+            listed = f"{', '.join(named[:-1])} and {named[-1]}"
+            words.append(f"{column} = {listed} are {under}{end}")
+        elif small:
+            words.append(f"{len(small):,} groups of {column} are {under} items (*): not tested.")
+    return words
+
+
+def _bases(differences: pd.DataFrame) -> list[str]:
+    """Say so when groups differ in what they hold: then no classifier can satisfy all terms."""
+    base = differences[differences["score"] == "base_rate"]
+    apart = base[(base["low"] > 0) | (base["high"] < 0)]
+    if apart.empty:
+        return []
+    columns = ", ".join(apart["column"].unique())
+    sentence = (
+        f"Base rates differ by {columns}; then predictive parity and equalized odds cannot "
+        "both hold unless there are no errors (Chouldechova, 2017; Kleinberg et al., 2017)."
+    )
+    return [sentence]
+
+
+def _wide(table: pd.DataFrame, column: str) -> tuple[list[str], list[list[str]]]:
+    """Lay the scores of one column out, one row for each group and class."""
+    there = set(table["score"])
+    names = [one.name for one in metrics(at="audit") if one.name in there]
+    labels = [label for label in table["class"].unique() if label] or [""]
+    rows = []
+    for group, own in table.groupby("group", sort=False):
+        keys = zip(own["score"], own["class"], strict=True)
+        limits = zip(own["estimate"], own["low"], own["high"], strict=True)
+        found = {key: str(Interval(*i)) for key, i in zip(keys, limits, strict=True)}
+        mark = "*" if own["small"].any() else ""
+        for label in labels:
+            cells = [found.get((name, label)) or found[name, ""] for name in names]
+            rows.append([f"{group}{mark}", label, str(own["items"].iloc[0]), *cells])
+    return [column, "class", "items", *map(label_of, names)], rows
+
+
+def audit(
+    store: Store,
+    name: str,
+    *,
+    against: str,
+    by: Sequence[str],
+    positive: str | None = None,
+    level: float = 0.95,
+    show: bool | None = None,
+) -> GroupAudit:
+    """Score a model for each group of held-out items, and test whether the groups differ.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model that was applied.
+    against:
+        The variable whose labels are the truth.
+    by:
+        Your own columns, or other labelled variables, whose values make the groups.
+    positive:
+        Value for which precision, recall and the like are told.
+    level:
+        Confidence level of the intervals.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, ModelError, LabelError, ParameterError
+        There is nothing to audit.
+    """
+    if not by:
+        raise ParameterError("Name at least one column that makes groups, as in --by gender.")
+    names = [column.strip() for column in by]
+    parameters = {"subject": name, "against": against, "by": names, "level": level}
+    with (
+        running(store, "audit", parameters=parameters, exclusive=False) as run,
+        show_progress(f"auditing {name}", unit="", show=show),
+    ):
+        truth, _ = truth_of(store, against)
+        model = people.model(store, name)
+        kind = target_of(model["card"]).kind
+        if kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+            raise ParameterError(
+                f"The model {name!r} does not learn classes; groups cannot be told."
+            )
+        own = predictions_of(store, model, truth=truth, variable=against)
+        columns = {column: _groups(store, own.items, column) for column in names}
+        found = audit_groups(
+            own.gold,
+            [own.classes[i] for i in own.answers.argmax(axis=1)],
+            columns,
+            classes=own.classes,
+            positive=positive_of(own.classes, against, positive),
+            ordinal=kind is TargetKind.ORDINAL,
+            level=level,
+        )
+        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (model["hash"], run.id))
+        run.done = found.n
+    record_audit(store, name, _entry(found, against=against, by=list(columns)))
+    return found
+
+
+def _entry(found: GroupAudit, *, against: str, by: list[str]) -> dict[str, Any]:
+    """Give what the model's card keeps of an audit."""
+    accuracy = found.scores[found.scores["score"] == "accuracy"]
+    rows = records(accuracy[accuracy["group"] != MISSING])
+    large = [row for row in rows if not row["small"]]
+    entry: dict[str, Any] = {"kind": "groups", "against": against, "by": by, "n": found.n}
+    entry["small"] = [
+        f"{row['column']} = {row['group']} ({row['items']:,})" for row in rows if row["small"]
+    ]
+    if large:
+        worst = min(large, key=lambda row: float(row["estimate"]))
+        entry["worst"] = (
+            f"Lowest accuracy: {worst['column']} = {worst['group']}, {worst['estimate']:.3f} "
+            f"[{worst['low']:.3f}, {worst['high']:.3f}] on {worst['items']:,} items."
+        )
+    return entry | {"sentences": found.sentences()}
+
+
+def _groups(store: Store, items: Sequence[str], column: str) -> list[object]:
+    """Give the group of each item by a labelled variable, or by a column of the records."""
+    if column in people.variables(store):
+        values, _ = truth_of(store, column)
+        return [values.get(item) for item in items]
+    return list(column_of(store, items, column))

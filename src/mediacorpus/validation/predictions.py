@@ -1,0 +1,443 @@
+"""What models predicted of items that they did not learn from, beside the gold values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.store import Store
+from mediacorpus.coding.resolving import gold_labels
+from mediacorpus.errors import LabelError, ParameterError, unknown_column
+from mediacorpus.learning.model import codebook_of, model_of, values_of
+from mediacorpus.learning.targets import TargetKind, against_rest, target_of
+from mediacorpus.records import Info
+from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix, sorted_classes
+from mediacorpus.tables.parts import read_parts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from mediacorpus.stats.intervals import Counts, Floats
+
+SHOWN = 6
+"""Values that a sentence lists."""
+
+
+def check_codebook(
+    model: Mapping[str, Any],
+    truth: Mapping[str, str],
+    *,
+    variable: str,
+    parts: Mapping[str, str],
+) -> list[str]:
+    """Compare the values of a variable with those that a model learned.
+
+    Parameters
+    ----------
+    model:
+        The model's row of the catalogue.
+    truth:
+        Item → gold value of the variable, of all labelled items.
+    variable:
+        The variable that the model is to be scored against.
+    parts:
+        Item → part, of the split that the model was trained under.
+
+    Returns
+    -------
+    list of str
+        What a reader must know: that labels of training pictures were changed.
+
+    Raises
+    ------
+    LabelError
+        The variable is the model's own and has new values, or it is another one and shares no
+        value with what the model learned.
+    """
+    card, name = model["card"], str(model["model"])
+    # One value against all others takes any new one for one of the others.
+    if (card.get("settings") or {}).get("positive") is not None:
+        return []
+    now = values_of(truth.values())
+    if model["variable"] != variable:
+        _check_shared(name, card, now, variable=variable)
+        return []
+    kept = card.get("codebook")
+    if not kept:
+        return []
+    current = codebook_of(truth, parts)
+    new = [value for value in now if value not in kept["values"]]
+    if new or bool(now) != bool(kept["values"]):
+        gone = [value for value in kept["values"] if value not in now]
+        raise LabelError(
+            f"The values of {variable!r} have changed since {name!r} was trained "
+            f"({_changes(new, gone)}), so a score would say nothing of these labels; split and "
+            "train again, then validate the new model."
+        )
+    if current["train_labels"] != kept["train_labels"]:
+        said = f"Labels of training pictures were changed since {name} was trained"
+        return [f"{said}; train again to learn from them."]
+    return []
+
+
+def _check_shared(name: str, card: Mapping[str, Any], now: Sequence[str], *, variable: str) -> None:
+    """Raise where another variable has no value that the model knows."""
+    kind = (card.get("target") or {}).get("kind", "classes")
+    if kind == "scale":
+        if now:
+            raise LabelError(
+                f"The model {name!r} predicts numbers, but the values of {variable!r} are "
+                f"{_listed(now)}; name a variable of numbers."
+            )
+        return
+    classes = [str(one) for one in card["classes"]]
+    if not set(now) & set(classes):
+        found = _listed(now) if now else "numbers on a scale"
+        raise LabelError(
+            f"The values of {variable!r} are {found}; the model {name!r} knows none of them but "
+            f"{_listed(classes)}. Name the variable that it learned ({card.get('variable')})."
+        )
+
+
+def _changes(new: Sequence[str], gone: Sequence[str]) -> str:
+    said = [f"new: {_listed(new)}"] if new else ["now numbers on a scale"]
+    return "; ".join([*said, f"gone: {_listed(gone)}"] if gone else said)
+
+
+def _listed(values: Sequence[str]) -> str:
+    more = f" and {len(values) - SHOWN} more" if len(values) > SHOWN else ""
+    return f"{', '.join(values[:SHOWN])}{more}"
+
+
+PARTS = ("test", "val")
+
+
+def truth_of(store: Store, variable: str) -> tuple[dict[str, str], int]:
+    """Return item -> gold value of a variable, and how many items are unresolved.
+
+    Raises
+    ------
+    UnknownName
+        There is no such variable.
+    """
+    values, unresolved = gold_labels(store, variable)
+    truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
+    return truth, len(unresolved)
+
+
+def truth_for(model: Mapping[str, Any], truth: Mapping[str, str]) -> dict[str, str]:
+    """Put the truth as a model learned it: one value against all others, where it was so.
+
+    Examples
+    --------
+    >>> model = {"card": {"settings": {"positive": "dog"}}}
+    >>> truth_for(model, {"a": "dog", "b": "cat"})
+    {'a': 'dog', 'b': 'not dog'}
+    """
+    positive = model["card"].get("settings", {}).get("positive")
+    if positive is None:
+        return dict(truth)
+    return {i: v if v == positive else against_rest(positive) for i, v in truth.items()}
+
+
+def gold_of(store: Store, model: Mapping[str, Any]) -> dict[str, str]:
+    """Return item -> gold value of all labelled items, as a model learned its variable."""
+    truth, _ = truth_of(store, str(model["variable"]))
+    return truth_for(model, truth)
+
+
+def held_out(
+    store: Store,
+    model: Mapping[str, Any],
+    *,
+    truth: Mapping[str, str],
+    variable: str,
+    part: str | None,
+) -> tuple[dict[str, str], str, list[str]]:
+    """Choose the items to score a model on: never those that it learned from.
+
+    This is the one door to the gold values that a model is held against: they come as the model
+    learned them, one value against all others where it was so.
+
+    Returns
+    -------
+    gold : dict
+        Item -> gold value, sorted by item.
+    part : str
+        `"test"`, `"val"`, or `"labelled"`.
+    notes : list of str
+        What a reader must know.
+
+    Raises
+    ------
+    LabelError
+        No labelled item is left, or the labels have other values than the model learned.
+    ModelError
+        The model's folder is damaged or was edited.
+    """
+    model_of(store, str(model["model"]))
+    truth = truth_for(model, truth)
+    parts = people.split_parts(store, model["split"])
+    changed = check_codebook(model, truth, variable=variable, parts=parts)
+    if part is not None and part not in PARTS:
+        raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
+    name = str(model["model"])
+    if model["variable"] != variable and part is None:
+        items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
+        return _gold(items, truth, name=name, variable=variable), "labelled", changed
+    present = {parts.get(item) for item in truth}
+    chosen = part or ("test" if "test" in present else "val")
+    items = sorted(i for i in truth if parts.get(i) == chosen)
+    notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
+    return _gold(items, truth, name=name, variable=variable), chosen, [*notes, *changed]
+
+
+def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:
+    """Read what a model said of some items.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by item; one column for each class with its probability, in the order of the
+        card, or the column `value` of a scale. Items without a prediction are left out.
+
+    Raises
+    ------
+    ModelError
+        The model has not been applied.
+    """
+    name = str(model["model"])
+    setups = progress.current_setups(store)
+    if name not in setups:
+        raise people.not_applied(store, name)
+    setup, info = setups[name]
+    rows = rows_of(store, setup, info=info, items=items)
+    if "value" in info.outputs:
+        return rows.reindex(columns=["item", "value"]).set_index("item")
+    classes = [str(c) for c in model["card"]["classes"]]
+    return rows.pivot(index="item", columns="tag", values="score").reindex(columns=classes)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Predictions:
+    """What a model predicted of items that it did not learn from.
+
+    Parameters
+    ----------
+    kind, classes:
+        What the model predicts.
+    items, gold:
+        Held-out items with a prediction, and their gold values as the model learned them.
+    answers:
+        Probabilities `(N, K)`, of classes and ranks such that they sum to 1; of a scale `(N, 1)`.
+    part:
+        `"test"`, `"val"` or `"labelled"`.
+    missing:
+        Held-out items without a prediction.
+    notes:
+        What a reader must know.
+    """
+
+    kind: TargetKind
+    classes: list[str]
+    items: list[str]
+    gold: list[str]
+    answers: Floats
+    part: str
+    missing: int
+    notes: tuple[str, ...]
+
+
+def predictions_of(
+    store: Store,
+    model: Mapping[str, Any],
+    *,
+    truth: Mapping[str, str],
+    variable: str,
+    part: str | None = None,
+) -> Predictions:
+    """Give the held-out items of a model with their gold values and what it predicted.
+
+    Raises
+    ------
+    LabelError
+        No held-out item has a prediction; or as for `held_out`.
+    ModelError, ParameterError
+        As for `held_out` and `answers_of`.
+    """
+    held, chosen, notes = held_out(store, model, truth=truth, variable=variable, part=part)
+    table = answers_of(store, model, list(held))
+    kind = target_of(model["card"]).kind
+    classes = [str(c) for c in model["card"]["classes"]]
+    single = kind in {TargetKind.CLASSES, TargetKind.ORDINAL}
+    strange = {i for i, value in held.items() if single and value not in classes}
+    items = [i for i in held if i in table.index and i not in strange]
+    if not items:
+        raise LabelError(
+            f"None of the {len(held):,} held-out items has a prediction of {model['model']!r}. "
+            f"Run: mediacorpus apply {store.folder} {model['model']}"
+        )
+    if strange:
+        have, are = ("item has", "is") if len(strange) == 1 else ("items have", "are")
+        notes.append(
+            f"{len(strange):,} {have} a value that the model does not know and {are} left out."
+        )
+    answers = table.loc[items].to_numpy(np.float64)
+    if single:
+        answers = answers / answers.sum(axis=1, keepdims=True)
+    missing = len(held) - len(items) - len(strange)
+    gold = [held[i] for i in items]
+    return Predictions(kind, classes, items, gold, answers, chosen, missing, tuple(notes))
+
+
+def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd.DataFrame:
+    """Read the rows of a setup for some items, batch by batch."""
+    scanner = read_parts(progress.files_of(store, setup), info)
+    wanted = pa.array(list(items), pa.string())
+    frames = [
+        batch.filter(pc.is_in(batch.column("item"), value_set=wanted)).to_pandas()
+        for batch in scanner.to_batches()
+    ]
+    empty = pd.DataFrame(columns=["item", "tag", "score"])
+    return pd.concat(frames, ignore_index=True) if frames else empty
+
+
+def column_of(store: Store, items: Sequence[str], column: str) -> list[Any]:
+    """Give the value of one of your own columns for each item: that of its oldest record.
+
+    Raises
+    ------
+    ParameterError
+        No record has such a column.
+    """
+    import json
+
+    wanted = set(items)
+    found: dict[str, Any] = {}
+    known: set[str] = set()
+    for item, text in store.rows("SELECT item, columns FROM records ORDER BY record"):
+        columns = json.loads(text)
+        known |= set(columns)
+        value = columns.get(column)
+        if item in wanted and value is not None and value != "":
+            found.setdefault(item, value)
+    if column not in known:
+        raise unknown_column(column, known)
+    return [found.get(item) for item in items]
+
+
+def _of_val(model: Mapping[str, Any], *, has_test: bool) -> str:
+    """Say what a score on the validation part is worth."""
+    if has_test:
+        return "This is for choosing between models; the score to report is that of the test part."
+    if model["card"].get("method") in {"finetune", "scratch"}:
+        return (
+            "The validation part was used to choose the best epoch, so these scores may be a "
+            "little too good; a split such as 60/20/20 keeps a test part for an honest score."
+        )
+    return "There is no test part; scores are on the validation part."
+
+
+def _gold(
+    items: list[str], truth: Mapping[str, str], *, name: str, variable: str
+) -> dict[str, str]:
+    if not items:
+        raise LabelError(
+            f"No item with a label of {variable!r} is held out from the training of {name!r}, "
+            "so it cannot be scored honestly. Label more items, or split and train again."
+        )
+    return {item: truth[item] for item in items}
+
+
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one model says of each item.
+
+    `said` is the column number of the predicted class `(N,)`, `matrix` the probabilities
+    `(N, K)` where there are any, `scored` whether the model scored the item `(N,)`.
+    """
+
+    said: Counts
+    matrix: Floats | None
+    scored: Any
+
+    def only(self, rows: Any) -> Answers:
+        """Return the answers for some of the items."""
+        matrix = None if self.matrix is None else self.matrix[rows]
+        return Answers(self.said[rows], matrix, self.scored[rows])
+
+
+def _is_labels(given: Any) -> bool:
+    if isinstance(given, pd.DataFrame) or np.ndim(given) != 1:
+        return False
+    known = pd.Series(given).dropna()
+    return bool(len(known)) and isinstance(known.iloc[0], str)
+
+
+def class_names(
+    labels: pd.Series[Any], models: Mapping[str, Any], classes: Sequence[str] | None
+) -> list[str]:
+    """Return the classes: those given, a frame's columns, or those that occur as labels.
+
+    >>> class_names(pd.Series(["b", "a"]), {"m": ["a", "c"]}, None)
+    ['a', 'b', 'c']
+    """
+    if classes is not None:
+        names = as_labels(classes, "classes")
+        check_classes([], names, "classes")
+        return names
+    frames = [given for given in models.values() if isinstance(given, pd.DataFrame)]
+    if frames:
+        return [str(name) for name in frames[0].columns]
+    if not all(_is_labels(given) for given in models.values()):
+        raise ParameterError("Name the classes: probabilities as an array have no names.")
+    occurring = set(as_labels(labels.dropna(), "truth"))
+    for given in models.values():
+        occurring |= set(as_labels(pd.Series(given).dropna(), "predicted"))
+    return list(sorted_classes(occurring))
+
+
+def read_answers(name: str, given: Any, *, truth: pd.Series[Any], classes: list[str]) -> Answers:
+    """Read what a model says, in the order of the items; missing values are not scored.
+
+    Raises
+    ------
+    ParameterError
+        Sizes or classes do not fit, an item comes twice, or values are out of range.
+
+    Examples
+    --------
+    >>> found = read_answers("m", ["b", None], truth=pd.Series(["a", "b"]), classes=["a", "b"])
+    >>> found.said.tolist(), found.scored.tolist()
+    ([1, 0], [True, False])
+    """
+    if isinstance(given, (pd.Series, pd.DataFrame)) and not given.index.equals(truth.index):
+        if not given.index.is_unique or not truth.index.is_unique:
+            raise ParameterError(f"The index of {name!r} or of truth names an item twice.")
+        given = given.reindex(truth.index)
+    if len(given) != len(truth):
+        raise ParameterError(f"Model {name!r} has {len(given)} answers for {len(truth)} items.")
+    if _is_labels(given):
+        said = pd.Series(given)
+        scored = said.notna().to_numpy()
+        known = as_labels(said[scored], name)
+        check_classes(known, classes, f"Model {name!r}")
+        columns = np.zeros(len(said), dtype=np.int64)
+        columns[scored] = [classes.index(label) for label in known]
+        return Answers(columns, None, scored)
+    if isinstance(given, pd.DataFrame):
+        scored = given.notna().all(axis=1).to_numpy()
+    else:
+        given = np.asarray(given, dtype=np.float64)
+        scored = ~np.isnan(given).reshape(len(truth), -1).any(axis=1)
+    shares = probability_matrix(given[scored], classes)
+    matrix = np.full((len(truth), len(classes)), 1 / len(classes))
+    matrix[scored] = shares / shares.sum(axis=1, keepdims=True)
+    return Answers(matrix.argmax(axis=1).astype(np.int64), matrix, scored)

@@ -1,0 +1,133 @@
+"""Tables of scores as text and as HTML, for terminals and notebooks."""
+
+from __future__ import annotations
+
+import html
+import math
+from typing import TYPE_CHECKING, Any
+
+from mediacorpus.stats.intervals import short
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    import pandas as pd
+
+    from mediacorpus.stats.intervals import Interval
+
+WIDTH = 120
+"""Characters of a line of text."""
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Pad the cells of rows of text so that columns line up.
+
+    >>> aligned([["a", "bb"], ["aaa", "b"]])
+    ['a    bb', 'aaa  b']
+    """
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+        for row in rows
+    ]
+
+
+def in_blocks(rows: Sequence[Sequence[str]], *, keys: int, width: int = WIDTH) -> list[str]:
+    """Line columns up as `aligned` does, in as many tables as the width asks for.
+
+    Each begins with the first columns, which tell what a row is of; a line is left empty between.
+
+    Parameters
+    ----------
+    rows:
+        Cells; the head is the first row.
+    keys:
+        Number of columns that each table repeats.
+    width:
+        Characters of a line that a table may take, where a single column leaves the choice.
+
+    Examples
+    --------
+    >>> in_blocks([["of", "long", "wide"], ["a", "1", "2"]], keys=1, width=8)
+    ['of  long', 'a   1', '', 'of  wide', 'a   2']
+    """
+    widths = [max(len(row[i]) for row in rows) + 2 for i in range(len(rows[0]))]
+    blocks: list[list[int]] = [[]]
+    for i in range(keys, len(widths)):
+        taken = sum(widths[:keys]) + sum(widths[k] for k in blocks[-1])
+        if blocks[-1] and taken + widths[i] - 2 > width:
+            blocks.append([])
+        blocks[-1].append(i)
+    lines: list[str] = []
+    for block in blocks:
+        lines += ["", *aligned([[row[i] for i in (*range(keys), *block)] for row in rows])]
+    return lines[1:]
+
+
+def html_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Write cells as an HTML table; the first cell of each row is its heading.
+
+    >>> html_table(["a"], [["<"]])
+    '<table><thead><tr><th>a</th></tr></thead><tbody><tr><th>&lt;</th></tr></tbody></table>'
+    """
+    top = "".join(f"<th>{html.escape(cell)}</th>" for cell in head)
+    body = "".join(
+        f"<tr><th>{html.escape(row[0])}</th>"
+        + "".join(f"<td>{html.escape(cell)}</td>" for cell in row[1:])
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table><thead><tr>{top}</tr></thead><tbody>{body}</tbody></table>"
+
+
+def html_page(kind: str, before: str, *, tables: Iterable[str], notes: Iterable[str] = ()) -> str:
+    """Put a heading line, tables and notes into one block for a notebook.
+
+    >>> html_page("scores", "2 items", tables=[], notes=["a < b"])
+    '<div class="mediacorpus-scores"><p>2 items</p><p>a &lt; b</p></div>'
+    """
+    parts = [f"<p>{html.escape(before)}</p>", *tables]
+    parts += [f"<p>{html.escape(note)}</p>" for note in notes]
+    return f'<div class="mediacorpus-{kind}">{"".join(parts)}</div>'
+
+
+def counted(n: int, noun: str, plural: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "item"), counted(1200, "class", "classes")
+    ('1 item', '1,200 classes')
+    """
+    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def p_words(value: float) -> str:
+    """Write a p-value; empty where there is none.
+
+    >>> p_words(0.03214), p_words(1e-9), p_words(float("nan"))
+    ('p = .032', 'p < .001', '')
+    """
+    if math.isnan(value):
+        return ""
+    return "p < .001" if value < 0.001 else f"p = {short(value)}"  # noqa: PLR2004
+
+
+def plain_scores(scores: Mapping[str, Interval]) -> dict[str, Any]:
+    """Return scores as numbers, None where undefined, and `intervals` under the same names.
+
+    >>> from mediacorpus.stats.intervals import wilson
+    >>> plain_scores({"accuracy": wilson(0, 0)})
+    {'accuracy': None, 'intervals': {'accuracy': None}}
+    """
+    numbers = {name: i.estimate if i.defined else None for name, i in scores.items()}
+    return numbers | {"intervals": {name: i.limits() for name, i in scores.items()}}
+
+
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the rows of a table by column name, None where a cell is missing.
+
+    >>> import pandas as pd
+    >>> records(pd.DataFrame({"a": [1, 2]}))
+    [{'a': 1}, {'a': 2}]
+    """
+    rows = table.astype(object).where(table.notna(), None).to_dict("records")
+    return [{str(name): cell for name, cell in row.items()} for row in rows]

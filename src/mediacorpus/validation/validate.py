@@ -1,0 +1,528 @@
+"""The verb `validate`: a model or a measure against labels."""
+
+from __future__ import annotations
+
+import html
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.runs import running
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import LabelError, ParameterError, unknown
+from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
+from mediacorpus.learning.model_card import refresh_card
+from mediacorpus.learning.targets import TargetKind, number, split_values
+from mediacorpus.stats.calibration import (
+    apply_temperature,
+    calibration_error,
+    choose_threshold,
+    fit_temperature,
+    reliability,
+    top_class,
+)
+from mediacorpus.stats.sample import Sample, read_sample
+from mediacorpus.stats.survey import prior_warning
+from mediacorpus.tables.parts import read_parts
+from mediacorpus.validation.mistakes import mistakes, mistakes_of_labels, mistakes_of_numbers
+from mediacorpus.validation.predictions import (
+    Predictions,
+    column_of,
+    predictions_of,
+    rows_of,
+    truth_of,
+)
+from mediacorpus.validation.printing import counted, records
+from mediacorpus.validation.proxy import Proxy, apply_proxy, parse_proxy, positive_value
+from mediacorpus.validation.scores import (
+    HALF,
+    Inclusion,
+    NumberScores,
+    Scores,
+    SeveralScores,
+    chances_of,
+    score_numbers,
+    score_several,
+    scores_of,
+    weigh,
+)
+
+BINARY = 2
+
+WORTH = 0.005
+"""Gain in calibration error from which temperature scaling is worth a sentence."""
+
+_KINDS = {TargetKind.SCALE: "numbers", TargetKind.MULTILABEL: "several labels"}
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreOptions:
+    """How something is scored.
+
+    Parameters
+    ----------
+    positive:
+        Value for which precision, recall and F1 are told; found by itself where it is plain.
+    part:
+        `"val"` or `"test"` instead of the usual choice.
+    level:
+        Confidence level of the intervals, between 0 and 1.
+    seed:
+        Seed of the bootstrap.
+    threshold:
+        Probability from which an item counts as positive, as a number, or an aim such as
+        `"f1"` or `"precision>=0.9"`, for which the threshold is chosen on the validation part.
+    by:
+        One of your own columns whose equal values belong together, such as an author: the
+        bootstrap then draws whole groups.
+    inclusion:
+        One of your own columns with the chance with which each record was drawn, above 0 and
+        at most 1: the scores are also weighted by one over it.
+    """
+
+    positive: str | None = None
+    part: str | None = None
+    level: float = 0.95
+    seed: int = 1
+    threshold: float | str | None = None
+    by: str | None = None
+    inclusion: str | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Validation:
+    """How a model or a measure does against labels.
+
+    Parameters
+    ----------
+    subject, variable:
+        What was scored, and against which labels.
+    part:
+        `"test"`, `"val"`, or `"labelled"` for all labelled items that it did not learn from.
+    scores:
+        The scores with their intervals.
+    mistakes:
+        All errors, as `mediacorpus.validation.mistakes.mistakes` gives them.
+    missing:
+        Labelled items that could not be scored because they were not measured.
+    warnings:
+        What a reader must know, one sentence each.
+    threshold:
+        Probability from which an item counts as positive, where one was asked for.
+    inclusion:
+        The scores weighted by the chance of each record to be drawn, where that was asked for.
+    """
+
+    subject: str
+    variable: str
+    part: str
+    scores: Scores | NumberScores | SeveralScores
+    mistakes: pd.DataFrame
+    missing: int = 0
+    warnings: tuple[str, ...] = field(default=())
+    threshold: float | None = None
+    inclusion: Inclusion | None = None
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, numbers and text, ready for JSON."""
+        return {
+            "subject": self.subject,
+            "variable": self.variable,
+            "part": self.part,
+            **self.scores.to_dict(),
+            "missing": self.missing,
+            "threshold": self.threshold,
+            "inclusion": None if self.inclusion is None else self.inclusion.to_dict(),
+            "warnings": list(self.warnings),
+            "mistakes": records(self.mistakes),
+        }
+
+    def __str__(self) -> str:
+        lines = [f"{self.subject} against {self.variable}, {_PART_WORDS[self.part]}:"]
+        lines.append(str(self.scores))
+        if self.inclusion is not None:
+            lines += ["", str(self.inclusion), ""]
+        if self.missing:
+            were = "was" if self.missing == 1 else "were"
+            lines.append(
+                f"{counted(self.missing, 'labelled item')} {were} not measured and left out."
+            )
+        return "\n".join([*lines, *self.warnings])
+
+    def _repr_html_(self) -> str:
+        notes = "".join(f"<p>{html.escape(w)}</p>" for w in self.warnings)
+        head = f"{html.escape(self.subject)} against {html.escape(self.variable)}"
+        weighted = "" if self.inclusion is None else self.inclusion._repr_html_()
+        return (
+            f"<p><b>{head}</b>, {_PART_WORDS[self.part]}</p>{self.scores._repr_html_()}"
+            f"{weighted}{notes}"
+        )
+
+
+_PART_WORDS = {
+    "test": "on the test part",
+    "val": "on the validation part",
+    "labelled": "on all labelled items outside training",
+}
+
+
+def validate(
+    store: Store, subject: str, *, against: str, options: ScoreOptions | None = None
+) -> Validation:
+    """Score a model, or a measure taken as a classifier, against labels.
+
+    A model is scored on the test part of the split that it was trained under; where that split
+    has no test part, on the validation part. A measure, written like `tags:Crowd>=0.5`, is
+    scored on all labelled items.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    subject:
+        Name of a model, or a rule `table:name>=threshold`.
+    against:
+        The variable whose gold labels are the truth.
+    options:
+        The positive value, the part, level and seed of the intervals, a threshold or an aim
+        for one, and a column of groups.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model, measure or variable.
+    ModelError
+        The model has not been applied yet.
+    LabelError
+        No labelled item is left to score on.
+    ParameterError
+        An option does not fit the model.
+    """
+    chosen = options or ScoreOptions()
+    parameters = {"subject": subject, "against": against} | asdict(chosen)
+    with running(
+        store, "validate", parameters=parameters, seed=chosen.seed, exclusive=False
+    ) as run:
+        result, digest = _validated(store, subject, against=against, options=chosen)
+        table = result.scores.to_frame().to_dict("records")
+        kept = result.to_dict() | {"table": table}
+        people.write_validation(store, kept, digest=digest, run=run.id)
+        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
+        run.done = result.scores.n
+    if not _is_rule(subject):
+        refresh_card(store, subject)
+    return result
+
+
+def _validated(
+    store: Store, subject: str, *, against: str, options: ScoreOptions
+) -> tuple[Validation, str]:
+    """Score a model or a rule; give the result and the hash of what was scored."""
+    truth, unresolved = truth_of(store, against)
+    if _is_rule(subject):
+        rule = parse_proxy(subject)
+        result, digest = _rule(store, rule, truth=truth, variable=against, options=options)
+    else:
+        model = people.model(store, subject)
+        result = _model(store, model, truth=truth, variable=against, options=options)
+        digest = str(model["hash"])
+    if unresolved:
+        is_are = "is" if unresolved == 1 else "are"
+        note = f"{counted(unresolved, 'item')} with unresolved labels {is_are} left out."
+        result = replace(result, warnings=(*result.warnings, note))
+    return result, digest
+
+
+def _is_rule(subject: str) -> bool:
+    return ":" in subject or any(sign in subject for sign in "<>=")
+
+
+def _rule(
+    store: Store,
+    proxy: Proxy,
+    *,
+    truth: Mapping[str, str],
+    variable: str,
+    options: ScoreOptions,
+) -> tuple[Validation, str]:
+    """Score a rule on all labelled items."""
+    if options.threshold is not None or options.by is not None:
+        raise ParameterError(
+            f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
+        )
+    setups = progress.current_setups(store)
+    if proxy.table not in setups:
+        raise unknown("measure", proxy.table, setups)
+    setup, info = setups[proxy.table]
+    chosen = positive_value(truth.values(), variable, positive=options.positive)
+    others = sorted({v for v in truth.values() if v != chosen})
+    names = [others[0] if len(others) == 1 else f"not {chosen}", chosen]
+    measured = _measured(store, setup, list(truth))
+    rows = rows_of(store, setup, info=info, items=measured)
+    answer = apply_proxy(proxy, rows, measured)
+    items = [str(item) for item in answer.index]
+    if not items:
+        raise LabelError(
+            f"No item with a label of {variable!r} was measured by {proxy.table!r}. "
+            f"Run: mediacorpus measure {store.folder} {proxy.table}"
+        )
+    gold = [names[int(truth[item] == chosen)] for item in items]
+    said = answer.to_numpy(dtype=np.int64)
+    sample = read_sample(
+        gold, [names[yes] for yes in said.tolist()], classes=names, positive=chosen
+    )
+    found = scores_of(sample, level=options.level, seed=options.seed)
+    result = Validation(
+        str(proxy),
+        variable,
+        "labelled",
+        found,
+        mistakes(items, gold, probabilities=np.eye(BINARY)[said], classes=names),
+        missing=len(truth) - len(items),
+        inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
+    )
+    return result, str(setup)
+
+
+def _measured(store: Store, setup: int, items: list[str]) -> list[str]:
+    done = {
+        row[0]
+        for row in store.rows(
+            "SELECT item FROM measured JOIN items USING (n) WHERE setup = ? AND part IS NOT NULL",
+            (setup,),
+        )
+    }
+    return [item for item in items if item in done]
+
+
+def _weighed(
+    store: Store,
+    items: Sequence[str],
+    sample: Sample,
+    *,
+    scores: Scores,
+    column: str | None,
+    groups: Any = None,
+) -> Inclusion | None:
+    if column is None:
+        return None
+    chances = chances_of(store, items, column)
+    return weigh(scores, sample, chances=chances, column=column, groups=groups)
+
+
+def _model(
+    store: Store,
+    model: Mapping[str, Any],
+    *,
+    truth: Mapping[str, str],
+    variable: str,
+    options: ScoreOptions,
+) -> Validation:
+    """Score a model on the test part, or where there is none on the validation part."""
+    own = predictions_of(store, model, truth=truth, variable=variable, part=options.part)
+    if options.inclusion is not None and own.kind in _KINDS:
+        raise ParameterError(
+            f"Scores of {_KINDS[own.kind]} are not weighted by inclusion; leave --inclusion out."
+        )
+    groups = None if options.by is None else column_of(store, own.items, options.by)
+    given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
+    notes = list(own.notes)
+    more: dict[str, Any] = {}
+    scores: Scores | NumberScores | SeveralScores
+    if own.kind is TargetKind.SCALE:
+        if options.threshold is not None:
+            raise ParameterError("The model predicts numbers; a threshold belongs to classes.")
+        said = own.answers[:, 0].tolist()
+        scores = score_numbers([number(v) for v in own.gold], said, **given)
+        wrong = mistakes_of_numbers(own.items, own.gold, np.array(said))
+    elif own.kind is TargetKind.MULTILABEL:
+        cut, sets = _from_0_to_1(options.threshold), [split_values(v) for v in own.gold]
+        scores = score_several(sets, own.answers, own.classes, threshold=cut, **given)
+        wrong = mistakes_of_labels(
+            own.items, own.gold, answers=own.answers, classes=own.classes, threshold=cut
+        )
+    else:
+        val = None if own.part == "val" else _of_val(store, model, truth)
+        scores, wrong, more = _classes(
+            store, model, own, val=val, notes=notes, options=options, given=given
+        )
+    subject = str(model["model"])
+    if own.part == "test":
+        notes += _touched(store, subject, digest=str(model["hash"]), variable=variable)
+    warnings = tuple(notes)
+    return Validation(subject, variable, own.part, scores, wrong, own.missing, warnings, **more)
+
+
+def _from_0_to_1(threshold: float | str | None) -> float:
+    """Read the threshold of a model of several labels, which has no single aim."""
+    try:
+        value = HALF if threshold is None else float(threshold)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise ParameterError(
+            f"The threshold is {threshold!r}; for a model of several labels it must be a number "
+            "from 0 to 1."
+        )
+    return value
+
+
+def _of_val(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> Predictions | None:
+    """Give the predictions for the validation part, where there are any."""
+    variable = str(model["variable"])
+    try:
+        return predictions_of(store, model, truth=truth, variable=variable, part="val")
+    except LabelError:
+        return None
+
+
+def _classes(
+    store: Store,
+    model: Mapping[str, Any],
+    own: Predictions,
+    *,
+    val: Predictions | None,
+    notes: list[str],
+    options: ScoreOptions,
+    given: Mapping[str, Any],
+) -> tuple[Scores, pd.DataFrame, dict[str, Any]]:
+    """Score a model of classes or ranks; give mistakes, threshold and weighted scores too."""
+    positive = positive_of(own.classes, str(model["variable"]), options.positive)
+    known: dict[str, Any] = {"classes": own.classes, "probabilities": own.answers}
+    threshold = _threshold(options.threshold, val, own.classes, positive=positive, notes=notes)
+    first = said = own.answers.argmax(axis=1)
+    if threshold is not None and positive is not None:
+        at = own.classes.index(positive)
+        said = np.where(own.answers[:, at] >= threshold, at, 1 - at)
+    predicted = [own.classes[i] for i in said]
+    ordinal = own.kind is TargetKind.ORDINAL
+    sample = read_sample(own.gold, predicted, positive=positive, ordinal=ordinal, **known)
+    scores = scores_of(sample, **given)
+    notes += _calibrated(val, own)
+    column, shares = options.inclusion, Counter(own.classes[i] for i in first)
+    notes += _priors(store, model, shares, weighted=column is not None)
+    weighed = _weighed(
+        store, own.items, sample, scores=scores, column=column, groups=given["groups"]
+    )
+    wrong = mistakes(own.items, own.gold, predicted=predicted, **known)
+    return scores, wrong, {"threshold": threshold, "inclusion": weighed}
+
+
+def positive_of(classes: Sequence[str], variable: str, positive: str | None) -> str | None:
+    """Tell the positive class of two where it is plain; else the averages are the headline.
+
+    Raises
+    ------
+    ParameterError
+        The class that was named is none of the model's.
+    """
+    if positive is not None:
+        if positive not in classes:
+            raise ParameterError(
+                f"{positive!r} is no class of the model; its classes are {', '.join(classes)}."
+            )
+        return positive
+    if len(classes) != BINARY:
+        return None
+    try:
+        return positive_value(list(classes), variable)
+    except ParameterError:
+        return None
+
+
+def _threshold(
+    wanted: float | str | None,
+    own: Predictions | None,
+    classes: Sequence[str],
+    *,
+    positive: str | None,
+    notes: list[str],
+) -> float | None:
+    """Read a threshold, or choose one on the validation part, and note what it means."""
+    if wanted is None:
+        return None
+    if positive is None or len(classes) != BINARY:
+        raise ParameterError(
+            "A threshold belongs to two classes, one of them positive; name it with --positive. "
+            f"The model's classes are {', '.join(classes)}."
+        )
+    try:
+        value = float(wanted)
+    except ValueError:
+        if own is None:
+            raise ParameterError(
+                f"A threshold for {wanted!r} is chosen on the validation part, so it can only be "
+                "scored on the test part. Split 60/20/20, train, apply, and score that part."
+            ) from None
+        chances = own.answers[:, list(classes).index(positive)]
+        chosen = choose_threshold([g == positive for g in own.gold], chances, aim=str(wanted))
+        notes.append(f"Chosen on the validation part. {chosen.words}")
+        return chosen.value
+    if not 0 <= value <= 1:
+        raise ParameterError(f"The threshold is {value:g}; it must be from 0 to 1.")
+    notes.append(f"An item counts as {positive!r} from a probability of {value:g}.")
+    return value
+
+
+def _calibrated(val: Predictions | None, own: Predictions) -> list[str]:
+    """Say what temperature scaling, fitted on the validation part, would improve."""
+    if val is None:
+        return []
+    fitted = fit_temperature(val.answers, [val.classes.index(g) for g in val.gold])
+    true = np.array([own.classes.index(g) for g in own.gold])
+    cooler = apply_temperature(own.answers, fitted.value)
+    before, after = (
+        calibration_error(reliability(*top_class(true, p))) for p in (own.answers, cooler)
+    )
+    if before - after < WORTH:
+        return []
+    sentence = (
+        f"{TEMPERATURE} {fitted.value:.2f}, fitted on the validation part, lowers the "
+        f"expected calibration error from {before:.3f} to {after:.3f}."
+    )
+    return [sentence]
+
+
+def _priors(
+    store: Store, model: Mapping[str, Any], said: Mapping[str, int], *, weighted: bool
+) -> list[str]:
+    """Warn where the model finds other shares in the corpus than in the items scored."""
+    everything = _all_answers(store, model)
+    warning = prior_warning(dict(said), everything) if everything else None
+    if warning and weighted:
+        warning += " The weighted scores allow for what comes of the drawing."
+    return [f"{PRIORS} {warning}"] if warning else []
+
+
+def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | None:
+    setup, info = progress.current_setups(store)[str(model["model"])]
+    counts: Counter[str] = Counter()
+    for batch in read_parts(
+        progress.files_of(store, setup), info, columns=["tag", "rank"]
+    ).to_batches():
+        ranks = batch["rank"].to_numpy()
+        first = ranks == ranks.min() if len(ranks) else ranks
+        counts.update(tag for tag, top in zip(batch["tag"].to_pylist(), first, strict=True) if top)
+    classes = [str(c) for c in model["card"]["classes"]]
+    return {name: float(counts.get(name, 0)) for name in classes} if counts else None
+
+
+def _touched(store: Store, name: str, *, digest: str, variable: str) -> list[str]:
+    """Say so when the test part has served to score other models before."""
+    others = store.value(
+        "SELECT count(DISTINCT subject || hash) FROM validations "
+        "WHERE variable = ? AND part = 'test' AND NOT (subject = ? AND hash = ?)",
+        (variable, name, digest),
+    )
+    if not others:
+        return []
+    sentence = (
+        f"The test part has scored {others} other model{'s' if others > 1 else ''} before. "
+        "Choose between models on the validation part, and report the test score of the one chosen."
+    )
+    return [sentence]

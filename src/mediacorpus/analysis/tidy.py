@@ -6,23 +6,30 @@ import contextlib
 import csv
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mediacorpus.analysis.rollup import rollup
-from mediacorpus.analysis.views import views
+from mediacorpus.analysis.views import records, views
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ParameterError, unknown, writing
 from mediacorpus.records import Info, Shape
-from mediacorpus.tables.query import FetchView, View, quoted, run_sql
+from mediacorpus.tables.query import FetchView, Result, View, quoted, run_sql
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIDY = "tidy"
+MEMORY = "256MB"
+"""What the database may hold in memory while it writes a table to a file."""
+FORMULA = r"^[=+\-@\t\r]"
+"""How text begins that a spreadsheet would run."""
 OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
 """Columns of the items that stand in the tidy table."""
 
@@ -40,20 +47,32 @@ def sql(store: Store, query: str) -> pd.DataFrame:
 
 
 def table(
-    store: Store, name: str = TIDY, *, by: str | None = None, at_least: float = 0.0
+    store: Store,
+    name: str = TIDY,
+    *,
+    by: str | None = None,
+    at_least: float = 0.0,
+    output: Path | None = None,
 ) -> pd.DataFrame:
     """Return one table whole; `"tidy"` is the one row a record table.
 
-    `by` sums a measure up: see `analysis.rollup.rollup`.
+    `by` sums a measure up: see `analysis.rollup.rollup`. `output` is a file that the table is
+    also written to, as by `export`.
 
     Raises
     ------
     UnknownName
         There is no such table.
+    ParameterError
+        The file's suffix is neither `.csv` nor `.parquet`.
     """
-    relation = _relation(store, name, by=by, at_least=at_least)
-    frame: pd.DataFrame = relation.frame()
-    return frame
+    if output is not None:
+        _writer(output)
+    result = _relation(store, name, by=by, at_least=at_least)
+    if output is not None:
+        result.keep()
+        write_batches(result.columns, result.batches(), output)
+    return result.frame()
 
 
 def export(
@@ -69,22 +88,19 @@ def export(
     ParameterError
         The file's suffix is neither `.csv` nor `.parquet`.
     """
-    relation = _relation(store, name, by=by, at_least=at_least)
-    return write_batches(relation.columns, relation.batches(), target)
+    _writer(target)
+    result = _relation(store, name, by=by, at_least=at_least, memory=MEMORY)
+    return write_batches(result.columns, result.batches(), target)
 
 
 def write_batches(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
     """Write record batches to a `.csv` or `.parquet` file, whole or not at all."""
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if target.suffix.lower() not in writers:
-        raise ParameterError(
-            f"A table is written as .csv or .parquet; {target.name!r} ends in neither."
-        )
+    write = _writer(target)
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         try:
-            rows = writers[target.suffix.lower()](columns, batches, temporary)
+            rows = write(columns, batches, temporary)
             temporary.replace(target)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -93,16 +109,37 @@ def write_batches(columns: list[str], batches: Iterable[pa.RecordBatch], target:
     return rows
 
 
+def _writer(target: Path) -> Callable[[list[str], Iterable[pa.RecordBatch], Path], int]:
+    """Choose how a file is written, by its suffix."""
+    writers = {".csv": _write_csv, ".parquet": _write_parquet}
+    if target.suffix.lower() not in writers:
+        raise ParameterError(
+            f"A table is written as .csv or .parquet; {target.name!r} ends in neither."
+        )
+    return writers[target.suffix.lower()]
+
+
 def _write_csv(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
     rows = 0
     with target.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow([safe_cell(name) for name in columns])
         for batch in batches:
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                writer.writerow([safe_cell(cell) for cell in row])
+            writer.writerows(zip(*map(_cells, batch.columns), strict=True))
             rows += batch.num_rows
     return rows
+
+
+def _cells(column: pa.Array) -> list[Any]:
+    """Give the cells of a column; only those of text that needs it are looked at one by one."""
+    cells: list[Any] = column.to_pylist()
+    kind = column.type
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind):
+        if not pc.any(pc.match_substring_regex(column, FORMULA)).as_py():
+            return cells
+    elif not pa.types.is_nested(kind) and not pa.types.is_dictionary(kind):
+        return cells
+    return [safe_cell(cell) for cell in cells]
 
 
 def _write_parquet(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
@@ -133,21 +170,27 @@ def safe_cell(cell: Any) -> Any:
     return cell
 
 
-def _relation(store: Store, name: str, *, by: str | None, at_least: float) -> Any:
+def _relation(
+    store: Store, name: str, *, by: str | None, at_least: float, memory: str | None = None
+) -> Result:
     if by is not None:
         return rollup(store, name, by, at_least=at_least)
     known = views(store)
     if name == TIDY:
-        return run_sql(_tidy_sql(store), known | _wide(store), folder=store.folder)
-    if name not in known:
+        query, known = _tidy_sql(store), known | _wide(store)
+    elif name in known:
+        query = f"SELECT * FROM {quoted(name)}"
+    else:
         raise unknown("table", name, [*known, TIDY])
-    return run_sql(f"SELECT * FROM {quoted(name)}", known, folder=store.folder)
+    return run_sql(query, known, folder=store.folder, memory=memory)
 
 
 def _wide(store: Store) -> dict[str, View]:
     """Give labels and parts of the split in wide form: one column a variable."""
 
     def labels() -> pd.DataFrame:
+        import pandas as pd
+
         frame = pd.DataFrame({"item": []}, dtype=str)
         for variable in people.variables(store):
             frame = frame.merge(_gold_and_part(store, variable), on="item", how="outer")
@@ -192,9 +235,7 @@ def _tidy_sql(store: Store) -> str:
 
 def views_columns(store: Store) -> list[str]:
     """Return the columns of the `records` table."""
-    from mediacorpus.analysis.views import records
-
-    return [str(name) for name in records(store).columns]
+    return list(records(store).columns)
 
 
 def _measure_join(

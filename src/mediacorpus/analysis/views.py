@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,9 @@ from mediacorpus.tables.query import (
 
 if TYPE_CHECKING:
     import pandas as pd
+
+OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
+"""Columns of the items that stand in the tidy table."""
 
 _SQL_TYPES = {"integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
 
@@ -49,12 +52,13 @@ class Listing:
     order: str
     make: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
 
-    def view(self, store: Store) -> ScanView:
-        """Give the table as a query can read it."""
+    def view(self, store: Store, *, only: str = "") -> ScanView:
+        """Give the table as a query can read it; `only` is a condition that its rows must meet."""
+        source = _where(self.source, [only] if only else [])
         return ScanView(
             {name: text.partition(" ")[0] for name, text in self.columns.items()},
-            partial(_scan, store, self),
-            partial(_count, store, self.source),
+            partial(_scan, store, replace(self, source=source)),
+            partial(_count, store, source),
         )
 
 
@@ -75,7 +79,7 @@ CATALOGUE: Mapping[str, Listing] = {
         "items",
         "n",
         records="(SELECT count(*) FROM records WHERE records.item = items.item)",
-        bytes="CASE WHEN parent IS NULL THEN bytes END",
+        bytes="CASE WHEN items.parent IS NULL THEN bytes END",
         alpha="alpha <> 0",
     ),
     "frames": _listing(
@@ -164,6 +168,7 @@ def records(store: Store) -> Listing:
         "record:BIGINT, item, path, source, size:BIGINT, added:BIGINT",
         "records JOIN sources USING (source)",
         "record",
+        item="records.item",
         source="sources.kind || ':' || records.source",
         added="records.run",
     )
@@ -174,6 +179,25 @@ def records(store: Store) -> Listing:
         if turned is not None:
             make[column.shown] = turned
     return Listing(listed, base.source, base.order, make)
+
+
+def records_of_items(store: Store) -> tuple[Listing, dict[str, str]]:
+    """Return the records together with their items, as the tidy table has them.
+
+    Also gives the column of each of `OF_ITEMS`, and of the item's number `n`: hidden ones, which
+    are named so that they are nobody else's.
+    """
+    base, items = records(store), {**CATALOGUE["items"].columns, "n": "BIGINT n"}
+    names = {name: f"items.{name}" for name in (*OF_ITEMS, "n")}
+    while {name.lower() for name in base.columns} & set(names.values()):
+        names = {name: f"{hidden}_" for name, hidden in names.items()}
+    listed = dict(base.columns)
+    for name, hidden in names.items():
+        kind, _, expression = items[name].partition(" ")
+        own = f"items.{name}" if expression == name else expression
+        listed[hidden] = f"{kind} {own}"
+    source = f"{base.source} JOIN items ON items.item = records.item"
+    return Listing(listed, source, base.order, base.make), names
 
 
 def _own(column: OwnColumn) -> tuple[str, Callable[[Any], Any] | None]:
@@ -211,7 +235,12 @@ def _count(store: Store, source: str) -> int:
     return int(store.value(f"SELECT count(*) FROM {source}"))
 
 
-def _scan(
+def _where(source: str, conditions: Sequence[str]) -> str:
+    joint = " AND " if " WHERE " in source else " WHERE "
+    return source + joint + " AND ".join(conditions) if conditions else source
+
+
+def _scan(  # noqa: PLR0917 - the first two are bound
     store: Store, listing: Listing, wanted: Sequence[str], limits: Mapping[str, Sequence[Any]]
 ) -> Iterator[pa.RecordBatch]:
     """Give some columns of a table of the catalogue, batch by batch."""
@@ -222,10 +251,7 @@ def _scan(
         for name, values in limits.items()
         if name not in listing.make
     ]
-    source = listing.source
-    if held:
-        joint = " AND " if " WHERE " in source else " WHERE "
-        source += joint + " AND ".join(held)
+    source = _where(listing.source, held)
     given = [v for name, values in limits.items() if name not in listing.make for v in values]
     types = [TYPES[listing.columns[name].partition(" ")[0]] for name in wanted]
     schema = pa.schema(list(zip(wanted, types, strict=True)))

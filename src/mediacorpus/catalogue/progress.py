@@ -241,6 +241,19 @@ def files_of(store: Store, setup: int) -> list[Path]:
     ]
 
 
+def spans_of(store: Store, setup: int) -> list[tuple[Path, int, int]]:
+    """Return the recorded files of a setup with the first and last number of their items."""
+    return [
+        (store.folder / file, first, last)
+        for file, first, last in store.rows(
+            "SELECT file, first, last FROM parts JOIN (SELECT part, min(n) AS first, "
+            "max(n) AS last FROM measured WHERE setup = ? AND part IS NOT NULL GROUP BY part) "
+            "USING (part) ORDER BY part",
+            (setup,),
+        )
+    ]
+
+
 def recorded_files(store: Store, run: int) -> set[str]:
     """Return the files that a run has recorded, relative to the corpus folder."""
     return {row[0] for row in store.rows("SELECT file FROM parts WHERE run = ?", (run,))}

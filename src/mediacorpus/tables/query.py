@@ -43,7 +43,7 @@ class PartsView:
 class FetchView:
     """A small table: a function that fetches its rows when a query names it."""
 
-    fetch: Callable[[], pd.DataFrame]
+    fetch: Callable[[], pd.DataFrame | pa.Table]
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +229,8 @@ def _attach(
         _attach_scan(connection, name, view, needed=needed, troubles=troubles)
         return
     if isinstance(view, FetchView):
-        connection.register(name, _arrow(view.fetch()))
+        rows = view.fetch()
+        connection.register(name, rows if isinstance(rows, pa.Table) else _arrow(rows))
         return
     if not view.files:
         connection.register(name, schema(view.info).empty_table())

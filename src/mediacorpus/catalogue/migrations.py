@@ -213,5 +213,7 @@ MIGRATIONS: tuple[str, ...] = (
     ) STRICT;
     CREATE TABLE columns_read (stale INTEGER NOT NULL) STRICT;
     INSERT INTO columns_read SELECT EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
+    CREATE INDEX measured_failed ON measured (setup, n) WHERE part IS NULL;
+    CREATE INDEX items_kind ON items (kind);
     """,
 )

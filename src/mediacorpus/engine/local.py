@@ -106,7 +106,8 @@ def run(
     """
     started = time.monotonic()
     setups = [m.setup for m in measures]
-    total = progress.count_pending(store, setups, of=of)
+    left = progress.lacking(store, setups, of=of)
+    total = sum(one.count for one in left)
     before = progress.count_failed(store, setups)
     sweep(store)
     inputs = hashlib.sha256()
@@ -117,7 +118,7 @@ def run(
         show_progress(", ".join(m.info.name for m in measures), total=total, show=show) as report,
     ):
         for number, (lacking, rows) in enumerate(
-            progress.pending(store, setups, size=options.part_size, of=of)
+            progress.pending(store, setups, size=options.part_size, of=of, known=left)
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
@@ -150,11 +151,7 @@ def works_for(store: Store, rows: Sequence[tuple[int, str]]) -> list[Work]:
 
 def sweep(store: Store) -> int:
     """Remove parts that a killed run wrote but did not record; return how many."""
-    recorded = {
-        run: progress.recorded_files(store, run)
-        for (run,) in store.rows("SELECT run FROM runs WHERE status <> 'running'")
-    }
-    return parts.sweep(store.folder, recorded)
+    return parts.sweep(store.folder, progress.recorded_files(store))
 
 
 def _commit(

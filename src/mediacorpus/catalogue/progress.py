@@ -224,7 +224,8 @@ def count_failed(store: Store, setups: Sequence[int]) -> int:
     return int(
         store.value(
             "SELECT count(DISTINCT n) FROM measured INDEXED BY measured_failed "
-            f"JOIN items USING (n) WHERE part IS NULL AND {HELD} AND setup IN ({placeholders(len(setups))})",
+            "JOIN items USING (n) "
+            f"WHERE part IS NULL AND {HELD} AND setup IN ({placeholders(len(setups))})",
             setups,
         )
     )

@@ -12,13 +12,14 @@ import pandas as pd
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
+from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.folder import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.validation.codebook import check_codebook
 from mediacorpus.validation.compare import Comparison, compare
-from mediacorpus.validation.held_out import answers_of, column_of, truth_for, truth_of
+from mediacorpus.validation.held_out import answers_of, truth_for, truth_of
 
 REPEATS = 2000
 
@@ -81,7 +82,7 @@ def compare_models(
             [truth[item] for item in items],
             given,
             classes,
-            groups=None if by is None else column_of(store, items, by),
+            groups=None if by is None else list(groups_by(store, items, by, among=truth).values()),
             level=level,
             repeats=REPEATS,
             seed=seed,

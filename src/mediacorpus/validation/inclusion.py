@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.coding.splitting import column_values
+from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
 from mediacorpus.validation.intervals import Interval, wilson
 from mediacorpus.validation.weighting import WeightedScores, reweighted_scores

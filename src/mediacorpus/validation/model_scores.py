@@ -12,7 +12,7 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import SEPARATOR, TargetKind, number, split_values, target_of
 from mediacorpus.validation.class_scores import positive_of, score_classes
-from mediacorpus.validation.held_out import answers_of, column_of, held_out
+from mediacorpus.validation.held_out import answers_of, groups_for, held_out
 from mediacorpus.validation.mistakes import mistakes_frame
 from mediacorpus.validation.numbers import (
     NumberScores,
@@ -82,7 +82,8 @@ def score_model(
         )
     missing = len(items) - len(scored) - len(strange)
     gold = [held[i] for i in scored]
-    groups = None if options.by is None else column_of(store, scored, options.by)
+    groups, told = groups_for(store, model, scored, truth=truth, by=options.by)
+    notes += told
     answers = table.loc[scored].to_numpy(np.float64)
     if options.inclusion is not None and kind in {TargetKind.SCALE, TargetKind.MULTILABEL}:
         raise ParameterError(
@@ -111,7 +112,7 @@ def _numbers(
     gold: list[str],
     said: Any,
     *,
-    groups: list[Any] | None,
+    groups: list[int | None] | None,
     options: ScoreOptions,
 ) -> tuple[NumberScores, pd.DataFrame]:
     _refuse_threshold(options, "numbers")
@@ -131,7 +132,7 @@ def _labels(
     answers: Any,
     *,
     classes: list[str],
-    groups: list[Any] | None,
+    groups: list[int | None] | None,
     options: ScoreOptions,
 ) -> tuple[SeveralScores, pd.DataFrame]:
     threshold = _number_from_0_to_1(options.threshold)

@@ -30,7 +30,8 @@ class ScoreOptions:
         `"f1"` or `"precision>=0.9"`, for which the threshold is chosen on the validation part.
     by:
         One of your own columns whose equal values belong together, such as an author: the
-        bootstrap then draws whole groups.
+        bootstrap then draws whole groups. By default those that the model's split was drawn by,
+        if any; `"none"` draws items all the same.
     inclusion:
         One of your own columns with the chance with which each record was drawn, above 0 and
         at most 1: the scores are also weighted by one over it.

@@ -13,7 +13,7 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import LabelError, ParameterError, unknown
 from mediacorpus.learning.model_card import refresh_card
-from mediacorpus.validation.held_out import rows_of, truth_of
+from mediacorpus.validation.held_out import NO_GROUPS, rows_of, truth_of
 from mediacorpus.validation.inclusion import Inclusion, chances_of, weigh
 from mediacorpus.validation.mistakes import mistakes
 from mediacorpus.validation.model_scores import ScoreOptions, score_model
@@ -195,7 +195,7 @@ def _rule(
     variable: str,
     options: ScoreOptions,
 ) -> tuple[Validation, str]:
-    if options.threshold is not None or options.by is not None:
+    if options.threshold is not None or options.by not in {None, NO_GROUPS}:
         raise ParameterError(
             f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
         )

@@ -214,10 +214,9 @@ class _Finder:
             self.names = {}
             asked = {Path(subject).as_posix().lower().rpartition("/")[2] for subject in self.files}
             for path, item in self.store.each("SELECT path, item FROM records"):
-                whole = Path(path).as_posix().lower() if os.sep != "/" else path.lower()
-                if whole.rpartition("/")[2] not in asked:
+                if path.replace(os.sep, "/").lower().rpartition("/")[2] not in asked:
                     continue
-                pieces = whole.split("/")
+                pieces = Path(path).as_posix().lower().split("/")
                 for depth in range(1, min(4, len(pieces)) + 1):
                     self.names.setdefault("/".join(pieces[-depth:]), set()).add(item)
         return self.names

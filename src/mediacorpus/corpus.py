@@ -250,9 +250,8 @@ class Corpus:
         """
         from mediacorpus.analysis import tidy
 
-        if output is not None:
-            tidy.export(self._store, name, Path(output), by=by, at_least=at_least)
-        return tidy.table(self._store, name, by=by, at_least=at_least)
+        file = None if output is None else Path(output)
+        return tidy.table(self._store, name, by=by, at_least=at_least, output=file)
 
     @_command
     def sql(self, query: str) -> pd.DataFrame:

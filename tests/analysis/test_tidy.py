@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,12 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.analysis.tidy import safe_cell
+from mediacorpus.analysis import tidy
+from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.contract import MEASURES, measure
 from mediacorpus.errors import ParameterError, QueryError, UnknownName
+from mediacorpus.records import Info, Region, Shape, Tag, Text
+from mediacorpus.tables.write import safe_cell
 
 
 @pytest.fixture
@@ -109,6 +114,83 @@ def test_columns_named_like_ours_are_kept_apart(tmp_path: Path) -> None:
     assert len({name.lower() for name in tidy.columns}) == len(tidy.columns)
     assert tidy["path_"][0] == "y"
     assert {"x", "y", "z", "w", "no"} <= {str(cell) for cell in tidy.iloc[0]}
+
+
+@pytest.fixture
+def varied(posts: mc.Corpus, monkeypatch: pytest.MonkeyPatch) -> Iterator[mc.Corpus]:
+    """A corpus with measures of several shapes in small parts, and a few records at a time."""
+    monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "1")
+    monkeypatch.setattr(tidy, "RECORDS_AT_ONCE", 2)
+    made = {
+        "t_tags": (Shape.TAG, lambda p: [Tag("day", p.mean() / 300), Tag("night", 0.2)]),
+        "t_text": (Shape.TEXT, lambda p: [Text("wide"), Text(f"{p.shape[1]} pixels")]),
+        "t_region": (Shape.REGION, lambda p: [Region("face", 0.9, 0, 0, 0.5, 0.5)] * 2),
+    }
+    for name, (shape, function) in made.items():
+        info = Info(name, "1", "One line.", "MIT", shape=shape)
+        measure(info)(lambda batch, function=function: [function(p) for p in batch.pixels])
+    posts.measure(*made, progress=False)
+    yield posts
+    for name in made:
+        MEASURES.remove(name)
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".parquet"])
+def test_a_file_written_piece_by_piece_is_the_table(
+    varied: mc.Corpus, tmp_path: Path, suffix: str
+) -> None:
+    whole, pieces = tmp_path / f"whole{suffix}", tmp_path / f"pieces{suffix}"
+    varied.table(output=whole)
+    with Store(varied.folder) as store:
+        assert tidy.export(store, "tidy", pieces) == 5
+    if suffix == ".csv":
+        assert pieces.read_bytes() == whole.read_bytes()
+    else:
+        assert pq.read_table(pieces).equals(pq.read_table(whole))
+
+
+def test_pieces_without_rows_of_a_measure_have_its_columns(
+    varied: mc.Corpus, tmp_path: Path
+) -> None:
+    Image.new("RGB", (50, 50)).save(tmp_path / "late.png")
+    varied.add(tmp_path / "late.png")
+    with Store(varied.folder) as store:
+        assert tidy.export(store, "tidy", tmp_path / "t.parquet") == 6
+    frame = pd.read_parquet(tmp_path / "t.parquet")
+    assert frame["aspect_ratio"].isna().tolist() == [False] * 5 + [True]
+
+
+def test_a_file_is_written_though_parts_are_replaced_meanwhile(
+    varied: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spans, seen = tidy._spans, []
+
+    def outdated(store: Store) -> dict[str, list[tuple[Path, int, int]]]:
+        seen.append(spans(store))
+        gone = {"facts": [(store.folder / "gone.parquet", 1, 99)]}
+        return seen[-1] | (gone if len(seen) == 1 else {})
+
+    monkeypatch.setattr(tidy, "_spans", outdated)
+    with Store(varied.folder) as store:
+        assert tidy.export(store, "tidy", tmp_path / "t.parquet") == 5
+    assert len(seen) == 2
+
+
+def test_a_table_that_is_also_written_is_computed_once(
+    posts: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked, run = [], tidy.run_sql
+    monkeypatch.setattr(tidy, "run_sql", lambda *a, **k: (asked.append(a), run(*a, **k))[1])
+    frame = posts.table(output=tmp_path / "t.parquet")
+    assert len(asked) == 1
+    pd.testing.assert_frame_equal(frame, posts.table())
+
+
+def test_an_empty_corpus_has_a_tidy_file(tmp_path: Path) -> None:
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    with Store(corpus.folder) as store:
+        assert tidy.export(store, "tidy", tmp_path / "t.csv") == 0
+    assert (tmp_path / "t.csv").read_text().startswith("record,item,path,source,size,added,kind")
 
 
 def test_an_empty_corpus_has_all_its_tables(tmp_path: Path) -> None:

@@ -157,7 +157,7 @@ def test_parts_are_recorded_with_their_items_or_not_at_all(store, hold, setup, r
         record(one, [2, 3])
     assert left(store, [one]) == [3]
     assert [f.name for f in progress.files_of(store, one)] == ["part-0.parquet"]
-    assert progress.recorded_files(store, run) == {f"tables/x/{run}/part-0.parquet"}
+    assert progress.recorded_files(store) == {run: {f"tables/x/{run}/part-0.parquet"}}
 
 
 def test_failed_items_are_left_alone_until_they_are_forgotten(store, hold, setup, record):

@@ -324,3 +324,115 @@ def test_chunks_keep_all_in_order(values, size):
 def test_placeholders(count):
     assert placeholders(count).replace(",", "") == "?" * count
     assert placeholders(count).count(",") == count - 1
+
+
+# -- threads ---------------------------------------------------------------------------------
+
+
+def in_threads(count, work):
+    """Run `work(n)` in so many threads at once; return what each gave, errors too."""
+    found, start = [None] * count, threading.Barrier(count)
+
+    def one(n):
+        start.wait()
+        try:
+            found[n] = work(n)
+        except Exception as error:  # noqa: BLE001
+            found[n] = error
+
+    threads = [threading.Thread(target=one, args=(n,)) for n in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return found
+
+
+def test_threads_write_at_once_and_nothing_is_lost(store, run):
+    def write(n):
+        for number in range(20):
+            with store.transaction():
+                store.execute(
+                    "INSERT INTO sources (kind, location, run) VALUES ('folder', ?, ?)",
+                    (f"/{n}/{number}", run),
+                )
+        return store.value("SELECT count(*) FROM sources WHERE location LIKE ?", (f"/{n}/%",))
+
+    assert in_threads(8, write) == [20] * 8
+    assert store.value("SELECT count(*) FROM sources") == 160
+
+
+def test_a_transaction_is_that_of_its_thread(store, run):
+    insert = "INSERT INTO sources (kind, location, run) VALUES ('folder', ?, ?)"
+    count = "SELECT count(*) FROM sources"
+    with store.transaction():
+        store.execute(insert, ("/mine", run))
+        assert in_threads(1, lambda _: store.value(count)) == [0]
+    assert in_threads(1, lambda _: store.value(count)) == [1]
+
+
+def test_closing_closes_the_connections_of_all_threads(store):
+    inside, closed, errors = threading.Event(), threading.Event(), []
+
+    def stay():
+        store.rows("SELECT 1")
+        inside.set()
+        closed.wait()
+        try:
+            store.rows("SELECT 1")
+        except sqlite3.ProgrammingError as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=stay)
+    thread.start()
+    inside.wait()
+    store.close()
+    closed.set()
+    thread.join()
+    assert len(errors) == 1
+    assert not list(store.folder.glob(f"{DATABASE}*-wal"))
+    with pytest.raises(sqlite3.ProgrammingError, match="closed"):
+        store.rows("SELECT 1")
+    assert isinstance(in_threads(1, lambda _: store.rows("SELECT 1"))[0], sqlite3.ProgrammingError)
+
+
+def test_connections_of_threads_that_have_ended_are_closed(store):
+    for _ in range(5):
+        in_threads(4, lambda _: store.rows("SELECT 1"))
+    assert len(store._open) <= 5
+
+
+def test_rows_in_batches_stay_as_they_were_at_the_start(store, hold, run):
+    hold(25)
+    batches = store.batches("SELECT record FROM records ORDER BY record", size=10)
+    first = next(batches)
+    store.execute("DELETE FROM records")
+    rest = in_threads(1, lambda _: list(batches))[0]
+    assert [len(rows) for rows in [first, *rest]] == [10, 10, 5]
+    assert list(store.each("SELECT record FROM records")) == []
+
+
+def test_batches_that_nobody_reads_to_the_end_leave_nothing_open(store, hold):
+    hold(25)
+    before = len(store._open)
+    batches = store.batches("SELECT record FROM records", size=10)
+    next(batches)
+    assert len(store._open) == before + 1
+    batches.close()
+    assert len(store._open) == before
+
+
+def test_a_step_that_another_process_has_done_is_not_done_again(store, monkeypatch):
+    store.execute("PRAGMA user_version = 2")
+    schema = type(store)._schema
+    seen = []
+
+    def late(self):
+        seen.append(schema(self))
+        if len(seen) == 1:  # what was seen before the other process went on
+            self.execute(f"PRAGMA user_version = {len(module.MIGRATIONS)}")
+        return seen[-1]
+
+    monkeypatch.setattr(type(store), "_schema", late)
+    store._migrate()
+    assert schema(store) == len(module.MIGRATIONS)

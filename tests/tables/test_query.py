@@ -1,12 +1,13 @@
 """SQL over everything a corpus holds, and over nothing else."""
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from mediacorpus.errors import CorpusDamaged, QueryError, UnknownName
 from mediacorpus.records import Info
 from mediacorpus.tables.parts import to_rows, write_part
-from mediacorpus.tables.query import FetchView, PartsView, quoted, run_sql
+from mediacorpus.tables.query import FetchView, PartsView, ScanView, quoted, run_sql
 
 INFO = Info("size", "1", "One line.", "MIT", outputs={"bytes": "int64"})
 
@@ -221,3 +222,121 @@ def test_a_part_that_breaks_in_the_middle_is_an_error_of_ours(ask, views):
 
 def test_quoted():
     assert quoted('a"b') == '"a""b"'
+
+
+# -- tables that are scanned ------------------------------------------------------------------
+
+
+class Numbers:
+    """A table of ten rows that notes what is asked of it."""
+
+    columns = {"n": "BIGINT", "word": "VARCHAR", "half": "DOUBLE", "even": "BOOLEAN"}  # noqa: RUF012
+
+    def __init__(self, rows=10):
+        self.rows, self.asked = rows, []
+
+    @property
+    def view(self):
+        return ScanView(self.columns, self.scan, lambda: self.rows)
+
+    def scan(self, wanted, limits):
+        self.asked.append((list(wanted), dict(limits)))
+        for start in range(0, self.rows, 4):
+            ns = range(start, min(start + 4, self.rows))
+            ns = [n for n in ns if n in limits.get("n", range(self.rows))]
+            made = {
+                "n": pa.array(ns, pa.int64()),
+                "word": pa.array([f"w{n % 3}" for n in ns], pa.string()),
+                "half": pa.array([n / 2 for n in ns], pa.float64()),
+                "even": pa.array([n % 2 == 0 for n in ns], pa.bool_()),
+            }
+            yield pa.record_batch([made[name] for name in wanted], names=list(wanted))
+
+
+@pytest.fixture
+def numbers():
+    return Numbers()
+
+
+@pytest.fixture
+def of_numbers(numbers, folder):
+    return lambda sql: run_sql(sql, {"numbers": numbers.view}, folder=folder)
+
+
+@pytest.mark.parametrize(
+    ("sql", "rows", "asked"),
+    [
+        ("SELECT count(*) FROM numbers", [(10,)], []),
+        ("SELECT sum(n) FROM numbers", [(45,)], [(["n"], {})]),
+        ("SELECT half FROM numbers WHERE n = 7", [(3.5,)], [(["n", "half"], {"n": [7]})]),
+        ("SELECT half FROM numbers WHERE n = '7'", [(3.5,)], [(["n", "half"], {})]),
+        ("SELECT n FROM numbers WHERE word = 'w1' AND even", [(4,)], None),
+        ("SELECT max(a.n + b.n) FROM numbers a JOIN numbers b USING (word)", [(18,)], None),
+        ("WITH t AS (FROM numbers) SELECT count(*) FROM t JOIN t u USING (n)", [(10,)], None),
+        (
+            """WITH RECURSIVE t AS (
+                SELECT 0 AS n UNION ALL SELECT m.n FROM t JOIN numbers m ON m.n = t.n + 1
+            ) SELECT count(*) FROM t""",
+            [(10,)],
+            None,
+        ),
+        (
+            "SELECT (SELECT max(m.n) FROM numbers m WHERE m.word = o.word) FROM numbers o LIMIT 1",
+            [(9,)],
+            None,
+        ),
+        ("SELECT count(*) FROM (SUMMARIZE numbers)", [(4,)], None),
+        ("SELECT numbers.n FROM numbers ORDER BY half DESC LIMIT 1", [(9,)], None),
+        ("SELECT (numbers).half FROM numbers WHERE n = 2", [(1.0,)], None),
+        ("SELECT count(DISTINCT numbers) FROM numbers", [(10,)], None),
+        ("SELECT last(even) FROM numbers", [(False,)], [(["even"], {})]),
+        ("SELECT word, count(*) FROM numbers GROUP BY ALL ORDER BY ALL LIMIT 1", [("w0", 4)], None),
+    ],
+)
+def test_a_scan_gives_what_the_query_needs(of_numbers, numbers, sql, rows, asked):
+    assert of_numbers(sql).fetchall() == rows
+    assert asked is None or numbers.asked == asked
+    assert len(numbers.asked) <= 1
+
+
+def test_columns_that_are_not_needed_are_known_all_the_same(of_numbers):
+    with pytest.raises(QueryError, match="evn"):
+        of_numbers("SELECT evn FROM numbers")
+    described = of_numbers("DESCRIBE numbers").fetchall()
+    assert [(name, kind) for name, kind, *_ in described] == list(Numbers.columns.items())
+
+
+def test_a_result_that_is_kept_can_be_read_twice(of_numbers):
+    kept = of_numbers("SELECT n FROM numbers ORDER BY n DESC").keep()
+    assert kept.frame()["n"].tolist() == list(range(9, -1, -1))
+    assert sum(batch.num_rows for batch in kept.batches()) == 10
+
+
+def test_a_scan_that_fails_says_why_in_its_own_words(folder):
+    def broken(wanted, limits):
+        yield pa.record_batch([pa.array([1], pa.int64())], names=["n"])
+        raise CorpusDamaged("The catalogue is damaged.")
+
+    views = {"numbers": ScanView({"n": "BIGINT"}, broken, lambda: 2)}
+    for read in ("fetchall", "frame", "keep"):
+        with pytest.raises(CorpusDamaged, match=r"The catalogue is damaged\."):
+            getattr(run_sql("SELECT n FROM numbers", views, folder=folder), read)()
+    with pytest.raises(CorpusDamaged, match="damaged"):
+        list(run_sql("SELECT n FROM numbers", views, folder=folder).batches())
+
+
+def test_with_little_memory_more_than_that_is_sorted_and_joined(folder):
+    many, more = Numbers(200_000), Numbers(200_000)
+    result = run_sql(
+        "SELECT a.n, b.word || repeat('x', 100) AS w, a.half FROM many a JOIN more b USING (n) "
+        "ORDER BY a.half DESC",
+        {"many": many.view, "more": more.view},
+        folder=folder,
+        memory="64MB",
+    )
+    last, rows = many.rows, 0
+    for batch in result.batches():
+        column = batch.column("n").to_pylist()
+        assert column == list(range(last - 1, last - 1 - len(column), -1))
+        last, rows = last - len(column), rows + len(column)
+    assert rows == many.rows

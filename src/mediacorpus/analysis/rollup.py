@@ -10,7 +10,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.records import Info, Shape
-from mediacorpus.tables.query import FetchView, quoted, run_sql
+from mediacorpus.tables.query import FetchView, Result, quoted, run_sql
 
 LEVELS = {"shot": "frame", "video": "frame", "document": "page"}
 """What measures are summed up to, and the kind of items that they are summed up from."""
@@ -20,7 +20,7 @@ _CIRCULAR = {"hue_mean"}
 _NUMBERS = ("float64", "float32", "float16", "int64", "int32", "int16", "int8", "double")
 
 
-def rollup(store: Store, name: str, by: str, *, at_least: float = 0.0) -> Any:
+def rollup(store: Store, name: str, by: str, *, at_least: float = 0.0) -> Result:
     """Give the relation of a measure summed up; `analysis.tidy.table` returns it as a table.
 
     Parameters

@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-import contextlib
-import csv
-import json
-import os
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pandas as pd
+import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from mediacorpus.analysis.rollup import rollup
-from mediacorpus.analysis.views import views
+from mediacorpus.analysis.views import OF_ITEMS, records, records_of_items, views
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
-from mediacorpus.errors import ParameterError, unknown, writing
+from mediacorpus.errors import CorpusDamaged, unknown
 from mediacorpus.records import Info, Shape
-from mediacorpus.tables.query import FetchView, View, quoted, run_sql
+from mediacorpus.tables.query import TYPES, FetchView, PartsView, Result, View, quoted, run_sql
+from mediacorpus.tables.write import check_target, write_batches
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 TIDY = "tidy"
-OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
-"""Columns of the items that stand in the tidy table."""
+MEMORY = "256MB"
+"""What the database may hold in memory while it writes a table to a file."""
+RECORDS_AT_ONCE = 50_000
+"""Records that are joined with all that is known of them at once, for a file."""
 
 
 def sql(store: Store, query: str) -> pd.DataFrame:
@@ -40,20 +42,32 @@ def sql(store: Store, query: str) -> pd.DataFrame:
 
 
 def table(
-    store: Store, name: str = TIDY, *, by: str | None = None, at_least: float = 0.0
+    store: Store,
+    name: str = TIDY,
+    *,
+    by: str | None = None,
+    at_least: float = 0.0,
+    output: Path | None = None,
 ) -> pd.DataFrame:
     """Return one table whole; `"tidy"` is the one row a record table.
 
-    `by` sums a measure up: see `analysis.rollup.rollup`.
+    `by` sums a measure up: see `analysis.rollup.rollup`. `output` is a file that the table is
+    also written to, as by `export`.
 
     Raises
     ------
     UnknownName
         There is no such table.
+    ParameterError
+        The file's suffix is neither `.csv` nor `.parquet`.
     """
-    relation = _relation(store, name, by=by, at_least=at_least)
-    frame: pd.DataFrame = relation.frame()
-    return frame
+    if output is not None:
+        check_target(output)
+    result = _relation(store, name, by=by, at_least=at_least)
+    if output is not None:
+        result.keep()
+        write_batches(result.batches(), output)
+    return result.frame()
 
 
 def export(
@@ -69,91 +83,114 @@ def export(
     ParameterError
         The file's suffix is neither `.csv` nor `.parquet`.
     """
-    relation = _relation(store, name, by=by, at_least=at_least)
-    return write_batches(relation.columns, relation.batches(), target)
+    check_target(target)
+    if name == TIDY and by is None:
+        return write_batches(_tidy_batches(store), target)
+    result = _relation(store, name, by=by, at_least=at_least, memory=MEMORY)
+    return write_batches(result.batches(), target)
 
 
-def write_batches(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
-    """Write record batches to a `.csv` or `.parquet` file, whole or not at all."""
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if target.suffix.lower() not in writers:
-        raise ParameterError(
-            f"A table is written as .csv or .parquet; {target.name!r} ends in neither."
-        )
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    with writing(target.parent):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            rows = writers[target.suffix.lower()](columns, batches, temporary)
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-    return rows
-
-
-def _write_csv(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
-    rows = 0
-    with target.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow([safe_cell(name) for name in columns])
-        for batch in batches:
-            for row in zip(*(column.to_pylist() for column in batch.columns), strict=True):
-                writer.writerow([safe_cell(cell) for cell in row])
-            rows += batch.num_rows
-    return rows
-
-
-def _write_parquet(columns: list[str], batches: Iterable[pa.RecordBatch], target: Path) -> int:
-    del columns
-    rows, writer = 0, None
-    reader: Any = batches
-    try:
-        writer = pq.ParquetWriter(target, reader.schema, compression="zstd")
-        for batch in reader:
-            writer.write_batch(batch)
-            rows += batch.num_rows
-    finally:
-        if writer is not None:
-            writer.close()
-    return rows
-
-
-def safe_cell(cell: Any) -> Any:
-    """Keep a spreadsheet from running a text cell as a formula.
-
-    >>> safe_cell("=1+1"), safe_cell(-1)
-    ("'=1+1", -1)
-    """
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return f"'{cell}"
-    if isinstance(cell, list):
-        return json.dumps(cell)
-    return cell
-
-
-def _relation(store: Store, name: str, *, by: str | None, at_least: float) -> Any:
+def _relation(
+    store: Store, name: str, *, by: str | None, at_least: float, memory: str | None = None
+) -> Result:
     if by is not None:
         return rollup(store, name, by, at_least=at_least)
     known = views(store)
     if name == TIDY:
-        return run_sql(_tidy_sql(store), known | _wide(store), folder=store.folder)
-    if name not in known:
+        query, known = _tidy_sql(store), known | _of_tidy(store)
+    elif name in known:
+        query = f"SELECT * FROM {quoted(name)}"
+    else:
         raise unknown("table", name, [*known, TIDY])
-    return run_sql(f"SELECT * FROM {quoted(name)}", known, folder=store.folder)
+    return run_sql(query, known, folder=store.folder, memory=memory)
 
 
-def _wide(store: Store) -> dict[str, View]:
+def _tidy_batches(store: Store) -> pa.RecordBatchReader:
+    """Give the tidy table piece by piece, so that it need not fit into the memory."""
+    pieces = _pieces(store)
+    first = next(pieces)
+    batches = (batch for piece in itertools.chain([first], pieces) for batch in piece.to_batches())
+    return pa.RecordBatchReader.from_batches(first.schema, batches)
+
+
+def _pieces(store: Store) -> Iterator[pa.Table]:
+    """Give the rows of the tidy table for some records after the other, at least one piece."""
+    query = _tidy_sql(store)
+    labels = _wide(store).fetch()
+    known = views(store) | {"wide_labels": FetchView(lambda: labels)}
+    spans = _spans(store)
+    last = -1
+    while True:
+        until = store.value(
+            "SELECT max(record) FROM (SELECT record FROM records WHERE record > ? "
+            "ORDER BY record LIMIT ?)",
+            (last, RECORDS_AT_ONCE),
+        )
+        if until is None and last >= 0:
+            return
+        only = f"record > {last} AND record <= {until or last}"
+        try:
+            piece = _piece(store, query, known, only=only, spans=spans)
+        except CorpusDamaged:  # another run may have put small parts together meanwhile
+            spans = _spans(store)
+            piece = _piece(store, query, known, only=only, spans=spans)
+        yield piece
+        if until is None:
+            return
+        last = until
+
+
+def _spans(store: Store) -> dict[str, list[tuple[Path, int, int]]]:
+    return {
+        name: progress.spans_of(store, setup)
+        for name, (setup, _) in progress.current_setups(store).items()
+    }
+
+
+def _piece(
+    store: Store,
+    query: str,
+    known: Mapping[str, View],
+    *,
+    only: str,
+    spans: Mapping[str, list[tuple[Path, int, int]]],
+) -> pa.Table:
+    """Give the tidy rows of some records, from no more files than can hold rows of their items."""
+    listing, hidden = records_of_items(store)
+    view = listing.view(store, only=only)
+    fields = [(name, TYPES[kind]) for name, kind in view.columns.items()]
+    found = pa.Table.from_batches(view.scan(list(view.columns), {}), pa.schema(fields))
+    numbers = np.sort(found.column(hidden["n"]).to_numpy())
+    own: dict[str, View] = {"records": FetchView(lambda: found)}
+    for name, files in spans.items():
+        whole = known.get(name)
+        if isinstance(whole, PartsView):
+            near = [
+                file
+                for file, first, last in files
+                if np.searchsorted(numbers, first) < np.searchsorted(numbers, last, "right")
+            ]
+            own[name] = PartsView(tuple(near), whole.info)
+    return run_sql(query, {**known, **own}, folder=store.folder).batches(RECORDS_AT_ONCE).read_all()
+
+
+def _of_tidy(store: Store) -> dict[str, View]:
+    """Give the tables that only the tidy table is made of."""
+    return {"records": records_of_items(store)[0].view(store), "wide_labels": _wide(store)}
+
+
+def _wide(store: Store) -> FetchView:
     """Give labels and parts of the split in wide form: one column a variable."""
 
     def labels() -> pd.DataFrame:
+        import pandas as pd
+
         frame = pd.DataFrame({"item": []}, dtype=str)
         for variable in people.variables(store):
             frame = frame.merge(_gold_and_part(store, variable), on="item", how="outer")
         return frame
 
-    return {"wide_labels": FetchView(labels)}
+    return FetchView(labels)
 
 
 def _gold_and_part(store: Store, variable: str) -> pd.DataFrame:
@@ -170,9 +207,14 @@ def _gold_and_part(store: Store, variable: str) -> pd.DataFrame:
 
 def _tidy_sql(store: Store) -> str:
     """Join records with items, labels, and the current rows of each measure and model."""
-    taken: set[str] = set(views_columns(store))
-    select, joins = ["records.*"], ["LEFT JOIN items ON items.item = records.item"]
-    select += [f"items.{name} AS {quoted(_free(name, taken, 'item'))}" for name in OF_ITEMS]
+    own = list(records(store).columns)
+    _, hidden = records_of_items(store)
+    taken, joins = set(own), []
+    select = [f"records.{quoted(name)}" for name in own]
+    select += [
+        f"records.{quoted(hidden[name])} AS {quoted(_free(name, taken, 'item'))}"
+        for name in OF_ITEMS
+    ]
     variables = people.variables(store)
     if variables:
         joins.append("LEFT JOIN wide_labels ON wide_labels.item = records.item")
@@ -188,13 +230,6 @@ def _tidy_sql(store: Store) -> str:
         select += columns
         joins += join
     return f"SELECT {', '.join(select)} FROM records {' '.join(joins)} ORDER BY records.record"
-
-
-def views_columns(store: Store) -> list[str]:
-    """Return the columns of the `records` table."""
-    from mediacorpus.analysis.views import records
-
-    return [str(name) for name in records(store).columns]
 
 
 def _measure_join(

@@ -3,61 +3,153 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, partial
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+import pyarrow as pa
 
 from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.store import Store
-from mediacorpus.coding.resolving import gold_labels
-from mediacorpus.tables.query import FetchView, PartsView, RefusedView, View
+from mediacorpus.catalogue.columns import OwnColumn, own_columns
+from mediacorpus.catalogue.store import ROWS_AT_ONCE, Store, placeholders
+from mediacorpus.tables.query import (
+    TYPES,
+    FetchView,
+    PartsView,
+    RefusedView,
+    ScanView,
+    View,
+)
 
-RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
+if TYPE_CHECKING:
+    import pandas as pd
 
-CATALOGUE: Mapping[str, str] = {
-    "items": "SELECT items.item, kind, format, place, width, height, duration, count(record) AS "
-    "records, mode, CASE WHEN items.parent IS NULL THEN bytes END AS bytes, alpha <> 0 AS alpha, "
-    "frames, dpi, taken, frame_rate, sample_rate, channels, items.parent, found_by, sha256, "
-    "items.run "
-    "FROM items "
-    "LEFT JOIN records ON records.item = items.item GROUP BY items.n ORDER BY items.n",
-    "frames": "SELECT items.item, parent, json_extract(locator, '$.frame') AS frame, "
-    "json_extract(locator, '$.time') AS time, shot, width, height FROM items "
-    "LEFT JOIN shots ON shots.item = items.parent AND json_extract(locator, '$.frame') "
-    "BETWEEN first_frame AND last_frame WHERE kind = 'frame' ORDER BY parent, frame",
-    "pages": "SELECT item, parent, json_extract(locator, '$.page') AS page, dpi, width, height "
-    "FROM items WHERE kind = 'page' ORDER BY parent, page",
-    "shots": "SELECT item, shot, first_frame, last_frame, start, stop, stop - start AS duration, "
-    "run FROM shots ORDER BY item, shot",
-    "downloads": "SELECT url, final_url, status, type, bytes, etag, modified, sha256, stored, "
-    "time, run FROM downloads ORDER BY time, url",
-    "failures": "SELECT path, reason, stage, subject, time, run FROM failures ORDER BY time, path",
-    "runs": "SELECT run, verb, status, done, failed, started, ended, parameters, seed, "
-    "model_hash, input_hash, version, machine, note FROM runs ORDER BY run",
-    "sources": "SELECT source, kind, location, run FROM sources ORDER BY source",
-    "labels": "SELECT label, item, variable, value, coder, seconds, time, run FROM labels "
-    "ORDER BY label",
-    "splits": "SELECT split, variable, item, part, shares, seed, method, time FROM split_items "
-    "JOIN splits USING (split) ORDER BY split, item",
-    "models": "SELECT model, variable, split, hash, card, run FROM models ORDER BY run",
-    "validations": "SELECT validation, subject, variable, part, result, time, run "
-    "FROM validations ORDER BY validation",
+OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
+"""Columns of the items that stand in the tidy table."""
+
+_SQL_TYPES = {"integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
+
+
+@dataclass(frozen=True, slots=True)
+class Listing:
+    """A table of the catalogue: what stands in its columns, and where the rows come from.
+
+    Parameters
+    ----------
+    columns:
+        Column -> SQLite's expression for it, with its type in front, as in `"BIGINT width"`.
+    source:
+        What follows FROM.
+    order:
+        What the rows are ordered by.
+    make:
+        Column -> what turns SQLite's value into that of the column.
+    """
+
+    columns: Mapping[str, str]
+    source: str
+    order: str
+    make: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+
+    def view(self, store: Store, *, only: str = "") -> ScanView:
+        """Give the table as a query can read it; `only` is a condition that its rows must meet."""
+        source = _where(self.source, [only] if only else [])
+        return ScanView(
+            {name: text.partition(" ")[0] for name, text in self.columns.items()},
+            partial(_scan, store, replace(self, source=source)),
+            partial(_count, store, source),
+        )
+
+
+def _listing(columns: str, source: str, order: str, /, **special: str) -> Listing:
+    """Write a listing briefly: `"item, frame:BIGINT"`; text where no type is given."""
+    found = {}
+    for entry in columns.split(", "):
+        name, _, kind = entry.partition(":")
+        found[name] = f"{kind or 'VARCHAR'} {special.get(name, name)}"
+    return Listing(found, source, order)
+
+
+CATALOGUE: Mapping[str, Listing] = {
+    "items": _listing(
+        "item, kind, format, place, width:BIGINT, height:BIGINT, duration:DOUBLE, records:BIGINT, "
+        "mode, bytes:BIGINT, alpha:BOOLEAN, frames:BIGINT, dpi:DOUBLE, taken, frame_rate:DOUBLE, "
+        "sample_rate:BIGINT, channels:BIGINT, parent, found_by, sha256, run:BIGINT",
+        "items",
+        "n",
+        records="(SELECT count(*) FROM records WHERE records.item = items.item)",
+        bytes="CASE WHEN items.parent IS NULL THEN bytes END",
+        alpha="alpha <> 0",
+    ),
+    "frames": _listing(
+        "item, parent, frame:BIGINT, time:DOUBLE, shot:BIGINT, width:BIGINT, height:BIGINT",
+        "items LEFT JOIN shots ON shots.item = items.parent AND json_extract(locator, '$.frame') "
+        "BETWEEN first_frame AND last_frame WHERE kind = 'frame'",
+        "parent, json_extract(locator, '$.frame')",
+        item="items.item",
+        frame="json_extract(locator, '$.frame')",
+        time="json_extract(locator, '$.time')",
+    ),
+    "pages": _listing(
+        "item, parent, page:BIGINT, dpi:DOUBLE, width:BIGINT, height:BIGINT",
+        "items WHERE kind = 'page'",
+        "parent, json_extract(locator, '$.page')",
+        page="json_extract(locator, '$.page')",
+    ),
+    "shots": _listing(
+        "item, shot:BIGINT, first_frame:BIGINT, last_frame:BIGINT, start:DOUBLE, stop:DOUBLE, "
+        "duration:DOUBLE, run:BIGINT",
+        "shots",
+        "item, shot",
+        duration="stop - start",
+    ),
+    "downloads": _listing(
+        "url, final_url, status:BIGINT, type, bytes:BIGINT, etag, modified, sha256, stored, time, "
+        "run:BIGINT",
+        "downloads",
+        "time, url",
+    ),
+    "failures": _listing(
+        "path, reason, stage, subject, time, run:BIGINT", "failures", "time, path"
+    ),
+    "runs": _listing(
+        "run:BIGINT, verb, status, done:BIGINT, failed:BIGINT, started, ended, parameters, "
+        "seed:BIGINT, model_hash, input_hash, version, machine, note",
+        "runs",
+        "run",
+    ),
+    "sources": _listing("source:BIGINT, kind, location, run:BIGINT", "sources", "source"),
+    "labels": _listing(
+        "label:BIGINT, item, variable, value, coder, seconds:DOUBLE, time, run:BIGINT",
+        "labels",
+        "label",
+    ),
+    "splits": _listing(
+        "split:BIGINT, variable, item, part, shares, seed:BIGINT, method, time",
+        "split_items JOIN splits USING (split)",
+        "split, item",
+    ),
+    "models": _listing("model, variable, split:BIGINT, hash, card, run:BIGINT", "models", "run"),
+    "validations": _listing(
+        "validation:BIGINT, subject, variable, part, result, time, run:BIGINT",
+        "validations",
+        "validation",
+    ),
 }
-"""Tables of the catalogue, with the query that shows each."""
+"""Tables of the catalogue: what each shows, and of which type it is."""
 
 
 def views(store: Store) -> dict[str, View]:
     """Return all tables that SQL can name in a corpus.
 
-    These are the tables of the catalogue, `records` with the user's own columns, `gold` (one
-    value for each item and variable), and the rows of each measure and model.
+    These are the tables of the catalogue, `records` with the user's own columns, `columns` (their
+    names and types), `gold` (one value for each item and variable), and the rows of each measure
+    and model.
     """
-    found: dict[str, View] = {
-        name: FetchView(partial(store.frame, sql)) for name, sql in CATALOGUE.items()
-    }
-    found["items"] = FetchView(partial(items, store))
-    found["records"] = FetchView(partial(records, store))
+    found: dict[str, View] = {name: listing.view(store) for name, listing in CATALOGUE.items()}
+    found["records"] = records(store).view(store)
+    found["columns"] = FetchView(partial(columns, store))
     found["gold"] = FetchView(partial(gold, store))
     for name, (setup, info) in progress.current_setups(store).items():
         found[name] = PartsView(tuple(progress.files_of(store, setup)), info)
@@ -67,42 +159,124 @@ def views(store: Store) -> dict[str, View]:
     return found
 
 
-def items(store: Store) -> pd.DataFrame:
-    """Return the items with truth values and whole numbers as such."""
-    whole = dict.fromkeys(("bytes", "sample_rate", "channels"), "Int64")
-    return store.frame(CATALOGUE["items"]).astype(whole | {"alpha": "boolean"})
-
-
-def records(store: Store) -> pd.DataFrame:
+def records(store: Store) -> Listing:
     """Return the records with the user's columns side by side.
 
     A user's column that is named like one of ours gets a `_` behind its name.
     """
-    frame = store.frame(
-        "SELECT record, item, path, kind || ':' || source AS source, size, "
-        "records.run AS added, columns FROM records JOIN sources USING (source) ORDER BY record"
+    base = _listing(
+        "record:BIGINT, item, path, source, size:BIGINT, added:BIGINT",
+        "records JOIN sources USING (source)",
+        "record",
+        item="records.item",
+        source="sources.kind || ':' || records.source",
+        added="records.run",
     )
-    texts = frame.pop("columns")
-    if texts.empty or (texts == "{}").all():
-        return frame
-    own = pd.DataFrame([json.loads(text) for text in texts])
-    own.columns = [f"{n}_" if str(n).lower() in RECORD_COLUMNS else str(n) for n in own.columns]
-    return pd.concat([frame, own.apply(_numbers_if_all_are)], axis=1)
+    listed, make = dict(base.columns), {}
+    for column in own_columns(store):
+        expression, turned = _own(column)
+        listed[column.shown] = f"{_SQL_TYPES.get(column.type, 'VARCHAR')} {expression}"
+        if turned is not None:
+            make[column.shown] = turned
+    return Listing(listed, base.source, base.order, make)
 
 
-def _numbers_if_all_are(column: pd.Series) -> pd.Series:
-    """Make numbers of text that came from a CSV, unless that would lose leading zeros."""
-    given = column.dropna()
-    given = given[given != ""]
-    if given.empty or not given.map(lambda v: isinstance(v, str)).all():
-        return column
-    if given.str.fullmatch(r"-?(0|[1-9]\d{0,14})(\.\d+)?").all():
-        return pd.to_numeric(column, errors="coerce")
-    return column
+def records_of_items(store: Store) -> tuple[Listing, dict[str, str]]:
+    """Return the records together with their items, as the tidy table has them.
+
+    Also gives the column of each of `OF_ITEMS`, and of the item's number `n`: hidden ones, which
+    are named so that they are nobody else's.
+    """
+    base, items = records(store), {**CATALOGUE["items"].columns, "n": "BIGINT n"}
+    names = {name: f"items.{name}" for name in (*OF_ITEMS, "n")}
+    while {name.lower() for name in base.columns} & set(names.values()):
+        names = {name: f"{hidden}_" for name, hidden in names.items()}
+    listed = dict(base.columns)
+    for name, hidden in names.items():
+        kind, _, expression = items[name].partition(" ")
+        own = f"items.{name}" if expression == name else expression
+        listed[hidden] = f"{kind} {own}"
+    source = f"{base.source} JOIN items ON items.item = records.item"
+    return Listing(listed, source, base.order, base.make), names
+
+
+def _own(column: OwnColumn) -> tuple[str, Callable[[Any], Any] | None]:
+    """Give SQLite's expression for one of the user's columns, and what makes its value of that."""
+    if not column.in_sql:
+        return "columns", partial(_from_json, column)
+    path = f'$."{column.name}"'.replace("'", "''")
+    value = f"json_extract(columns, '{path}')"
+    if column.type == "integer":
+        return f"CAST(nullif({value}, '') AS INTEGER)", None
+    # SQLite's own reading of decimals may differ from Python's in the last digit.
+    return value, column.value if column.type == "real" else None
+
+
+def _from_json(column: OwnColumn, text: str) -> Any:
+    return column.value(_parsed(text).get(column.name))
+
+
+@lru_cache(ROWS_AT_ONCE)
+def _parsed(text: str) -> dict[str, Any]:
+    """Parse the columns of a record, once for all of them that a batch of rows asks for."""
+    found: dict[str, Any] = json.loads(text)
+    return found
+
+
+def columns(store: Store) -> pd.DataFrame:
+    """Return the user's columns: `column` in tables, `name` as it was written, `type`."""
+    import pandas as pd
+
+    rows = [(own.shown, own.name, own.type) for own in own_columns(store)]
+    return pd.DataFrame(rows, columns=["column", "name", "type"], dtype=object)
+
+
+def _count(store: Store, source: str) -> int:
+    return int(store.value(f"SELECT count(*) FROM {source}"))
+
+
+def _where(source: str, conditions: Sequence[str]) -> str:
+    joint = " AND " if " WHERE " in source else " WHERE "
+    return source + joint + " AND ".join(conditions) if conditions else source
+
+
+def _scan(  # noqa: PLR0917 - the first two are bound
+    store: Store, listing: Listing, wanted: Sequence[str], limits: Mapping[str, Sequence[Any]]
+) -> Iterator[pa.RecordBatch]:
+    """Give some columns of a table of the catalogue, batch by batch."""
+    expressions = {name: text.partition(" ")[2] for name, text in listing.columns.items()}
+    listed = ", ".join(f"{expressions[name]} AS c{n}" for n, name in enumerate(wanted))
+    held = [
+        f"{expressions[name]} IN ({placeholders(len(values))})"
+        for name, values in limits.items()
+        if name not in listing.make
+    ]
+    source = _where(listing.source, held)
+    given = [v for name, values in limits.items() if name not in listing.make for v in values]
+    types = [TYPES[listing.columns[name].partition(" ")[0]] for name in wanted]
+    schema = pa.schema(list(zip(wanted, types, strict=True)))
+    for rows in store.batches(f"SELECT {listed} FROM {source} ORDER BY {listing.order}", given):
+        arrays = [
+            _array(values, kind, listing.make.get(name))
+            for name, kind, values in zip(wanted, types, zip(*rows, strict=True), strict=True)
+        ]
+        yield pa.record_batch(arrays, schema=schema)
+
+
+def _array(values: Sequence[Any], kind: pa.DataType, make: Callable[[Any], Any] | None) -> pa.Array:
+    if make is not None:
+        values = [make(value) for value in values]
+    elif pa.types.is_boolean(kind):
+        return pa.array(values, pa.int8()).cast(kind)
+    return pa.array(values, kind)
 
 
 def gold(store: Store) -> pd.DataFrame:
     """Return the gold value of each variable and item: variable, item, value, coders."""
+    import pandas as pd
+
+    from mediacorpus.coding.resolving import gold_labels
+
     frames = []
     for variable in people.variables(store):
         values, _ = gold_labels(store, variable)

@@ -8,7 +8,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mediacorpus.catalogue.holdings import INSERT_ITEM, facts_of, item_id, item_row, locate
+from mediacorpus.catalogue import columns as own_columns
+from mediacorpus.catalogue.holdings import (
+    INSERT_ITEM,
+    facts_of,
+    item_id,
+    item_row,
+    known_records,
+    locate,
+)
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
 
@@ -125,6 +133,13 @@ def write_region_records(
         (parent,),
     )[0]
     items = {key: derived_id(sha256, place) for key, place, _ in rows}
+    known = known_records(store, items)
+    own_columns.learn(
+        store,
+        [columns for _, _, columns in rows],
+        old=[one.columns for one in known.values()],
+        run=run,
+    )
     store.executemany(
         "INSERT INTO records (item, source, key, path, size, mtime_ns, columns, parent, run) "
         "VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET item = excluded.item, "
@@ -149,13 +164,16 @@ def write_region_records(
 
 def forget_strays(store: Store, records: Sequence[str]) -> None:
     """Remove derived records whose parent record, named by its key, holds other content now."""
+    gone = 0
     for chunk in chunks(records):
-        store.execute(
+        gone += store.executemany(
             "DELETE FROM records WHERE record IN (SELECT child.record FROM records AS child "
             "JOIN records AS r ON child.parent = r.record JOIN items ON items.item = child.item "
             f"WHERE r.key IN ({placeholders(len(chunk))}) AND items.parent <> r.item)",
-            chunk,
+            [chunk],
         )
+    if gone:
+        own_columns.forget(store)
 
 
 def write_shots(store: Store, item: str, shots: Sequence[Shot], *, run: int) -> None:

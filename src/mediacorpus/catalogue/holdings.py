@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mediacorpus.catalogue import columns
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.errors import UnknownName
@@ -200,6 +201,12 @@ def write_records(
             "size = excluded.size, mtime_ns = excluded.mtime_ns, columns = excluded.columns, "
             "stored = excluded.stored, run = excluded.run",
             [_record_row(record, source, run) for record in written.values()],
+        )
+        columns.learn(
+            store,
+            [record.columns for record in written.values()],
+            old=[one.columns for one in known.values()],
+            run=run,
         )
     return counts
 

@@ -203,4 +203,17 @@ MIGRATIONS: tuple[str, ...] = (
     """
     UPDATE failures SET stage = 'skipped' WHERE stage = 'passed over';
     """,
+    """
+    CREATE TABLE columns (
+        n INTEGER PRIMARY KEY,
+        name TEXT NOT NULL UNIQUE,
+        type TEXT NOT NULL CHECK (type IN ('integer', 'real', 'text', 'boolean', 'date')),
+        forms INTEGER NOT NULL,
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    CREATE TABLE columns_read (stale INTEGER NOT NULL) STRICT;
+    INSERT INTO columns_read SELECT EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
+    CREATE INDEX measured_failed ON measured (setup, n) WHERE part IS NULL;
+    CREATE INDEX items_kind ON items (kind);
+    """,
 )

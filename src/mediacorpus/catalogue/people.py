@@ -36,11 +36,13 @@ def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
 
 def _append_chunk(store: Store, said: list[list[Label]], run: int) -> int:
     items = sorted({heard[0].item for heard in said})
+    asked = sorted({heard[0].variable for heard in said})
     log: dict[tuple[str, str, str], list[str]] = {}
     for item, variable, coder, value in store.rows(
         "SELECT item, variable, coder, value FROM labels "
-        f"WHERE item IN ({placeholders(len(items))}) ORDER BY label",
-        items,
+        f"WHERE variable IN ({placeholders(len(asked))}) AND item IN "
+        f"({placeholders(len(items))}) ORDER BY label",
+        [*asked, *items],
     ):
         log.setdefault((item, variable, coder), []).append(value)
     time = now()

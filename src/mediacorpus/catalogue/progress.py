@@ -43,6 +43,29 @@ class Part:
     items: Sequence[int]
 
 
+@dataclass(frozen=True, slots=True)
+class Left:
+    """Items that lack the same setups.
+
+    Parameters
+    ----------
+    mask:
+        One character for each setup that was asked for: `"1"` where it is missing.
+    setups:
+        Those that are missing.
+    first, last:
+        Numbers of the first and the last item.
+    count:
+        How many items there are.
+    """
+
+    mask: str
+    setups: tuple[int, ...]
+    first: int
+    last: int
+    count: int
+
+
 def setup_id(store: Store, info: Info, parameters: Mapping[str, Any], *, run: int) -> int:
     """Return the id of a measure with its version and parameters, noted on first sight.
 
@@ -88,6 +111,7 @@ def pending(
     size: int,
     of: str | None = None,
     only: str = "TRUE",
+    known: Sequence[Left] | None = None,
 ) -> Iterator[tuple[tuple[int, ...], list[tuple[int, str]]]]:
     """Give the items that some of the setups have not measured yet, part by part.
 
@@ -95,37 +119,56 @@ def pending(
     those. Within one call no item is given twice, whether or not it was measured meanwhile.
     Items whose last record has gone over to other content are left out, and so are, for each
     setup, the kinds of items that it cannot measure. What a measure found in others, such as
-    faces, is given only where `of` names that measure. `only` is what `chosen` gave.
+    faces, is given only where `of` names that measure. `only` is what `chosen` gave, `known` what
+    `lacking` found before.
     """
-    held = _held(store, of, only)
-    flags = "'' || " + " || ".join(f"({_lacks(store, setup)})" for setup in setups)
-    masks = [
-        row[0]
-        for row in store.rows(f"SELECT DISTINCT {flags} AS mask FROM items WHERE {held}")
-        if "1" in str(row[0])
-    ]
-    for mask in sorted(str(m) for m in masks):
-        lacking = tuple(s for s, flag in zip(setups, mask, strict=True) if flag == "1")
-        last = 0
-        while True:
+    held, flags = _held(store, of, only), _flags(store, setups)
+    for left in lacking(store, setups, of=of, only=only) if known is None else known:
+        last = left.first - 1
+        while last < left.last:
             rows = store.rows(
-                f"SELECT n, item FROM items WHERE n > ? AND ({flags}) = ? AND {held} "
+                f"SELECT n, item FROM items WHERE n > ? AND n <= ? AND ({flags}) = ? AND {held} "
                 "ORDER BY n LIMIT ?",
-                (last, mask, size),
+                (last, left.last, left.mask, size),
             )
             if not rows:
                 break
             last = rows[-1][0]
-            yield lacking, rows
+            yield left.setups, rows
 
 
 def count_pending(
     store: Store, setups: Sequence[int], *, of: str | None = None, only: str = "TRUE"
 ) -> int:
     """Count the items that at least one of the setups has not measured yet."""
-    missing = " OR ".join(f"({_lacks(store, setup)})" for setup in setups)
-    held = _held(store, of, only)
-    return int(store.value(f"SELECT count(*) FROM items WHERE ({missing}) AND {held}"))
+    return sum(left.count for left in lacking(store, setups, of=of, only=only))
+
+
+def lacking(
+    store: Store, setups: Sequence[int], *, of: str | None = None, only: str = "TRUE"
+) -> list[Left]:
+    """Tell which items some setups have not measured yet, by the setups that are missing."""
+    # Most items of a large corpus are done: these are put aside by their numbers alone.
+    missing = " UNION ".join(f"SELECT n FROM items WHERE {_lacks(store, s)}" for s in setups)
+    found = store.rows(
+        f"SELECT {_flags(store, setups)} AS mask, min(n), max(n), count(*) FROM items "
+        f"WHERE n IN ({missing}) AND {_held(store, of, only)} "
+        "GROUP BY mask ORDER BY mask"
+    )
+    return [
+        Left(
+            str(mask),
+            tuple(s for s, flag in zip(setups, str(mask), strict=True) if flag == "1"),
+            *rest,
+        )
+        for mask, *rest in found
+        if "1" in str(mask)
+    ]
+
+
+def _flags(store: Store, setups: Sequence[int]) -> str:
+    """Give the SQL expression for a text that says of each setup whether an item lacks it."""
+    return "'' || " + " || ".join(f"({_lacks(store, setup)})" for setup in setups)
 
 
 def _held(store: Store, of: str | None, only: str) -> str:
@@ -210,7 +253,8 @@ def count_failed(store: Store, setups: Sequence[int]) -> int:
     """Count the items that failed under at least one of some setups."""
     return int(
         store.value(
-            "SELECT count(DISTINCT n) FROM measured JOIN items USING (n) "
+            "SELECT count(DISTINCT n) FROM measured INDEXED BY measured_failed "
+            "JOIN items USING (n) "
             f"WHERE part IS NULL AND {HELD} AND setup IN ({placeholders(len(setups))})",
             setups,
         )
@@ -273,6 +317,29 @@ def files_of(store: Store, setup: int) -> list[Path]:
     ]
 
 
-def recorded_files(store: Store, run: int) -> set[str]:
-    """Return the files that a run has recorded, relative to the corpus folder."""
-    return {row[0] for row in store.rows("SELECT file FROM parts WHERE run = ?", (run,))}
+def spans_of(store: Store, setup: int) -> list[tuple[Path, int, int]]:
+    """Return the recorded files of a setup with the first and last number of their items."""
+    return [
+        (store.folder / file, first, last)
+        for file, first, last in store.rows(
+            "SELECT file, first, last FROM parts JOIN (SELECT part, min(n) AS first, "
+            "max(n) AS last FROM measured WHERE setup = ? AND part IS NOT NULL GROUP BY part) "
+            "USING (part) ORDER BY part",
+            (setup,),
+        )
+    ]
+
+
+def recorded_files(store: Store) -> dict[int, set[str]]:
+    """Return run -> the files that it has recorded, relative to the corpus folder.
+
+    Runs that are still under way are left out.
+    """
+    found: dict[int, set[str]] = {}
+    for run, file in store.rows(
+        "SELECT runs.run, file FROM runs LEFT JOIN parts USING (run) WHERE status <> 'running'"
+    ):
+        own = found.setdefault(run, set())
+        if file is not None:
+            own.add(file)
+    return found

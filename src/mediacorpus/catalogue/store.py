@@ -1,4 +1,4 @@
-"""Open a catalogue: one SQLite connection with its schema up to date."""
+"""Open a catalogue: SQLite connections, one for each thread, with the schema up to date."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import contextlib
 import os
 import shutil
 import sqlite3
+import threading
+import weakref
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Self
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Self
 
 from mediacorpus.catalogue.migrations import MIGRATIONS
 from mediacorpus.errors import (
@@ -24,15 +24,24 @@ from mediacorpus.errors import (
     writing,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 DATABASE = "corpus.db"
 FOLDERS = ("tables", "models", "reports")
 APPLICATION_ID = 0x6D636F72  # "mcor"
 MAX_VARIABLES = 500
+ROWS_AT_ONCE = 10_000
 NO_ROOM = 1_000_000
+BUSY_SECONDS = 30
+"""How long a write waits for others to end theirs."""
 
 
 class Store:
-    """The catalogue of one corpus.
+    """The catalogue of one corpus, to be used from any number of threads at once.
+
+    Each thread has a connection of its own, so that a transaction is that of the thread that
+    opened it; `close` closes all of them.
 
     Parameters
     ----------
@@ -56,16 +65,17 @@ class Store:
         self.folder = Path(folder)
         path = self.folder / DATABASE
         _check_there(path)
-        self._depth = 0
-        self._connection, self.writable = _connect(path)
+        self._own = _Own()
+        self._guard = threading.Lock()
+        self._open: dict[sqlite3.Connection, weakref.ref[threading.Thread]] = {}
+        self._closed = False
+        self.writable = True
         try:
             with self._translated():
                 self._check_kind()
                 self._migrate()
-                # A corpus that cannot be written to is still good to read.
-                self._connection.execute("PRAGMA foreign_keys = ON")
         except BaseException:
-            self._connection.close()
+            self.close()
             raise
 
     @classmethod
@@ -106,8 +116,45 @@ class Store:
         self.close()
 
     def close(self) -> None:
-        """Close the connection; SQLite then folds its log into the one file."""
-        self._connection.close()
+        """Close the connections of all threads; SQLite then folds its log into the one file."""
+        with self._guard:
+            self._closed = True
+            for connection in self._open:
+                connection.close()
+            self._open.clear()
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """The connection of the thread that asks, opened when it first does."""
+        if self._own.connection is None:
+            self._own.connection, self.writable = self._opened()
+        return self._own.connection
+
+    def _opened(self) -> tuple[sqlite3.Connection, bool]:
+        """Open one more connection; close those of threads that have ended."""
+        with self._guard:
+            if self._closed:
+                raise sqlite3.ProgrammingError("Cannot operate on a closed database.")
+            for connection, owner in list(self._open.items()):
+                thread = owner()
+                if thread is None or not thread.is_alive():
+                    connection.close()
+                    del self._open[connection]
+            connection, writable = _connect(self.folder / DATABASE)
+            self._open[connection] = weakref.ref(threading.current_thread())
+        try:
+            with self._translated():
+                # A corpus that cannot be written to is still good to read.
+                connection.execute("PRAGMA foreign_keys = ON")
+        except BaseException:
+            self._drop(connection)
+            raise
+        return connection, writable
+
+    def _drop(self, connection: sqlite3.Connection) -> None:
+        with self._guard:
+            self._open.pop(connection, None)
+            connection.close()
 
     def rows(self, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
         """Run one statement and return all its rows."""
@@ -119,8 +166,32 @@ class Store:
         found = self.rows(sql, parameters)
         return found[0][0] if found else None
 
+    def each(self, sql: str, parameters: Sequence[Any] = ()) -> Iterator[tuple[Any, ...]]:
+        """Run one statement that reads and give its rows one by one, as they were at the start."""
+        for rows in self.batches(sql, parameters):
+            yield from rows
+
+    def batches(
+        self, sql: str, parameters: Sequence[Any] = (), *, size: int = ROWS_AT_ONCE
+    ) -> Iterator[list[tuple[Any, ...]]]:
+        """Run one statement that reads and give its rows, up to `size` of them at a time.
+
+        They come through a connection of their own, so that the reader may go on in another
+        thread, and what others write meanwhile neither shows nor has to wait.
+        """
+        connection, _ = self._opened()
+        try:
+            with self._translated():
+                cursor = connection.execute(sql, parameters)
+                while rows := cursor.fetchmany(size):
+                    yield rows
+        finally:
+            self._drop(connection)
+
     def frame(self, sql: str, parameters: Sequence[Any] = ()) -> pd.DataFrame:
         """Run one statement and return its rows as a data frame."""
+        import pandas as pd
+
         with self._translated():
             cursor = self._connection.execute(sql, parameters)
             names = [column[0] for column in cursor.description]
@@ -144,12 +215,12 @@ class Store:
         """
         if not self.writable:
             raise read_only(self.folder)
-        if self._depth:
+        if self._own.depth:
             yield
             return
         with self._translated():
             self._connection.execute("BEGIN IMMEDIATE")
-        self._depth += 1
+        self._own.depth += 1
         try:
             yield
             with self._translated():
@@ -159,7 +230,7 @@ class Store:
                 self._connection.execute("ROLLBACK")
             raise
         finally:
-            self._depth -= 1
+            self._own.depth -= 1
 
     def _check_kind(self) -> None:
         """Refuse other people's databases, and an emptied file before it passes for a new one."""
@@ -181,19 +252,32 @@ class Store:
                 "Upgrade with: pip install --upgrade mediacorpus"
             )
         for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
-            try:
-                self._connection.executescript(
-                    f"BEGIN IMMEDIATE; {script}; PRAGMA user_version = {number}; COMMIT;"
-                )
-            except sqlite3.DatabaseError:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
+            with self.transaction():
                 # Another process that opened the corpus at the same time may have been faster.
                 if self._schema() < number:
-                    raise
+                    for statement in _statements(script):
+                        self._connection.execute(statement)
+                    self._connection.execute(f"PRAGMA user_version = {number}")
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         return _translated(self.folder)
+
+
+class _Own(threading.local):
+    """What each thread has for itself."""
+
+    connection: sqlite3.Connection | None = None
+    depth = 0
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Cut a script into its statements, of which those that make triggers hold semicolons."""
+    text = ""
+    for piece in script.split(";"):
+        text += piece + ";"
+        if sqlite3.complete_statement(text):
+            yield text
+            text = ""
 
 
 def placeholders(count: int) -> str:
@@ -247,7 +331,9 @@ def _check_there(path: Path) -> None:
 def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     """Open for writing if possible, else read-only; say which."""
     if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK):
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
+        connection = sqlite3.connect(
+            path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
+        )
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute("PRAGMA synchronous = FULL")
@@ -266,7 +352,7 @@ def _connect(path: Path) -> tuple[sqlite3.Connection, bool]:
     log = path.with_name(path.name + "-wal")
     if not log.exists() or log.stat().st_size == 0:
         uri += "&immutable=1"
-    return sqlite3.connect(uri, uri=True, isolation_level=None), False
+    return sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False), False
 
 
 @contextlib.contextmanager

@@ -303,7 +303,11 @@ def validate(
         ),
     ] = None,
     by: Annotated[
-        str | None, typer.Option(help="Column whose equal values belong together (authors).")
+        str | None,
+        typer.Option(
+            help="Column whose equal values belong together (authors); else that of the split, "
+            "or none."
+        ),
     ] = None,
     inclusion: Annotated[
         str | None,

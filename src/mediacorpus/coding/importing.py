@@ -164,6 +164,7 @@ class _Finder:
         self.store = store
         self.base = base
         self.items: dict[tuple[str, str], str] = {}
+        self.files: set[str] = set()
         self.names: dict[str, set[str]] | None = None
 
     def learn(self, rows: Iterable[LabelRow]) -> None:
@@ -176,6 +177,7 @@ class _Finder:
         self._look_up("record", "records", column="record", asked=numbers)
         paths = {self._absolute(s): s for s in subjects["file"]}
         self._look_up("file", "records", column="path", asked=paths)
+        self.files = {s for s in subjects["file"] if ("file", s) not in self.items}
 
     def _look_up(self, kind: str, table: str, *, column: str, asked: dict[str, str]) -> None:
         for chunk in chunks(sorted(asked)):
@@ -204,10 +206,16 @@ class _Finder:
         return path_text(Path(os.path.normpath(base.absolute() / text)))
 
     def _by_name(self) -> dict[str, set[str]]:
-        """Index the records by the tails of their paths: `c.jpg`, `b/c.jpg`, `a/b/c.jpg`."""
+        """Index the records by the tails of their paths: `c.jpg`, `b/c.jpg`, `a/b/c.jpg`.
+
+        Only those whose file names are asked for are taken in.
+        """
         if self.names is None:
             self.names = {}
-            for path, item in self.store.rows("SELECT path, item FROM records"):
+            asked = {Path(subject).as_posix().lower().rpartition("/")[2] for subject in self.files}
+            for path, item in self.store.each("SELECT path, item FROM records"):
+                if path.replace(os.sep, "/").lower().rpartition("/")[2] not in asked:
+                    continue
                 pieces = Path(path).as_posix().lower().split("/")
                 for depth in range(1, min(4, len(pieces)) + 1):
                     self.names.setdefault("/".join(pieces[-depth:]), set()).add(item)

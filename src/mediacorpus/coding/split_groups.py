@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+from mediacorpus.catalogue.columns import own_columns
+from mediacorpus.catalogue.store import chunks, placeholders
+from mediacorpus.errors import unknown_column
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+
+    from mediacorpus.catalogue.store import Store
 
 
 def join_groups(values: Mapping[str, Iterable[Hashable]]) -> dict[str, int | None]:
@@ -52,6 +59,95 @@ def join_groups(values: Mapping[str, Iterable[Hashable]]) -> dict[str, int | Non
         item: numbers.setdefault(root(first[item]), len(numbers)) if item in first else None
         for item in values
     }
+
+
+def groups_by(
+    store: Store, items: Sequence[str], column: str, *, among: Iterable[str] = ()
+) -> dict[str, int | None]:
+    """Give a number to each group of items that share a value of one of your own columns.
+
+    This is the one way in which `split`, the folds of a grid and the intervals of a score form
+    groups, so that they are the same.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    items:
+        Items to give groups to.
+    column:
+        One of the user's columns.
+    among:
+        Further items through which two groups can be one, such as all that have a label.
+
+    Returns
+    -------
+    dict
+        Item → number of its group; None for an item without a value.
+
+    Raises
+    ------
+    ParameterError
+        No record has such a column.
+    """
+    known = list(dict.fromkeys([*among, *items]))
+    groups = join_groups(column_values(store, known, column))
+    return {item: groups[item] for item in items}
+
+
+def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, list[str]]:
+    """Return the values of one of your own columns in all records of each item.
+
+    A record that lies in another one, such as a crop of a picture, has its values too.
+
+    Raises
+    ------
+    ParameterError
+        No record has such a column.
+    """
+    names = {own.name for own in own_columns(store)}
+    if column not in names:
+        raise unknown_column(column, names)
+    records: dict[int, tuple[int | None, str]] = {}
+    of_item: list[tuple[int, str]] = []
+    for chunk in chunks(items):
+        for record, parent, item, text in store.rows(
+            "SELECT record, parent, item, columns FROM records "
+            f"WHERE item IN ({placeholders(len(chunk))})",
+            chunk,
+        ):
+            records[record] = (parent, _as_text(json.loads(text).get(column)))
+            of_item.append((record, item))
+    _learn_parents(store, records, column)
+    found: dict[str, list[str]] = {item: [] for item in items}
+    for first, item in sorted(of_item):
+        above: list[str] = []
+        place: int | None = first
+        while place is not None:
+            place, value = records[place]
+            above.append(value)
+        found[item] += [v for v in reversed(above) if v and v not in found[item]]
+    return found
+
+
+def _learn_parents(store: Store, records: dict[int, tuple[int | None, str]], column: str) -> None:
+    """Add what some records lie in, and what that lies in, to what is known of them."""
+    while wanted := {p for p, _ in records.values() if p is not None and p not in records}:
+        for chunk in chunks(sorted(wanted)):
+            for record, parent, text in store.rows(
+                "SELECT record, parent, columns FROM records "
+                f"WHERE record IN ({placeholders(len(chunk))})",
+                chunk,
+            ):
+                records[record] = (parent, _as_text(json.loads(text).get(column)))
+
+
+def _as_text(value: Any) -> str:
+    """Write a value so that 7 and 7.0, as different tables have it, are the same author."""
+    if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
+        return ""
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value) if whole else value).strip()
 
 
 def surplus(parts: Mapping[str, str], labels: Mapping[str, str], *, seed: int = 1) -> list[str]:

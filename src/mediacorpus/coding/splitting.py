@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -13,9 +12,9 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.split import draw_split, parse_shares
-from mediacorpus.coding.split_groups import join_groups, surplus
+from mediacorpus.coding.split_groups import groups_by, surplus
 from mediacorpus.coding.strata import is_scale, strata
-from mediacorpus.errors import ParameterError, SplitError, unknown_column
+from mediacorpus.errors import ParameterError, SplitError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -204,7 +203,7 @@ def _drawn(
     classes = strata(list(labels.values()), parts=len(parse_shares(shares)))
     if by is None:
         return draw_split(items, classes, shares=shares, seed=seed), []
-    groups = join_groups(column_values(store, items, by))
+    groups = groups_by(store, items, by)
     numbers = [groups[item] for item in items]
     if len(set(numbers)) == 1 and numbers[0] is not None:
         raise SplitError(
@@ -217,42 +216,6 @@ def _drawn(
         _of_groups(parts, groups, by=by),
         *_gaps(parts, dict(zip(items, classes, strict=True)), groups=groups, shares=shares, by=by),
     ]
-
-
-def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, list[str]]:
-    """Return the values of one of your own columns in all records of each item.
-
-    A record that lies in another one, such as a crop of a picture, has its values too.
-
-    Raises
-    ------
-    ParameterError
-        No record has such a column.
-    """
-    found: dict[str, list[str]] = {item: [] for item in items}
-    of_record: dict[int, list[str]] = {}
-    known: set[str] = set()
-    for record, parent, item, text in store.rows(
-        "SELECT record, parent, item, columns FROM records ORDER BY record"
-    ):
-        columns = json.loads(text)
-        known |= set(columns)
-        own = _as_text(columns.get(column))
-        values = [*of_record.get(parent, []), *([own] if own else [])]
-        of_record[record] = values
-        if item in found:
-            found[item] += [value for value in values if value not in found[item]]
-    if column not in known:
-        raise unknown_column(column, known)
-    return found
-
-
-def _as_text(value: Any) -> str:
-    """Write a value so that 7 and 7.0, as different tables have it, are the same author."""
-    if value is None or value != value:  # noqa: PLR0124 - only NaN differs from itself
-        return ""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value) if whole else value).strip()
 
 
 def _method(by: str | None, left_out: Sequence[str]) -> str:
@@ -348,11 +311,18 @@ def groups_of(store: Store, variable: str, items: Sequence[str]) -> list[int | N
         was drawn without groups.
     """
     number = people.latest_split(store, variable)
-    rows = store.rows(
-        "SELECT runs.parameters FROM splits JOIN runs USING (run) WHERE split = ?", (number,)
-    )
-    by = json.loads(rows[0][0]).get("by") if rows else None
+    by = None if number is None else column_of_split(store, number)
     if by is None:
         return [None] * len(items)
-    found = join_groups(column_values(store, items, by))
+    found = groups_by(store, items, by)
     return [found[item] for item in items]
+
+
+def column_of_split(store: Store, split: int) -> str | None:
+    """Return the column whose groups a split never parts, or None."""
+    found = store.value(
+        "SELECT json_extract(runs.parameters, '$.by') FROM splits JOIN runs USING (run) "
+        "WHERE split = ?",
+        (split,),
+    )
+    return None if found is None else str(found)

@@ -121,12 +121,13 @@ def run(
     title = ", ".join(m.info.name for m in measures)
     with ExitStack() as stack:
         these = stack.enter_context(progress.chosen(store, only))
-        total = progress.count_pending(store, setups, of=of, only=these)
+        left = progress.lacking(store, setups, of=of, only=these)
+        total = sum(one.count for one in left)
         interrupt = stack.enter_context(gentle_interrupt())
         runner = stack.enter_context(engine(options))
         report = stack.enter_context(show_progress(title, total=total, show=show))
         for number, (lacking, rows) in enumerate(
-            progress.pending(store, setups, size=options.part_size, of=of, only=these)
+            progress.pending(store, setups, size=options.part_size, of=of, only=these, known=left)
         ):
             works = works_for(store, rows)
             wanted = [by_setup[s] for s in lacking]
@@ -160,11 +161,7 @@ def works_for(store: Store, rows: Sequence[tuple[int, str]]) -> list[Work]:
 
 def sweep(store: Store) -> int:
     """Remove parts that a killed run wrote but did not record; return how many."""
-    recorded = {
-        run: progress.recorded_files(store, run)
-        for (run,) in store.rows("SELECT run FROM runs WHERE status <> 'running'")
-    }
-    return parts.sweep(store.folder, recorded)
+    return parts.sweep(store.folder, progress.recorded_files(store))
 
 
 def _commit(

@@ -12,8 +12,8 @@ import pandas as pd
 
 from mediacorpus.analysis.overview import overview
 from mediacorpus.analysis.tidy import sql
-from mediacorpus.analysis.views import RECORD_COLUMNS, records
 from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.columns import own_columns
 from mediacorpus.catalogue.runs import machine
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
@@ -92,7 +92,6 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
 
 def _corpus(store: Store) -> CorpusFacts:
     facts = overview(store)
-    own = [c for c in records(store).columns if c not in RECORD_COLUMNS]
     return CorpusFacts(
         folder=str(store.folder),
         items=facts.items,
@@ -111,7 +110,7 @@ def _corpus(store: Store) -> CorpusFacts:
             )
         },
         sources=[r[0] for r in store.rows("SELECT location FROM sources ORDER BY source")],
-        columns=[str(c) for c in own],
+        columns=[own.shown for own in own_columns(store)],
     )
 
 

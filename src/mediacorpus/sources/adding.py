@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediacorpus.catalogue import derived, holdings
+from mediacorpus.catalogue import columns, derived, holdings
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.decoding import Decoders
@@ -347,6 +347,7 @@ class Adding:
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
                 "--frames every=1s, or --frames shots, to measure their pictures."
             )
+        self.added.notes += columns.alike(self.store, self.run)
         if self.labelling is not None:
             self.added.notes += self.labelling.finish()
 

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+import shutil
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from mediacorpus.errors import CorpusDamaged, MediacorpusError, QueryError, unknown
 from mediacorpus.records import Info, schema
+from mediacorpus.tables.needs import Needs, needs
 from mediacorpus.tables.parts import missing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TYPES: Mapping[str, pa.DataType] = {
+    "VARCHAR": pa.string(),
+    "BIGINT": pa.int64(),
+    "DOUBLE": pa.float64(),
+    "BOOLEAN": pa.bool_(),
+}
+"""Types of the columns of a table that is scanned, with Arrow's."""
 
 _QUOTED = re.compile(r'"(\w+)"')
 _CANDIDATES = re.compile(r"^Candidate bindings: (.+)$", re.MULTILINE)
@@ -31,9 +45,29 @@ class PartsView:
 
 @dataclass(frozen=True, slots=True)
 class FetchView:
-    """A table of the catalogue: a function that fetches its rows when a query names it."""
+    """A small table: a function that fetches its rows when a query names it."""
 
-    fetch: Callable[[], pd.DataFrame]
+    fetch: Callable[[], pd.DataFrame | pa.Table]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanView:
+    """A table of any size, of which a query gets no more than it needs, batch by batch.
+
+    Parameters
+    ----------
+    columns:
+        Column -> type, of `TYPES`.
+    scan:
+        Gives the rows as batches of some columns, in the order asked for. Of rows that lack the
+        values in its second argument (column -> values) it may leave out any or all.
+    count:
+        Tells how many rows there are.
+    """
+
+    columns: Mapping[str, str]
+    scan: Callable[[Sequence[str], Mapping[str, Sequence[Any]]], Iterator[pa.RecordBatch]]
+    count: Callable[[], int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +77,7 @@ class RefusedView:
     error: MediacorpusError
 
 
-View = PartsView | FetchView | RefusedView
+View = PartsView | FetchView | ScanView | RefusedView
 
 
 def quoted(name: str) -> str:
@@ -55,11 +89,14 @@ def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def run_sql(sql: str, views: Mapping[str, View], *, folder: Path) -> Any:
-    """Run one query and return a DuckDB relation that is not yet read.
+def run_sql(
+    sql: str, views: Mapping[str, View], *, folder: Path, memory: str | None = None
+) -> Result:
+    """Run one query and return its result, which is not yet read and can be read once.
 
-    Only the views that the query names are opened. The database can read files below
-    `folder` and nothing else; nothing can be written.
+    Only the views that the query names are opened, and of those only the columns that it names.
+    The database can read files below `folder` and nothing else; nothing can be written.
+    With `memory`, such as `"300MB"`, it keeps to that much and puts the rest into temporary files.
 
     Raises
     ------
@@ -70,53 +107,101 @@ def run_sql(sql: str, views: Mapping[str, View], *, folder: Path) -> Any:
 
     Examples
     --------
+    >>> import pandas as pd
     >>> views = {"numbers": FetchView(lambda: pd.DataFrame({"n": [1, 2]}))}
     >>> run_sql("SELECT sum(n) AS s FROM numbers", views, folder=Path(".")).fetchall()
     [(3,)]
     """
     connection = duckdb.connect(config={"autoinstall_known_extensions": "false"})
+    troubles: list[Exception] = []
+    scratch = None
     try:
         _check_one_query(connection, sql)
+        if memory is not None:
+            scratch = Path(tempfile.mkdtemp(prefix="mediacorpus-"))
+            connection.execute(f"SET temp_directory = '{_literal(scratch)}'")
+            connection.execute(f"SET memory_limit = '{memory}'")
+        needed = needs(connection, sql)
         for name, view in views.items():
-            if _named(name, sql):
-                _attach(connection, name, view)
+            there = _named(name, sql) if needed is None else needed.tables[name.lower()]
+            if there:
+                _attach(connection, name, view, needed=needed, troubles=troubles)
         connection.execute(f"SET allowed_directories = ['{_literal(folder.resolve())}']")
         connection.execute("SET enable_external_access = false")
         connection.execute("SET python_enable_replacements = false")
         connection.execute("SET lock_configuration = true")
-        return _Relation(connection, sql, views)
-    except duckdb.Error as error:
-        raise _query_error(error, views, sql) from error
+        return Result(connection, sql, views, troubles=troubles, scratch=scratch)
+    except BaseException as error:
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
+        if isinstance(error, duckdb.Error):
+            raise _first(troubles, _query_error(error, views, sql)) from error
+        raise
 
 
-class _Relation:
+class Result:
     """The result of a query, with its connection kept alive and its errors translated."""
 
-    def __init__(self, connection: Any, sql: str, views: Mapping[str, View]) -> None:
+    def __init__(
+        self,
+        connection: Any,
+        sql: str,
+        views: Mapping[str, View],
+        *,
+        troubles: list[Exception],
+        scratch: Path | None = None,
+    ) -> None:
         self._views = views
         self._sql = sql
         self._connection = connection
+        self._troubles = troubles
+        if scratch is not None:
+            weakref.finalize(self, shutil.rmtree, scratch, ignore_errors=True)
         self._relation = connection.sql(sql)
 
     @property
     def columns(self) -> list[str]:
+        """Names of the columns."""
         return list(self._relation.columns)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
+        """Return all rows."""
         return list(self._try(self._relation.fetchall))
 
     def frame(self) -> pd.DataFrame:
+        """Return all rows as a data frame."""
         frame: pd.DataFrame = self._try(self._relation.df)
         return frame
 
-    def batches(self, size: int = 10_000) -> Any:
-        return self._try(lambda: self._relation.to_arrow_reader(size))
+    def batches(self, size: int = 10_000) -> pa.RecordBatchReader:
+        """Give the rows batch by batch."""
+        reader = self._try(lambda: self._relation.to_arrow_reader(size))
+        return pa.RecordBatchReader.from_batches(reader.schema, self._each(reader))
+
+    def keep(self) -> Result:
+        """Compute the rows now and hold them, so that they can be read more than once."""
+        self._try(lambda: self._relation.create("the rows"))
+        self._relation = self._connection.table('"the rows"')
+        return self
+
+    def _each(self, reader: Any) -> Iterator[pa.RecordBatch]:
+        while True:
+            try:
+                batch = self._try(reader.read_next_batch)
+            except StopIteration:
+                return
+            yield batch
 
     def _try(self, read: Callable[[], Any]) -> Any:
         try:
             return read()
-        except duckdb.Error as error:
-            raise _query_error(error, self._views, self._sql) from error
+        except (duckdb.Error, pa.ArrowException, OSError) as error:
+            raise _first(self._troubles, _query_error(error, self._views, self._sql)) from error
+
+
+def _first(troubles: Sequence[Exception], error: Exception) -> Exception:
+    """Give what went wrong in reading a table, or else the error that came of it."""
+    return troubles[0] if troubles else error
 
 
 def _check_one_query(connection: Any, sql: str) -> None:
@@ -139,12 +224,18 @@ def _named(name: str, sql: str) -> bool:
     return re.search(rf"(?<!\w){written}(?!\w)", sql, re.IGNORECASE) is not None
 
 
-def _attach(connection: Any, name: str, view: View) -> None:
+def _attach(
+    connection: Any, name: str, view: View, *, needed: Needs | None, troubles: list[Exception]
+) -> None:
     if isinstance(view, RefusedView):
         # A query may hold the name as a word of its own; only where it is a table it is refused.
         return
+    if isinstance(view, ScanView):
+        _attach_scan(connection, name, view, needed=needed, troubles=troubles)
+        return
     if isinstance(view, FetchView):
-        connection.register(name, _arrow(view.fetch()))
+        rows = view.fetch()
+        connection.register(name, rows if isinstance(rows, pa.Table) else _arrow(rows))
         return
     if not view.files:
         connection.register(name, schema(view.info).empty_table())
@@ -156,8 +247,58 @@ def _attach(connection: Any, name: str, view: View) -> None:
     connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM read_parquet([{files}])")
 
 
+def _attach_scan(
+    connection: Any, name: str, view: ScanView, *, needed: Needs | None, troubles: list[Exception]
+) -> None:
+    """Let a query read a table: what it does not need of it is there, but empty.
+
+    The rows come as a stream, which can be read only once; a query that reads a table more than
+    once gets a copy of what it needs.
+    """
+    wanted = list(view.columns) if needed is None else needed.columns(name, list(view.columns))
+    if wanted:
+        fields = [(column, TYPES[view.columns[column]]) for column in wanted]
+        rows = view.scan(wanted, _limits(name, view, needed))
+        reader = pa.RecordBatchReader.from_batches(pa.schema(fields), _watched(rows, troubles))
+        source = quoted(f"{name} rows")
+        connection.register(f"{name} rows", reader)
+    else:
+        source = f"range({view.count()})"
+    listed = ", ".join(
+        quoted(column) if column in wanted else f"CAST(NULL AS {kind}) AS {quoted(column)}"
+        for column, kind in view.columns.items()
+    )
+    kind = "VIEW" if (needed is not None and needed.once(name)) or not wanted else "TABLE"
+    connection.execute(f"CREATE {kind} {quoted(name)} AS SELECT {listed} FROM {source}")
+
+
+def _limits(name: str, view: ScanView, needed: Needs | None) -> dict[str, Sequence[Any]]:
+    """Give the values that a query asks for, where they are of the column's own type."""
+    asked = {} if needed is None else needed.equal.get(name.lower(), {})
+    python = {"VARCHAR": str, "BIGINT": int}
+    return {
+        column: asked[column.lower()]
+        for column, kind in view.columns.items()
+        if column.lower() in asked
+        and all(isinstance(value, python.get(kind, ())) for value in asked[column.lower()])
+    }
+
+
+def _watched(
+    batches: Iterator[pa.RecordBatch], troubles: list[Exception]
+) -> Iterator[pa.RecordBatch]:
+    """Note what goes wrong, which DuckDB would tell in words of its own."""
+    try:
+        yield from batches
+    except Exception as error:
+        troubles.append(error)
+        raise
+
+
 def _arrow(frame: pd.DataFrame) -> pa.Table:
     """Convert for DuckDB: columns that hold nothing become text, mixed ones too."""
+    import pandas as pd
+
     arrays, names = [], []
     for name in frame.columns:
         column = frame[name]

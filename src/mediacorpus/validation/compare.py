@@ -12,6 +12,7 @@ import pandas as pd
 
 from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
+from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.model import model_of
@@ -25,7 +26,6 @@ from mediacorpus.validation.predictions import (
     answers_of,
     check_codebook,
     class_names,
-    column_of,
     read_answers,
     truth_for,
     truth_of,
@@ -398,7 +398,7 @@ def compare_models(
             [truth[item] for item in items],
             {str(model["model"]): _shares(table, items, classes) for model, table in usable},
             classes,
-            groups=None if by is None else column_of(store, items, by),
+            groups=None if by is None else list(groups_by(store, items, by, among=truth).values()),
             ordinal=alike and kinds == {TargetKind.ORDINAL},
             level=level,
             seed=seed,

@@ -12,9 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.columns import own_columns
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
-from mediacorpus.errors import LabelError, ParameterError, unknown_column
+from mediacorpus.coding.split_groups import column_values, groups_by
+from mediacorpus.coding.splitting import column_of_split
+from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.model import codebook_of, model_of, values_of
 from mediacorpus.learning.targets import TargetKind, against_rest, target_of
 from mediacorpus.records import Info
@@ -117,6 +120,8 @@ def _listed(values: Sequence[str]) -> str:
 
 
 PARTS = ("test", "val")
+NO_GROUPS = "none"
+"""In place of a column: draw items, not the groups that the split was drawn by."""
 
 
 def truth_of(store: Store, variable: str) -> tuple[dict[str, str], int]:
@@ -309,28 +314,67 @@ def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd
     return pd.concat(frames, ignore_index=True) if frames else empty
 
 
-def column_of(store: Store, items: Sequence[str], column: str) -> list[Any]:
-    """Give the value of one of your own columns for each item: that of its oldest record.
+def groups_for(
+    store: Store,
+    model: Mapping[str, Any],
+    items: Sequence[str],
+    *,
+    truth: Mapping[str, str],
+    by: str | None,
+) -> tuple[list[int | None] | None, list[str]]:
+    """Give the groups of items that the bootstrap of a model's scores draws whole.
+
+    They are those of the column `by`; without it those that the model's split never parts;
+    with `"none"` there are none. Groups are formed among all items with a label, as a split
+    forms them.
+
+    Returns
+    -------
+    groups : list or None
+        For each item the number of its group, None for one on its own; None where each item is
+        drawn by itself.
+    notes : list of str
+        What a reader must know.
+
+    Raises
+    ------
+    ParameterError
+        No record has the column `by`.
+    """
+    names = {own.name for own in own_columns(store)}
+    if by is not None and (by != NO_GROUPS or by in names):
+        found = groups_by(store, items, by, among=truth)
+        return [found[item] for item in items], []
+    column = column_of_split(store, int(model["split"]))
+    if by == NO_GROUPS or column is None or column not in names:
+        return None, []
+    found = groups_by(store, items, column, among=truth)
+    count = len({item if found[item] is None else found[item] for item in items})
+    if count == 1 < len(items):
+        note = (
+            f"The split was drawn by groups of {column}, but all of these items belong to one "
+            "group, so the intervals take each item as its own and may be too narrow."
+        )
+        return None, [note]
+    note = (
+        f"The split was drawn by groups of {column}, so the intervals are from drawing whole "
+        f"groups ({count:,}) instead of items; --by {NO_GROUPS} draws items."
+    )
+    return [found[item] for item in items], [note] if count < len(items) else []
+
+
+def column_of(store: Store, items: Sequence[str], column: str) -> list[str | None]:
+    """Give what stands in one of your own columns for each item, in all of its records.
+
+    An item whose records have several values has all of them, as in `"north, south"`.
 
     Raises
     ------
     ParameterError
         No record has such a column.
     """
-    import json
-
-    wanted = set(items)
-    found: dict[str, Any] = {}
-    known: set[str] = set()
-    for item, text in store.rows("SELECT item, columns FROM records ORDER BY record"):
-        columns = json.loads(text)
-        known |= set(columns)
-        value = columns.get(column)
-        if item in wanted and value is not None and value != "":
-            found.setdefault(item, value)
-    if column not in known:
-        raise unknown_column(column, known)
-    return [found.get(item) for item in items]
+    values = column_values(store, items, column)
+    return [", ".join(sorted(set(values[item]))) or None for item in items]
 
 
 def _of_val(model: Mapping[str, Any], *, has_test: bool) -> str:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.coding.splitting import column_values
+from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
 from mediacorpus.stats.intervals import Interval
 from mediacorpus.stats.metric import label_of, metric, metrics

@@ -31,8 +31,9 @@ from mediacorpus.stats.survey import prior_warning
 from mediacorpus.tables.parts import read_parts
 from mediacorpus.validation.mistakes import mistakes, mistakes_of_labels, mistakes_of_numbers
 from mediacorpus.validation.predictions import (
+    NO_GROUPS,
     Predictions,
-    column_of,
+    groups_for,
     predictions_of,
     rows_of,
     truth_of,
@@ -79,7 +80,8 @@ class ScoreOptions:
         `"f1"` or `"precision>=0.9"`, for which the threshold is chosen on the validation part.
     by:
         One of your own columns whose equal values belong together, such as an author: the
-        bootstrap then draws whole groups.
+        bootstrap then draws whole groups. By default those that the model's split was drawn by,
+        if any; `"none"` draws items all the same.
     inclusion:
         One of your own columns with the chance with which each record was drawn, above 0 and
         at most 1: the scores are also weighted by one over it.
@@ -251,7 +253,7 @@ def _rule(
     options: ScoreOptions,
 ) -> tuple[Validation, str]:
     """Score a rule on all labelled items."""
-    if options.threshold is not None or options.by is not None:
+    if options.threshold is not None or options.by not in {None, NO_GROUPS}:
         raise ParameterError(
             f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
         )
@@ -329,9 +331,9 @@ def _model(
         raise ParameterError(
             f"Scores of {_KINDS[own.kind]} are not weighted by inclusion; leave --inclusion out."
         )
-    groups = None if options.by is None else column_of(store, own.items, options.by)
+    groups, told = groups_for(store, model, own.items, truth=truth, by=options.by)
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
-    notes = list(own.notes)
+    notes = [*own.notes, *told]
     more: dict[str, Any] = {}
     scores: Scores | NumberScores | SeveralScores
     if own.kind is TargetKind.SCALE:

@@ -1,0 +1,236 @@
+"""The user's own columns: which there are, and of what type, known without reading all records.
+
+What the records hold is noted as they are written. Only where a record that was there loses a
+value of a kind of its own can a type become narrower; then all records are read once more, when
+somebody next asks.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import enum
+import json
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import CorpusBusy, CorpusReadOnly
+
+RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
+"""Columns of the table `records` that are not the user's."""
+
+_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
+_DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]+")
+_DATE = re.compile(
+    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
+    r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+)
+_LARGEST = 2**63
+_PLAIN = re.compile(r"[^\x00-\x1f\"\\\\]+")
+
+
+class Form(enum.IntFlag):
+    """The forms in which the values of a column come."""
+
+    BLANK = enum.auto()
+    WHOLE = enum.auto()
+    DECIMAL = enum.auto()
+    TRUTH = enum.auto()
+    WRITTEN_WHOLE = enum.auto()
+    WRITTEN_DECIMAL = enum.auto()
+    WRITTEN_DATE = enum.auto()
+    WRITTEN = enum.auto()
+    OTHER = enum.auto()
+
+
+_WRITTEN = Form.WRITTEN_WHOLE | Form.WRITTEN_DECIMAL | Form.WRITTEN_DATE | Form.WRITTEN | Form.BLANK
+_NUMBERS = Form.WHOLE | Form.DECIMAL
+
+
+@dataclass(frozen=True, slots=True)
+class OwnColumn:
+    """One of the user's columns.
+
+    Parameters
+    ----------
+    name:
+        Its name as the user wrote it.
+    shown:
+        Its name in tables: with `_` behind it where the name is ours already, or differs from
+        another one only in upper and lower case.
+    type:
+        `"integer"`, `"real"`, `"text"`, `"boolean"`, or `"date"` (text that is a date).
+    forms:
+        The forms in which its values come.
+    """
+
+    name: str
+    shown: str
+    type: str
+    forms: Form
+
+    @property
+    def in_sql(self) -> bool:
+        """Whether SQLite's JSON functions give its values just as they are."""
+        exact = self.forms in _WRITTEN or self.forms in {Form.WHOLE, Form.TRUTH}
+        return exact and _PLAIN.fullmatch(self.name) is not None
+
+    def value(self, given: Any) -> Any:
+        """Turn a value as JSON has it into one of the column's type."""
+        if given is None or (given == "" and self.type in {"integer", "real"}):
+            return None
+        if self.type == "integer":
+            return int(given)
+        if self.type == "real":
+            return float(given)
+        return given if self.type == "boolean" else str(given)
+
+
+def form_of(value: Any) -> Form:
+    """Tell in which form a value comes.
+
+    >>> form_of("007").name, form_of("7").name, form_of("7.5").name, form_of(7).name
+    ('WRITTEN', 'WRITTEN_WHOLE', 'WRITTEN_DECIMAL', 'WHOLE')
+    """
+    if value is None:
+        return Form(0)
+    if isinstance(value, str):
+        return _form_of_text(value)
+    if isinstance(value, bool):
+        return Form.TRUTH
+    if isinstance(value, int):
+        return Form.WHOLE if -_LARGEST <= value < _LARGEST else Form.OTHER
+    return Form.DECIMAL if isinstance(value, float) else Form.OTHER
+
+
+def _form_of_text(text: str) -> Form:
+    if not text:
+        return Form.BLANK
+    if _WHOLE.fullmatch(text):
+        return Form.WRITTEN_WHOLE
+    if _DECIMAL.fullmatch(text):
+        return Form.WRITTEN_DECIMAL
+    return Form.WRITTEN_DATE if _DATE.fullmatch(text) else Form.WRITTEN
+
+
+def type_of(forms: Form) -> str:
+    """Give the type of a column from the forms of its values.
+
+    Text that came from a CSV file is a number where all of it is; text with leading zeros, such
+    as `007`, stays text, and so does a mixture.
+
+    >>> type_of(Form.WRITTEN_WHOLE | Form.BLANK), type_of(Form.WRITTEN_WHOLE | Form.WRITTEN)
+    ('integer', 'text')
+    """
+    given = forms & ~Form.BLANK
+    if not given:
+        return "text"
+    if forms == Form.TRUTH:
+        return "boolean"
+    if forms in _NUMBERS:
+        return "integer" if forms == Form.WHOLE else "real"
+    if given in Form.WRITTEN_WHOLE | Form.WRITTEN_DECIMAL:
+        return "integer" if given == Form.WRITTEN_WHOLE else "real"
+    return "date" if given == Form.WRITTEN_DATE else "text"
+
+
+def forms_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Form]:
+    """Give the forms of the values of each column, columns in the order of their first row.
+
+    >>> forms_of([{"a": 1}, {"a": None, "b": "x"}])
+    {'a': <Form.WHOLE: 2>, 'b': <Form.WRITTEN: 128>}
+    """
+    found: dict[str, int] = {}
+    for row in rows:
+        for name, value in row.items():
+            known = found.get(name, 0)
+            # Text in a column that holds text already says nothing new.
+            if not (known & Form.WRITTEN and value.__class__ is str and value):
+                found[name] = known | form_of(value)
+    return {name: Form(forms) for name, forms in found.items()}
+
+
+def learn(
+    store: Store, new: Sequence[Mapping[str, Any]], *, old: Iterable[str] = (), run: int
+) -> None:
+    """Note what records that are being written hold; `old` is what they held before, as JSON.
+
+    It belongs into the transaction that writes the records.
+    """
+    forms = forms_of(new)
+    before = forms_of(json.loads(text) for text in old)
+    known = {name: Form(held) for name, held in store.rows("SELECT name, forms FROM columns")}
+    for name, held in forms.items():
+        if name not in known or held not in known[name]:
+            whole = known.get(name, Form(0)) | held
+            store.execute(
+                "INSERT INTO columns (name, type, forms, run) VALUES (?, ?, ?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET type = excluded.type, forms = excluded.forms",
+                (name, type_of(whole), int(whole), run),
+            )
+    if any(name not in forms or held not in forms[name] for name, held in before.items()):
+        forget(store)
+
+
+def forget(store: Store) -> None:
+    """Have all records read once more before the columns are next told: some have gone."""
+    store.execute("UPDATE columns_read SET stale = 1 WHERE stale = 0")
+
+
+def own_columns(store: Store) -> list[OwnColumn]:
+    """Return the user's columns, in the order in which they came."""
+    if store.value("SELECT stale FROM columns_read"):
+        forms = _read_again(store)
+    else:
+        forms = {
+            str(name): Form(held)
+            for name, held in store.rows("SELECT name, forms FROM columns ORDER BY n")
+        }
+    taken = set(RECORD_COLUMNS)
+    found = []
+    for name, held in forms.items():
+        shown = name
+        while shown.lower() in taken:
+            shown += "_"
+        taken.add(shown.lower())
+        found.append(OwnColumn(name, shown, type_of(held), held))
+    return found
+
+
+def _read_again(store: Store) -> dict[str, Form]:
+    """Read all records, and keep what was found where the corpus can be written to."""
+    with contextlib.suppress(CorpusReadOnly, CorpusBusy), store.transaction():
+        forms = _forms_of_all(store)
+        runs = dict(store.rows("SELECT name, run FROM columns"))
+        last = store.value("SELECT max(run) FROM runs")
+        store.execute("DELETE FROM columns")
+        store.executemany(
+            "INSERT INTO columns (name, type, forms, run) VALUES (?, ?, ?, ?)",
+            [(n, type_of(held), int(held), runs.get(n, last)) for n, held in forms.items()],
+        )
+        store.execute("UPDATE columns_read SET stale = 0")
+        return forms
+    return _forms_of_all(store)
+
+
+def _forms_of_all(store: Store) -> dict[str, Form]:
+    texts = store.each("SELECT columns FROM records WHERE columns <> '{}' ORDER BY record")
+    return forms_of(json.loads(text) for (text,) in texts)
+
+
+def alike(store: Store, run: int) -> list[str]:
+    """Say which columns that came with a run differ from others only in upper and lower case."""
+    new = {name for (name,) in store.rows("SELECT name FROM columns WHERE run = ?", (run,))}
+    columns = own_columns(store)
+    said = []
+    for place, column in enumerate(columns):
+        others = [c.name for c in columns[:place] if c.name.lower() == column.name.lower()]
+        if others and column.name in new:
+            said.append(
+                f"The column {column.name!r} differs from {others[0]!r} only in upper and lower "
+                f"case, which SQL does not tell apart: tables show it as {column.shown!r}. If both "
+                "mean the same, write them alike and add the table again."
+            )
+    return said

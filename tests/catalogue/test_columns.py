@@ -1,0 +1,144 @@
+"""The user's columns and their types, known as records are written."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mediacorpus.catalogue import columns, holdings
+from mediacorpus.catalogue.columns import Form, form_of, forms_of, own_columns, type_of
+from mediacorpus.catalogue.store import Store
+
+
+@pytest.fixture
+def write(store, run, source, make):
+    def put(*rows):
+        records = [make(f"{n}.jpg", n, **row) for n, row in enumerate(rows)]
+        holdings.write_records(store, records, source=source, run=run)
+        return {column.shown: column.type for column in own_columns(store)}
+
+    return put
+
+
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (["1", "2"], "integer"),
+        (["1", "", "-3"], "integer"),
+        (["1", "2.50"], "real"),
+        (["007", "8"], "text"),
+        (["1234567890123456"], "text"),
+        (["1,5"], "text"),
+        (["1936-03-01", "2024-02-29T12:00:00Z"], "date"),
+        (["1936-03-01", "then"], "text"),
+        (["2024-13-01"], "text"),
+        (["", ""], "text"),
+        ([None], "text"),
+        ([1, 2, None], "integer"),
+        ([1, 2.5], "real"),
+        ([True, None], "boolean"),
+        ([True, 1], "text"),
+        ([1, "1"], "text"),
+        ([1, ""], "text"),
+        ([2**63], "text"),
+    ],
+)
+def test_the_type_of_a_column(write, values, kind):
+    assert write(*({"c": value} for value in values)) == {"c": kind}
+
+
+def test_columns_come_in_the_order_of_their_first_record(write):
+    assert list(write({"b": "x"}, {"a": "1", "b": "y"})) == ["b", "a"]
+
+
+def test_names_that_are_ours_or_differ_in_case_only_are_kept_apart(write, store, run):
+    found = write({"Path": "x", "Year": "1999", "year": "2000", "YEAR": "x"})
+    assert found == {"Path_": "text", "Year": "integer", "year_": "integer", "YEAR__": "text"}
+    said = columns.alike(store, run)
+    assert len(said) == 2
+    assert "'year' differs from 'Year' only in upper and lower case" in said[0]
+    assert "tables show it as 'year_'" in said[0]
+    assert columns.alike(store, run + 1) == []
+
+
+def test_a_type_grows_wider_with_what_comes(write):
+    assert write({"c": "1"}) == {"c": "integer"}
+    assert write({"c": "1"}, {"c": "1.5"}) == {"c": "real"}
+    assert write({"c": "1"}, {"c": "1.5"}, {"c": "many"}) == {"c": "text"}
+
+
+def test_a_type_grows_narrower_when_the_record_that_made_it_wide_is_mended(write):
+    assert write({"c": "1"}, {"c": "none"}) == {"c": "text"}
+    assert write({"c": "1"}, {"c": "2"}) == {"c": "integer"}
+    assert write({"c": "1"}, {"d": "2"}) == {"c": "integer", "d": "integer"}
+    assert write({"d": "1"}, {"d": "2"}) == {"d": "integer"}
+
+
+def test_records_are_read_again_only_where_something_has_gone(write, store):
+    write({"c": "1"}, {"c": "x"})
+    assert store.value("SELECT stale FROM columns_read") == 0
+    write({"c": "2"}, {"c": "y"})
+    assert store.value("SELECT stale FROM columns_read") == 0
+    holdings_before = store.value("SELECT type FROM columns")
+    assert holdings_before == "text"
+
+
+def test_a_corpus_of_an_earlier_version_learns_its_columns(write, store):
+    write({"a": "1", "b": "007"}, {"c": True})
+    known = own_columns(store)
+    undone = ("TABLE columns", "TABLE columns_read", "INDEX measured_failed", "INDEX items_kind")
+    for step in (*(f"DROP {name}" for name in undone), "PRAGMA user_version = 5"):
+        store.execute(step)
+    store.close()
+    with Store(store.folder) as again:
+        assert own_columns(again) == known
+        assert again.rows("SELECT name, type FROM columns ORDER BY n") == [
+            ("a", "integer"),
+            ("b", "text"),
+            ("c", "boolean"),
+        ]
+
+
+def test_a_corpus_that_cannot_be_written_to_is_read_all_the_same(write, store, monkeypatch):
+    write({"a": "1"})
+    columns.forget(store)
+    store.writable = False
+    assert [column.type for column in own_columns(store)] == ["integer"]
+    assert store.value("SELECT stale FROM columns_read") == 1
+
+
+_VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-5, 5),
+    st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["", "1", "07", "1.5", "2020-01-01", "word", "é", "-0"]),
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from("abc"), _VALUES), max_size=8))
+def test_forms_are_the_same_in_whatever_pieces_the_rows_come(rows):
+    whole = forms_of(rows)
+    for cut in range(len(rows)):
+        first, rest = forms_of(rows[:cut]), forms_of(rows[cut:])
+        joined = {n: first.get(n, Form(0)) | rest.get(n, Form(0)) for n in [*first, *rest]}
+        assert {n: type_of(f) for n, f in joined.items()} == {
+            n: type_of(f) for n, f in whole.items()
+        }
+
+
+@given(st.lists(_VALUES, min_size=1))
+def test_a_value_of_the_columns_type_says_what_was_written(values):
+    forms = Form(0)
+    for value in values:
+        forms |= form_of(value)
+    column = columns.OwnColumn("c", "c", type_of(forms), forms)
+    for value in values:
+        given_back = column.value(json.loads(json.dumps(value)))
+        if column.type == "boolean" or value is None:
+            assert given_back is value
+        elif column.type in {"integer", "real"}:
+            assert given_back is None if value == "" else given_back == float(value)
+        else:
+            assert given_back == str(value)

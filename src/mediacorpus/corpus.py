@@ -225,6 +225,7 @@ class Corpus:
         self,
         name: str = "tidy",
         *,
+        on: Chosen = None,
         by: str | None = None,
         at_least: float = 0.0,
         output: PathLike | None = None,
@@ -235,6 +236,8 @@ class Corpus:
         ----------
         name:
             `"tidy"`, a table of the catalogue (`"items"`, `"labels"`, …), a measure or a model.
+        on:
+            A `Selection`, or items or file names: only the rows of these.
         by:
             `"video"`, `"shot"` or `"document"` sums a measure of frames or pages up: see
             `mediacorpus.analysis.rollup.rollup`.
@@ -251,7 +254,8 @@ class Corpus:
         from mediacorpus.analysis import tidy
 
         file = None if output is None else Path(output)
-        return tidy.table(self._store, name, by=by, at_least=at_least, output=file)
+        only = self._chosen(on)
+        return tidy.table(self._store, name, by=by, at_least=at_least, only=only, output=file)
 
     @_command
     def sql(self, query: str) -> pd.DataFrame:
@@ -646,6 +650,7 @@ class Corpus:
         subject: str,
         *,
         against: str,
+        on: Chosen = None,
         positive: str | None = None,
         part: str | None = None,
         level: float = 0.95,
@@ -653,10 +658,12 @@ class Corpus:
         threshold: float | str | None = None,
         by: str | None = None,
         inclusion: str | None = None,
+        progress: bool | None = None,
     ) -> Validation:
         """Score a model or measure against labels; see `mediacorpus.validation.validate.validate`.
 
-        The options are explained at `mediacorpus.validation.validate.ScoreOptions`.
+        The options are explained at `mediacorpus.validation.validate.ScoreOptions`. `on` is a
+        `Selection`, or items or file names: only these are scored.
         """
         from mediacorpus.validation.validate import ScoreOptions, validate
 
@@ -668,6 +675,8 @@ class Corpus:
             threshold=threshold,
             by=by,
             inclusion=inclusion,
+            only=self._chosen(on),
+            show=progress,
         )
         return validate(self._store, subject, against=against, options=options)
 
@@ -743,17 +752,21 @@ class Corpus:
         self,
         model: str,
         *items: str,
+        on: Chosen = None,
         method: str = "auto",
         output: PathLike | None = None,
         progress: bool | None = None,
     ) -> Explained:
-        """Show where a model looks; see `mediacorpus.report.explaining.explain_items`."""
+        """Show where a model looks; see `mediacorpus.report.explaining.explain_items`.
+
+        `items` are items or file names, `on` is a `Selection`; by default held-out items.
+        """
         from mediacorpus.report.explaining import explain_items
 
         return explain_items(
             self._store,
             model,
-            items,
+            [*items, *(self._chosen(on) or [])],
             method=method,
             output=Path(output) if output else None,
             show=progress,

@@ -5,11 +5,12 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import mediacorpus as mc
 from mediacorpus.cli import main
-from mediacorpus.errors import ParameterError, QueryError, UnknownName
+from mediacorpus.errors import LabelError, ParameterError, QueryError, UnknownName
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -87,7 +88,7 @@ def test_training_measures_what_it_learns_from(corpus: mc.Corpus) -> None:
 
 def run(*arguments: str) -> int:
     with pytest.raises(SystemExit) as end:
-        main([*arguments, "--quiet"])
+        main(list(arguments))
     return int(end.value.code or 0)
 
 
@@ -129,3 +130,42 @@ def test_selections_that_cannot_be(corpus: mc.Corpus, asked, error, words) -> No
             "hog", on=mc.Selection(**{k: tuple(v) if k == "items" else v for k, v in asked.items()})
         )
     assert "hog" not in set(corpus.runs()["verb"])
+
+
+def test_scores_of_some_items(corpus: mc.Corpus) -> None:
+    corpus.train("red", name="quick", progress=False)
+    held_out = set(corpus.select(split="red:test"))
+    north = set(corpus.select(where="region = 'north'"))
+    found = corpus.validate(
+        "quick", against="red", on=mc.Selection(where="region = 'north'"), progress=False
+    )
+    assert found.scores.n == len(held_out & north)
+    rule = corpus.validate("colour:red_mean>=0.4", against="red", on=sorted(north), progress=False)
+    assert rule.scores.n == 40
+    assert set(measured(corpus, "colour")) == north
+    with pytest.raises(LabelError, match="held out"):
+        corpus.validate("quick", against="red", on=sorted(set(corpus.select()) - held_out))
+
+
+def test_rows_of_some_items(corpus: mc.Corpus, tmp_path: Path) -> None:
+    corpus.measure("facts", progress=False)
+    north = corpus.select(where="region = 'north'")
+    for name in ("tidy", "items", "records", "facts", "gold", "labels"):
+        table = corpus.table(name, on=north)
+        assert set(table["item"]) == set(north), name
+    file = tmp_path / "north.csv"
+    assert len(corpus.table(on=north, output=file)) == 40
+    assert len(pd.read_csv(file)) == 40
+    assert run("table", str(corpus.folder), "--where", "region = 'north'", "-o", str(file)) == 0
+    assert len(pd.read_csv(file)) == 40
+    with pytest.raises(ParameterError, match="no items"):
+        corpus.table("runs", on=north)
+
+
+def test_an_item_is_explained_by_its_file_name(corpus: mc.Corpus) -> None:
+    corpus.train("red", name="quick", progress=False)
+    found = corpus.explain("quick", "000.png", method="neighbours", progress=False)
+    assert len(found.to_frame()["item"].unique()) == 1
+    some = corpus.select(split="red:val", sample=2)
+    found = corpus.explain("quick", on=some, method="neighbours", progress=False)
+    assert set(found.to_frame()["item"]) == set(some)

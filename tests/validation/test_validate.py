@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.errors import LabelError, ModelError, ParameterError
+from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import TargetKind
 from mediacorpus.validation import validate
 from mediacorpus.validation.predictions import Predictions
@@ -113,9 +113,16 @@ def test_the_positive_class_must_be_known(corpus: mc.Corpus) -> None:
         corpus.validate("first", against="red", positive="maybe")
 
 
-def test_a_model_that_was_not_applied(corpus: mc.Corpus) -> None:
-    with pytest.raises(ModelError, match="apply"):
-        corpus.validate("idle", against="red")
+def test_a_model_that_was_not_applied_is_applied_to_what_is_scored(corpus: mc.Corpus) -> None:
+    found = corpus.validate("idle", against="red", progress=False)
+    held_out = corpus.select(split="red:test")
+    assert found.scores.n == len(held_out)
+    said = f"idle was applied to {len(held_out)} labelled items first"
+    assert any(said in warning for warning in found.warnings)
+    predicted = set(corpus.sql("SELECT item FROM idle")["item"])
+    assert predicted == {*held_out, *corpus.select(split="red:val")}
+    again = corpus.validate("idle", against="red", progress=False)
+    assert not any("first" in w for w in again.warnings)
 
 
 def test_a_temperature_is_told_where_it_helps() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from mediacorpus.analysis.rollup import rollup
 from mediacorpus.analysis.views import OF_ITEMS, records, records_of_items, views
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
-from mediacorpus.errors import CorpusDamaged, unknown
+from mediacorpus.errors import CorpusDamaged, ParameterError, unknown
 from mediacorpus.records import Info, Shape
 from mediacorpus.tables.query import TYPES, FetchView, PartsView, Result, View, quoted, run_sql
 from mediacorpus.tables.write import check_target, write_batches
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 TIDY = "tidy"
+CHOSEN = "selected_items"
 MEMORY = "256MB"
 """What the database may hold in memory while it writes a table to a file."""
 RECORDS_AT_ONCE = 50_000
@@ -47,12 +48,13 @@ def table(
     *,
     by: str | None = None,
     at_least: float = 0.0,
+    only: Sequence[str] | None = None,
     output: Path | None = None,
 ) -> pd.DataFrame:
     """Return one table whole; `"tidy"` is the one row a record table.
 
-    `by` sums a measure up: see `analysis.rollup.rollup`. `output` is a file that the table is
-    also written to, as by `export`.
+    `by` sums a measure up: see `analysis.rollup.rollup`. `only` holds the ids of the items whose
+    rows are wanted. `output` is a file that the table is also written to, as by `export`.
 
     Raises
     ------
@@ -63,7 +65,7 @@ def table(
     """
     if output is not None:
         check_target(output)
-    result = _relation(store, name, by=by, at_least=at_least)
+    result = _relation(store, name, by=by, at_least=at_least, only=only)
     if output is not None:
         result.keep()
         write_batches(result.batches(), output)
@@ -71,7 +73,13 @@ def table(
 
 
 def export(
-    store: Store, name: str, target: Path, *, by: str | None = None, at_least: float = 0.0
+    store: Store,
+    name: str,
+    target: Path,
+    *,
+    by: str | None = None,
+    at_least: float = 0.0,
+    only: Sequence[str] | None = None,
 ) -> int:
     """Write a table to a `.csv` or `.parquet` file, in batches; return its number of rows.
 
@@ -84,16 +92,27 @@ def export(
         The file's suffix is neither `.csv` nor `.parquet`.
     """
     check_target(target)
-    if name == TIDY and by is None:
+    if name == TIDY and by is None and only is None:
         return write_batches(_tidy_batches(store), target)
-    result = _relation(store, name, by=by, at_least=at_least, memory=MEMORY)
+    result = _relation(store, name, by=by, at_least=at_least, only=only, memory=MEMORY)
     return write_batches(result.batches(), target)
 
 
 def _relation(
-    store: Store, name: str, *, by: str | None, at_least: float, memory: str | None = None
+    store: Store,
+    name: str,
+    *,
+    by: str | None,
+    at_least: float,
+    only: Sequence[str] | None = None,
+    memory: str | None = None,
 ) -> Result:
     if by is not None:
+        if only is not None:
+            raise ParameterError(
+                "A table that is summed up holds whole videos and documents; ask for some of its "
+                "rows with `sql`, or for single frames without --by."
+            )
         return rollup(store, name, by, at_least=at_least)
     known = views(store)
     if name == TIDY:
@@ -102,6 +121,13 @@ def _relation(
         query = f"SELECT * FROM {quoted(name)}"
     else:
         raise unknown("table", name, [*known, TIDY])
+    if only is not None:
+        chosen = pa.table({"item": list(only)})
+        known = {**known, CHOSEN: FetchView(lambda: chosen)}
+        columns = run_sql(query, known, folder=store.folder).columns
+        if "item" not in columns:
+            raise ParameterError(f"The rows of {name} are about no items, so none can be chosen.")
+        query = f"SELECT * FROM ({query}) WHERE item IN (SELECT item FROM {CHOSEN})"
     return run_sql(query, known, folder=store.folder, memory=memory)
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, app
 from mediacorpus.cli.output import ROWS_SHOWN, out, show, show_json, some_failed, write_frame
+from mediacorpus.cli.selecting import selectable
 
 
 @app.command()
@@ -133,19 +134,23 @@ def _look(
     as_json: bool,
     by: str | None = None,
     at_least: float = 0.0,
+    on: Any = None,
 ) -> None:
     from mediacorpus.analysis import tidy
     from mediacorpus.catalogue.store import Store
 
     if output is not None and not as_json:
         with Store(folder) as store:
-            written = tidy.export(store, name, output, by=by, at_least=at_least)
+            from mediacorpus.analysis.selecting import select
+
+            only = select(store, on)
+            written = tidy.export(store, name, output, by=by, at_least=at_least, only=only)
         out(f"Wrote {written:,} rows to {output}.")
         return
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        found = corpus.table(name, by=by, at_least=at_least, output=output)
+        found = corpus.table(name, on=on, by=by, at_least=at_least, output=output)
         show(found, as_json=as_json, rows=rows)
 
 
@@ -182,6 +187,7 @@ def runs(
 
 
 @app.command()
+@selectable
 def table(
     folder: Folder,
     name: Annotated[
@@ -201,10 +207,11 @@ def table(
     ] = 0.0,
     output: Output_ = None,
     rows: Rows = ROWS_SHOWN,
+    on: Any = None,
     as_json: Json = False,
 ) -> None:
     """Show a table, or write it to a file."""
-    _look(folder, name, output=output, rows=rows, as_json=as_json, by=by, at_least=at_least)
+    _look(folder, name, output=output, rows=rows, as_json=as_json, by=by, at_least=at_least, on=on)
 
 
 @app.command()

@@ -282,6 +282,7 @@ def apply(
 
 
 @app.command()
+@selectable
 def validate(
     folder: Folder,
     name: Annotated[
@@ -315,6 +316,8 @@ def validate(
     ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    on: Any = None,
+    quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
     """Score a model or a measure against labels, with intervals."""
@@ -324,6 +327,7 @@ def validate(
         found = corpus.validate(
             name,
             against=against,
+            on=on,
             positive=positive,
             part=part,
             threshold=threshold,
@@ -331,6 +335,7 @@ def validate(
             inclusion=inclusion,
             level=level,
             seed=seed,
+            progress=False if quiet or as_json else None,
         )
     show(found, as_json=as_json)
 

@@ -9,6 +9,7 @@ import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
 from mediacorpus.cli.output import out, show, write_frame
+from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
@@ -190,6 +191,7 @@ def card(folder: Folder, name: Model, as_json: Json = False) -> None:
 
 
 @app.command()
+@selectable
 def explain(
     folder: Folder,
     name: Model,
@@ -202,6 +204,7 @@ def explain(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
     ] = None,
+    on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -212,6 +215,7 @@ def explain(
         found = corpus.explain(
             name,
             *(items or ()),
+            on=on,
             method=method,
             output=output,
             progress=False if quiet or as_json else None,

@@ -488,7 +488,7 @@ def measure_for(
     else:
         measure(store, [source], only=items, show=show)
     count = len(items)
-    return f"{source} was measured first, for the {count:,} labelled items that it needs."
+    return f"{source} was measured first, for the {count:,} labelled items that are needed."
 
 
 def _of_unresolved(store: Store, variable: str, count: int) -> str:

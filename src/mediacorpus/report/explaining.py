@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mediacorpus.catalogue import derived, holdings, people
@@ -65,6 +66,10 @@ class Explained:
     rows: Sequence[Explanation]
     cues: Sequence[Cue]
     files: Sequence[Path]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each item: gold and predicted value, probability, nearest items."""
+        return pd.DataFrame(self.to_dict()["items"])
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything but the maps as plain lists, numbers and text."""

@@ -24,8 +24,10 @@ from mediacorpus.stats.sample import Sample, as_labels, check_classes
 from mediacorpus.stats.significance import holm, sign_flip
 from mediacorpus.validation.predictions import (
     answers_of,
+    apply_first,
     check_codebook,
     class_names,
+    held_out,
     read_answers,
     truth_for,
     truth_of,
@@ -387,7 +389,7 @@ def compare_models(
             else [model for model in people.models(store) if model["variable"] == variable]
         )
         truth = _as_learned(chosen, truth)
-        usable, left_out = _usable(store, variable, chosen, truth=truth)
+        usable = _usable(store, variable, chosen, truth=truth, show=show)
         known = [[str(c) for c in model["card"]["classes"]] for model, _ in usable]
         alike = all(own == known[0] for own in known)
         classes = known[0] if alike else sorted({c for own in known for c in own})
@@ -404,9 +406,6 @@ def compare_models(
             seed=seed,
         )
         run.done = len(items)
-        if left_out:
-            run.note = f"Not applied and left out: {', '.join(left_out)}."
-            found = replace(found, notes=(*found.notes, run.note))
     return found
 
 
@@ -416,27 +415,25 @@ def _usable(
     chosen: Sequence[Mapping[str, Any]],
     *,
     truth: Mapping[str, str],
-) -> tuple[list[tuple[Mapping[str, Any], pd.DataFrame]], list[str]]:
-    """Give the models that have predicted, with their predictions, and the names of the others."""
+    show: bool | None,
+) -> list[tuple[Mapping[str, Any], pd.DataFrame]]:
+    """Give the models with their predictions; what they lack of these is predicted first."""
     usable: list[tuple[Mapping[str, Any], pd.DataFrame]] = []
-    left_out = []
     for model in chosen:
         if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
             raise ParameterError(
                 f"The model {model['model']!r} does not learn classes, so it cannot be compared "
                 "by accuracy; validate it by itself."
             )
-        try:
-            usable.append((model, answers_of(store, model, list(truth))))
-        except ModelError:
-            left_out.append(str(model["model"]))
+        held, _, _ = held_out(store, model, truth=truth, variable=variable, part=None)
+        apply_first(store, model, list(held), show=show)
+        usable.append((model, answers_of(store, model, list(truth))))
     if len(usable) < 2:  # noqa: PLR2004 - a comparison needs two
-        named = f" Not applied yet: {', '.join(left_out)}." if left_out else ""
         raise ModelError(
-            f"Two models of {variable!r} are needed for a comparison; {len(usable)} can be used."
-            f"{named} Train another, then run: mediacorpus apply {store.folder} NAME"
+            f"Two models of {variable!r} are needed for a comparison; there is {len(usable)}. "
+            "Train another."
         )
-    return usable, left_out
+    return usable
 
 
 def _shared(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.split_groups import column_values, groups_by
 from mediacorpus.coding.splitting import column_of_split
 from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.apply import apply
 from mediacorpus.learning.model import codebook_of, model_of, values_of
 from mediacorpus.learning.targets import TargetKind, against_rest, target_of
 from mediacorpus.records import Info
@@ -204,6 +205,29 @@ def held_out(
     return _gold(items, truth, name=name, variable=variable), chosen, [*notes, *changed]
 
 
+def apply_first(
+    store: Store, model: Mapping[str, Any], items: Sequence[str], *, show: bool | None = None
+) -> list[str]:
+    """Apply a model to those of some items that it has not predicted.
+
+    Returns
+    -------
+    list of str
+        A sentence that says so; empty where nothing was to do.
+    """
+    name = str(model["model"])
+    setups = progress.current_setups(store)
+    if name in setups:
+        with progress.chosen(store, items) as these:
+            if not progress.count_pending(store, [setups[name][0]], only=these):
+                return []
+    done = apply(store, name, only=items, show=show)
+    if not done.items:
+        return []
+    what = "1 labelled item" if done.items == 1 else f"{done.items:,} labelled items"
+    return [f"{name} was applied to {what} first."]
+
+
 def answers_of(store: Store, model: Mapping[str, Any], items: Sequence[str]) -> pd.DataFrame:
     """Read what a model said of some items.
 
@@ -267,8 +291,12 @@ def predictions_of(
     truth: Mapping[str, str],
     variable: str,
     part: str | None = None,
+    only: Collection[str] | None = None,
+    show: bool | None = None,
 ) -> Predictions:
     """Give the held-out items of a model with their gold values and what it predicted.
+
+    Items that it has not predicted are predicted first. `only` names the items to choose from.
 
     Raises
     ------
@@ -278,6 +306,15 @@ def predictions_of(
         As for `held_out` and `answers_of`.
     """
     held, chosen, notes = held_out(store, model, truth=truth, variable=variable, part=part)
+    if only is not None:
+        allowed = set(only)
+        held = {item: value for item, value in held.items() if item in allowed}
+        if not held:
+            raise LabelError(
+                f"None of the {len(allowed):,} items that are selected is held out from the "
+                f"training of {model['model']!r} and labelled, so there is nothing to score."
+            )
+    notes = [*notes, *apply_first(store, model, list(held), show=show)]
     table = answers_of(store, model, list(held))
     kind = target_of(model["card"]).kind
     classes = [str(c) for c in model["card"]["classes"]]
@@ -286,8 +323,8 @@ def predictions_of(
     items = [i for i in held if i in table.index and i not in strange]
     if not items:
         raise LabelError(
-            f"None of the {len(held):,} held-out items has a prediction of {model['model']!r}. "
-            f"Run: mediacorpus apply {store.folder} {model['model']}"
+            f"None of the {len(held):,} held-out items could be predicted by {model['model']!r}. "
+            f"See: mediacorpus failures {store.folder}"
         )
     if strange:
         have, are = ("item has", "is") if len(strange) == 1 else ("items have", "are")

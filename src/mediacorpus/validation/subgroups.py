@@ -556,7 +556,7 @@ def audit(
             raise ParameterError(
                 f"The model {name!r} does not learn classes; groups cannot be told."
             )
-        own = predictions_of(store, model, truth=truth, variable=against)
+        own = predictions_of(store, model, truth=truth, variable=against, show=show)
         columns = {column: _groups(store, own.items, column) for column in names}
         found = audit_groups(
             own.gold,

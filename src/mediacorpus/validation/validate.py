@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -14,10 +14,12 @@ import pandas as pd
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
+from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
 from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
 from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.targets import TargetKind, number, split_values
+from mediacorpus.learning.train import measure_for
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
@@ -85,6 +87,10 @@ class ScoreOptions:
     inclusion:
         One of your own columns with the chance with which each record was drawn, above 0 and
         at most 1: the scores are also weighted by one over it.
+    only:
+        Ids of the items to choose from; by default all.
+    show:
+        Whether to show progress; None decides by the terminal.
     """
 
     positive: str | None = None
@@ -94,6 +100,8 @@ class ScoreOptions:
     threshold: float | str | None = None
     by: str | None = None
     inclusion: str | None = None
+    only: Collection[str] | None = None
+    show: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -174,13 +182,17 @@ _PART_WORDS = {
 
 
 def validate(
-    store: Store, subject: str, *, against: str, options: ScoreOptions | None = None
+    store: Store,
+    subject: str,
+    *,
+    against: str,
+    options: ScoreOptions | None = None,
 ) -> Validation:
     """Score a model, or a measure taken as a classifier, against labels.
 
     A model is scored on the test part of the split that it was trained under; where that split
     has no test part, on the validation part. A measure, written like `tags:Crowd>=0.5`, is
-    scored on all labelled items.
+    scored on all labelled items. What has not been predicted or measured of these is done first.
 
     Parameters
     ----------
@@ -192,21 +204,22 @@ def validate(
         The variable whose gold labels are the truth.
     options:
         The positive value, the part, level and seed of the intervals, a threshold or an aim
-        for one, and a column of groups.
+        for one, a column of groups, and the items to choose from.
 
     Raises
     ------
     UnknownName
         There is no such model, measure or variable.
     ModelError
-        The model has not been applied yet.
+        The folder of the model is damaged or was edited.
     LabelError
         No labelled item is left to score on.
     ParameterError
         An option does not fit the model.
     """
     chosen = options or ScoreOptions()
-    parameters = {"subject": subject, "against": against} | asdict(chosen)
+    parameters = {"subject": subject, "against": against} | asdict(replace(chosen, only=None))
+    parameters |= {"only": None if chosen.only is None else len(chosen.only)}
     with running(
         store, "validate", parameters=parameters, seed=chosen.seed, exclusive=False
     ) as run:
@@ -257,9 +270,15 @@ def _rule(
         raise ParameterError(
             f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
         )
+    if options.only is not None:
+        allowed = set(options.only)
+        truth = {item: value for item, value in truth.items() if item in allowed}
+    first = None
+    if proxy.table in MEASURES:
+        first = measure_for(store, proxy.table, list(truth), show=options.show)
     setups = progress.current_setups(store)
     if proxy.table not in setups:
-        raise unknown("measure", proxy.table, setups)
+        raise unknown("measure", proxy.table, {*setups, *MEASURES.names()})
     setup, info = setups[proxy.table]
     chosen = positive_value(truth.values(), variable, positive=options.positive)
     others = sorted({v for v in truth.values() if v != chosen})
@@ -271,7 +290,7 @@ def _rule(
     if not items:
         raise LabelError(
             f"No item with a label of {variable!r} was measured by {proxy.table!r}. "
-            f"Run: mediacorpus measure {store.folder} {proxy.table}"
+            f"See: mediacorpus failures {store.folder}"
         )
     gold = [names[int(truth[item] == chosen)] for item in items]
     said = answer.to_numpy(dtype=np.int64)
@@ -286,6 +305,7 @@ def _rule(
         found,
         mistakes(items, gold, probabilities=np.eye(BINARY)[said], classes=names),
         missing=len(truth) - len(items),
+        warnings=() if first is None else (first,),
         inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
     )
     return result, str(setup)
@@ -326,7 +346,15 @@ def _model(
     options: ScoreOptions,
 ) -> Validation:
     """Score a model on the test part, or where there is none on the validation part."""
-    own = predictions_of(store, model, truth=truth, variable=variable, part=options.part)
+    own = predictions_of(
+        store,
+        model,
+        truth=truth,
+        variable=variable,
+        part=options.part,
+        only=options.only,
+        show=options.show,
+    )
     if options.inclusion is not None and own.kind in _KINDS:
         raise ParameterError(
             f"Scores of {_KINDS[own.kind]} are not weighted by inclusion; leave --inclusion out."

@@ -301,8 +301,9 @@ def audit_groups(
         sample = replace(sample, positive=sample.classes[1])
     counts, scores = [], []
     for column, group in _columns(by, len(sample)).items():
+        places = np.array(group, dtype=object)
         for name in sorted(set(group), key=lambda one: (one == MISSING, one)):
-            own = sample.only(np.array([one == name for one in group]))
+            own = sample.only(places == name)
             about = {"column": column, "group": name, "items": len(own)}
             rates = list(_counts(own))
             counts += [about | row for row in rates]
@@ -378,13 +379,14 @@ def _differences(
     """
     if reference is None and len(table) == 2:  # noqa: PLR2004
         reference = str(table["items"].idxmax())
-    one, cells = metric(score), ["items", "top", "bottom"]
-    for group in table.index:
-        other = table.drop(group)[cells].sum() if reference is None else table.loc[reference]
-        own = table.loc[group]
-        if group == reference or min(own["items"], other["items"]) < audit.least:
+    one = metric(score)
+    sides = dict(zip(table.index, table[["items", "top", "bottom"]].to_numpy(int), strict=True))
+    whole = np.sum(list(sides.values()), axis=0)
+    for group, own in sides.items():
+        other = whole - own if reference is None else sides[reference]
+        if group == reference or min(own[0], other[0]) < audit.least:
             continue
-        pairs = [tuple(map(int, side[["top", "bottom"]])) for side in (own, other)]
+        pairs = [side[1:].tolist() for side in (own, other)]
         here, there = (one.interval(*pair, level=audit.level) for pair in pairs)
         gap = square_and_add(here, there)
         p, test = float("nan"), ""

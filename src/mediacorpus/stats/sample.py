@@ -378,7 +378,7 @@ class Weighted:
     @functools.cached_property
     def total(self) -> Any:
         """Weight of all items, `(R, 1)`."""
-        return self.weights.sum(axis=1, keepdims=True)
+        return np.asarray(self.weights.sum(axis=1)).reshape(-1, 1)
 
     @functools.cached_property
     def rankings(self) -> Floats:

@@ -15,7 +15,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.stats.intervals import Interval, check_level, short, square_and_add
+from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import Sample, as_labels, read_sample
@@ -26,7 +26,6 @@ from mediacorpus.validation.printing import (
     html_page,
     html_table,
     in_blocks,
-    p_words,
     records,
 )
 from mediacorpus.validation.validate import positive_of

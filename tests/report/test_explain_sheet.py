@@ -7,8 +7,7 @@ import pytest
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet, overlay
-from mediacorpus.validation.explain import Explanation
-from mediacorpus.validation.neighbours import Neighbour
+from mediacorpus.validation.explain import Explanation, Neighbour
 
 YELLOW, DARK = (253, 231, 37), (68, 1, 84)
 

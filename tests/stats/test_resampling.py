@@ -1,6 +1,7 @@
 """Replicate weights: the bootstrap over items and groups against theory, and pairing."""
 
 import time
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -231,3 +232,33 @@ def test_groups_and_plain_give_the_same_estimates():
     for name, intervals in plain.items():
         for one, other in zip(intervals, grouped[name], strict=True):
             assert one.estimate == pytest.approx(other.estimate, nan_ok=True)
+
+
+def test_a_thousand_classes_are_weighted_without_a_table_of_all_pairs():
+    """Twenty thousand items of a thousand classes: some megabytes, not some gigabytes."""
+    rng = np.random.default_rng(0)
+    true = rng.integers(0, 1000, 20_000)
+    said = np.where(rng.random(20_000) < 0.5, true, rng.integers(0, 1000, 20_000))
+    sample = Sample(true, said, tuple(map(str, range(1000))))
+    weights = rng.uniform(1, 3, 20_000)
+    rates = [metric(name) for name in ("precision", "false_positive_rate")]
+    tracemalloc.start()
+    found = score_sample(sample, rates[:1], weights=weights)
+    assert tracemalloc.get_traced_memory()[1] < 100_000_000
+    tracemalloc.stop()
+    mine = said == 7
+    expected = np.average((true == 7)[mine], weights=weights[mine])
+    assert found["precision"][7].estimate == pytest.approx(expected)
+    few = Sample(true % 5, said % 5, tuple("abcde"))
+    alarms = score_sample(few, rates, weights=weights)["false_positive_rate"]
+    others = few.true != 2
+    expected = np.average((few.predicted == 2)[others], weights=weights[others])
+    assert alarms[2].estimate == pytest.approx(expected)
+
+
+def test_a_perfect_answer_over_groups_counts_the_groups_of_each_class():
+    """Wilson (1927) for 4 of 4 and 6 of 6 groups: lower limits .510 and .610."""
+    true = np.repeat([0, 1], [8, 12])
+    sample = Sample(true, true, ("a", "b"))
+    found = score_sample(sample, [metric("recall")], numbers=np.arange(20) // 2)["recall"]
+    assert [i.low for i in found] == pytest.approx([0.5101, 0.6097], abs=5e-5)

@@ -80,7 +80,7 @@ def test_taking_nothing_can_be_best():
     found = choose_threshold([1, 0, 0, 0], [0.1, 0.2, 0.3, 1.0], aim="accuracy")
     assert not found.apply([1.0, 0.1]).any()
     assert "nothing as positive" in found.words
-    assert found.to_dict()["row"]["precision"] is None
+    assert np.isnan(found.row["precision"])
 
 
 def test_of_equal_thresholds_the_middle_one_is_taken_and_few_positives_are_said():

@@ -6,7 +6,7 @@ from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.stats.metric import metrics as registered
-from mediacorpus.stats.resampling import replicates
+from mediacorpus.stats.resampling import replicates, resample
 from mediacorpus.stats.sample import Sample
 from mediacorpus.validation.scores import score
 
@@ -40,8 +40,8 @@ def test_estimates_are_those_of_score_and_intervals_are_wider(data):
 def test_intervals_agree_with_drawing_groups_and_scoring_with_scikit_learn(data):
     truth, said, _, groups = data
 
-    rng, drawn = np.random.default_rng(3), []
-    for times in rng.multinomial(60, np.full(60, 1 / 60), size=150):
+    drawn = []
+    for times in np.concatenate(list(resample(np.ones(60, np.int64), repeats=150, seed=3))):
         at = np.repeat(np.arange(240), times[groups])
         drawn.append(
             [

@@ -91,8 +91,12 @@ def test_groups_widen_the_intervals_of_labels() -> None:
     own = np.repeat(rng.integers(0, 2, 15), 10)
     given = np.repeat(rng.uniform(size=15), 10)
     truth = [["a"] if y else [] for y in own]
-    alone = score_several(truth, given[:, None], ["a"]).labels["a"].accuracy
     groups = np.repeat(np.arange(15), 10).tolist()
-    wide = score_several(truth, given[:, None], ["a"], groups=groups).labels["a"].accuracy
-    assert wide.estimate == alone.estimate
-    assert wide.high - wide.low > 1.5 * (alone.high - alone.low)
+    found = score_several(truth, given[:, None], ["a"])
+    grouped = score_several(truth, given[:, None], ["a"], groups=groups)
+    for alone, wide in (
+        (found.labels["a"].accuracy, grouped.labels["a"].accuracy),
+        (found.exact_match, grouped.exact_match),
+    ):
+        assert wide.estimate == alone.estimate
+        assert wide.high - wide.low > 1.5 * (alone.high - alone.low)

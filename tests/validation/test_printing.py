@@ -1,7 +1,8 @@
 """Comparisons as text: columns line up and p-values are short."""
 
+from mediacorpus.stats.intervals import p_words
 from mediacorpus.validation.compare import compare
-from mediacorpus.validation.printing import aligned, p_words
+from mediacorpus.validation.printing import aligned
 
 
 def test_columns_line_up():

@@ -15,8 +15,7 @@ from mediacorpus.media.sheet import sheet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mediacorpus.validation.explain import Explanation
-    from mediacorpus.validation.neighbours import Neighbour
+    from mediacorpus.validation.explain import Explanation, Neighbour
 
 Pixels: TypeAlias = NDArray[np.uint8]
 

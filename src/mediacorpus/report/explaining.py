@@ -29,9 +29,15 @@ from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
 from mediacorpus.report.robustness_figures import robustness as draw_robustness
-from mediacorpus.validation.explain import Cue, Explanation, explain, find_cues
+from mediacorpus.validation.explain import (
+    Cue,
+    Explanation,
+    Neighbour,
+    Reference,
+    explain,
+    find_cues,
+)
 from mediacorpus.validation.learning_curve import LearningCurve, learning_curve
-from mediacorpus.validation.neighbours import Neighbour, Reference
 from mediacorpus.validation.predictions import gold_of, held_out, truth_of
 from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, audit_robustness
 from mediacorpus.validation.saliency import picture_predictor

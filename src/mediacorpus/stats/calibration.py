@@ -399,17 +399,6 @@ class Threshold:
         """
         return np.asarray(scores, dtype=np.float64) >= self.value
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain numbers and text, ready for JSON (null: undefined)."""
-        row = {name: None if np.isnan(cell) else cell for name, cell in self.row.items()}
-        return {
-            "threshold": self.value,
-            "aim": self.aim,
-            "reached": self.reached,
-            "row": row,
-            "words": self.words,
-        }
-
     def __str__(self) -> str:
         return self.words
 

@@ -77,6 +77,17 @@ def short(value: float) -> str:
     return text.replace("0.", ".", 1) if abs(float(text)) < 1 else text
 
 
+def p_words(value: float) -> str:
+    """Write a p-value; empty where there is none.
+
+    >>> p_words(0.03214), p_words(1e-9), p_words(float("nan"))
+    ('p = .032', 'p < .001', '')
+    """
+    if math.isnan(value):
+        return ""
+    return "p < .001" if value < 0.001 else f"p = {short(value)}"  # noqa: PLR2004
+
+
 def undefined(level: float = 0.95, *, method: str = "") -> Interval:
     """Return the interval of a score that has no value.
 

@@ -378,7 +378,7 @@ class Weighted:
     @functools.cached_property
     def total(self) -> Any:
         """Weight of all items, `(R, 1)`."""
-        return self.weights.sum(axis=1, keepdims=True)
+        return np.asarray(self.weights.sum(axis=1)).reshape(-1, 1)
 
     @functools.cached_property
     def rankings(self) -> Floats:
@@ -386,9 +386,13 @@ class Weighted:
         scores = [one(self.weights) for one in self.sample.rankings]
         return mean_defined(np.stack(scores, axis=-1))
 
+    @functools.cached_property
+    def _floats(self) -> Floats:
+        return np.asarray(self.weights, dtype=np.float64)
+
     def mean(self, values: Any) -> Floats:
         """Return the weighted mean `(R,)` of what each item has, `(N,)`."""
-        return ratio(self.weights @ values, self.total[:, 0])
+        return ratio(self._floats @ values, self.total[:, 0])
 
     def _sums(self, kind: int) -> Any:
         return (self.sample.indicators[kind] @ self.weights.T).T

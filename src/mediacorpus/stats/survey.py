@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.stats.intervals import Interval, short, undefined, wilson
+from mediacorpus.stats.intervals import Interval, p_words, undefined, wilson
 from mediacorpus.stats.sample import sorted_classes
 
 if TYPE_CHECKING:
@@ -74,12 +74,11 @@ def prior_warning(
     if p_value >= 1 - level or abs(gaps[most]) < POINTS - 1e-12:
         return None
     here, there = 100 * part[most] / part.sum(), 100 * whole[most] / whole.sum()
-    shown = "p < .001" if p_value < 0.001 else f"p = {short(p_value)}"  # noqa: PLR2004
     return (
         f"{names[most]!r} is {here:.0f} % of the test part and {there:.0f} % of the corpus: "
         "accuracy, precision and F1 would differ there (recall would not). Where the chance of "
         "each record to be drawn is known, weight by it with --inclusion COLUMN (G test of all "
-        f"classes: {shown})."
+        f"classes: {p_words(p_value)})."
     )
 
 

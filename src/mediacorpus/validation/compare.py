@@ -17,7 +17,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.stats.intervals import Interval
+from mediacorpus.stats.intervals import Interval, p_words
 from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.stats.resampling import FEW, group_numbers, score_paired
 from mediacorpus.stats.sample import Sample, as_labels, check_classes
@@ -37,7 +37,6 @@ from mediacorpus.validation.printing import (
     counted,
     html_page,
     html_table,
-    p_words,
     plain_scores,
 )
 

@@ -7,14 +7,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.errors import ParameterError
 from mediacorpus.learning.targets import SEPARATOR, split_values
-from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediacorpus.stats.intervals import Floats
+    from mediacorpus.stats.sample import Sample
 
 
 COLUMNS = ("item", "gold", "predicted", "probability", "probability_of_gold", "error", "rank", "of")
@@ -35,31 +33,15 @@ def mistakes_frame(**columns: Any) -> pd.DataFrame:
     return found.reindex(columns=list(COLUMNS))
 
 
-def mistakes(
-    items: Sequence[str],
-    truth: Any,
-    *,
-    probabilities: Any,
-    classes: Sequence[str] | None = None,
-    predicted: Sequence[str] | None = None,
-    per_kind: int | None = None,
-) -> pd.DataFrame:
+def mistakes(items: Sequence[str], sample: Sample) -> pd.DataFrame:
     """List the errors, the most confident of each kind first, a kind being (gold, predicted).
 
     Parameters
     ----------
     items:
-        Item ids, `(n,)`.
-    truth:
-        Gold labels in the same order.
-    probabilities:
-        A frame with one column for each class, or an array `(n, K)`.
-    classes:
-        The K classes in the order of the array; by default the columns of the frame.
-    predicted:
-        What was predicted, where a threshold decided; by default the most probable class.
-    per_kind:
-        Rows listed at most of each kind; by default all.
+        Item ids, `(N,)`.
+    sample:
+        What is true, what was predicted, and the probabilities.
 
     Returns
     -------
@@ -69,29 +51,35 @@ def mistakes(
         most confident of its kind), `of` (errors of this kind in all). The most frequent kind
         comes first.
 
-    Raises
-    ------
-    ParameterError
-        Lengths differ, or the probabilities do not fit the classes.
-
     Examples
     --------
-    >>> wrong = mistakes(["x", "y", "z"], ["no", "no", "yes"],
-    ...                  probabilities=[0.9, 0.6, 0.7], classes=["no", "yes"])
+    >>> from mediacorpus.stats.sample import read_sample
+    >>> sample = read_sample(["no", "no", "yes"], ["yes"] * 3, probabilities=[0.9, 0.6, 0.7])
+    >>> wrong = mistakes(["x", "y", "z"], sample)
     >>> wrong[["item", "gold", "predicted", "probability", "of"]].values.tolist()
     [['x', 'no', 'yes', 0.9, 2], ['y', 'no', 'yes', 0.6, 2]]
     """
-    table = _answers(
-        items, truth, probabilities=probabilities, classes=classes, predicted=predicted
+    assert sample.matrix is not None
+    rows = np.flatnonzero(sample.true != sample.predicted)
+    names, kinds = np.array(sample.classes, dtype=object), ["gold", "predicted"]
+    gold, said = sample.true[rows], sample.predicted[rows]
+    wrong = pd.DataFrame(
+        {
+            "item": np.array(items, dtype=object)[rows],
+            "gold": names[gold],
+            "predicted": names[said],
+            "probability": sample.matrix[rows, said],
+            "probability_of_gold": sample.matrix[rows, gold],
+        }
     )
-    wrong = table[table["gold"] != table["predicted"]]
-    kinds = ["gold", "predicted"]
-    wrong = wrong.assign(of=wrong.groupby(kinds)["item"].transform("size"))
+    wrong["of"] = wrong.groupby(kinds)["item"].transform("size")
     wrong = wrong.sort_values(
-        ["of", *kinds, "probability", "item"], ascending=[False, True, True, False, True]
+        ["of", *kinds, "probability", "item"],
+        ascending=[False, True, True, False, True],
+        ignore_index=True,
     )
-    ranked = _ranked(wrong, kinds, max(1, len(wrong)) if per_kind is None else per_kind)
-    return ranked.reindex(columns=list(COLUMNS))
+    wrong["rank"] = wrong.groupby(kinds, sort=False).cumcount() + 1
+    return wrong.reindex(columns=list(COLUMNS))
 
 
 def mistakes_of_numbers(items: Sequence[str], gold: Sequence[str], said: Any) -> pd.DataFrame:
@@ -139,113 +127,3 @@ def mistakes_of_labels(
         predicted=[said for _, _, _, said in rows],
         error=[float(wrong) for wrong, _, _, _ in rows],
     )
-
-
-def least_certain(
-    items: Sequence[str],
-    *,
-    probabilities: Any,
-    classes: Sequence[str] | None = None,
-    count: int = 12,
-) -> pd.DataFrame:
-    """List the items between whose two most probable classes the margin is smallest.
-
-    They need no true label: these are the ones that are worth labelling next (margin
-    sampling).
-
-    Returns
-    -------
-    DataFrame
-        `rank`, `item`, `predicted`, `confidence`, `second` (the runner-up), `margin`.
-
-    References
-    ----------
-    Scheffer, T., Decomain, C., & Wrobel, S. (2001). Active hidden Markov models for
-    information extraction. *IDA 2001*, 309-318.
-
-    Examples
-    --------
-    >>> least_certain(["x", "y"], probabilities=[0.1, 0.55], classes=["no", "yes"],
-    ...               count=1)["item"].tolist()
-    ['y']
-    """
-    names, matrix = _matrix(probabilities, classes)
-    if matrix.shape[1] < 2:  # noqa: PLR2004
-        raise ParameterError(f"A margin needs two classes; there is only {names[0]!r}.")
-    ids = _ids(items, len(matrix))
-    order = np.argsort(-matrix, axis=1, kind="stable")
-    top, second = order[:, 0], order[:, 1]
-    rows = np.arange(len(matrix))
-    table = pd.DataFrame(
-        {
-            "item": ids,
-            "predicted": [names[i] for i in top],
-            "confidence": matrix[rows, top],
-            "second": [names[i] for i in second],
-            "margin": matrix[rows, top] - matrix[rows, second],
-        }
-    )
-    return _ranked(table.sort_values(["margin", "item"]), [], count)[
-        ["rank", "item", "predicted", "confidence", "second", "margin"]
-    ]
-
-
-def _answers(
-    items: Sequence[str],
-    truth: Any,
-    *,
-    probabilities: Any,
-    classes: Any,
-    predicted: Sequence[str] | None,
-) -> pd.DataFrame:
-    names, matrix = _matrix(probabilities, classes)
-    ids, gold = _ids(items, len(matrix)), as_labels(truth, "truth")
-    if len(gold) != len(ids):
-        raise ParameterError(f"There are {len(ids)} items and {len(gold)} true labels.")
-    check_classes(gold, names, "truth")
-    place = {name: i for i, name in enumerate(names)}
-    if predicted is None:
-        guess = [names[i] for i in matrix.argmax(axis=1)]
-    else:
-        guess = as_labels(predicted, "predicted")
-        check_classes(guess, names, "predicted")
-    if len(guess) != len(ids):
-        raise ParameterError(f"There are {len(ids)} items and {len(guess)} predictions.")
-    rows = np.arange(len(ids))
-    return pd.DataFrame(
-        {
-            "item": ids,
-            "gold": gold,
-            "predicted": guess,
-            "probability": matrix[rows, [place[label] for label in guess]],
-            "probability_of_gold": matrix[rows, [place[label] for label in gold]],
-        }
-    )
-
-
-def _matrix(probabilities: Any, classes: Sequence[str] | None) -> tuple[list[str], Floats]:
-    if classes is None:
-        if not isinstance(probabilities, pd.DataFrame):
-            raise ParameterError("Name the classes: probabilities as an array have no names.")
-        classes = list(probabilities.columns)
-    names = as_labels(classes, "classes")
-    check_classes([], names, "classes")
-    return names, probability_matrix(probabilities, names)
-
-
-def _ids(items: Sequence[str], n: int) -> list[str]:
-    ids = list(items)
-    if len(ids) != n:
-        raise ParameterError(f"There are {len(ids)} items and {n} rows of probabilities.")
-    return ids
-
-
-def _ranked(table: pd.DataFrame, by: list[str], most: int) -> pd.DataFrame:
-    if most < 1:
-        raise ParameterError(f"At least one row must be asked for, not {most}.")
-    if by:
-        rank = table.groupby(by, sort=False).cumcount() + 1
-    else:
-        rank = pd.Series(np.arange(1, len(table) + 1), index=table.index)
-    ranked = table.assign(rank=rank)
-    return ranked[ranked["rank"] <= most].reset_index(drop=True)

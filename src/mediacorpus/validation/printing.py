@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import html
-import math
 from typing import TYPE_CHECKING, Any
-
-from mediacorpus.stats.intervals import short
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -98,17 +95,6 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     ('1 item', '1,200 classes')
     """
     return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
-
-
-def p_words(value: float) -> str:
-    """Write a p-value; empty where there is none.
-
-    >>> p_words(0.03214), p_words(1e-9), p_words(float("nan"))
-    ('p = .032', 'p < .001', '')
-    """
-    if math.isnan(value):
-        return ""
-    return "p < .001" if value < 0.001 else f"p = {short(value)}"  # noqa: PLR2004
 
 
 def plain_scores(scores: Mapping[str, Interval]) -> dict[str, Any]:

@@ -19,8 +19,8 @@ from mediacorpus.media.perturb import PERTURBATIONS, STRENGTHS, perturb
 from mediacorpus.stats.intervals import (
     Interval,
     check_level,
+    p_words,
     paired_difference,
-    short,
     undefined,
     wilson,
     wilson_f1,
@@ -123,8 +123,8 @@ class Condition:
         verb = "Gains" if points < 0 else "Loses"
         if points < 0:
             points, low, high = -points, -high, -low
-        p = "p < .001" if self.p_adjusted < 1e-3 else f"p = {short(self.p_adjusted)}"  # noqa: PLR2004
-        return f"{verb} {points:.1f} points [{low:.1f}, {high:.1f}] under {self.told} ({p})."
+        found = f"{points:.1f} points [{low:.1f}, {high:.1f}]"
+        return f"{verb} {found} under {self.told} ({p_words(self.p_adjusted)})."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

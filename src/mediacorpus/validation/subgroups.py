@@ -15,7 +15,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.stats.intervals import Interval, check_level, short, square_and_add
+from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import Sample, as_labels, read_sample
@@ -26,7 +26,6 @@ from mediacorpus.validation.printing import (
     html_page,
     html_table,
     in_blocks,
-    p_words,
     records,
 )
 from mediacorpus.validation.validate import positive_of
@@ -301,8 +300,9 @@ def audit_groups(
         sample = replace(sample, positive=sample.classes[1])
     counts, scores = [], []
     for column, group in _columns(by, len(sample)).items():
+        places = np.array(group, dtype=object)
         for name in sorted(set(group), key=lambda one: (one == MISSING, one)):
-            own = sample.only(np.array([one == name for one in group]))
+            own = sample.only(places == name)
             about = {"column": column, "group": name, "items": len(own)}
             rates = list(_counts(own))
             counts += [about | row for row in rates]
@@ -378,13 +378,14 @@ def _differences(
     """
     if reference is None and len(table) == 2:  # noqa: PLR2004
         reference = str(table["items"].idxmax())
-    one, cells = metric(score), ["items", "top", "bottom"]
-    for group in table.index:
-        other = table.drop(group)[cells].sum() if reference is None else table.loc[reference]
-        own = table.loc[group]
-        if group == reference or min(own["items"], other["items"]) < audit.least:
+    one = metric(score)
+    sides = dict(zip(table.index, table[["items", "top", "bottom"]].to_numpy(int), strict=True))
+    whole = np.sum(list(sides.values()), axis=0)
+    for group, own in sides.items():
+        other = whole - own if reference is None else sides[reference]
+        if group == reference or min(own[0], other[0]) < audit.least:
             continue
-        pairs = [tuple(map(int, side[["top", "bottom"]])) for side in (own, other)]
+        pairs = [side[1:].tolist() for side in (own, other)]
         here, there = (one.interval(*pair, level=audit.level) for pair in pairs)
         gap = square_and_add(here, there)
         p, test = float("nan"), ""

@@ -303,7 +303,7 @@ def _rule(
         variable,
         "labelled",
         found,
-        mistakes(items, gold, probabilities=np.eye(BINARY)[said], classes=names),
+        mistakes(items, replace(sample, matrix=np.eye(BINARY)[said])),
         missing=len(truth) - len(items),
         warnings=() if first is None else (first,),
         inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
@@ -423,15 +423,19 @@ def _classes(
 ) -> tuple[Scores, pd.DataFrame, dict[str, Any]]:
     """Score a model of classes or ranks; give mistakes, threshold and weighted scores too."""
     positive = positive_of(own.classes, str(model["variable"]), options.positive)
-    known: dict[str, Any] = {"classes": own.classes, "probabilities": own.answers}
     threshold = _threshold(options.threshold, val, own.classes, positive=positive, notes=notes)
     first = said = own.answers.argmax(axis=1)
     if threshold is not None and positive is not None:
         at = own.classes.index(positive)
         said = np.where(own.answers[:, at] >= threshold, at, 1 - at)
-    predicted = [own.classes[i] for i in said]
-    ordinal = own.kind is TargetKind.ORDINAL
-    sample = read_sample(own.gold, predicted, positive=positive, ordinal=ordinal, **known)
+    sample = read_sample(
+        own.gold,
+        [own.classes[i] for i in said],
+        classes=own.classes,
+        positive=positive,
+        probabilities=own.answers,
+        ordinal=own.kind is TargetKind.ORDINAL,
+    )
     scores = scores_of(sample, **given)
     notes += _calibrated(val, own)
     column, shares = options.inclusion, Counter(own.classes[i] for i in first)
@@ -439,7 +443,7 @@ def _classes(
     weighed = _weighed(
         store, own.items, sample, scores=scores, column=column, groups=given["groups"]
     )
-    wrong = mistakes(own.items, own.gold, predicted=predicted, **known)
+    wrong = mistakes(own.items, sample)
     return scores, wrong, {"threshold": threshold, "inclusion": weighed}
 
 

@@ -232,6 +232,15 @@ class Store:
         finally:
             self._own.depth -= 1
 
+    @contextlib.contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """Do without the checks that rows name rows that are there, where that is sure anyway."""
+        self.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA foreign_keys = ON")
+
     def _check_kind(self) -> None:
         """Refuse other people's databases, and an emptied file before it passes for a new one."""
         if self._connection.execute("PRAGMA application_id").fetchone()[0] != APPLICATION_ID:

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus._version import __version__
+from mediacorpus.files import sha256_file
 from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.settings import TrainSettings, weights_path
 from mediacorpus.learning.targets import Target
@@ -57,8 +58,7 @@ def fingerprint_of(
         content.update(np.ascontiguousarray(embeddings, np.float32).tobytes())
     path = weights_path(settings)
     if path is not None and path.is_file():
-        with path.open("rb") as file:
-            content.update(hashlib.file_digest(file, "sha256").digest())
+        content.update(bytes.fromhex(sha256_file(path)))
     return content.hexdigest()
 
 

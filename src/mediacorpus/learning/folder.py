@@ -20,6 +20,7 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
+from mediacorpus.files import sha256_file
 from mediacorpus.learning.cache import write_json, write_whole
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
@@ -96,7 +97,7 @@ def save_model(
             write_whole(fresh / WEIGHTS, need("safetensors.numpy").save(arrays))
             write_whole(fresh / NETWORK, network)
             write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
-            files = {name: _sha256(fresh / name) for name in FILES}
+            files = {name: sha256_file(fresh / name) for name in FILES}
             whole = dict(card) | {"files": files, "hash": _digest(card, files)}
             write_json(fresh / CARD, whole | {"seal": _seal(whole)})
             _swap(fresh, path)
@@ -162,7 +163,7 @@ def load_model(path: Path) -> ModelFolder:
                 f"The model in {path} lacks its file {name}. Put the folder back from your "
                 "backup, or train it again."
             )
-        if _sha256(file) != card["files"].get(name):
+        if sha256_file(file) != card["files"].get(name):
             raise ModelError(
                 f"The file {name} of the model in {path} was changed or damaged since training "
                 "(its hash differs from the card's). Put it back, or train the model again."
@@ -226,11 +227,6 @@ def _card(path: Path) -> dict[str, Any]:
             "the model again."
         )
     return dict(card)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def clear_leftovers(path: Path) -> None:

@@ -18,6 +18,7 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.grid_results import AIMS, Fold, Point, Results
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
@@ -272,10 +273,8 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     except (TrainingError, ParameterError) as error:
         row["error"] = str(error)
     row["seconds"] = time.perf_counter() - started
-    temporary = path.with_suffix(".tmp")
-    with writing(path.parent):
+    with writing(path.parent), atomic_write(path) as temporary:
         temporary.write_text(json.dumps(row, default=str), "utf-8")
-        temporary.replace(path)
     return path
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import warnings
 from datetime import datetime
 from pathlib import Path
@@ -15,6 +14,7 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import writing
+from mediacorpus.files import atomic_write
 from mediacorpus.report.collect import collect
 from mediacorpus.report.html import render
 
@@ -69,9 +69,8 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
 
 
 def _write(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def results(store: Store) -> dict[str, Any]:

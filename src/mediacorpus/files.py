@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 22
 
 
 @contextlib.contextmanager
@@ -65,7 +65,7 @@ def _sync(path: Path) -> None:
 
 
 def sha256_file(path: Path, *, beat: Callable[[], None] | None = None) -> str:
-    """Return the SHA-256 of a file's content; `beat` is called after each megabyte.
+    """Return the SHA-256 of a file's content; `beat` is called after each four megabytes.
 
     Examples
     --------

@@ -22,7 +22,7 @@ from mediacorpus.tables import parts
 def test_a_full_disk_keeps_the_parts_before_it_and_the_next_run_goes_on(
     store, go, brightness, monkeypatch, table, check_once
 ):
-    real, calls = pq.write_table, []
+    real, calls = pq.ParquetWriter.write_table, []
 
     def fills_up(*args, **kwargs):
         calls.append(1)
@@ -31,7 +31,7 @@ def test_a_full_disk_keeps_the_parts_before_it_and_the_next_run_goes_on(
         return real(*args, **kwargs)
 
     with monkeypatch.context() as patch:
-        patch.setattr(parts.pq, "write_table", fills_up)
+        patch.setattr(parts.pq.ParquetWriter, "write_table", fills_up)
         with pytest.raises(StorageFull, match="kept"):
             go(brightness=brightness)
     assert len(table(store, "brightness")) == 10

@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mediacorpus.errors import ParameterError, StorageFull
-from mediacorpus.measures.stored import intact, sha256_file, store, stored
+from mediacorpus.measures.stored import digest_path, intact, store, stored
 
 
 def test_a_stored_file_is_made_once(tmp_path):
@@ -25,7 +25,7 @@ def test_a_stored_file_is_made_once(tmp_path):
 @pytest.mark.parametrize("damage", ["cut", "changed", "no hash", "strange hash", "gone"])
 def test_a_damaged_file_is_made_again(tmp_path, damage):
     path = store(tmp_path / "network.bin", b"content")
-    beside = sha256_file(path)
+    beside = digest_path(path)
     match damage:
         case "cut":
             path.write_bytes(b"cont")

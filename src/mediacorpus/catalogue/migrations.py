@@ -215,5 +215,6 @@ MIGRATIONS: tuple[str, ...] = (
     INSERT INTO columns_read SELECT EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
     CREATE INDEX measured_failed ON measured (setup, n) WHERE part IS NULL;
     CREATE INDEX items_kind ON items (kind);
+    CREATE TABLE replaced (file TEXT PRIMARY KEY, time TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
 )

@@ -10,12 +10,17 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import unknown
 from mediacorpus.records import PICTORIAL, Info, Kind, Shape
 
 HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
 """Whether any file is known to hold the item still."""
+
+
+KEPT_HOURS = 1
+"""How long the file of a part stays after another one took its place."""
 
 
 def of_kinds(kinds: Iterable[Kind]) -> str:
@@ -317,6 +322,63 @@ def files_of(store: Store, setup: int) -> list[Path]:
     ]
 
 
+@dataclass(frozen=True, slots=True)
+class StoredPart:
+    """A Parquet file that is recorded, with the number of items that it answers for."""
+
+    part: int
+    file: str
+    rows: int
+    bytes: int
+    items: int
+
+
+def count_parts(store: Store, setup: int) -> int:
+    """Count the recorded files of a setup."""
+    return int(store.value("SELECT count(*) FROM parts WHERE setup = ?", (setup,)))
+
+
+def parts_of(store: Store, setup: int) -> list[StoredPart]:
+    """Return the recorded files of a setup, oldest first."""
+    return [
+        StoredPart(*row)
+        for row in store.rows(
+            "SELECT parts.part, file, rows, bytes, ifnull(items, 0) FROM parts LEFT JOIN "
+            "(SELECT part, count(*) AS items FROM measured WHERE setup = ? GROUP BY part) "
+            "USING (part) WHERE setup = ? ORDER BY parts.part",
+            (setup, setup),
+        )
+    ]
+
+
+def replace_parts(
+    store: Store, setup: int, new: Sequence[tuple[StoredPart, Sequence[int]]], *, run: int
+) -> None:
+    """Record new parts in place of old ones, given as ids, in one transaction."""
+    # For each part that goes, SQLite would look through all that was measured for its number.
+    with store.unchecked(), store.transaction():
+        store.execute(
+            "CREATE TEMP TABLE IF NOT EXISTS moved (old INTEGER PRIMARY KEY, new INTEGER)"
+        )
+        store.execute("DELETE FROM moved")
+        for part, old in new:
+            number = store.execute(
+                "INSERT INTO parts (setup, run, file, rows, bytes) VALUES (?, ?, ?, ?, ?)",
+                (setup, run, part.file, part.rows, part.bytes),
+            )
+            store.executemany("INSERT INTO moved VALUES (?, ?)", [(one, number) for one in old])
+        store.execute(
+            "UPDATE measured SET part = (SELECT new FROM moved WHERE old = part) "
+            "WHERE setup = ? AND part IN (SELECT old FROM moved)",
+            (setup,),
+        )
+        store.execute(
+            "INSERT INTO replaced SELECT file, ? FROM parts WHERE part IN (SELECT old FROM moved)",
+            (now(),),
+        )
+        store.execute("DELETE FROM parts WHERE part IN (SELECT old FROM moved)")
+
+
 def spans_of(store: Store, setup: int) -> list[tuple[Path, int, int]]:
     """Return the recorded files of a setup with the first and last number of their items."""
     return [
@@ -330,11 +392,21 @@ def spans_of(store: Store, setup: int) -> list[tuple[Path, int, int]]:
     ]
 
 
+def info_of(store: Store, setup: int) -> Info:
+    """Return the facts of the measure of a setup."""
+    text = str(store.value("SELECT info FROM setups WHERE setup = ?", (setup,)))
+    return info_from(json.loads(text))
+
+
 def recorded_files(store: Store) -> dict[int, set[str]]:
     """Return run -> the files that it has recorded, relative to the corpus folder.
 
-    Runs that are still under way are left out.
+    Runs that are still under way are left out. Files that others took the place of not long ago
+    count still: somebody may be reading them.
     """
+    store.execute(
+        "DELETE FROM replaced WHERE julianday(time) < julianday(?) - ?", (now(), KEPT_HOURS / 24)
+    )
     found: dict[int, set[str]] = {}
     for run, file in store.rows(
         "SELECT runs.run, file FROM runs LEFT JOIN parts USING (run) WHERE status <> 'running'"
@@ -342,4 +414,8 @@ def recorded_files(store: Store) -> dict[int, set[str]]:
         own = found.setdefault(run, set())
         if file is not None:
             own.add(file)
+    for (file,) in store.rows("SELECT file FROM replaced"):
+        run = int(file.split("/")[-2])  # tables/<name>/<run>/<part>
+        if run in found:
+            found[run].add(file)
     return found

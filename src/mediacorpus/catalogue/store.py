@@ -23,6 +23,7 @@ from mediacorpus.errors import (
     read_only,
     writing,
 )
+from mediacorpus.files import atomic_write
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,17 +97,14 @@ class Store:
             raise CorpusExists(f"{folder} is a file; a corpus is a folder. Choose another name.")
         with writing(folder):
             folder.mkdir(parents=True, exist_ok=True)
-            temporary = folder / f".{DATABASE}.{os.getpid()}"
-            temporary.unlink(missing_ok=True)
             for name in FOLDERS:
                 (folder / name).mkdir(exist_ok=True)
-            with _translated(folder):
-                connection = sqlite3.connect(temporary, isolation_level=None)
+            with atomic_write(folder / DATABASE) as path, _translated(folder):
+                connection = sqlite3.connect(path, isolation_level=None)
                 try:
                     connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 finally:
                     connection.close()
-            temporary.replace(folder / DATABASE)
         return cls(folder)
 
     def __enter__(self) -> Self:
@@ -231,6 +229,15 @@ class Store:
             raise
         finally:
             self._own.depth -= 1
+
+    @contextlib.contextmanager
+    def unchecked(self) -> Iterator[None]:
+        """Do without the checks that rows name rows that are there, where that is sure anyway."""
+        self.execute("PRAGMA foreign_keys = OFF")
+        try:
+            yield
+        finally:
+            self.execute("PRAGMA foreign_keys = ON")
 
     def _check_kind(self) -> None:
         """Refuse other people's databases, and an emptied file before it passes for a new one."""

@@ -13,6 +13,7 @@ import pyarrow as pa
 from mediacorpus.catalogue import derived, holdings, progress
 from mediacorpus.catalogue.runs import Run
 from mediacorpus.catalogue.store import Store, chunks, placeholders
+from mediacorpus.engine.compacting import compact
 from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threads, Trouble, Work
 from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
@@ -136,6 +137,8 @@ def run(
             inputs.update("".join(f"{work.item}\n" for work in works).encode())
             if interrupt:
                 break
+    if not interrupt:
+        compact(store, setups, current)
     if total:
         store.execute(
             "UPDATE runs SET input_hash = ? WHERE run = ?", (inputs.hexdigest(), current.id)

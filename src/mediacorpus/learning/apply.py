@@ -15,6 +15,7 @@ from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.runs import Run, running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
+from mediacorpus.engine.compacting import compact
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
@@ -265,6 +266,7 @@ def _apply_to_features(
             rows = parquet.to_rows(prepared.info, ids, values=values, run=run.id)
             local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
             report(len(ids))
+    compact(store, [prepared.setup], run)
     failed = 0 if setup is None else progress.count_failed(store, [setup])
     return Measured(
         measures=(prepared.info.name,),

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
+from mediacorpus.files import atomic_write
+
 _DONE = b"\x01"
 
 
@@ -111,12 +113,8 @@ def write_json(path: Path, content: Any) -> None:
 
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file under another name, bring it to the disk, and rename it."""
-    temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    with atomic_write(path, lasting=True) as temporary:
+        temporary.write_bytes(content)
 
 
 def _open(path: Path) -> Any:

@@ -24,6 +24,7 @@ from mediacorpus.coding import splitting
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import AIMS, Division, Fold, Point, Results, division
 from mediacorpus.learning.grid_runners import (
@@ -297,10 +298,8 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     except (TrainingError, ParameterError) as error:
         row["error"] = str(error)
     row["seconds"] = time.perf_counter() - started
-    temporary = path.with_suffix(".tmp")
-    with writing(path.parent):
+    with writing(path.parent), atomic_write(path) as temporary:
         temporary.write_text(json.dumps(row, default=str), "utf-8")
-        temporary.replace(path)
     return path
 
 

@@ -25,6 +25,7 @@ from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
+from mediacorpus.files import sha256_file
 from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.settings import TrainSettings, weights_path
@@ -112,8 +113,7 @@ def fingerprint_of(
         content.update(np.ascontiguousarray(embeddings, np.float32).tobytes())
     path = weights_path(settings)
     if path is not None and path.is_file():
-        with path.open("rb") as file:
-            content.update(hashlib.file_digest(file, "sha256").digest())
+        content.update(bytes.fromhex(sha256_file(path)))
     return content.hexdigest()
 
 
@@ -258,7 +258,7 @@ def save_model(
             write_whole(fresh / WEIGHTS, need("safetensors.numpy").save(arrays))
             write_whole(fresh / NETWORK, network)
             write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
-            files = {name: _sha256(fresh / name) for name in FILES}
+            files = {name: sha256_file(fresh / name) for name in FILES}
             own = {key: value for key, value in card.items() if key != "seal"}
             whole = own | {"files": files, "hash": _digest(card, files)}
             write_json(fresh / CARD, whole | {"seal": _seal(whole)})
@@ -325,7 +325,7 @@ def load_model(path: Path) -> ModelFolder:
                 f"The model in {path} lacks its file {name}. Put the folder back from your "
                 "backup, or train it again."
             )
-        if _sha256(file) != card["files"].get(name):
+        if sha256_file(file) != card["files"].get(name):
             raise ModelError(
                 f"The file {name} of the model in {path} was changed or damaged since training "
                 "(its hash differs from the card's). Put it back, or train the model again."
@@ -389,11 +389,6 @@ def _card(path: Path) -> dict[str, Any]:
             "the model again."
         )
     return dict(card)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def clear_leftovers(path: Path) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import json
 import threading
 from pathlib import Path
@@ -14,6 +13,7 @@ import numpy as np
 
 from mediacorpus.errors import ParameterError, WeightsNotFound
 from mediacorpus.extras import need
+from mediacorpus.files import sha256_file
 from mediacorpus.measures.efficientnet_graph import SIDE, graph
 from mediacorpus.measures.imagenet import class_names
 from mediacorpus.measures.onnx_session import Floats, Session
@@ -71,7 +71,7 @@ def weights_file() -> Path:
     )
     if not path.is_file():
         raise WeightsNotFound(f"The weights of EfficientNet-Lite0 are not at {path}; {again}")
-    if hashlib.sha256(path.read_bytes()).hexdigest() != WEIGHTS_SHA256:
+    if sha256_file(path) != WEIGHTS_SHA256:
         raise WeightsNotFound(f"The weights at {path} are damaged or of another version; {again}")
     return path
 

@@ -16,6 +16,7 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import MediacorpusError, ParameterError, writing
+from mediacorpus.files import atomic_write
 from mediacorpus.measures.efficientnet import onnx_file, preprocess
 from mediacorpus.measures.onnx_session import Session
 from mediacorpus.measures.quantization import quantize
@@ -102,7 +103,8 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
         quantize(onnx_file(), chosen, path)
         agreement = _agreement(others, Session(onnx_file()), Session(path))
         said = {"agreement": agreement, "compared": len(others), "calibration": len(chosen)}
-        card.write_text(json.dumps(said), encoding="utf-8")
+        with atomic_write(card) as temporary:
+            temporary.write_text(json.dumps(said), encoding="utf-8")
     return CorpusModel(path, Session(path).sha256, agreement, len(others))
 
 

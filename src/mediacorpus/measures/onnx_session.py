@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
-from mediacorpus.measures.stored import sha256_file
+from mediacorpus.measures.stored import digest_path
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -116,7 +116,7 @@ def _read(path: Path) -> bytes:
         raise ModelError(
             f"The network {path} cannot be read ({error.strerror}); check the path."
         ) from error
-    beside = sha256_file(path)
+    beside = digest_path(path)
     if beside.exists():
         told = beside.read_bytes().strip().decode("ascii", errors="replace")
         if told != hashlib.sha256(content).hexdigest():

@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import errno
 import hashlib
-import os
-import uuid
 from typing import TYPE_CHECKING
 
 from mediacorpus.errors import ParameterError, StorageFull
+from mediacorpus.files import atomic_write, sha256_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
 
-def sha256_file(path: Path) -> Path:
+def digest_path(path: Path) -> Path:
     """Give the path of the file that holds the SHA-256 of `path`.
 
     Examples
     --------
     >>> from pathlib import Path
-    >>> sha256_file(Path("network.onnx")).name
+    >>> digest_path(Path("network.onnx")).name
     'network.onnx.sha256'
     """
     return path.with_name(path.name + ".sha256")
@@ -37,8 +36,8 @@ def intact(path: Path) -> bool:
     False
     """
     try:
-        told = sha256_file(path).read_text(encoding="ascii").strip()
-        return hashlib.sha256(path.read_bytes()).hexdigest() == told
+        told = digest_path(path).read_text(encoding="ascii").strip()
+        return sha256_file(path) == told
     except (OSError, UnicodeDecodeError):
         return False
 
@@ -77,7 +76,7 @@ def store(path: Path, content: bytes) -> Path:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         _replace(path, content)
-        _replace(sha256_file(path), digest.encode("ascii"))
+        _replace(digest_path(path), digest.encode("ascii"))
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise StorageFull(
@@ -134,12 +133,5 @@ def stored(path: Path, make: Callable[[], bytes]) -> Path:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with atomic_write(path, lasting=True) as temporary:
+        temporary.write_bytes(content)

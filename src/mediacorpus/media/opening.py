@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Self
 
 from mediacorpus.errors import MediacorpusError, MediaError
+from mediacorpus.files import sha256_file
 from mediacorpus.media.animation import AnimationReader
 from mediacorpus.media.decode import MAX_PIXELS, decode, read
 from mediacorpus.media.document import Document, probe_document
@@ -21,7 +22,6 @@ from mediacorpus.media.video import VideoReader, probe_video
 from mediacorpus.records import FileFacts, Kind, Locator, Place
 
 HEAD = 4096
-BLOCK = 1 << 22
 
 _hashes: dict[tuple[str, int, int], str] = {}
 _hashing = threading.Lock()
@@ -92,18 +92,13 @@ def hash_file(path: Path, *, beat: Callable[[], None] | None = None) -> str:
         key = (str(path), status.st_size, status.st_mtime_ns)
         if key in _hashes:
             return _hashes[key]
-        digest = hashlib.sha256()
-        with path.open("rb") as file:
-            while block := file.read(BLOCK):
-                digest.update(block)
-                if beat is not None:
-                    beat()
+        digest = sha256_file(path, beat=beat)
     except OSError as error:
         raise MediaError(f"The file {str(path)!r} cannot be read: {error.strerror}.") from error
     with _hashing:
         if len(_hashes) > 10_000:  # noqa: PLR2004 - only a bound on memory
             _hashes.clear()
-        _hashes[key] = digest.hexdigest()
+        _hashes[key] = digest
     return _hashes[key]
 
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import math
-import os
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
@@ -13,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mediacorpus.errors import ParameterError, unknown, writing
+from mediacorpus.files import atomic_write
 from mediacorpus.media.augment import Augmentation
 from mediacorpus.media.colour_spaces import to_rgba
 from mediacorpus.media.resize import Method, Size, resize, scale_percent, squish
@@ -235,16 +234,10 @@ ends in none of them.
             f"{image.width:,} x {image.height:,}. Write it as .png, or show fewer pictures."
         )
     fine = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     with writing(path.parent):
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        with atomic_write(path) as temporary:
             image.save(temporary, kind, **fine)
-            temporary.replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
 
 
 class _Row(NamedTuple):

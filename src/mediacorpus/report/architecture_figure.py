@@ -13,6 +13,7 @@ from typing import Any
 
 from mediacorpus.errors import ParameterError, writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.architecture import (
     AVERAGE,
     CONVOLUTION,
@@ -136,7 +137,8 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
         if keyed:
             _key(axes, boxes)
         target.parent.mkdir(parents=True, exist_ok=True)
-        figure.savefig(target, dpi=160, metadata={dates[ending]: None}, facecolor="white")
+        with atomic_write(target) as path:
+            figure.savefig(path, dpi=160, metadata={dates[ending]: None}, facecolor="white")
     return target
 
 

@@ -18,6 +18,7 @@ from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.model import model_of
@@ -371,4 +372,5 @@ def _check_svg(output: Path | None) -> None:
 def _write(output: Path, svg: str) -> None:
     with writing(output.parent):
         output.parent.mkdir(parents=True, exist_ok=True)
-        output.write_text(svg, encoding="utf-8")
+        with atomic_write(output) as temporary:
+            temporary.write_text(svg, encoding="utf-8")

@@ -10,6 +10,7 @@ import numpy as np
 
 from mediacorpus.errors import unknown, writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.grid import RESULTS
 
 if TYPE_CHECKING:
@@ -90,7 +91,8 @@ def draw_grid(
         figure = _line(table, axes, score) if len(axes) == 1 else _maps(table, axes, score)
         if said:
             figure.suptitle(" ".join(said), fontsize=9, color=MUTED)
-        figure.savefig(target, dpi=150)
+        with atomic_write(target) as path:
+            figure.savefig(path, dpi=150)
 
 
 def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:

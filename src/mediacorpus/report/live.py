@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib import resources
@@ -14,6 +13,7 @@ import pandas as pd
 
 from mediacorpus.errors import writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.report import words
 from mediacorpus.report.curves import drawable, training_curves
@@ -138,10 +138,8 @@ class LivePage:
 
     def _write(self, state: str, *, running: bool) -> None:
         page = words.printable(_page(self.name, state, rows=self._rows, running=running))
-        temporary = self.path.with_name(f".{self.path.name}.{os.getpid()}.tmp")
-        with writing(self.path.parent):
+        with writing(self.path.parent), atomic_write(self.path) as temporary:
             temporary.write_text(page, encoding="utf-8")
-            temporary.replace(self.path)
 
 
 def _page(name: str, state: str, *, rows: Sequence[Mapping[str, Any]], running: bool) -> str:

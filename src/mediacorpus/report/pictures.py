@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +12,7 @@ from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
+from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report.content import Thumb
 from mediacorpus.report.gallery import Gallery
@@ -82,9 +81,8 @@ def _keep(path: Path, jpeg: bytes) -> None:
     """Keep a thumbnail; where that cannot be it is made again the next time."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-        temporary.write_bytes(jpeg)
-        temporary.replace(path)
+        with atomic_write(path) as temporary:
+            temporary.write_bytes(jpeg)
 
 
 def spread(store: Store, count: int) -> list[str]:

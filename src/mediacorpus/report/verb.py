@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
@@ -16,6 +15,7 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import writing
+from mediacorpus.files import atomic_write
 from mediacorpus.report.collect import collect
 from mediacorpus.report.html import render
 from mediacorpus.stats.metric import metrics
@@ -70,9 +70,8 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
 
 
 def _write(target: Path, text: str) -> None:
-    temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    temporary.replace(target)
+    with atomic_write(target) as temporary:
+        temporary.write_text(text, encoding="utf-8")
 
 
 def results(store: Store) -> dict[str, Any]:

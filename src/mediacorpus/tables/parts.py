@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import contextlib
-import os
+import itertools
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from mediacorpus.errors import CorpusDamaged, ParameterError, writing
+from mediacorpus.files import atomic_write
 from mediacorpus.records import Info, Shape, Text, schema
 
 TABLES = "tables"
@@ -111,8 +112,12 @@ def _many(
     return pa.table(columns, schema=wanted)
 
 
-def write_part(folder: Path, table: pa.Table, *, name: str, run: int, number: int) -> Path:
+def write_part(
+    folder: Path, rows: pa.Table | Iterable[pa.Table], *, name: str, run: int, number: int
+) -> Path:
     """Write one part below a corpus folder and return its path.
+
+    The rows come as one table, or as several that are written one after the other.
 
     The rows go to a temporary file, which is synced and then renamed: a kill leaves either
     the whole part or a temporary file that `sweep` removes.
@@ -130,31 +135,28 @@ def write_part(folder: Path, table: pa.Table, *, name: str, run: int, number: in
             "beginning with a letter."
         )
     target = folder / TABLES / name / str(run) / f"part-{number:05d}.parquet"
-    temporary = target.with_name(f".{target.name}.tmp")
+    tables = iter([rows] if isinstance(rows, pa.Table) else rows)
+    first = next(tables)
     with writing(folder):
         target.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with temporary.open("wb") as file:
-                pq.write_table(table, file, compression="zstd")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
-        _sync_folder(target.parent)
+        with (
+            atomic_write(target, lasting=True) as path,
+            path.open("wb") as file,
+            pq.ParquetWriter(file, first.schema, compression="zstd") as writer,
+        ):
+            for table in itertools.chain([first], tables):
+                writer.write_table(table)
     return target
 
 
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # Windows keeps names in its own journal
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+def next_number(folder: Path, name: str, run: int) -> int:
+    """Give the number of the next part of a run that is not written yet.
+
+    >>> next_number(Path("nowhere"), "facts", 1)
+    0
+    """
+    written = (folder / TABLES / name / str(run)).glob("part-*.parquet")
+    return max((int(path.stem.partition("-")[2]) + 1 for path in written), default=0)
 
 
 def sweep(folder: Path, recorded: Mapping[int, set[str]]) -> int:

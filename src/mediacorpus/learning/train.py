@@ -47,7 +47,6 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
-from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
@@ -462,7 +461,6 @@ def train(
             " ".join(notes) or None,
         )
         _record(store, trained, split=number, run=run)
-    refresh_card(store, name)
     return trained
 
 

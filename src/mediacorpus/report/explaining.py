@@ -21,8 +21,7 @@ from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unk
 from mediacorpus.files import atomic_write
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
-from mediacorpus.learning.model import model_of
-from mediacorpus.learning.model_card import record_audit
+from mediacorpus.learning.model import model_of, record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.train import examples_of, measure_for
 from mediacorpus.media.opening import Opener

@@ -13,7 +13,7 @@ from mediacorpus.catalogue import people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.model_card import record_audit
+from mediacorpus.learning.model import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics

@@ -16,8 +16,6 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
-from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
-from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.targets import TargetKind, number, split_values
 from mediacorpus.learning.train import measure_for
 from mediacorpus.stats.calibration import (
@@ -102,6 +100,13 @@ class ScoreOptions:
     inclusion: str | None = None
     only: Collection[str] | None = None
     show: bool | None = None
+
+
+PRIORS = "By the model's own answers:"
+"""How the warning begins that a model finds other shares in the corpus than in the test part."""
+
+TEMPERATURE = "A temperature of"
+"""How the sentence begins that probabilities are too sure, or not sure enough."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -229,8 +234,6 @@ def validate(
         people.write_validation(store, kept, digest=digest, run=run.id)
         store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
         run.done = result.scores.n
-    if not _is_rule(subject):
-        refresh_card(store, subject)
     return result
 
 

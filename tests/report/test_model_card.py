@@ -13,10 +13,8 @@ import pytest
 import mediacorpus as mc
 from mediacorpus.cli import main
 from mediacorpus.errors import UnknownName
-from mediacorpus.learning.card_limits import limits
-from mediacorpus.learning.card_text import card_text, escaped
 from mediacorpus.learning.model import load_model
-from mediacorpus.learning.model_card import agreement_of, refresh_card
+from mediacorpus.report.model_card import agreement_of, card_text, escaped, limits, refresh_card
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 

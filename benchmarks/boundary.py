@@ -72,7 +72,7 @@ def open_media(path: Path) -> str:
                 for n in sorted({1, facts.frames})
             ]
             return f"document, {len(pages)} pages"
-        if facts.kind is Kind.PICTURE:
+        if facts.kind is Kind.IMAGE:
             opener.pictures(file, [256, None])
         places = frame_places(path, facts)
         for place in places:
@@ -89,7 +89,7 @@ def frame_places(path: Path, facts: Any) -> list[Any]:
     from mediacorpus.media.video import index_frames, locators
     from mediacorpus.records import Kind, Locator
 
-    if facts.kind is Kind.PICTURE and facts.frames == 1:
+    if facts.kind is Kind.IMAGE and facts.frames == 1:
         return []
     if facts.format == "TIFF":
         return [Locator(Kind.PAGE, page=facts.frames)]

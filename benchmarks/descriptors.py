@@ -1,9 +1,9 @@
 """All descriptors over 1-megapixel JPEGs in one pass, beside the bare library calls.
 
-The limit is the sum of the single library calls: each picture is decoded once at each scale that
+The limit is the sum of the single library calls: each image is decoded once at each scale that
 is wanted, brought to the working sizes, and given to what scikit-image, mahotas and OpenCV have
 for each descriptor, on all cores, by threads and by processes; the faster counts. Where no
-library has a value (correlogram, blur extent, named colours, salience) our own function is
+library has a value (correlogram, blur extent, named colors, salience) our own function is
 called bare. Ours is the whole verb `measure`, with its reading, checking and writing. All take
 turns, several rounds in one run; the median round counts.
 """
@@ -32,13 +32,13 @@ from pictures import write
 
 import mediacorpus as mc
 from mediacorpus.measures import _hues, blur, composition, histogram
-from mediacorpus.measures import colour as own_colour
+from mediacorpus.measures import color as own_color
 from mediacorpus.settings import settings
 
 PICTURES, ROUNDS = 1000, 3
 WIDTH, HEIGHT = 1155, 866
 MEASURES = (
-    *("colour", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
+    *("color", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
     *("histogram", "correlogram", "keypoints", "pixels"),
 )
 CIRCLES = ((8, 1), (16, 2), (24, 3))
@@ -54,8 +54,8 @@ def resized(pixels: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
 
-def square(grey: np.ndarray, side: int) -> np.ndarray:
-    return cv2.resize(grey, (side, side), interpolation=cv2.INTER_AREA)
+def square(gray: np.ndarray, side: int) -> np.ndarray:
+    return cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)
 
 
 def working(file: Path) -> dict[str, np.ndarray]:
@@ -63,66 +63,66 @@ def working(file: Path) -> dict[str, np.ndarray]:
     data = np.frombuffer(file.read_bytes(), np.uint8)
     full = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
     half = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2), cv2.COLOR_BGR2RGB)
-    grey = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
-    full_grey = cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
+    full_gray = cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)
     return {
-        "full grey": full_grey,
+        "full gray": full_gray,
         "rgb 256": resized(half, 256),
         "rgb 128": resized(half, 128),
-        "grey 256": resized(grey, 256),
-        "grey 512": resized(full_grey, 512),
-        "square 128": square(grey, 128),
-        "square 15": square(grey, 15),
+        "gray 256": resized(gray, 256),
+        "gray 512": resized(full_gray, 512),
+        "square 128": square(gray, 128),
+        "square 15": square(gray, 15),
     }
 
 
-def colour(arrays: dict[str, np.ndarray]) -> None:
+def color(arrays: dict[str, np.ndarray]) -> None:
     rgb = arrays["rgb 256"]
     cv2.meanStdDev(rgb)
     unit = rgb.astype(np.float32) / 255
     hue, saturation, value = cv2.split(cv2.cvtColor(unit, cv2.COLOR_RGB2HSV))
     for plane in (hue, saturation, value):
         cv2.meanStdDev(plane)
-        own_colour._third_moment(plane, cv2.mean(plane)[0])
-    own_colour._hue_mean(hue, saturation)
+        own_color._third_moment(plane, cv2.mean(plane)[0])
+    own_color._hue_mean(hue, saturation)
     # scikit-image's Lab is exact, as ours, but takes ten times as long as this one.
     lightness, a, b = cv2.split(cv2.cvtColor(unit, cv2.COLOR_RGB2Lab))
     cv2.meanStdDev(lightness)
     chroma, angle = cv2.cartToPolar(a, b)
     cv2.mean(cv2.pow(chroma, 1.07) * np.cos(angle - np.float32(np.pi * 50 / 180)))
-    own_colour._colourfulness(rgb)
-    hued = _hues.coloured(saturation, value)
+    own_color._colorfulness(rgb)
+    hued = _hues.colored(saturation, value)
     _hues.shares(hue, value, hued)
     _hues.hue_count(hue, value, hued)
 
 
 def composed(arrays: dict[str, np.ndarray]) -> None:
-    rgb, grey = arrays["rgb 256"], arrays["grey 256"]
-    cv2.countNonZero(cv2.Canny(cv2.GaussianBlur(grey, (0, 0), 1), 100, 200))
+    rgb, gray = arrays["rgb 256"], arrays["gray 256"]
+    cv2.countNonZero(cv2.Canny(cv2.GaussianBlur(gray, (0, 0), 1), 100, 200))
     cv2.imencode(".jpg", cv2.cvtColor(rgb, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 75])
-    cv2.calcHist([grey], [0], None, [256], [0, 256])
-    middle, half = grey.shape[1] // 2, grey.shape[0] // 2
-    np.corrcoef(grey[:, :middle].ravel(), grey[:, ::-1][:, :middle].ravel())
-    np.corrcoef(grey[:half].ravel(), grey[::-1][:half].ravel())
-    composition.salience(grey)
+    cv2.calcHist([gray], [0], None, [256], [0, 256])
+    middle, half = gray.shape[1] // 2, gray.shape[0] // 2
+    np.corrcoef(gray[:, :middle].ravel(), gray[:, ::-1][:, :middle].ravel())
+    np.corrcoef(gray[:half].ravel(), gray[::-1][:half].ravel())
+    composition.salience(gray)
     cv2.mean(cv2.cvtColor(rgb[85:170, 113:227].astype(np.float32) / 255, cv2.COLOR_RGB2HSV))
     composition._depth_of_field(rgb)
 
 
 def quality(arrays: dict[str, np.ndarray]) -> None:
-    grey = arrays["full grey"]
-    cv2.calcHist([grey], [0], None, [256], [0, 256])
-    cv2.meanStdDev(grey)
-    cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
+    gray = arrays["full gray"]
+    cv2.calcHist([gray], [0], None, [256], [0, 256])
+    cv2.meanStdDev(gray)
+    cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
     for axis in ((1, 0), (0, 1)):
-        cv2.norm(cv2.Sobel(grey, cv2.CV_16S, *axis), cv2.NORM_L2SQR)
+        cv2.norm(cv2.Sobel(gray, cv2.CV_16S, *axis), cv2.NORM_L2SQR)
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
-    cv2.norm(cv2.filter2D(grey, cv2.CV_16S, mask), cv2.NORM_L1)
-    for picture in (grey, grey.T):
+    cv2.norm(cv2.filter2D(gray, cv2.CV_16S, mask), cv2.NORM_L1)
+    for picture in (gray, gray.T):
         cv2.reduce(
             cv2.absdiff(picture[:, 1:], picture[:, :-1]), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S
         )
-    blur.blur_extent(grey)
+    blur.blur_extent(gray)
 
 
 def hog(arrays: dict[str, np.ndarray]) -> None:
@@ -133,16 +133,16 @@ def hog(arrays: dict[str, np.ndarray]) -> None:
 
 def lbp(arrays: dict[str, np.ndarray]) -> None:
     for points, radius in CIRCLES:
-        found = skimage.feature.local_binary_pattern(arrays["grey 256"], points, radius, "uniform")
+        found = skimage.feature.local_binary_pattern(arrays["gray 256"], points, radius, "uniform")
         np.bincount(found.astype(np.intp).ravel(), minlength=points + 2)
 
 
 def haralick(arrays: dict[str, np.ndarray]) -> None:
-    mahotas.features.haralick(arrays["grey 256"], return_mean_ptp=True)
+    mahotas.features.haralick(arrays["gray 256"], return_mean_ptp=True)
 
 
 def hu(arrays: dict[str, np.ndarray]) -> None:
-    cv2.HuMoments(cv2.moments(arrays["grey 256"]))
+    cv2.HuMoments(cv2.moments(arrays["gray 256"]))
 
 
 def zernike(arrays: dict[str, np.ndarray]) -> None:
@@ -161,7 +161,7 @@ def keypoints(arrays: dict[str, np.ndarray]) -> None:
     if not hasattr(_own, "detectors"):
         _own.detectors = cv2.ORB.create(nfeatures=500), cv2.SIFT.create()
     for detector in _own.detectors:
-        detector.detect(arrays["grey 512"], None)
+        detector.detect(arrays["gray 512"], None)
 
 
 def pixels(arrays: dict[str, np.ndarray]) -> None:
@@ -172,7 +172,7 @@ CALLS: dict[str, Callable[[dict[str, np.ndarray]], None]] = dict(
     zip(
         MEASURES,
         (
-            colour,
+            color,
             composed,
             quality,
             hog,
@@ -197,7 +197,7 @@ def one_picture(file: Path) -> None:
 
 
 def single_calls(files: list[Path]) -> dict[str, float]:
-    """Milliseconds a picture of each step alone, on one core."""
+    """Milliseconds an image of each step alone, on one core."""
     spent = dict.fromkeys(("decode and resize", *CALLS), 0.0)
     for file in files:
         started = time.perf_counter()
@@ -239,7 +239,7 @@ def by_processes(files: list[Path]) -> float:
 
 
 def measured(folder: Path) -> float:
-    """Measure a fresh corpus of the pictures; return pictures per second of the whole verb."""
+    """Measure a fresh corpus of the images; return images per second of the whole verb."""
     with tempfile.TemporaryDirectory() as place, mc.Corpus.create(Path(place) / "c") as corpus:
         corpus.add(folder, progress=False)
         started = time.perf_counter()

@@ -25,7 +25,7 @@ from pictures import DATA
 HOSTILE = DATA / "hostile"
 ARCHIVE = HOSTILE / "hostile.zip"
 MEASURES = (
-    *("facts", "colour", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
+    *("facts", "color", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
     *("histogram", "correlogram", "keypoints", "pixels"),
 )
 PACKED = ".tar"

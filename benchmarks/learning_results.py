@@ -13,7 +13,7 @@ COST, TAUGHT = 20, 50
 
 NETWORKS = (
     ("mlp", (("test after 5", 0.84), ("test after 25", 0.88))),
-    ("minivggnet_bn_grey", (("test after 25", 0.93), ("test of the best epoch", None))),
+    ("minivggnet_bn_gray", (("test after 25", 0.93), ("test of the best epoch", None))),
 )
 
 
@@ -21,7 +21,7 @@ def training(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Ants and bees (245 + 153 photographs)",
         "",
-        "From added pictures to the model; the first time also measures the embeddings.",
+        "From added images to the model; the first time also measures the embeddings.",
         "",
         "| method | seed | train, s | to the epoch kept, s | to validated scores, s | "
         "validation accuracy |",
@@ -74,7 +74,7 @@ def published(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Published results",
         "",
-        "Three seeds; mean and standard deviation of the accuracy on pictures that were not learned "
+        "Three seeds; mean and standard deviation of the accuracy on images that were not learned "
         "from. Smiles: 80 % to learn from, 10 % to choose the epoch, scored on 10 %, a split for "
         "each seed; how to fine-tune was chosen among six ways on 1,000 faces that were held out "
         "in another division. World leaders and digits: five folds. Ants and bees: the validation "
@@ -106,7 +106,7 @@ def scratch(found: dict[str, Any]) -> list[str]:
     lines = [
         "## Fashion-MNIST, from scratch",
         "",
-        "55,000 pictures to learn from, 5,000 to choose the epoch, scored on the 10,000 of the test "
+        "55,000 images to learn from, 5,000 to choose the epoch, scored on the 10,000 of the test "
         "part. SGD, batches of 32, 25 epochs. Three seeds. The published numbers are of the weights "
         "after so many epochs; the best epoch is the one with the lowest validation loss, which "
         "`train` keeps.",

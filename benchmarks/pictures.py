@@ -1,4 +1,4 @@
-"""Pictures to measure: photographs of the test data, brought to one size, each different."""
+"""Images to measure: photographs of the test data, brought to one size, each different."""
 
 from __future__ import annotations
 

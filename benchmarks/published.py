@@ -168,13 +168,13 @@ TASKS: Mapping[str, tuple[str, str, float | None, Callable[[], dict[str, Any]]]]
         hymenoptera,
     ),
     "leaders": (
-        "Ten world leaders, whole pictures, features in a grid",
+        "Ten world leaders, whole images, features in a grid",
         "1.00 for six, cropped faces",
         0.65,
         lambda: leaders(**LAYOUT),
     ),
     "leaders_probe": (
-        "Ten world leaders, whole pictures, probe",
+        "Ten world leaders, whole images, probe",
         "1.00 for six, cropped faces",
         None,
         lambda: leaders(method="probe"),

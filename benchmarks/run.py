@@ -47,8 +47,8 @@ def throughput(found: dict[str, Any]) -> list[str]:
         "## `measure facts tags embedding`",
         "",
         f"{found['pictures']} JPEGs of {found['megapixels']:.1f} megapixel, all cores. The limit is "
-        "1 / (1 / decode + 1 / network). The peer is Pillow and eager PyTorch, one picture at a "
-        "time. Median of rounds in one run, pictures per second.",
+        "1 / (1 / decode + 1 / network). The peer is Pillow and eager PyTorch, one image at a "
+        "time. Median of rounds in one run, images per second.",
         "",
         "| | fp32 | int8 |",
         "|---|---|---|",
@@ -68,7 +68,7 @@ def throughput(found: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"The peer does {found['peer']:.1f} pictures/s. The best tag of int8 is that of fp32 for "
-        f"{found['agreement int8']:.1%} of the pictures compared.",
+        f"{found['agreement int8']:.1%} of the images compared.",
         "",
         f"- At least 0.85 of the limit: fp32 {met(shares[0] >= 0.85)}, int8 {met(shares[1] >= 0.85)}.",
         f"- fp32 at least 3.5 times the peer: {met(found['times peer fp32'] >= 3.5)}.",
@@ -108,15 +108,15 @@ def descriptors(found: dict[str, Any]) -> list[str]:
         "",
         f"{found['pictures']} JPEGs of {found['megapixels']:.1f} megapixel, all cores. The limit is "
         "the sum of the single library calls (OpenCV, scikit-image, mahotas; our own function "
-        "where no library has the value), each picture decoded once, by threads or by processes, "
-        "whichever is faster. Median of rounds in one run, pictures per second.",
+        "where no library has the value), each image decoded once, by threads or by processes, "
+        "whichever is faster. Median of rounds in one run, images per second.",
         "",
         "| `measure`, 12 measures | library calls, threads | library calls, processes | share of the limit |",
         "|---|---|---|---|",
         f"| {found['measure']:.1f} | {found['threads']:.1f} | {found['processes']:.1f} | "
         f"{found['share of limit']:.2f} |",
         "",
-        f"One picture takes {sum(single.values()):.0f} ms on one core: "
+        f"One image takes {sum(single.values()):.0f} ms on one core: "
         + ", ".join(f"{name} {value:.1f}" for name, value in single.items())
         + ".",
         "",
@@ -160,7 +160,7 @@ def hostile(found: dict[str, Any]) -> list[str]:
         ("failed", "failed"),
         ("passed over", "passed over"),
         ("in no table", "unaccounted"),
-        ("pictures measured", "measured"),
+        ("images measured", "measured"),
         ("items that could not be decoded", "not measured"),
         ("seconds", "seconds"),
         ("peak MB", "peak MB"),
@@ -220,7 +220,7 @@ def video(found: dict[str, Any]) -> list[str]:
         f"## {found['minutes']} minutes of video",
         "",
         f"{found['frames']:,} frames of 320 × 240 ({found['megabytes']} MB of H.264); every hundredth "
-        "becomes an item and is measured (`facts colour`), in a process of its own.",
+        "becomes an item and is measured (`facts color`), in a process of its own.",
         "",
         "| | a tenth | a tenth, as many frames | all |",
         "|---|---|---|---|",

@@ -1,14 +1,14 @@
 """Fashion-MNIST: the networks of teaching, trained from scratch as published, three seeds.
 
 The multilayer perceptron 784-300-100-10 (Géron, 2019, ch. 10): SGD, learning rate .01, batches of
-32, validated on the first 5,000 training pictures; .84 after 5 epochs, .88 after 25.
+32, validated on the first 5,000 training images; .84 after 5 epochs, .88 after 25.
 MiniVGGNet with batch normalization: SGD, .01 falling to 0 by the cosine, momentum .9, batches
-of 32, 25 epochs, in bfloat16; .93 on the 10,000 test pictures.
+of 32, 25 epochs, in bfloat16; .93 on the 10,000 test images.
 
 The real training loop, `learning.finetune.fit`, runs on arrays: reading 70,000 files of 28x28
 pixels would take longer than training the perceptron and is measured by other benchmarks.
 `--quick` runs one seed and two epochs of the perceptron, one epoch of MiniVGGNet on a tenth of the
-pictures, and says how long the whole would take. The name of a network runs that one alone.
+images, and says how long the whole would take. The name of a network runs that one alone.
 """
 
 from __future__ import annotations
@@ -41,17 +41,17 @@ CLASSES += ("bag", "ankle boot")
 REPORTED = (5, 25)
 TAUGHT: dict[str, dict[str, Any]] = {
     "mlp": {"momentum": 0.0, "schedule": "step", "step_size": 1000, "gamma": 1.0},
-    "minivggnet_bn_grey": {"momentum": 0.9, "schedule": "cosine", "precision": "bf16"},
+    "minivggnet_bn_gray": {"momentum": 0.9, "schedule": "cosine", "precision": "bf16"},
 }
 
 
 def read(name: str) -> tuple[np.ndarray, np.ndarray]:
-    """Read pictures and labels of `train` or `t10k`; grey becomes three equal channels."""
+    """Read images and labels of `train` or `t10k`; gray becomes three equal channels."""
     with gzip.open(DATA / f"{name}-images-idx3-ubyte.gz") as file:
-        grey = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28, 1)
+        gray = np.frombuffer(file.read(), np.uint8, offset=16).reshape(-1, 1, 28, 28, 1)
     with gzip.open(DATA / f"{name}-labels-idx1-ubyte.gz") as file:
         labels = np.frombuffer(file.read(), np.uint8, offset=8).astype(np.int64)
-    return np.repeat(grey, 3, axis=4), labels
+    return np.repeat(gray, 3, axis=4), labels
 
 
 def part(views: np.ndarray, labels: np.ndarray, *, share: float = 1.0) -> Part:
@@ -136,11 +136,11 @@ def summary(runs: list[dict[str, Any]]) -> dict[str, list[float]]:
 def quick() -> dict[str, Any]:
     share = 0.1
     perceptron = ours("mlp", parts(), seed=1, epochs=2)
-    vgg = ours("minivggnet_bn_grey", parts(share), seed=1, epochs=1)
+    vgg = ours("minivggnet_bn_gray", parts(share), seed=1, epochs=1)
     seconds = perceptron["seconds per epoch"] + vgg["seconds per epoch"] / share
     return {
         "mlp": perceptron,
-        "minivggnet_bn_grey": vgg,
+        "minivggnet_bn_gray": vgg,
         "hours for all": round(len(SEEDS) * max(REPORTED) * seconds / 3600, 1),
     }
 

@@ -2,7 +2,7 @@
 
 The limit is what decoding alone and the network alone allow on the same cores:
 1 / (1 / decode + 1 / network). The peer does the same job as toolkits do it today: Pillow and
-eager PyTorch, one picture at a time. All are measured in turn, several rounds in one run; the
+eager PyTorch, one image at a time. All are measured in turn, several rounds in one run; the
 median round counts.
 """
 
@@ -66,7 +66,7 @@ def network_only(session: object, pixels: np.ndarray, count: int) -> float:
 
 
 def peer(files: list[Path]) -> float:
-    """Pillow and eager PyTorch, one picture at a time, with torch's own threads."""
+    """Pillow and eager PyTorch, one image at a time, with torch's own threads."""
     import torch
     from PIL import Image
 
@@ -89,7 +89,7 @@ def peer(files: list[Path]) -> float:
 
 
 def measured(folder: Path, precision: str) -> float:
-    """Measure a fresh corpus of the pictures; return pictures per second of the whole verb."""
+    """Measure a fresh corpus of the images; return images per second of the whole verb."""
     with tempfile.TemporaryDirectory() as place, mc.Corpus.create(Path(place) / "c") as corpus:
         corpus.add(folder, progress=False)
         if precision == "int8":

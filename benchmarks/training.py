@@ -1,8 +1,8 @@
-"""Ants and bees: `probe` and `finetune` from pictures to validated scores, and the taught recipe.
+"""Ants and bees: `probe` and `finetune` from images to validated scores, and the taught recipe.
 
 The taught recipe (all layers, SGD, learning rate .001, momentum .9, step 7, gamma .1, batch 4,
 50 epochs, eager PyTorch, random resized crop and flip, validated after each epoch) runs whole
-beside them, with the same network and pictures. `--epochs N` runs N epochs of it and one seed of
+beside them, with the same network and images. `--epochs N` runs N epochs of it and one seed of
 ours, and says what 50 would take.
 """
 

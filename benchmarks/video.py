@@ -1,7 +1,7 @@
 """An hour of video: index, the last frame, memory of `measure`; shots beside PySceneDetect.
 
 The films are made here: each frame shows its own number as black and white squares, so that a
-frame can be told from its neighbours, and there is a hard cut every ten seconds. Memory is that
+frame can be told from its neighbors, and there is a hard cut every ten seconds. Memory is that
 of processes of their own, for the hour and for a tenth of it: once every hundredth frame of both,
 once as many frames of the tenth. PySceneDetect is run as its users
 run it, with each of its decoders that is installed, in turn with ours.
@@ -85,7 +85,7 @@ def through_verbs(film: Path, place: Path, step: int) -> dict[str, Any]:
         added = corpus.add(film, frames=f"every={step}", progress=False)
         between = time.perf_counter()
         before = peak_megabytes()
-        done = corpus.measure("facts", "colour", progress=False)
+        done = corpus.measure("facts", "color", progress=False)
         ended = time.perf_counter()
     assert (added.failed, done.failed) == (0, 0)
     return {

@@ -1,4 +1,4 @@
-"""What all tests share: real data, small pictures, no network, and no silent skips in CI."""
+"""What all tests share: real data, small images, no network, and no silent skips in CI."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_data() -> Path:
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> Iterator[Corpus]:
-    """A fresh corpus without pictures."""
+    """A fresh corpus without images."""
     from mediacorpus import Corpus
 
     with Corpus.create(tmp_path / "corpus") as made:

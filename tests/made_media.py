@@ -15,17 +15,17 @@ from PIL import Image
 RATE = 25
 
 
-def film(path, greys, size=(64, 48)):
-    """Write a clip at 25 frames a second, one flat grey (0 to 255) for each frame."""
+def film(path, grays, size=(64, 48)):
+    """Write a clip at 25 frames a second, one flat gray (0 to 255) for each frame."""
     path.parent.mkdir(parents=True, exist_ok=True)
     with av.open(str(path), "w") as file:
         stream = file.add_stream("libx264", rate=RATE, options={"crf": "1"})
         stream.width, stream.height = size
         stream.pix_fmt = "yuv420p"
         stream.codec_context.gop_size = 12
-        for number, grey in enumerate(greys):
+        for number, gray in enumerate(grays):
             frame = av.VideoFrame.from_ndarray(
-                np.full((size[1], size[0], 3), grey, np.uint8), format="rgb24"
+                np.full((size[1], size[0], 3), gray, np.uint8), format="rgb24"
             )
             frame = frame.reformat(format="yuv420p")
             frame.pts = number
@@ -44,7 +44,7 @@ def tone(path, seconds=1.0, rate=8000):
 
 
 def scans(path, *pictures, dpi=100):
-    """Write a PDF with a picture on each page, as a scanner makes it."""
+    """Write a PDF with an image on each page, as a scanner makes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     first, *rest = [Image.fromarray(picture).convert("RGB") for picture in pictures]
     first.save(path, "PDF", save_all=True, append_images=rest, resolution=dpi, quality=95)
@@ -52,7 +52,7 @@ def scans(path, *pictures, dpi=100):
 
 
 def encoded(picture, kind="JPEG"):
-    """Give the bytes of a picture file."""
+    """Give the bytes of an image file."""
     buffer = io.BytesIO()
     Image.fromarray(picture).convert("RGB").save(buffer, kind)
     return buffer.getvalue()

@@ -1,4 +1,4 @@
-"""A corpus of made pictures whose models are easy to have."""
+"""A corpus of made images whose models are easy to have."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def make_corpus(folder: Path) -> mc.Corpus:
 
 
 def _make(folder: Path) -> mc.Corpus:
-    """Eighty noisy pictures, half of them bright ("red"), with authors, regions and tags."""
+    """Eighty noisy images, half of them bright ("red"), with authors, regions and tags."""
     rng = np.random.default_rng(1)
     (folder / "pictures").mkdir(parents=True)
     rows = []

@@ -1,4 +1,4 @@
-"""The whole way on real pictures, from Python and from the command line."""
+"""The whole way on real images, from Python and from the command line."""
 
 from __future__ import annotations
 
@@ -163,7 +163,7 @@ def test_json_of_results(probe: mc.Corpus, capsys: pytest.CaptureFixture[str]) -
     assert (measured["items"], measured["failed"]) == (0, 0)
     names = [m["name"] for m in said(capsys, "measures", "--json")]
     assert names == sorted(names)
-    assert {"embedding", "facts", "tags", "colour", "hog"} <= set(names)
+    assert {"embedding", "facts", "tags", "color", "hog"} <= set(names)
     split = said(capsys, "split", probe.folder, "face", "--json")
     assert sum(p == "train" for p in split["parts"].values()) == 160
 

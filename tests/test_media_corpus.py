@@ -73,7 +73,7 @@ def print_of(pixels):
 
 @pytest.fixture
 def scene():
-    """A smooth picture of 90 x 120 pixels without symmetry."""
+    """A smooth image of 90 x 120 pixels without symmetry."""
     rows, columns = np.mgrid[:90, :120]
     return np.stack([rows * 2, columns * 2, rows + columns], axis=-1).astype(np.uint8)
 
@@ -168,7 +168,7 @@ def test_facts_take_all_kinds_and_pixels_pass_over_what_has_none(measured):
     done = corpus.measure("facts", progress=False)
     kinds = corpus.table("facts").groupby("kind").size().to_dict()
     assert kinds == {
-        "picture": 4,
+        "image": 4,
         "video": 1,
         "audio": 1,
         "document": 1,
@@ -308,7 +308,7 @@ def test_a_corpus_of_schema_1_opens_with_all_it_held(tmp_path, pictures, fingerp
     with mc.Corpus(folder) as corpus:
         assert corpus._store._schema() == len(MIGRATIONS)
         pd.testing.assert_frame_equal(corpus.items()[items.columns], items)
-        assert set(corpus.items()["kind"]) == {"picture"}
+        assert set(corpus.items()["kind"]) == {"image"}
         pd.testing.assert_frame_equal(corpus.table("t_full"), table)
         assert corpus.measure("t_full", progress=False).items == 0
         assert corpus.add(pictures, progress=False).unchanged == len(items)
@@ -334,7 +334,7 @@ def test_report_training_and_the_tidy_table_beside_videos(tmp_path, corpus, save
     scans(tmp_path / "p" / "other" / "text.pdf", np.full((60, 60, 3), 50, np.uint8))
     added = corpus.add(tmp_path / "p", variable="face", progress=False)
     assert (added.records, added.derived, added.failed) == (27, 1, 0)
-    corpus.measure("facts", "colour", "embedding", progress=False)
+    corpus.measure("facts", "color", "embedding", progress=False)
     assert corpus.failures().empty
     corpus.split("face", shares="60/40", seed=1)
     corpus.train("face", name="probe", progress=False)
@@ -347,5 +347,5 @@ def test_report_training_and_the_tidy_table_beside_videos(tmp_path, corpus, save
     assert "27" in repr(corpus) or "28" in repr(corpus)
     assert corpus.show() is not None
     assert set(corpus.items()["kind"]) == {
-        kind.value for kind in (Kind.PICTURE, Kind.VIDEO, Kind.AUDIO, Kind.DOCUMENT, Kind.PAGE)
+        kind.value for kind in (Kind.IMAGE, Kind.VIDEO, Kind.AUDIO, Kind.DOCUMENT, Kind.PAGE)
     }

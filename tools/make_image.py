@@ -21,25 +21,25 @@ WIDTH, HEIGHT = 1000, 1480
 SCALE = 0.75
 SHOWN = "/home/you"
 MODEL = re.compile(r"<section id=\"model-\d+\".*?</section>", re.DOTALL)
-COLOURS = 128
+COLORS = 128
 MOST_BYTES = 300_000
 
 
 def main(arguments: list[str]) -> int:
-    """Write the picture; 1 if it cannot be made small enough."""
+    """Write the image; 1 if it cannot be made small enough."""
     report = Path(arguments[0]).resolve()
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         print(f"none of these browsers is installed: {', '.join(BROWSERS)}")
         return 1
-    # The report tells where the pictures were; that is of this machine.
+    # The report tells where the images were; that is of this machine.
     page = report.read_text(encoding="utf-8").replace(report.parents[2].as_posix(), SHOWN)
     # The second page is what it says of the last model.
     above = page[: page.index("<h1>")]
     model = above + MODEL.findall(page)[-1]
     data = shrunk(beside(photograph(browser, page), photograph(browser, model)))
     if len(data) > MOST_BYTES:
-        print(f"the picture has {len(data):,} bytes; at most {MOST_BYTES:,} are wanted")
+        print(f"the image has {len(data):,} bytes; at most {MOST_BYTES:,} are wanted")
         return 1
     TARGET.parent.mkdir(parents=True, exist_ok=True)
     TARGET.write_bytes(data)
@@ -77,7 +77,7 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
 def shrunk(picture: Image.Image) -> bytes:
     """Write a PNG with a palette."""
     buffer = io.BytesIO()
-    picture.quantize(COLOURS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    picture.quantize(COLORS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -41,7 +41,7 @@ def main() -> int:
 
 
 def plain_terminal() -> None:
-    """Fix what the terminal would decide: the help of commands is wrapped and coloured by it."""
+    """Fix what the terminal would decide: the help of commands is wrapped and colored by it."""
     os.environ |= {"COLUMNS": "80", "TERMINAL_WIDTH": "80", "NO_COLOR": "1", "TERM": "dumb"}
     for name in ("FORCE_COLOR", "PY_COLORS", "GITHUB_ACTIONS"):
         os.environ.pop(name, None)

@@ -68,12 +68,12 @@ def python() -> str:
 
 
 def media() -> str:
-    """Show the functions on pictures as arrays."""
+    """Show the functions on images as arrays."""
     import mediacorpus.media as room
 
     names = sorted(n for n in room.__all__ if callable(getattr(room, n)))
     rows = [[f"[`{n}`](#{n.lower()})", summary(getattr(room, n).__doc__ or "")] for n in names]
-    pieces = ["# Pictures as arrays", words("media", "intro"), table(["name", "does"], rows)]
+    pieces = ["# Images as arrays", words("media", "intro"), table(["name", "does"], rows)]
     values = [n for n in room.__all__ if n not in names]
     pieces.append("Constants: " + ", ".join(f"`{n}`" for n in sorted(values)) + ".")
     return "\n\n".join([*pieces, *(_object(getattr(room, n), n, level=2) for n in names)])

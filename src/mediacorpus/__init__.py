@@ -1,4 +1,4 @@
-"""Turn pictures into a validated data set for social science.
+"""Turn images into a validated data set for social science.
 
 Examples
 --------

@@ -272,12 +272,12 @@ class Corpus:
 
     @_command
     def items(self) -> pd.DataFrame:
-        """Return one row for each distinct picture."""
+        """Return one row for each distinct image."""
         return self.table("items")
 
     @_command
     def records(self) -> pd.DataFrame:
-        """Return one row for each occurrence of a picture, with your own columns."""
+        """Return one row for each occurrence of an image, with your own columns."""
         return self.table("records")
 
     @_command
@@ -299,7 +299,7 @@ class Corpus:
         items:
             Item ids, or the first digits of them; by default items from all over the corpus.
         most:
-            Number of pictures at the most.
+            Number of images at the most.
         """
         from mediacorpus.report.notebook import gallery
 
@@ -746,7 +746,7 @@ class Corpus:
         seed: int = 1,
         progress: bool | None = None,
     ) -> RobustnessAudit:
-        """Spoil held-out pictures in ten ways; see `mediacorpus.report.explaining.robustness`."""
+        """Spoil held-out images in ten ways; see `mediacorpus.report.explaining.robustness`."""
         from mediacorpus.report.explaining import robustness
 
         found = robustness(

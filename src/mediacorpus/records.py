@@ -27,7 +27,7 @@ class Shape(enum.StrEnum):
 class Kind(enum.StrEnum):
     """What an item is: a file's content, or a place in another item."""
 
-    PICTURE = "picture"
+    IMAGE = "image"
     VIDEO = "video"
     AUDIO = "audio"
     DOCUMENT = "document"
@@ -36,7 +36,7 @@ class Kind(enum.StrEnum):
     REGION = "region"
 
 
-PICTORIAL = (Kind.PICTURE, Kind.FRAME, Kind.PAGE, Kind.REGION)
+VISUAL = (Kind.IMAGE, Kind.FRAME, Kind.PAGE, Kind.REGION)
 """Kinds of items that have pixels."""
 
 
@@ -51,7 +51,7 @@ class FileFacts:
     width, height:
         Size in pixels as shown, after the EXIF orientation is applied.
     mode:
-        Pillow's colour mode, such as `"RGB"`, `"L"`, `"CMYK"` or `"I;16"`.
+        Pillow's color mode, such as `"RGB"`, `"L"`, `"CMYK"` or `"I;16"`.
     bytes:
         Size of the file in bytes.
     alpha:
@@ -65,7 +65,7 @@ class FileFacts:
     taken:
         EXIF date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None.
     icc:
-        Whether a colour profile is embedded.
+        Whether a color profile is embedded.
     kind:
         What the item is.
     duration:
@@ -89,7 +89,7 @@ class FileFacts:
     dpi: float | None = None
     taken: str | None = None
     icc: bool = False
-    kind: Kind = Kind.PICTURE
+    kind: Kind = Kind.IMAGE
     duration: float | None = None
     frame_rate: float | None = None
     sample_rate: int | None = None
@@ -113,7 +113,7 @@ class Locator:
     page:
         Number of a page, from 1.
     dpi:
-        Density at which a page is drawn, in dots per inch; None where it is a picture already.
+        Density at which a page is drawn, in dots per inch; None where it is an image already.
     box:
         x, y, width and height of a region in fractions of its parent, 0 to 1.
 
@@ -302,7 +302,7 @@ class Example:
 
     `part` is `"train"`, `"val"` or `"test"`. Where `place` is given the pixels are had from
     there, and `path` is only its name. `group` is the number of what must not be parted, such as
-    the pictures of one author; None is on its own.
+    the images of one author; None is on its own.
     """
 
     item: str
@@ -339,9 +339,9 @@ class Info:
         `{"vector": "<length>"}`; for the other shapes what their rows hold besides the usual
         columns, such as landmarks of a face.
     pixels:
-        Whether the decoded picture is needed; if not, only the file's header is read.
+        Whether the decoded image is needed; if not, only the file's header is read.
     min_side:
-        Pixels that the short side of the decoded picture must have at least
+        Pixels that the short side of the decoded image must have at least
         (pictures that are smaller come as they are); None asks for the full size.
     kinds:
         Kinds of items that can be measured; others are skipped.
@@ -357,7 +357,7 @@ class Info:
     outputs: Mapping[str, str] = field(default_factory=dict)
     pixels: bool = True
     min_side: int | None = 256
-    kinds: tuple[Kind, ...] = PICTORIAL
+    kinds: tuple[Kind, ...] = VISUAL
 
 
 _BOX = dict.fromkeys(("x", "y", "width", "height"), "float64")

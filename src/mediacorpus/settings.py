@@ -27,7 +27,7 @@ class Settings:
     timeout:
         Seconds that one file may take before it is given up (`MEDIACORPUS_TIMEOUT`).
     max_megapixels:
-        Pictures with more pixels are refused (`MEDIACORPUS_MAX_MEGAPIXELS`; 200).
+        Images with more pixels are refused (`MEDIACORPUS_MAX_MEGAPIXELS`; 200).
     part_size:
         Items that are measured before their rows are written, which is what a power cut can
         cost (`MEDIACORPUS_PART_SIZE`; 2000).

@@ -15,7 +15,7 @@ from mediacorpus.records import Info, Kind, Region, Shape, Shot, Tag
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 film, scans = made["film"], made["scans"]
 LEVELS = (20, 60, 100, 140, 180, 220)
-"""Greys of the film's seconds; `level` below says which one a frame shows, 0 to 5."""
+"""Grays of the film's seconds; `level` below says which one a frame shows, 0 to 5."""
 
 
 def levels(batch):
@@ -193,8 +193,8 @@ def test_written_to_files(clip, tmp_path, *, name, by):
 
 
 def test_pages_of_documents(tmp_path, registered):
-    greys = [np.full((64, 48, 3), grey, np.uint8) for grey in LEVELS]
-    scans(tmp_path / "a.pdf", *greys[2:5])
+    grays = [np.full((64, 48, 3), gray, np.uint8) for gray in LEVELS]
+    scans(tmp_path / "a.pdf", *grays[2:5])
     with mc.Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(tmp_path / "a.pdf", dpi=50, progress=False)
         corpus.measure(*registered, progress=False)

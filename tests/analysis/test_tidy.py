@@ -22,7 +22,7 @@ from mediacorpus.tables.write import safe_cell
 
 @pytest.fixture
 def posts(tmp_path: Path) -> mc.Corpus:
-    """Three pictures in five posts, labelled by two coders."""
+    """Three images in five posts, labelled by two coders."""
     for number in range(3):
         pixels = np.random.default_rng(number).integers(0, 256, (30, 20 + number, 3), np.uint8)
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")

@@ -19,7 +19,7 @@ from mediacorpus.tables.query import TYPES, ScanView
 
 @pytest.fixture
 def added(tmp_path: Path, corpus: mc.Corpus) -> Any:
-    """Add a table of so many rows about one picture, with the columns given."""
+    """Add a table of so many rows about one image, with the columns given."""
 
     def add(name: str = "posts.csv", **columns: list[Any]) -> mc.Corpus:
         Image.new("RGB", (8, 8)).save(tmp_path / "a.png")

@@ -149,7 +149,7 @@ def test_places_lead_from_the_file_to_the_item(store, run, put):
     assert found[picture].locators == ()
     assert found[deep].paths == found[own].paths == (Path("/pictures/a.mp4"),)
     assert found[deep].sha256 == store.value("SELECT sha256 FROM items WHERE item = ?", (video,))
-    assert found[deep].facts.kind is Kind.PICTURE  # what the catalogue says of the file
+    assert found[deep].facts.kind is Kind.IMAGE  # what the catalogue says of the file
 
 
 def test_names_are_those_of_the_oldest_record(store, run, put):

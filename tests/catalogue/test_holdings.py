@@ -113,7 +113,7 @@ def test_a_source_is_written_down_once(store, run, tmp_path):
 
 @pytest.fixture
 def project(tmp_path, make):
-    """A project folder with a corpus and pictures, to be moved as a whole."""
+    """A project folder with a corpus and images, to be moved as a whole."""
 
     def build(pictures, corpus="corpus", kind="folder", location=None):
         root = tmp_path / "project"
@@ -141,7 +141,7 @@ def project(tmp_path, make):
         ("pictures.v2", "corpus", "folder", None),  # a folder with a dot is no file
         ("corpus/pictures", "corpus", "folder", None),
         ("", "corpus", "folder", None),  # the corpus lies inside the source
-        ("", "", "folder", None),  # the corpus lies among the pictures
+        ("", "", "folder", None),  # the corpus lies among the images
         ("tables/pictures", "corpus", "table", "tables/posts.csv"),
         ("pictures", "corpus", "file", "pictures/deep/a.jpg"),
     ],

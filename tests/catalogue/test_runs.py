@@ -44,7 +44,7 @@ def test_times_are_utc_to_the_millisecond():
     ("error", "status", "note"),
     [
         (KeyboardInterrupt(), "interrupted", None),
-        (SourceError("no pictures"), "failed", "SourceError: no pictures"),
+        (SourceError("no images"), "failed", "SourceError: no images"),
         (SystemExit(1), "failed", "SystemExit: 1"),
         (ValueError("caf\udce9.jpg"), "failed", r"ValueError: caf\udce9.jpg"),
     ],

@@ -217,7 +217,7 @@ def test_labels_for_unknown_items(run: Callable[..., Said], folder: Path, tmp_pa
     code, _, err = run("labels", "import", folder, labels)
     assert code == 1
     assert "ffffffffffffffff" in one_sentence(err)
-    labels.write_text("picture,value\none.png,no\n")
+    labels.write_text("image,value\none.png,no\n")
     code, _, err = run("labels", "import", folder, labels)
     assert code == 1
     one_sentence(err)

@@ -50,20 +50,20 @@ def corpus(tmp_path, told):
 def test_add_with_frames_and_pages(tmp_path, corpus, told):
     film(tmp_path / "m" / "a.mp4", [20] * 30 + [220] * 40)
     scans(
-        tmp_path / "m" / "a.pdf", *[np.full((40, 50, 3), grey, np.uint8) for grey in (1, 90, 250)]
+        tmp_path / "m" / "a.pdf", *[np.full((40, 50, 3), gray, np.uint8) for gray in (1, 90, 250)]
     )
     options = ["--frames", "shots", "--pages", "2-3", "--dpi", "72"]
     assert "4 new frames, pages or regions" in told("add", corpus, tmp_path / "m", *options).out
     rows = json.loads(told("table", corpus, "pages", "--json").out)
     rows = rows["rows"] if isinstance(rows, dict) else rows
     assert [row["page"] for row in rows] == [2, 3]
-    told("measure", corpus, "facts", "colour", "-q")
+    told("measure", corpus, "facts", "color", "-q")
     for by, expected in (("shot", 2), ("video", 1), ("document", 1)):
-        rows = json.loads(told("table", corpus, "colour", "--by", by, "--json").out)
+        rows = json.loads(told("table", corpus, "color", "--by", by, "--json").out)
         rows = rows["rows"] if isinstance(rows, dict) else rows
         assert len(rows) == expected
     out = tmp_path / "t.csv"
-    told("table", corpus, "colour", "--by", "video", "-o", out)
+    told("table", corpus, "color", "--by", "video", "-o", out)
     assert len(out.read_text().splitlines()) == 2
 
 

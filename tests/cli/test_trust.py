@@ -85,7 +85,7 @@ def test_train_says_what_is_wrong(corpus: mc.Corpus, run: Callable[..., Said]) -
         (("--layers", "block9x"), "'head', 'all' or a number of blocks"),
         (("--lr", "fast"), "--lr"),
         (("--lr", "1e9"), "at most 10"),
-        (("--target", "colour"), "multilabel"),
+        (("--target", "color"), "multilabel"),
     ):
         code, _, err = run(*begin, *more)
         assert code == 1

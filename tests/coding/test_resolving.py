@@ -10,7 +10,7 @@ from mediacorpus.errors import LabelError, ParameterError
 
 @pytest.fixture
 def corpus(tmp_path):
-    """40 pictures; each tenth lies in both class folders, so its labels disagree."""
+    """40 images; each tenth lies in both class folders, so its labels disagree."""
     for k in range(40):
         own = ["ant", "bee"] if k % 10 == 0 else [["ant", "bee"][k % 2]]
         for kind in own:

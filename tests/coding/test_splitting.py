@@ -10,7 +10,7 @@ from mediacorpus.errors import ParameterError, SplitError
 
 @pytest.fixture
 def corpus(tmp_path):
-    """60 pictures, 20 of them ants; `author` has four each, and `lone` all ants in one."""
+    """60 images, 20 of them ants; `author` has four each, and `lone` all ants in one."""
     rows = []
     for k in range(60):
         path = tmp_path / "pictures" / f"{k:02}.png"
@@ -26,7 +26,7 @@ def corpus(tmp_path):
                 "kind": kind,
             }
         )
-    # One picture that a second author has posted as well.
+    # One image that a second author has posted as well.
     copy = tmp_path / "pictures" / "copy.png"
     copy.write_bytes((tmp_path / "pictures" / "00.png").read_bytes())
     rows.append(rows[0] | {"file": str(copy), "author": "author 14"})
@@ -55,7 +55,7 @@ def test_items_of_one_author_are_never_parted(corpus, shares):
     authors = _authors(corpus)
     for items in authors:
         assert len({split.parts[item] for item in items}) == 1
-    # The picture that two of them posted ties these two together.
+    # The image that two of them posted ties these two together.
     both = authors["author 0"] | authors["author 14"]
     assert len(both) == 8
     assert len({split.parts[item] for item in both}) == 1

@@ -49,26 +49,26 @@ def python(installed, script):
 
 
 def test_the_module_has_about_thirty_lines(installed):
-    lines = (installed / "colour_measures.py").read_text().splitlines()
+    lines = (installed / "color_measures.py").read_text().splitlines()
     assert len([line for line in lines if line.strip()]) <= 30
 
 
 def test_the_measure_is_found_and_keeps_the_contract(installed):
     script = """
 from mediacorpus import MEASURES
-assert "colourfulness" in MEASURES.names()
-import test_colour_measures
-test_colour_measures.test_the_contract()
-print(MEASURES.info("colourfulness").version)
+assert "colorfulness" in MEASURES.names()
+import test_color_measures
+test_color_measures.test_the_contract()
+print(MEASURES.info("colorfulness").version)
 """
     assert python(installed, script) == ["1"]
 
 
 def test_the_contract_is_what_fails_when_the_measure_is_wrong(installed):
-    path = installed / "colour_measures.py"
+    path = installed / "color_measures.py"
     path.write_text(path.read_text().replace("for pixels in batch.pixels", "for pixels in []"))
     with pytest.raises(AssertionError, match="there must be one for each"):
-        python(installed, "import test_colour_measures as t; t.test_the_contract()")
+        python(installed, "import test_color_measures as t; t.test_the_contract()")
 
 
 def test_it_measures_a_corpus(installed):
@@ -78,24 +78,24 @@ from mediacorpus.testing import toy_pictures
 toy_pictures("pictures", 8)
 with mc.Corpus.create("corpus") as corpus:
     corpus.add("pictures")
-    print(corpus.measure("facts", "colourfulness").items)
-    row = corpus.sql("SELECT count(*) n, min(colourfulness) low, max(colourfulness) high "
-                     "FROM colourfulness").iloc[0]
+    print(corpus.measure("facts", "colorfulness").items)
+    row = corpus.sql("SELECT count(*) n, min(colorfulness) low, max(colorfulness) high "
+                     "FROM colorfulness").iloc[0]
     print(int(row.n), 0 < row.low < row.high < 200)
-    print("colourfulness" in corpus.table().columns)
+    print("colorfulness" in corpus.table().columns)
 """
     assert python(installed, script) == ["8", "8", "True", "True"]
 
 
-def test_grey_is_not_colourful_and_primary_colours_are(installed):
+def test_gray_is_not_colorful_and_primary_colors_are(installed):
     # Hasler and Suesstrunk's measure by hand: for pure red and pure blue side by side
     # rg is 255 and 0, yb is 127.5 and -255.
     script = """
 import numpy as np
-from colour_measures import _colourfulness
-print(_colourfulness(np.full((4, 4, 3), 99, np.uint8)))
+from color_measures import _colorfulness
+print(_colorfulness(np.full((4, 4, 3), 99, np.uint8)))
 two = np.array([[[255, 0, 0], [0, 0, 255]]], np.uint8)
-print(round(_colourfulness(two), 6))
+print(round(_colorfulness(two), 6))
 """
     spread = ((255 / 2) ** 2 + ((127.5 + 255) / 2) ** 2) ** 0.5
     mean = ((255 / 2) ** 2 + ((127.5 - 255) / 2) ** 2) ** 0.5

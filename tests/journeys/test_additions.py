@@ -100,7 +100,7 @@ def test_regions_with_landmarks_become_items_that_are_measured_and_labelled(
     check_measure(mc.MEASURES.info("marks"), mc.MEASURES.get("marks"))
     with mc.Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(images, progress=False)
-        corpus.measure("marks", "colour", progress=False)
+        corpus.measure("marks", "color", progress=False)
         found = corpus.table("marks")
         assert len(found) == 1 + 2 + 3
         assert all(len(corner) == 2 for corner in found["corner"])
@@ -113,8 +113,8 @@ def test_regions_with_landmarks_become_items_that_are_measured_and_labelled(
         assert (regions[["width", "height"]] == [30, 40]).all(axis=None)
 
         # What was added is measured as before; the regions are measured where they are asked for.
-        assert len(corpus.table("colour")) == 4
-        assert corpus.measure("colour", progress=False).items == 0
+        assert len(corpus.table("color")) == 4
+        assert corpus.measure("color", progress=False).items == 0
         measured = corpus.measure("embedding", "facts", of="marks", progress=False)
         assert (measured.items, measured.failed) == (6, 0)
         assert corpus.measure("embedding", of="marks", progress=False).items == 0
@@ -132,8 +132,8 @@ def test_a_region_is_decoded_as_it_was_found(plugin, images, tmp_path):
     with mc.Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(images, progress=False)
         corpus.measure("marks", progress=False)
-        corpus.measure("colour", of="marks", progress=False)
-        reds = corpus.sql("SELECT red_mean FROM colour JOIN marks ON colour.item = marks.region")[
+        corpus.measure("color", of="marks", progress=False)
+        reds = corpus.sql("SELECT red_mean FROM color JOIN marks ON color.item = marks.region")[
             "red_mean"
         ]
         assert reds.tolist() == pytest.approx([1.0] * 6)

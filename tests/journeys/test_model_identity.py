@@ -32,7 +32,7 @@ def make(folder: Path) -> mc.Corpus:
     corpus = mc.Corpus.create(folder / "corpus")
     corpus.add(folder / "images", variable="tone", progress=False)
     corpus.split("tone", shares="50/50", seed=1)
-    corpus.measure("facts", "colour", progress=False)
+    corpus.measure("facts", "color", progress=False)
     return corpus
 
 
@@ -50,7 +50,7 @@ def train(corpus: mc.Corpus, features: str, name: str = "m", **more: Any) -> Any
 
 def test_nothing_of_an_earlier_model_is_shown_under_the_new_ones_name(tmp_path):
     corpus = make(tmp_path)
-    train(corpus, "colour")
+    train(corpus, "color")
     corpus.apply("m", progress=False)
     assert corpus.validate("m", against="tone").scores.accuracy.estimate == 1.0
     corpus.report()
@@ -99,14 +99,14 @@ def test_a_model_keeps_to_the_version_of_what_it_learned_from(tmp_path, monkeypa
     import dataclasses
 
     corpus = make(tmp_path)
-    train(corpus, "colour")
+    train(corpus, "color")
     measured = json.loads((tmp_path / "corpus/models/m/model.json").read_text())["measured"]
-    assert (measured["name"], measured["version"]) == ("colour", "1")
-    info, factory = mc.MEASURES.info("colour"), mc.MEASURES.get("colour")
+    assert (measured["name"], measured["version"]) == ("color", "1")
+    info, factory = mc.MEASURES.info("color"), mc.MEASURES.get("color")
     monkeypatch.setitem(
-        mc.MEASURES._entries, "colour", (dataclasses.replace(info, version="9"), factory)
+        mc.MEASURES._entries, "color", (dataclasses.replace(info, version="9"), factory)
     )
-    corpus.measure("colour", progress=False)
+    corpus.measure("color", progress=False)
     with pytest.raises(ModelError, match="version 9 in this program, and version 1 is needed"):
         corpus.apply("m", progress=False)
 
@@ -183,7 +183,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("trained")
     corpus = make(folder)
     for name in ("m", "n"):
-        train(corpus, "colour", name)
+        train(corpus, "color", name)
         corpus.apply(name, progress=False)
         corpus.validate(name, against="tone")
     corpus.close()

@@ -56,9 +56,9 @@ def test_parts_that_were_drawn_are_called_random(tmp_path):
 def test_only_settings_that_were_used_are_said(tmp_path):
     corpus = corpus_of(images(tmp_path / "i", count=16), tmp_path)
     corpus.split("tone", shares="50/50", seed=1)
-    corpus.measure("colour", progress=False)
+    corpus.measure("color", progress=False)
     corpus.train(
-        "tone", name="near", method="shallow", model="knn", features="colour", progress=False
+        "tone", name="near", method="shallow", model="knn", features="color", progress=False
     )
     shown = page(corpus)
     for word in ("backbone =", "weights =", "pretrained", "class_weights ="):
@@ -130,9 +130,9 @@ def test_a_thumbnail_that_was_cut_off_is_made_again(tmp_path):
 def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
     corpus = corpus_of(images(tmp_path / "i", count=16), tmp_path)
     items = corpus.items()["item"].tolist()
-    corpus.measure("colour", progress=False)
+    corpus.measure("color", progress=False)
     corpus.split("tone", shares="50/50", seed=1)
-    shallow = {"method": "shallow", "features": "colour", "progress": False}
+    shallow = {"method": "shallow", "features": "color", "progress": False}
     for name in ("knn", "naive_bayes"):
         corpus.train("tone", name=name, model=name, **shallow)
         corpus.apply(name, progress=False)

@@ -38,12 +38,12 @@ def test_conditions_hold_together(corpus: mc.Corpus) -> None:
 
 
 def test_conditions_on_measures(corpus: mc.Corpus) -> None:
-    corpus.measure("facts", "colour", progress=False)
-    bright = corpus.select(where="colour.red_mean > 0.4")
+    corpus.measure("facts", "color", progress=False)
+    bright = corpus.select(where="color.red_mean > 0.4")
     assert 0 < len(bright) < 80
-    rows = corpus.sql("SELECT item FROM colour WHERE red_mean > 0.4")["item"]
+    rows = corpus.sql("SELECT item FROM color WHERE red_mean > 0.4")["item"]
     assert set(bright) == set(rows)
-    assert set(corpus.select(where="item IN (SELECT item FROM colour WHERE red_mean > 0.4)")) == (
+    assert set(corpus.select(where="item IN (SELECT item FROM color WHERE red_mean > 0.4)")) == (
         set(bright)
     )
 
@@ -140,9 +140,9 @@ def test_scores_of_some_items(corpus: mc.Corpus) -> None:
         "quick", against="red", on=mc.Selection(where="region = 'north'"), progress=False
     )
     assert found.scores.n == len(held_out & north)
-    rule = corpus.validate("colour:red_mean>=0.4", against="red", on=sorted(north), progress=False)
+    rule = corpus.validate("color:red_mean>=0.4", against="red", on=sorted(north), progress=False)
     assert rule.scores.n == 40
-    assert set(measured(corpus, "colour")) == north
+    assert set(measured(corpus, "color")) == north
     with pytest.raises(LabelError, match="held out"):
         corpus.validate("quick", against="red", on=sorted(set(corpus.select()) - held_out))
 
@@ -164,8 +164,8 @@ def test_rows_of_some_items(corpus: mc.Corpus, tmp_path: Path) -> None:
 
 def test_an_item_is_explained_by_its_file_name(corpus: mc.Corpus) -> None:
     corpus.train("red", name="quick", progress=False)
-    found = corpus.explain("quick", "000.png", method="neighbours", progress=False)
+    found = corpus.explain("quick", "000.png", method="neighbors", progress=False)
     assert len(found.to_frame()["item"].unique()) == 1
     some = corpus.select(split="red:val", sample=2)
-    found = corpus.explain("quick", on=some, method="neighbours", progress=False)
+    found = corpus.explain("quick", on=some, method="neighbors", progress=False)
     assert set(found.to_frame()["item"]) == set(some)

@@ -57,16 +57,14 @@ def test_eight_people_label_while_one_measures(corpus: mc.Corpus) -> None:
         return TIMES
 
     people = [lambda n=n: label(n) for n in range(THREADS)]
-    *labelled, measured = at_once(
-        *people, lambda: corpus.measure("facts", "colour", progress=False)
-    )
+    *labelled, measured = at_once(*people, lambda: corpus.measure("facts", "color", progress=False))
     assert labelled == [TIMES] * THREADS
     assert (measured.items, measured.failed) == (len(items), 0)
     counted = corpus.sql("SELECT coder, variable, count(*) AS n FROM labels GROUP BY ALL")
     assert len(counted) == THREADS * TIMES
     assert set(counted["n"]) == {len(items)}
     assert set(corpus.runs()["status"]) == {"done"}
-    assert corpus.sql("SELECT count(DISTINCT item) AS n FROM colour")["n"][0] == len(items)
+    assert corpus.sql("SELECT count(DISTINCT item) AS n FROM color")["n"][0] == len(items)
     assert len(corpus.gold("v0")) == len(items)  # nothing is locked
     corpus.measure("facts", progress=False)
     corpus.close()
@@ -75,13 +73,13 @@ def test_eight_people_label_while_one_measures(corpus: mc.Corpus) -> None:
 
 def test_two_that_measure_at_once_do_not_both_go_on(corpus: mc.Corpus) -> None:
     def measure() -> Any:
-        return corpus.measure("colour", progress=False)
+        return corpus.measure("color", progress=False)
 
     found = at_once(*[measure] * 4)
     busy = [one for one in found if isinstance(one, mc.errors.CorpusBusy)]
     assert len(busy) + sum(hasattr(one, "items") for one in found) == 4
-    assert corpus.measure("colour", progress=False).items == 0
-    rows = corpus.sql("SELECT count(*) AS n, count(DISTINCT item) AS items FROM colour")
+    assert corpus.measure("color", progress=False).items == 0
+    rows = corpus.sql("SELECT count(*) AS n, count(DISTINCT item) AS items FROM color")
     assert rows["n"][0] == rows["items"][0] == len(corpus.items())
 
 

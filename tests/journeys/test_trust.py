@@ -85,7 +85,7 @@ def test_validate_audit_robustness_and_explain_agree(study, name, variable, posi
     assert robust.clean.estimate == pytest.approx((few["gold"] == few["predicted"]).mean())
 
     few = pd.concat([rows[right][:1], rows[~right][:1]])
-    explained = study.explain(name, *few["item"], method="neighbours", progress=False)
+    explained = study.explain(name, *few["item"], method="neighbors", progress=False)
     by_item = rows.set_index("item")
     for row in explained.to_dict()["items"]:
         assert row["gold"] == by_item.loc[row["item"], "gold"]
@@ -112,7 +112,7 @@ def test_mistakes_keep_to_the_threshold(study, threshold):
 
 def test_compare_scores_the_same_items(study):
     study.train(
-        "color", name="knn", method="shallow", model="knn", features="colour", progress=False
+        "color", name="knn", method="shallow", model="knn", features="color", progress=False
     )
     study.apply("knn", progress=False)
     found = study.compare("color", models=["three", "knn"], progress=False)
@@ -126,7 +126,7 @@ def test_an_item_without_a_label_is_explained_as_such(study, tmp_path):
     Image.new("RGB", (64, 48), (10, 20, 200)).save(tmp_path / "new.png")
     study.add(tmp_path / "new.png", progress=False)
     item = study.sql("SELECT item FROM records WHERE path LIKE '%new.png'")["item"].item()
-    explained = study.explain("three", item, method="neighbours", progress=False)
+    explained = study.explain("three", item, method="neighbors", progress=False)
     assert str(explained).startswith(f"{item}: ")
     assert "no gold label" in str(explained)
     assert explained.to_dict()["items"][0]["gold"] is None
@@ -138,7 +138,7 @@ def test_a_model_on_codes_is_explained(study, tmp_path: Path):
         "tone", name="codes", method="scratch", arch="autoencoder", epochs=1, progress=False
     )
     study.apply("codes", progress=False)
-    for method in ("auto", "occlusion", "neighbours"):
+    for method in ("auto", "occlusion", "neighbors"):
         found = study.explain(
             "codes", method=method, output=tmp_path / f"{method}.png", progress=False
         )

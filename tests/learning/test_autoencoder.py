@@ -1,4 +1,4 @@
-"""Codes of pictures: they hold what the pictures show, and need no labels."""
+"""Codes of images: they hold what the images show, and need no labels."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ def _one_thread():
 
 
 def spots(number=200, seed=1):
-    """Bright spots at random places: pictures that two numbers describe."""
+    """Bright spots at random places: images that two numbers describe."""
     rng = np.random.default_rng(seed)
     y, x = rng.uniform(8, SIDE - 8, (2, number, 1, 1))
     rows, columns = np.mgrid[:SIDE, :SIDE]
-    grey = 255 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 40)
+    gray = 255 * np.exp(-((rows - y) ** 2 + (columns - x) ** 2) / 40)
     places = np.column_stack([y.ravel(), x.ravel()])
-    return np.repeat(grey[..., None], 3, axis=3).astype(np.uint8), places
+    return np.repeat(gray[..., None], 3, axis=3).astype(np.uint8), places
 
 
 def _side(x):
@@ -89,7 +89,7 @@ def test_new_pictures_are_made_again(fitted):
 
 
 def test_codes_tell_where_the_spot_is(fitted):
-    """A linear probe reads the place off codes of pictures that were not learned from."""
+    """A linear probe reads the place off codes of images that were not learned from."""
     network = fitted[0]
     (views, places), (fresh, wanted) = spots(), spots(seed=2)
     design, new = (
@@ -225,6 +225,6 @@ def test_another_frame_of_a_held_out_file_is_left_out(tmp_path):
         found = {e.item for e in unlabelled_of(corpus._store, split)}
         items = corpus.items().set_index("item")
         parents = {items.loc[i, "parent"]: p for i, p in split.parts.items()}
-    whole = set(items.index[items["kind"] == "picture"])
+    whole = set(items.index[items["kind"] == "image"])
     assert found == {i for i in whole if parents.get(i) in {None, "train"}}
     assert len(found) == 8

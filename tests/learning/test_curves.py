@@ -10,7 +10,7 @@ from mediacorpus.learning.curves import describe_curves
 
 @pytest.mark.parametrize(
     ("name", "values"),
-    [("neighbours", [1, 3, 5]), ("smoothing", [0.1, 0.3, 1.0]), ("C", [0.1, 1.0, 10.0])],
+    [("neighbors", [1, 3, 5]), ("smoothing", [0.1, 0.3, 1.0]), ("C", [0.1, 1.0, 10.0])],
 )
 def test_a_choice_is_told_with_its_score(name: str, values: list[float]) -> None:
     frame = pd.DataFrame(

@@ -20,7 +20,7 @@ GROUPS, EACH, WIDTH = 30, 4, 40
 
 
 def copies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Thirty pictures in four near-copies each, with labels that are mere chance.
+    """Thirty images in four near-copies each, with labels that are mere chance.
 
     Who parts the copies believes that the labels can be learned.
     """

@@ -26,12 +26,12 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     [
         ("probe", {"C": [0.001, 0.1]}, 2),
         ("probe", {"class_weights": [True, False]}, 2),
-        ("shallow", {"model": ["random_forest"], "features": ["colour"], "trees": [5, 20]}, 2),
+        ("shallow", {"model": ["random_forest"], "features": ["color"], "trees": [5, 20]}, 2),
         (
             "shallow",
             {
                 "model": ["svm", "knn", "naive_bayes", "logistic"],
-                "features": ["colour", "lbp"],
+                "features": ["color", "lbp"],
                 "C": [1.0],
                 "kernel": ["rbf", "linear"],
                 "neighbors": [3, "auto"],

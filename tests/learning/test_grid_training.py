@@ -84,7 +84,7 @@ def test_what_scores_has_neither_taught_nor_chosen(
 
 
 def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
-    """Pictures of one author are never in two folds, nor on both sides of the inner division."""
+    """Images of one author are never in two folds, nor on both sides of the inner division."""
     from mediacorpus.testing import toy_pictures
 
     toy_pictures(tmp_path / "pictures", 48)
@@ -95,19 +95,19 @@ def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
         {
             "path": [str(file) for file in files],
             "author": [f"a{number // 2}" for number in range(len(files))],
-            "colour": [file.parent.name for file in files],
+            "color": [file.parent.name for file in files],
         }
     )
     table.to_csv(tmp_path / "table.csv", index=False)
     with mc.Corpus.create(tmp_path / "c") as corpus:
         corpus.add(tmp_path / "table.csv", progress=False)
-        labels = corpus.records()[["item"]].assign(variable="colour", value=list(table["colour"]))
+        labels = corpus.records()[["item"]].assign(variable="color", value=list(table["color"]))
         corpus.import_labels(labels, coder="me")
-        corpus.split("colour", shares="80/20")
+        corpus.split("color", shares="80/20")
         items = list(corpus.items()["item"])
-        assert set(splitting.groups_of(corpus._store, "colour", items)) == {None}
-        corpus.split("colour", shares="80/20", by="author")
-        examples = grid.examples_of(corpus._store, splitting.latest(corpus._store, "colour")[1])
+        assert set(splitting.groups_of(corpus._store, "color", items)) == {None}
+        corpus.split("color", shares="80/20", by="author")
+        examples = grid.examples_of(corpus._store, splitting.latest(corpus._store, "color")[1])
         found = grid._division(examples, seed=1)
         assert found.groups is not None
         assert len(set(found.groups.tolist())) == len(examples) / 2

@@ -1,4 +1,4 @@
-"""The grid over a corpus goes on where it was, and sees no test picture."""
+"""The grid over a corpus goes on where it was, and sees no test image."""
 
 from __future__ import annotations
 
@@ -42,14 +42,14 @@ def test_grids_that_cannot_be(corpus: mc.Corpus) -> None:
 
 
 def test_a_matrix_has_a_row_for_each_example_that_was_measured(corpus: mc.Corpus) -> None:
-    corpus.measure("colour", progress=False)
+    corpus.measure("color", progress=False)
     items = list(corpus.items()["item"])[:5]
     examples = [Example(i, "", "yes", "train") for i in [*items[::-1], "nobody"]]
-    kept, values = matrix(corpus._store, examples, "colour")
+    kept, values = matrix(corpus._store, examples, "color")
     assert [e.item for e in kept] == items[::-1]
     assert len(values) == 5
     with pytest.raises(TrainingError, match="failures"):
-        matrix(corpus._store, examples[-1:], "colour")
+        matrix(corpus._store, examples[-1:], "color")
     with pytest.raises(UnknownName):
         list(rows_of(corpus._store, "hog"))
     with pytest.raises(ParameterError, match="tags"):

@@ -18,10 +18,10 @@ def test_a_scale_is_ridge_regression() -> None:
     target = Target(TargetKind.SCALE, ("value",))
     y = (TRUE + RNG.normal(size=120) / 2).astype(np.float32)
     made = fit_linear(X, y, target)
-    centre, spread = X.mean(axis=0), X.std(axis=0)
+    center, spread = X.mean(axis=0), X.std(axis=0)
     spread = spread + spread.mean() + 1e-12
-    theirs = Ridge(alpha=1 / made.strength).fit((X - centre) / spread, y)
-    wanted = theirs.predict((X - centre) / spread)
+    theirs = Ridge(alpha=1 / made.strength).fit((X - center) / spread, y)
+    wanted = theirs.predict((X - center) / spread)
     assert made.outputs(X)[:, 0] == pytest.approx(wanted, abs=1e-4)
     assert made.curves["best"].sum() == 1
     assert made.curves["squared_error"].idxmin() == made.curves["best"].idxmax()

@@ -16,7 +16,7 @@ WEIGHTS = torch.tensor([0.5, 2.0, 1.0])
 
 
 def logits_of(share: float) -> torch.Tensor:
-    """One picture whose right class, the first of two, has a probability."""
+    """One image whose right class, the first of two, has a probability."""
     return torch.tensor([[math.log(share / (1 - share)), 0.0]], dtype=torch.float64)
 
 

@@ -229,7 +229,7 @@ def test_want_of_memory_names_a_batch_that_may_fit(
     room = 0
     with pytest.raises(TrainingError, match=r"batches of 8 .* No smaller batch fits.*--arch"):
         learn(corpus, "face", "memory")
-    with pytest.raises(TrainingError, match=r"enough for single pictures.*--arch"):
+    with pytest.raises(TrainingError, match=r"enough for single images.*--arch"):
         learn(corpus, "face", "memory", batch_size=1)
 
 
@@ -275,7 +275,7 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
         ({"method": "finetune", "arch": None, "unfreeze": 99}, ParameterError, "Ask for 0 to 18"),
         ({"method": "finetune", "arch": None, "backbone": "nonet"}, UnknownName, "nonet"),
         ({"arch": None}, ParameterError, "needs --arch"),
-        ({"target": "colours"}, UnknownName, "multilabel"),
+        ({"target": "colors"}, UnknownName, "multilabel"),
         ({"order": "a,b"}, ParameterError, "ordinal"),
         ({"target": "scale"}, TrainingError, "numbers"),
         ({"lr": "fast"}, ParameterError, "auto"),

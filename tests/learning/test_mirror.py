@@ -1,4 +1,4 @@
-"""Answers of a picture and its mirror image, in the exported graph."""
+"""Answers of an image and its mirror image, in the exported graph."""
 
 import numpy as np
 import pytest
@@ -74,5 +74,5 @@ def test_a_network_sees_pictures_of_another_size():
 
 def test_a_size_that_a_network_cannot_see():
     export.check_size(create("squeezenet1_1", weights="random", classes=3, size=64))
-    with pytest.raises(ParameterError, match="inception_v3 cannot see pictures of 32 x 32 pixels"):
+    with pytest.raises(ParameterError, match="inception_v3 cannot see images of 32 x 32 pixels"):
         export.check_size(create("inception_v3", weights="random", classes=3, size=32))

@@ -1,4 +1,4 @@
-"""The networks of teaching: as published, cut as any other, grey where grey is taught."""
+"""The networks of teaching: as published, cut as any other, gray where gray is taught."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ PARAMETERS = {
     "shallownet": 32 * (27 + 1) + 10 * (32 * 32 * 32 + 1),
     "minivggnet": 896 + 9_248 + 18_496 + 36_928 + 512 * (64 * 64 + 1) + 5_130,
     "minivggnet_bn": 2_168_362 + 2 * (32 + 32 + 64 + 64 + 512),
-    "minivggnet_grey": 320 + 9_248 + 18_496 + 36_928 + 512 * (64 * 49 + 1) + 5_130,
-    "minivggnet_bn_grey": 1_676_266 + 2 * (32 + 32 + 64 + 64 + 512),
+    "minivggnet_gray": 320 + 9_248 + 18_496 + 36_928 + 512 * (64 * 49 + 1) + 5_130,
+    "minivggnet_bn_gray": 1_676_266 + 2 * (32 + 32 + 64 + 64 + 512),
 }
 LETTERS = Target(TargetKind.CLASSES, tuple("abcdefghij"))
 
@@ -42,7 +42,7 @@ def test_parameters_and_parts(name):
     network = create(name, weights="random", classes=10)
     assert sum(p.numel() for p in network.module.parameters()) == PARAMETERS[name]
     x = export.standardizer(network)(torch.from_numpy(pixels(network)))
-    assert x.shape == (4, 1 if network.grey else 3, network.size, network.size)
+    assert x.shape == (4, 1 if network.gray else 3, network.size, network.size)
     network.module.eval()
     with torch.inference_mode():
         whole, parts = network.module(x), x
@@ -62,7 +62,7 @@ def test_export_agrees(name):
     assert export.agreement(network, content, pixels(network), target=LETTERS) < 1e-4
 
 
-def test_the_fixed_part_of_a_grey_network(tmp_path, monkeypatch):
+def test_the_fixed_part_of_a_gray_network(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path))
     from mediacorpus.measures.onnx_session import open_session
 
@@ -76,9 +76,9 @@ def test_luma():
     """ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B; then (y - 0.5) / 0.5."""
     torch = need("torch")
     module = export.standardizer(create("lenet", weights="random", classes=2))
-    colour = torch.tensor([[[[10, 200, 90]]]], dtype=torch.uint8)
+    color = torch.tensor([[[[10, 200, 90]]]], dtype=torch.uint8)
     luma = (0.299 * 10 + 0.587 * 200 + 0.114 * 90) / 255
-    assert module(colour).item() == pytest.approx(2 * luma - 1, abs=1e-6)
+    assert module(color).item() == pytest.approx(2 * luma - 1, abs=1e-6)
 
 
 def test_dropout_before_the_last_layer():
@@ -87,7 +87,7 @@ def test_dropout_before_the_last_layer():
         assert network.head[0].p == share
         inner = [m.p for b in network.blocks for m in b if type(m).__name__ == "Dropout"]
         assert inner == ([0.25, 0.25] if name == "minivggnet" else [])
-    assert taught_dropout("minivggnet_bn_grey") == 0.5
+    assert taught_dropout("minivggnet_bn_gray") == 0.5
     with pytest.raises(UnknownName, match="'lenet'"):
         taught_dropout("lenett")
 

@@ -11,8 +11,8 @@ from mediacorpus.learning.linear import STRENGTHS, fit_probe
 def made(n=120, features=20, classes=3, seed=0, spread=1.0):
     rng = np.random.default_rng(seed)
     targets = np.arange(n) % classes
-    centres = rng.normal(size=(classes, features))
-    return rng.normal(size=(n, features)) * spread + centres[targets], targets.astype(np.int64)
+    centers = rng.normal(size=(classes, features))
+    return rng.normal(size=(n, features)) * spread + centers[targets], targets.astype(np.int64)
 
 
 def test_the_folded_weights_are_scikit_learns_on_scaled_features():

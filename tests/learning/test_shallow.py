@@ -53,7 +53,7 @@ def test_the_same_seed_gives_the_same_probabilities(iris, model: str) -> None:
     np.testing.assert_array_equal(first.probabilities(iris[0]), second.probabilities(iris[0]))
 
 
-def test_neighbours_are_shares_computed_by_hand() -> None:
+def test_neighbors_are_shares_computed_by_hand() -> None:
     """Of the five points nearest to 2.4 on a line, 1 to 5, two are of the second class."""
     x = np.array([1, 2, 3, 4, 5, 100, 101, 102], np.float32)[:, None]
     y = np.array([0, 0, 0, 1, 1, 1, 1, 1])
@@ -98,13 +98,13 @@ def test_what_is_not_given_is_chosen_by_log_loss_and_told_on_the_way(iris) -> No
     made = fit_shallow(
         *iris,
         classes=FLOWERS,
-        settings=ShallowSettings("knn", neighbours=None),
-        on_row=lambda number, total, row: told.append((number, total, row["neighbours"])),
+        settings=ShallowSettings("knn", neighbors=None),
+        on_row=lambda number, total, row: told.append((number, total, row["neighbors"])),
     )
     assert [one[:2] for one in told] == [(i, 6) for i in range(1, 7)]
-    best = made.curves.loc[made.curves["log_loss"].idxmin(), "neighbours"]
-    assert made.facts["neighbours"] == best
-    assert f"neighbours = {best:g} was chosen of 6" in made.words
+    best = made.curves.loc[made.curves["log_loss"].idxmin(), "neighbors"]
+    assert made.facts["neighbors"] == best
+    assert f"neighbors = {best:g} was chosen of 6" in made.words
 
 
 def test_many_rows_are_sampled_but_rare_classes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,7 +126,7 @@ def test_a_graph_that_disagrees_is_refused(iris, monkeypatch: pytest.MonkeyPatch
     [
         ({"model": "forest"}, UnknownName, "random_forest"),
         ({"kernel": "cubic"}, UnknownName, "kernel"),
-        ({"neighbours": 0}, ParameterError, "at least 1"),
+        ({"neighbors": 0}, ParameterError, "at least 1"),
         ({"trees": 1.5}, ParameterError, "whole number"),
         ({"C": -1.0}, ParameterError, "above 0"),
         ({"C": float("nan")}, ParameterError, "above 0"),
@@ -155,7 +155,7 @@ def test_data_that_do_not_allow_training_are_refused(iris) -> None:
     with pytest.raises(ParameterError, match=r"\(N, D\)"):
         fit_shallow(x[:, 0], y, classes=FLOWERS)
     with pytest.raises(ParameterError, match="smallest training fold has 120"):
-        fit_shallow(x, y, classes=FLOWERS, settings=ShallowSettings("knn", neighbours=121))
+        fit_shallow(x, y, classes=FLOWERS, settings=ShallowSettings("knn", neighbors=121))
 
 
 def test_other_features_are_refused_and_none_are_fine(iris) -> None:

@@ -60,7 +60,7 @@ def test_cross_entropy_by_hand() -> None:
 
 
 def test_weighted_cross_entropy_by_hand() -> None:
-    """The weighted mean divides by the sum of the weights, not by the number of pictures."""
+    """The weighted mean divides by the sum of the weights, not by the number of images."""
     logits, y = torch.zeros(2, 3), torch.tensor([0, 1])
     weights = torch.tensor([3.0, 1.0, 1.0])
     assert CLASSES.loss(logits, y, weights).item() == pytest.approx(math.log(3), rel=1e-5)
@@ -223,7 +223,7 @@ def test_labels_that_do_not_fit() -> None:
 
 
 def test_weights_of_ranks_weigh_each_picture_by_its_rank() -> None:
-    """By hand: the weighted mean over pictures of the losses at both thresholds."""
+    """By hand: the weighted mean over images of the losses at both thresholds."""
     logits = torch.tensor([[0.3, -1.0], [2.0, 0.5], [1.0, -0.2]], dtype=torch.float32)
     y = torch.tensor([0, 2, 0])
     weights = torch.tensor([0.75, 1.0, 1.5], dtype=torch.float32)

@@ -144,7 +144,7 @@ def test_unreadable_pictures_are_left_out_and_listed(faces, models, tmp_path):
     ("keep", "message"),
     [
         (lambda e: e.label == "face", "two classes"),
-        (lambda e: e.part == "val", "0 pictures in the training part"),
+        (lambda e: e.part == "val", "0 images in the training part"),
         (lambda e: e.part == "train", "no validation part"),
         (lambda _: False, "two classes"),
     ],
@@ -164,7 +164,7 @@ def test_examples_that_cannot_be_learned_from(faces, embeddings, models, keep, m
 def test_a_class_with_one_picture_is_named(faces, embeddings, models):
     rare = [replace(e, label="rare") if i == 1 else e for i, e in enumerate(faces)]
     assert rare[1].part == "train"
-    with pytest.raises(TrainingError, match="'rare' has 1 picture in"):
+    with pytest.raises(TrainingError, match="'rare' has 1 image in"):
         train(rare, models / "m", TrainSettings(), embeddings=embeddings)
 
 

@@ -46,8 +46,8 @@ def batch():
 
 
 @pytest.fixture(scope="session")
-def from_grey():
-    """Make pixels of three equal channels from grey levels."""
+def from_gray():
+    """Make pixels of three equal channels from gray levels."""
     return lambda levels: np.asarray(levels, np.uint8)[:, :, None].repeat(3, axis=2)
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 from mediacorpus.measures.blur import BLURRED, REBLUR, SIDE, blur_extent
 
 
-def grey(image: Image.Image) -> np.ndarray:
+def gray(image: Image.Image) -> np.ndarray:
     white = Image.new("RGBA", image.size, "white")
     return np.asarray(Image.alpha_composite(white, image.convert("RGBA")).convert("L"))
 
@@ -43,7 +43,7 @@ def drawings(test_data) -> dict[str, np.ndarray]:
     with zipfile.ZipFile(test_data / "hostile" / "hostile.zip") as archive:
         for name in archive.namelist():
             if name.startswith("pillow/") and any(kind in name for kind in kinds):
-                found[name] = grey(Image.open(io.BytesIO(archive.read(name))))
+                found[name] = gray(Image.open(io.BytesIO(archive.read(name))))
     assert len(found) >= 40
     return found
 
@@ -53,14 +53,14 @@ def pictures(test_data) -> list[np.ndarray]:
     """Photographs other than those that give the threshold."""
     files = sorted((test_data / "documentary").rglob("*.jpg"))[::3]
     files += sorted((test_data / "hymenoptera").rglob("*.jpg"))[::10]
-    return [grey(Image.open(file)) for file in files]
+    return [gray(Image.open(file)) for file in files]
 
 
 @pytest.mark.parametrize("sd", [1.5, 2, 3, 5, 8])
 def test_extent_of_a_known_edge(sd):
     """Variances of Gaussians add: Zhuo and Sim (2011), equation 4.
 
-    Sobel's difference of two neighbours smooths by a box of 2 pixels, of variance 1/3.
+    Sobel's difference of two neighbors smooths by a box of 2 pixels, of variance 1/3.
     """
     variance = sd**2 + 1 / 3
     expected = np.sqrt(variance / (variance + REBLUR**2))
@@ -136,7 +136,7 @@ def test_the_blurred_copy_has_the_greatest_extent(test_data):
     with (test_data / "near_dup" / "groups.csv").open(encoding="utf-8", newline="") as file:
         bridge = {r["transform"]: r["file"] for r in csv.DictReader(file) if r["group"] == "bridge"}
     extents = {
-        transform: blur_extent(grey(Image.open(test_data / "near_dup" / name)))
+        transform: blur_extent(gray(Image.open(test_data / "near_dup" / name)))
         for transform, name in bridge.items()
         if not transform.startswith("mode")
     }

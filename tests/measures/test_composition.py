@@ -146,13 +146,13 @@ def test_nothing_stands_out_in_a_uniform_picture():
     assert found["depth_of_field"] is None
 
 
-def test_centre_is_the_middle_ninth():
+def test_center_is_the_middle_ninth():
     pixels = np.zeros((90, 60, 3), np.uint8)
     pixels[30:60, 20:40] = 255, 127, 127
     pixels[:30] = 255
     found = row(pixels)
-    assert found["centre_value"] == 1
-    assert found["centre_saturation"] == pytest.approx(128 / 255, abs=1e-6)
+    assert found["center_value"] == 1
+    assert found["center_saturation"] == pytest.approx(128 / 255, abs=1e-6)
 
 
 def test_depth_of_field_of_even_detail_is_a_quarter(noise):

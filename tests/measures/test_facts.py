@@ -17,7 +17,7 @@ def test_facts_come_from_the_header():
     )
     [row] = facts(Batch([Picture("a", file)]))
     assert row == {
-        "kind": "picture",
+        "kind": "image",
         "format": "TIFF",
         "width": 3000,
         "height": 2000,

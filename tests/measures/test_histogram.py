@@ -15,20 +15,20 @@ RED, WHITE = 3 * 16, 63
 
 
 def by_definition(picture):
-    """Autocorrelogram pixel by pixel: pairs of one colour at a chessboard distance, divided
-    by 8 k times the number of pixels of the colour (Huang et al., 1997, section 3)."""
-    colours = [[int(r) // 64 * 16 + int(g) // 64 * 4 + int(b) // 64 for r, g, b in row]
+    """Autocorrelogram pixel by pixel: pairs of one color at a chessboard distance, divided
+    by 8 k times the number of pixels of the color (Huang et al., 1997, section 3)."""
+    colors = [[int(r) // 64 * 16 + int(g) // 64 * 4 + int(b) // 64 for r, g, b in row]
                for row in picture]  # fmt: skip
-    places = list(itertools.product(range(len(colours)), range(len(colours[0]))))
+    places = list(itertools.product(range(len(colors)), range(len(colors[0]))))
     result = np.zeros((4, 64))
     for number, distance in enumerate([1, 3, 5, 7]):
         for (i, j), (k, m) in itertools.product(places, places):
             far = max(abs(i - k), abs(j - m)) == distance
-            if far and colours[i][j] == colours[k][m]:
-                result[number, colours[i][j]] += 1
-        for colour in range(64):
-            held = sum(row.count(colour) for row in colours)
-            result[number, colour] /= max(1, held) * 8 * distance
+            if far and colors[i][j] == colors[k][m]:
+                result[number, colors[i][j]] += 1
+        for color in range(64):
+            held = sum(row.count(color) for row in colors)
+            result[number, color] /= max(1, held) * 8 * distance
     return result.ravel()
 
 
@@ -49,7 +49,7 @@ def test_histogram_is_that_of_opencv(batch, scenes):
 
 
 @given(arrays(np.uint8, (3, 4, 3)))
-def test_histogram_counts_each_colour_in_its_bin(batch, picture):
+def test_histogram_counts_each_color_in_its_bin(batch, picture):
     expected = np.zeros(512)
     for r, g, b in picture.reshape(-1, 3).astype(int):
         expected[r // 32 * 64 + g // 32 * 8 + b // 32] += 1 / 12
@@ -70,8 +70,8 @@ def test_correlogram_of_a_part_of_a_photograph(batch, scenes):
 
 
 def test_correlogram_of_two_columns(batch):
-    """Red beside white, two pixels each: at distance 1 each of the two has 1 of 8 neighbours in
-    its colour; nothing lies farther away."""
+    """Red beside white, two pixels each: at distance 1 each of the two has 1 of 8 neighbors in
+    its color; nothing lies farther away."""
     picture = np.full((2, 2, 3), 255, np.uint8)
     picture[:, 0] = 255, 0, 0
     [value] = correlogram(batch(picture))
@@ -79,21 +79,21 @@ def test_correlogram_of_two_columns(batch):
     assert value[[RED, WHITE]].tolist() == [1 / 8, 1 / 8]
 
 
-def test_correlogram_of_a_chessboard(batch, from_grey):
-    """On single fields, of 9 by 9, the middle has its 4 diagonal neighbours of 8 in its colour.
-    Of the 41 fields of the corners' colour 4 x 1, 12 x 2 and 25 x 4 diagonal neighbours exist
+def test_correlogram_of_a_chessboard(batch, from_gray):
+    """On single fields, of 9 by 9, the middle has its 4 diagonal neighbors of 8 in its color.
+    Of the 41 fields of the corners' color 4 x 1, 12 x 2 and 25 x 4 diagonal neighbors exist
     (corners, other borders, inside); of the 40 others 16 x 2 and 24 x 4."""
     board = np.indices((9, 9)).sum(axis=0) % 2 * 255
-    [value] = correlogram(batch(from_grey(board)))
+    [value] = correlogram(batch(from_gray(board)))
     assert value[0] == pytest.approx((4 * 1 + 12 * 2 + 25 * 4) / (41 * 8), abs=1e-6)
     assert value[63] == pytest.approx((16 * 2 + 24 * 4) / (40 * 8), abs=1e-6)
 
 
-def test_correlogram_tells_patches_from_speckle(batch, from_grey):
+def test_correlogram_tells_patches_from_speckle(batch, from_gray):
     """The case the paper is made for: equal histograms, other arrangement."""
     patches = np.repeat([0, 255], 64)[None].repeat(128, axis=0)
     speckle = np.random.default_rng(1).permutation(patches.ravel()).reshape(128, 128)
-    shown = batch(from_grey(patches), from_grey(speckle))
+    shown = batch(from_gray(patches), from_gray(speckle))
     first, second = histogram(shown)
     assert first.tolist() == second.tolist()
     near, far = correlogram(shown)

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from mediacorpus.measures import keypoints as module
-from mediacorpus.measures._working import scaled_grey
+from mediacorpus.measures._working import scaled_gray
 from mediacorpus.measures.keypoints import INFO, keypoints
 from mediacorpus.testing import check_measure
 
@@ -16,7 +16,7 @@ def test_keypoints_keep_the_contract():
 
 def test_keypoints_are_those_of_opencv(batch, scenes):
     rows = keypoints(batch(*scenes))
-    for row, picture in zip(rows, scaled_grey(batch(*scenes), 512), strict=True):
+    for row, picture in zip(rows, scaled_gray(batch(*scenes), 512), strict=True):
         sift, _ = cv2.SIFT_create().detectAndCompute(picture, None)
         assert row["orb"] == len(cv2.ORB_create(nfeatures=500).detect(picture, None)) > 0
         assert row["sift"] == len(sift) > 0
@@ -24,13 +24,13 @@ def test_keypoints_are_those_of_opencv(batch, scenes):
 
 
 @pytest.mark.parametrize("sigma", [4, 8, 16])
-def test_a_blob_is_found_at_its_size(batch, from_grey, sigma):
+def test_a_blob_is_found_at_its_size(batch, from_gray, sigma):
     """Blurred by s, a Gaussian blob of standard deviation t has the height t^2 / (t^2 + s^2).
     The difference of two blurs, s and k s, is greatest where k s^2 = t^2. OpenCV has three
     scales an octave, so k is 2^(1/3), and gives the diameter 2 s (Lowe, 2004, section 3)."""
     down, across = np.mgrid[0:200, 0:200]
     blob = 220 * np.exp(-((down - 100) ** 2 + (across - 100) ** 2) / (2 * sigma**2))
-    [row] = keypoints(batch(from_grey(blob)))
+    [row] = keypoints(batch(from_gray(blob)))
     assert row["sift_scale"] == pytest.approx(2 * sigma / 2 ** (1 / 6), rel=0.01)
 
 

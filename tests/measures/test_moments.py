@@ -5,17 +5,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacorpus.measures._working import scaled_grey, squished_grey
+from mediacorpus.measures._working import scaled_gray, squished_gray
 from mediacorpus.measures.moments import HU, HU_COLUMNS, ZERNIKE, hu, zernike
 from mediacorpus.testing import check_measure
 
 
 @pytest.fixture(scope="module")
-def hu_of(batch, from_grey):
-    """Give the moments of pictures as rows of an array."""
+def hu_of(batch, from_gray):
+    """Give the moments of images as rows of an array."""
 
     def rows_of(*pictures):
-        rows = hu(batch(*(from_grey(picture) for picture in pictures)))
+        rows = hu(batch(*(from_gray(picture) for picture in pictures)))
         return np.array([[row[name] for name in HU_COLUMNS] for row in rows])
 
     return rows_of
@@ -40,7 +40,7 @@ def test_zernike_keeps_the_contract():
 
 def test_hu_is_that_of_opencv(batch, scenes):
     rows = hu(batch(*scenes))
-    for row, picture in zip(rows, scaled_grey(batch(*scenes), 256), strict=True):
+    for row, picture in zip(rows, scaled_gray(batch(*scenes), 256), strict=True):
         expected = cv2.HuMoments(cv2.moments(picture)).ravel()
         np.testing.assert_array_equal([row[name] for name in HU_COLUMNS], expected)
 
@@ -92,7 +92,7 @@ def test_black_has_no_moments(batch, hu_of):
 
 def test_zernike_is_that_of_mahotas(batch, scenes):
     values = zernike()(batch(*scenes))
-    for value, picture in zip(values, squished_grey(batch(*scenes), 128), strict=True):
+    for value, picture in zip(values, squished_gray(batch(*scenes), 128), strict=True):
         expected = mahotas.features.zernike_moments(picture, 64, degree=8)
         assert value.shape == (25,)
         np.testing.assert_allclose(value, expected, rtol=1e-6)
@@ -101,21 +101,21 @@ def test_zernike_is_that_of_mahotas(batch, scenes):
 ORDERS = [(n, m) for n in range(9) for m in range(n % 2, n + 1, 2)]
 
 
-def test_zernike_of_a_point(batch, from_grey):
-    """At the centre of the circle R_n0 = (-1)^(n/2) and all other radial polynomials are 0, so
+def test_zernike_of_a_point(batch, from_gray):
+    """At the center of the circle R_n0 = (-1)^(n/2) and all other radial polynomials are 0, so
     that the magnitude is (n + 1) / pi for m = 0 (Khotanzad & Hong, 1990, equations 2 to 4)."""
     point = np.zeros((128, 128))
     point[50, 70] = 255
-    [value] = zernike()(batch(from_grey(point)))
+    [value] = zernike()(batch(from_gray(point)))
     expected = [(n + 1) / np.pi if m == 0 else 0 for n, m in ORDERS]
     np.testing.assert_allclose(value, expected, atol=1e-6)
 
 
-def test_zernike_of_two_points(batch, from_grey):
-    """Two points half a radius from their centre: R_20 = 2/4 - 1 = -1/2 and R_22 = 1/4."""
+def test_zernike_of_two_points(batch, from_gray):
+    """Two points half a radius from their center: R_20 = 2/4 - 1 = -1/2 and R_22 = 1/4."""
     points = np.zeros((128, 128))
     points[64, [32, 96]] = 255
-    [value] = zernike()(batch(from_grey(points)))
+    [value] = zernike()(batch(from_gray(points)))
     found = dict(zip(ORDERS, value.tolist(), strict=True))
     assert found[0, 0] == pytest.approx(1 / np.pi, rel=1e-6)
     assert found[1, 1] == pytest.approx(0, abs=1e-6)
@@ -123,16 +123,16 @@ def test_zernike_of_two_points(batch, from_grey):
     assert found[2, 2] == pytest.approx(3 / np.pi / 4, rel=1e-6)
 
 
-def test_zernike_stays_when_the_picture_is_turned_or_darker(batch, from_grey, scenes):
+def test_zernike_stays_when_the_picture_is_turned_or_darker(batch, from_gray, scenes):
     square = scenes[0][:512, :512].mean(axis=2) // 2 * 2
-    pictures = [from_grey(p) for p in (square, np.rot90(square), square // 2)]
+    pictures = [from_gray(p) for p in (square, np.rot90(square), square // 2)]
     first, turned, darker = zernike()(batch(*pictures))
     np.testing.assert_allclose(turned, first, atol=1e-3)
     np.testing.assert_allclose(darker, first, atol=2e-3)
     assert first.std() > 0.01
 
 
-def test_light_outside_the_circle_gives_no_moments(batch, from_grey):
+def test_light_outside_the_circle_gives_no_moments(batch, from_gray):
     corners = np.zeros((128, 128))
     corners[0, 0] = corners[127, 127] = 255
-    assert not zernike()(batch(from_grey(corners)))[0].any()
+    assert not zernike()(batch(from_gray(corners)))[0].any()

@@ -15,16 +15,16 @@ def test_pixels_keep_the_contract():
 
 def test_pixels_are_the_picture_scaled_by_opencv(batch, scenes):
     for value, photograph in zip(pixels(batch(*scenes)), scenes, strict=True):
-        grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
-        small = cv2.resize(grey, (15, 15), interpolation=cv2.INTER_AREA)
+        gray = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+        small = cv2.resize(gray, (15, 15), interpolation=cv2.INTER_AREA)
         np.testing.assert_allclose(value.reshape(15, 15), small / 255, atol=1e-7)
 
 
-def test_each_pixel_is_the_mean_of_its_block(batch, from_grey):
+def test_each_pixel_is_the_mean_of_its_block(batch, from_gray):
     levels = np.arange(225).reshape(15, 15)
     noise = np.array([[-9, 9], [3, -3]])
     blocks = np.kron(levels // 2 + 20, np.ones((2, 2))) + np.tile(noise, (15, 15))
-    [value] = pixels(batch(from_grey(blocks)))
+    [value] = pixels(batch(from_gray(blocks)))
     np.testing.assert_allclose(value * 255, levels.ravel() // 2 + 20, atol=1e-4)
 
 

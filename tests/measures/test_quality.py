@@ -29,7 +29,7 @@ def camera() -> np.ndarray:
     return camera()
 
 
-greys = arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20)))
+grays = arrays(np.uint8, st.tuples(st.integers(1, 20), st.integers(1, 20)))
 
 
 def test_the_contract_is_kept():
@@ -47,11 +47,11 @@ def test_light_by_hand():
 
 
 def test_brightness_is_the_luma_of_rec_601():
-    for colour, weight in zip(np.eye(3), (0.299, 0.587, 0.114), strict=True):
-        assert row([[colour * 255]])["brightness"] == pytest.approx(weight, abs=1 / 510)
+    for color, weight in zip(np.eye(3), (0.299, 0.587, 0.114), strict=True):
+        assert row([[color * 255]])["brightness"] == pytest.approx(weight, abs=1 / 510)
 
 
-@given(greys)
+@given(grays)
 def test_light_equals_numpy(picture):
     found, luma = row(picture), picture / 255
     assert found["brightness"] == pytest.approx(luma.mean())
@@ -77,7 +77,7 @@ def test_laplacian_equals_opencv(camera):
     assert row(camera)["sharpness_laplacian"] == pytest.approx(expected)
 
 
-@given(greys)
+@given(grays)
 def test_laplacian_equals_scipy(picture):
     """Pech-Pacheco et al. (2000): variance after the mask 0 1 0, 1 -4 1, 0 1 0."""
     from scipy.ndimage import laplace
@@ -159,7 +159,7 @@ def test_small_pictures_have_values(shape):
     assert (found["blur"] is None) == (found["blurred"] is None)
 
 
-@given(greys)
+@given(grays)
 def test_values_keep_their_ranges(picture):
     found = row(picture)
     for name in ("brightness", "dynamic_range", "underexposed_share", "overexposed_share"):

@@ -7,7 +7,7 @@ from mediacorpus.measures.efficientnet import forward, onnx_file, open_session, 
 from mediacorpus.measures.quantization import quantize
 from mediacorpus.measures.stored import intact
 
-GREY = np.full((224, 224, 3), 127, np.uint8)
+GRAY = np.full((224, 224, 3), 127, np.uint8)
 
 
 @pytest.fixture(scope="module")
@@ -53,10 +53,10 @@ def test_pictures_are_needed(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("wrong", [GREY[:100], GREY.astype(np.float32)])
+@pytest.mark.parametrize("wrong", [GRAY[:100], GRAY.astype(np.float32)])
 def test_pictures_must_be_preprocessed(tmp_path, wrong):
     with pytest.raises(ParameterError, match="as preprocess gives"):
-        quantize(onnx_file(), [GREY, wrong], tmp_path / "int8.onnx")
+        quantize(onnx_file(), [GRAY, wrong], tmp_path / "int8.onnx")
     assert not list(tmp_path.iterdir())
 
 
@@ -66,4 +66,4 @@ def test_only_our_network_can_be_quantised(tmp_path, content):
     if content is not None:
         source.write_bytes(content)
     with pytest.raises(ModelError, match=r"source\.onnx cannot be quantised"):
-        quantize(source, [GREY], tmp_path / "int8.onnx")
+        quantize(source, [GRAY], tmp_path / "int8.onnx")

@@ -41,22 +41,22 @@ def test_strips_of_any_length_are_measured(shape):
     assert (made == 90).all()
 
 
-def test_grey_is_taken_before_scaling(batch):
+def test_gray_is_taken_before_scaling(batch):
     photograph = data.astronaut()
-    grey = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
+    gray = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
     shown = batch(photograph)
-    np.testing.assert_array_equal(working.grey(shown)[0], grey)
-    np.testing.assert_array_equal(working.scaled_grey(shown, 200)[0], short_side(grey, 200))
-    np.testing.assert_array_equal(working.squished_grey(shown, 30)[0], squish(grey, 30))
+    np.testing.assert_array_equal(working.gray(shown)[0], gray)
+    np.testing.assert_array_equal(working.scaled_gray(shown, 200)[0], short_side(gray, 200))
+    np.testing.assert_array_equal(working.squished_gray(shown, 30)[0], squish(gray, 30))
 
 
-def test_grey_of_the_primary_colours(batch):
+def test_gray_of_the_primary_colors(batch):
     """The luma of ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B."""
     primaries = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255]]], np.uint8)
-    assert working.grey(batch(primaries))[0].tolist() == [[76, 150, 29]]
+    assert working.gray(batch(primaries))[0].tolist() == [[76, 150, 29]]
 
 
-@pytest.mark.parametrize("make", [working.scaled_grey, working.squished_grey, working.scaled_rgb])
+@pytest.mark.parametrize("make", [working.scaled_gray, working.squished_gray, working.scaled_rgb])
 def test_working_pictures_are_made_once_for_a_batch_and_a_size(batch, make):
     shown = batch(data.chelsea(), data.rocket())
     first = make(shown, 64)

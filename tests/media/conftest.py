@@ -1,4 +1,4 @@
-"""Pictures for the tests of this room."""
+"""Images for the tests of this room."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def _scene(height: int = 180, width: int = 240) -> np.ndarray:
-    """A smooth coloured scene without symmetry, so that every turn and flip shows."""
+    """A smooth colored scene without symmetry, so that every turn and flip shows."""
     rng = np.random.default_rng(11)
     coarse = rng.integers(0, 256, (6, 8, 3), dtype=np.uint8)
     scene = cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)

@@ -17,9 +17,9 @@ def rect(fill="red", more=""):
     return f'<rect width="100" height="100" fill="{fill}" {more}/>'
 
 
-def png(colour="lime", size=(10, 10)):
+def png(color="lime", size=(10, 10)):
     buffer = io.BytesIO()
-    Image.new("RGB", size, colour).save(buffer, "PNG")
+    Image.new("RGB", size, color).save(buffer, "PNG")
     return buffer.getvalue()
 
 

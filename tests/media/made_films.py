@@ -12,7 +12,7 @@ BITS = 17
 
 
 def numbered(number: int) -> np.ndarray:
-    """A grey picture 64 x 48 whose 10 x 16 blocks are the bits of a number."""
+    """A gray image 64 x 48 whose 10 x 16 blocks are the bits of a number."""
     bits = np.array([number >> bit & 1 for bit in range(BITS + 1)], np.uint8).reshape(3, 6)
     luma = np.full((48, 64), 40, np.uint8)
     luma[:, :60] += np.kron(bits * 170, np.ones((16, 10), np.uint8))

@@ -11,11 +11,11 @@ from mediacorpus.errors import MediaError, ParameterError, TooLarge
 from mediacorpus.media.animation import AnimationReader, index_animation
 from mediacorpus.media.video import choose_frames
 
-COLOURS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 0, 0), (255, 255, 255)]
+COLORS = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 0, 0), (255, 255, 255)]
 
 
 def pages(size=(60, 40)) -> list[Image.Image]:
-    return [Image.new("RGB", size, colour) for colour in COLOURS]
+    return [Image.new("RGB", size, color) for color in COLORS]
 
 
 def animated(kind: str, images=None, **options) -> bytes:
@@ -40,10 +40,10 @@ def test_every_frame_is_found_in_any_order(kind):
             pixels = reader.frame(index.pts[number])
             assert pixels.shape == (40, 60, 3)
             assert pixels.dtype == np.uint8
-            assert (pixels == COLOURS[number]).all()
+            assert (pixels == COLORS[number]).all()
         walked = list(reader.frames())
     assert [time for _, time, _ in walked] == pytest.approx(index.times.tolist())
-    assert all((pixels == COLOURS[number]).all() for number, _, pixels in walked)
+    assert all((pixels == COLORS[number]).all() for number, _, pixels in walked)
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP"])
@@ -60,7 +60,7 @@ def test_no_duration_counts_as_a_tenth_of_a_second():
 
 @pytest.mark.parametrize("disposal", [0, 1, 2, 3])
 def test_partial_frames_are_laid_over_those_before(disposal):
-    """Each picture differs from the one before in a corner only; GIF stores that corner."""
+    """Each image differs from the one before in a corner only; GIF stores that corner."""
     images = [Image.new("RGB", (60, 40), (10, 120, 200))]
     for n in range(1, 5):
         image = images[0].copy()
@@ -81,12 +81,12 @@ def test_transparency_is_laid_on_white():
 
 
 def test_a_still_for_other_programs_is_left_out():
-    """A PNG may begin with a picture outside its animation (APNG specification, fcTL)."""
+    """A PNG may begin with an image outside its animation (APNG specification, fcTL)."""
     data = animated("PNG", default_image=True)
     index = index_animation(data)
     assert index.pts.tolist() == [1, 2, 3, 4, 5]
     with AnimationReader(data) as reader:
-        assert (reader.frame(1) == COLOURS[1]).all()
+        assert (reader.frame(1) == COLORS[1]).all()
         with pytest.raises(MediaError, match="frames 1 to 5"):
             reader.frame(0)
 
@@ -115,7 +115,7 @@ def test_frames_beyond_the_end(pts):
 
 
 def test_what_cannot_be_read():
-    for data in (b"", b"no picture"):
+    for data in (b"", b"no image"):
         with pytest.raises(MediaError):
             index_animation(data)
     with pytest.raises(TooLarge):
@@ -128,7 +128,7 @@ def test_what_cannot_be_read():
 
 def test_a_frame_that_enlarges_the_picture_beyond_the_limit_is_refused():
     buffer = io.BytesIO()
-    pages = [Image.new("RGB", (4, 4), colour) for colour in ("red", "blue")]
+    pages = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:])
     data = bytearray(buffer.getvalue())
     second = data.rindex(b"\x2c" + struct.pack("<4H", 0, 0, 4, 4))

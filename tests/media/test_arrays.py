@@ -17,7 +17,7 @@ from mediacorpus.media.arrays import (
     measure_channels,
     unflatten,
 )
-from mediacorpus.media.colour_spaces import from_cmyk, to_cmyk, to_gray, to_hsv, to_lab
+from mediacorpus.media.color_spaces import from_cmyk, to_cmyk, to_gray, to_hsv, to_lab
 from mediacorpus.media.decode import load
 from mediacorpus.media.resize import resize
 
@@ -63,7 +63,7 @@ def test_the_scale_of_one(tmp_path, scene):
 @pytest.mark.parametrize("kind", ["RGBA", "LA", "P", "RGB", "L"])
 def test_transparency_of_every_kind_laid_on_white_is_what_load_gives(tmp_path, clear, kind):
     path = tmp_path / "clear.png"
-    if kind in {"RGB", "L"}:  # one colour of the picture is clear
+    if kind in {"RGB", "L"}:  # one color of the image is clear
         key = (255, 0, 0) if kind == "RGB" else 76
         clear.convert("RGB").convert(kind).save(path, transparency=key)
     else:
@@ -75,7 +75,7 @@ def test_transparency_of_every_kind_laid_on_white_is_what_load_gives(tmp_path, c
     assert np.abs(laid - load(path)).max() <= 1
 
 
-def test_true_alpha_and_the_colours_under_it(tmp_path, clear):
+def test_true_alpha_and_the_colors_under_it(tmp_path, clear):
     path = tmp_path / "clear.png"
     clear.save(path)
     assert (load_array(path, mode="rgba") == np.asarray(clear)).all()
@@ -88,7 +88,7 @@ def test_profile_applies_under_transparency(tmp_path):
     assert (green > red, alpha) == (True, 9)
 
 
-def test_sixteen_bit_grey_with_a_clear_level_is_opaque(tmp_path):
+def test_sixteen_bit_gray_with_a_clear_level_is_opaque(tmp_path):
     path = tmp_path / "deep.png"
     Image.fromarray(np.full((2, 2), 65535, np.uint16)).save(path, transparency=0)
     assert load_array(path, mode="rgba")[0, 0].tolist() == [255, 255, 255, 255]
@@ -249,7 +249,7 @@ def test_cosine_refuses_what_it_cannot_compare(a, b):
 
 
 def test_the_classic_comparison_finds_the_copy(photographs_on_board):
-    """A picture at another size and brightness is nearer than 199 others; one of them is black."""
+    """An image at another size and brightness is nearer than 199 others; one of them is black."""
     tiny = [flatten(resize(p, 15)) for p in photographs_on_board]
     buffer = io.BytesIO()
     enlarged = resize(photographs_on_board[7], (80, 60))
@@ -270,6 +270,6 @@ def test_own_mean_and_sd_are_those_of_all_pixels(scene):
 
 
 @pytest.mark.parametrize("pictures", [[], [np.zeros((2, 2), np.uint8)]])
-def test_channels_need_colour_pictures(pictures):
+def test_channels_need_color_pictures(pictures):
     with pytest.raises(ParameterError):
         measure_channels(pictures)

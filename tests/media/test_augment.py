@@ -59,7 +59,7 @@ def test_a_whole_crop_is_plain_scaling(scene):
     assert np.array_equal(whole, picture)
 
 
-def test_a_strip_falls_back_to_the_centre():
+def test_a_strip_falls_back_to_the_center():
     strip = np.full((2, 300, 3), 50, np.uint8)
     result = random_resized_crop(strip, rng(), size=16, area=(0.9, 1))
     assert result.shape == (16, 16, 3)
@@ -82,7 +82,7 @@ class Fixed:
         return high
 
 
-def test_rotation_turns_about_the_centre(scene):
+def test_rotation_turns_about_the_center(scene):
     picture = scene(81, 81)
     quarter = rotate(picture, Fixed(), degrees=90)
     assert np.abs(quarter.astype(int) - np.rot90(picture)).max() <= 2
@@ -90,7 +90,7 @@ def test_rotation_turns_about_the_centre(scene):
     assert (rotate(np.full((40, 50, 3), 8, np.uint8), rng(), degrees=45) == 8).all()
 
 
-def test_each_colour_change_does_what_it_says(scene):
+def test_each_color_change_does_what_it_says(scene):
     picture = (scene(40, 60) // 3 + 40).astype(np.uint8)
     weights = np.array([0.299, 0.587, 0.114])
     none = {"brightness": 0, "contrast": 0, "saturation": 0}
@@ -101,8 +101,8 @@ def test_each_colour_change_does_what_it_says(scene):
     mean = (picture @ weights).mean()
     assert np.abs(harder - (mean + (picture - mean) * 1.5)).max() <= 0.6
     richer = color_jitter(picture, Fixed(), **{**none, "saturation": 0.5})
-    grey = (picture @ weights)[:, :, None]
-    assert np.abs(richer - np.clip(grey + (picture - grey) * 1.5, 0, 255)).max() <= 0.6
+    gray = (picture @ weights)[:, :, None]
+    assert np.abs(richer - np.clip(gray + (picture - gray) * 1.5, 0, 255)).max() <= 0.6
 
 
 def test_levels_are_cut_at_the_ends():

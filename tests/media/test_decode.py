@@ -50,7 +50,7 @@ def test_orientation_is_applied_once(*, encode, scene, kind, orientation):
 
 @pytest.mark.parametrize("orientation", range(1, 9))
 def test_the_corner_lands_where_exif_says(encode, orientation):
-    """The stored picture has its red mark at row 0, column 0 (Exif 2.32, tag 274)."""
+    """The stored image has its red mark at row 0, column 0 (Exif 2.32, tag 274)."""
     stored = np.zeros((32, 64, 3), np.uint8)
     stored[:16, :16] = (255, 0, 0)
     result = decode(encode(Image.fromarray(stored), "JPEG", quality=95, exif=exif(orientation)))
@@ -113,7 +113,7 @@ def test_min_side_below_one_is_refused(encode):
 
 
 def test_first_frame_of_an_animation(encode):
-    frames = [Image.new("RGB", (8, 6), colour) for colour in ((9, 9, 200), (200, 9, 9))]
+    frames = [Image.new("RGB", (8, 6), color) for color in ((9, 9, 200), (200, 9, 9))]
     for kind in ("GIF", "PNG", "WEBP"):
         options = {"lossless": True} if kind == "WEBP" else {}
         data = encode(frames[0], kind, save_all=True, append_images=frames[1:], **options)
@@ -150,7 +150,7 @@ def test_many_threads_give_what_one_gives(encode, scene):
         encode(image.convert("CMYK"), "JPEG"),
         encode(image, "PNG"),
         encode(image.convert("P"), "GIF"),
-        b"no picture",
+        b"no image",
     ] * 20  # fmt: skip
 
     def outcome(data: bytes) -> bytes | str:
@@ -287,7 +287,7 @@ def test_real_pictures_agree_with_pillow(test_data):
     for path in files:
         data = read(path)
         if "corrupt" in path.name:
-            with pytest.raises(MediaError, match="no picture format"):
+            with pytest.raises(MediaError, match="no image format"):
                 probe(data)
             continue
         facts = probe(data)

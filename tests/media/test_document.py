@@ -82,7 +82,7 @@ def pdf(content=TEXT, *, page=b"", info=b"", password=None, kids=b"3 0 R"):
 
 
 def scanned(*pictures, dpi=100):
-    """A document with a picture on each page, as a scanner makes it."""
+    """A document with an image on each page, as a scanner makes it."""
     images = [Image.fromarray(picture) for picture in pictures]
     buffer = io.BytesIO()
     images[0].save(
@@ -186,7 +186,7 @@ def test_pages_show_the_pictures_that_were_put_in(pictures):
         assert np.abs(document.page(1, dpi=100).astype(int) - pictures[1]).mean() > 20
 
 
-def test_colours_and_places_are_exact():
+def test_colors_and_places_are_exact():
     """A red square of 100 points from the lower left corner, on white, at 72 dpi."""
     wanted = np.full((300, 200, 3), 255, np.uint8)
     wanted[200:, :100] = (255, 0, 0)

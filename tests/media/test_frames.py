@@ -8,7 +8,7 @@ from PIL import Image
 from mediacorpus.media.decode import probe
 from mediacorpus.media.frames import MOST, gif_frames, tiff_pages
 
-PAGES = [Image.new("RGB", (20, 10), colour) for colour in ("red", "green", "blue", "white")]
+PAGES = [Image.new("RGB", (20, 10), color) for color in ("red", "green", "blue", "white")]
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP"])

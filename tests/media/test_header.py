@@ -90,19 +90,19 @@ def test_png_exif_is_read_without_decoding_the_picture(encode, monkeypatch):
     ("data", "sentence"),
     [
         (b"", "The file is empty (0 bytes)."),
-        (b"Sorry, not here.\n", "The file is text, not a picture."),
-        (b"<!doctype html><title>404</title>", "The file is an HTML page, not a picture."),
-        (b"BMW and P1 are words of text", "The file is text, not a picture."),
-        (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", "The file is a PDF document, not a picture."),
+        (b"Sorry, not here.\n", "The file is text, not an image."),
+        (b"<!doctype html><title>404</title>", "The file is an HTML page, not an image."),
+        (b"BMW and P1 are words of text", "The file is text, not an image."),
+        (b"%PDF-1.7\n\xe2\xe3\xcf\xd3", "The file is a PDF document, not an image."),
         (
             b"\x00\x00\x00\x18ftypheic",
-            "The file is a HEIC picture, a format that is not supported.",
+            "The file is a HEIC image, a format that is not supported.",
         ),
         (
             b"%!PS-Adobe-3.0 EPSF-3.0\n",
             "The file is a PostScript file, a format that is not supported: save it as PDF.",
         ),
-        (bytes(100), "The file is of no picture format that is known; it may be damaged."),
+        (bytes(100), "The file is of no image format that is known; it may be damaged."),
     ],
 )
 @pytest.mark.parametrize("function", [probe, decode])
@@ -159,7 +159,7 @@ def test_a_jpeg_that_merely_lacks_its_end_mark_is_fine(encode, scene):
         assert probe(other).format == "JPEG"
         assert np.abs(decode(other).astype(int) - decode(data)).max() <= 1
     for lost in (20, 200):
-        with pytest.raises(MediaError, match="The picture is truncated: "):
+        with pytest.raises(MediaError, match="The image is truncated: "):
             probe(data[:-lost])
 
 

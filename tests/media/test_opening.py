@@ -50,9 +50,9 @@ def test_each_kind_is_told_with_its_hash(tmp_path, scene, gif):
     tone(tmp_path / "a.wav")
     scans(tmp_path / "a.pdf", scene(), scene())
     expected = {
-        "a.jpg": (Kind.PICTURE, "JPEG", 1),
-        "a.svg": (Kind.PICTURE, "SVG", 1),
-        "a.gif": (Kind.PICTURE, "GIF", 4),
+        "a.jpg": (Kind.IMAGE, "JPEG", 1),
+        "a.svg": (Kind.IMAGE, "SVG", 1),
+        "a.gif": (Kind.IMAGE, "GIF", 4),
         "a.mp4": (Kind.VIDEO, "MP4", 20),
         "a.wav": (Kind.AUDIO, "WAV", 0),
         "a.pdf": (Kind.DOCUMENT, "PDF", 2),

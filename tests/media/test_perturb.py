@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.media.perturb import GREY, PERTURBATIONS, STRENGTHS, perturb
+from mediacorpus.media.perturb import GRAY, PERTURBATIONS, STRENGTHS, perturb
 
 NAMES = list(PERTURBATIONS)
 
@@ -71,10 +71,10 @@ def test_any_size_keeps_its_size(name: str, height: int, width: int, strength: i
 
 
 def test_known_values():
-    grey = np.full((100, 200, 3), 100, np.uint8)
-    assert set(perturb(grey, "darker", 3, seed=1).ravel()) == {50}
-    assert set(perturb(grey, "brighter", 2, seed=1).ravel()) == {151}
-    halves = grey.copy()
+    gray = np.full((100, 200, 3), 100, np.uint8)
+    assert set(perturb(gray, "darker", 3, seed=1).ravel()) == {50}
+    assert set(perturb(gray, "brighter", 2, seed=1).ravel()) == {151}
+    halves = gray.copy()
     halves[:, 100:] = 200
     assert set(perturb(halves, "lower_contrast", 3, seed=1).ravel()) == {140, 160}
     noisy = perturb(np.full((300, 300, 3), 128, np.uint8), "gaussian_noise", 1, seed=1)
@@ -83,7 +83,7 @@ def test_known_values():
 
 def test_a_stronger_box_covers_the_weaker_one():
     black = np.zeros((80, 120, 3), np.uint8)
-    boxes = [(perturb(black, "occlusion", k, seed=5) == GREY).all(axis=2) for k in STRENGTHS]
+    boxes = [(perturb(black, "occlusion", k, seed=5) == GRAY).all(axis=2) for k in STRENGTHS]
     shares = [box.mean() for box in boxes]
     assert shares == pytest.approx([0.05, 0.1, 0.2, 0.3, 0.4], abs=0.01)
     for weak, strong in itertools.pairwise(boxes):

@@ -4,20 +4,20 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.media.colour_spaces import to_gray
+from mediacorpus.media.color_spaces import to_gray
 from mediacorpus.media.representations import channels, represent
 
 KINDS = {"rgb": 1, "gray": 1, "hsv": 3, "lab": 3, "edges": 1}
 
 
-def one(colour: tuple[int, int, int], kind: str, part: int) -> list[int]:
-    return channels(np.full((3, 3, 3), colour, np.uint8), kind)[part][1][1, 1].tolist()
+def one(color: tuple[int, int, int], kind: str, part: int) -> list[int]:
+    return channels(np.full((3, 3, 3), color, np.uint8), kind)[part][1][1, 1].tolist()
 
 
 @pytest.mark.parametrize(("kind", "parts"), KINDS.items())
-@pytest.mark.parametrize("grey", [False, True])
-def test_every_kind_gives_colour_pictures_of_the_same_size(scene, kind, parts, grey):
-    picture = to_gray(scene(50, 75)) if grey else scene(50, 75)
+@pytest.mark.parametrize("gray", [False, True])
+def test_every_kind_gives_color_pictures_of_the_same_size(scene, kind, parts, gray):
+    picture = to_gray(scene(50, 75)) if gray else scene(50, 75)
     before = picture.copy()
     found = channels(picture, kind)
     assert len({name for name, _ in found}) == len(found) == parts
@@ -36,13 +36,13 @@ def test_parts_stand_side_by_side_with_white_between(scene):
     assert (joined[:, 75:78] == 255).all()
 
 
-def test_grey_and_rgb(scene):
+def test_gray_and_rgb(scene):
     picture = scene()
     assert (represent(picture, "rgb") == picture).all()
     assert (represent(picture, "gray") == to_gray(picture)[..., None]).all()
 
 
-def test_hue_is_pure_and_absent_from_greys():
+def test_hue_is_pure_and_absent_from_grays():
     assert one((60, 30, 30), "hsv", 0) == [255, 0, 0]
     assert one((10, 10, 200), "hsv", 0) == [0, 0, 255]
     assert one((90, 90, 90), "hsv", 0) == [128, 128, 128]
@@ -50,7 +50,7 @@ def test_hue_is_pure_and_absent_from_greys():
     assert one((60, 30, 30), "hsv", 2) == [60, 60, 60]
 
 
-def test_opponents_show_their_colour_and_white_for_none():
+def test_opponents_show_their_color_and_white_for_none():
     assert [one((128, 128, 128), "lab", part) for part in (1, 2)] == [[255] * 3] * 2
     green, magenta = one((0, 255, 0), "lab", 1), one((255, 0, 255), "lab", 1)
     assert green[1] > max(green[0], green[2])
@@ -78,8 +78,8 @@ def test_an_even_or_slightly_noisy_ground_has_no_edges():
 
 
 def test_refusals(scene):
-    with pytest.raises(UnknownName, match="'gray'"):
+    with pytest.raises(UnknownName, match="'grey'"):
         represent(scene(), "grey")
     for kind in KINDS:
-        with pytest.raises(ParameterError, match="A picture is a uint8 array"):
+        with pytest.raises(ParameterError, match="An image is a uint8 array"):
             represent(scene().astype(float), kind)

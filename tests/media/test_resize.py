@@ -25,8 +25,8 @@ sides = st.integers(1, 70)
 @settings(max_examples=60, deadline=None)
 @given(st.tuples(sides, sides, sides, sides, st.sampled_from(WAYS), st.booleans()))
 def test_every_way_gives_the_size_and_leaves_the_picture_alone(case):
-    height, width, new_height, new_width, how, grey = case
-    picture = np.full((height, width) if grey else (height, width, 3), 90, np.uint8)
+    height, width, new_height, new_width, how, gray = case
+    picture = np.full((height, width) if gray else (height, width, 3), 90, np.uint8)
     before = picture.copy()
     result = resize(picture, (new_height, new_width), how=how)
     assert result.shape == (new_height, new_width, *picture.shape[2:])
@@ -62,7 +62,7 @@ def test_growing_agrees_with_a_smooth_scene(scene):
     assert np.abs(squish(picture, (120, 160)).astype(int) - reference).mean() < 2
 
 
-def test_center_crop_takes_the_centre_and_fills_around_small_pictures():
+def test_center_crop_takes_the_center_and_fills_around_small_pictures():
     picture = np.arange(35, dtype=np.uint8).reshape(5, 7)
     assert np.array_equal(center_crop(picture, 3), picture[1:4, 2:5])
     mixed = center_crop(picture, (7, 3), fill=0)
@@ -71,7 +71,7 @@ def test_center_crop_takes_the_centre_and_fills_around_small_pictures():
     assert not mixed[6].any()
 
 
-def test_pad_keeps_the_proportions_and_centres():
+def test_pad_keeps_the_proportions_and_centers():
     picture = np.zeros((50, 100, 3), np.uint8)
     result = pad(picture, 40)
     dark = (result == 0).all(axis=2)
@@ -131,7 +131,7 @@ def test_nonsense_sizes_are_refused(size):
 
 
 @pytest.mark.parametrize(
-    "picture",
+    "image",
     [
         np.zeros((10, 10, 3)),
         np.zeros((10, 10, 4), np.uint8),
@@ -141,9 +141,9 @@ def test_nonsense_sizes_are_refused(size):
     ],
 )
 @pytest.mark.parametrize("how", WAYS)
-def test_what_is_no_picture_is_refused(picture, how):
+def test_what_is_no_image_is_refused(image, how):
     with pytest.raises(ParameterError, match="uint8 array"):
-        resize(picture, 5, how=how)
+        resize(image, 5, how=how)
 
 
 def test_other_nonsense_is_refused():
@@ -153,5 +153,5 @@ def test_other_nonsense_is_refused():
     for percent in (0, -10, float("nan"), float("inf"), 1e9):
         with pytest.raises(ParameterError):
             scale_percent(picture, percent)
-    with pytest.raises(ParameterError, match="grey level"):
+    with pytest.raises(ParameterError, match="gray level"):
         pad(picture, (5, 9), fill=256)

@@ -20,13 +20,13 @@ from mediacorpus.media.sheet import (
 RED = (255, 0, 0)
 
 
-def block(height: int, width: int, colour: tuple[int, int, int] = RED) -> np.ndarray:
-    return np.full((height, width, 3), colour, np.uint8)
+def block(height: int, width: int, color: tuple[int, int, int] = RED) -> np.ndarray:
+    return np.full((height, width, 3), color, np.uint8)
 
 
-def boxes(page: np.ndarray, colour: tuple[int, int, int]) -> tuple[int, int, int, int]:
-    """Top, bottom, left, right of what has a colour."""
-    rows, columns = np.nonzero((page == colour).all(axis=2))
+def boxes(page: np.ndarray, color: tuple[int, int, int]) -> tuple[int, int, int, int]:
+    """Top, bottom, left, right of what has a color."""
+    rows, columns = np.nonzero((page == color).all(axis=2))
     return rows.min(), rows.max() + 1, columns.min(), columns.max() + 1
 
 

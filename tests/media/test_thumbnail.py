@@ -25,7 +25,7 @@ def test_the_long_side_is_brought_down(scene, size, expected):
     assert facts.format == "JPEG"
 
 
-def test_colours_stay_in_order_and_nothing_is_attached(scene):
+def test_colors_stay_in_order_and_nothing_is_attached(scene):
     picture = scene(160, 160)
     file = thumbnail_jpeg(picture, quality=95)
     assert np.abs(decode(file).astype(int) - picture).mean() < 3
@@ -33,7 +33,7 @@ def test_colours_stay_in_order_and_nothing_is_attached(scene):
     assert len(thumbnail_jpeg(picture, quality=20)) < len(file)
 
 
-def test_grey_pictures_stay_grey():
+def test_gray_pictures_stay_gray():
     assert probe(thumbnail_jpeg(np.full((30, 40), 99, np.uint8))).mode == "L"
 
 

@@ -97,7 +97,7 @@ def test_facts():
         "SVG",
         "RGBA",
         True,
-        Kind.PICTURE,
+        Kind.IMAGE,
     )
     assert (facts.width, facts.height, facts.bytes) == (1024, 1024, len(svg()))
 
@@ -152,13 +152,13 @@ def test_rectangles_lie_where_they_are_put():
 
 
 def test_transparency_is_laid_on_white():
-    """Half of black on white is the middle grey."""
+    """Half of black on white is the middle gray."""
     found = render_vector(svg(rect("black", 'fill-opacity="0.5"')), side=10)
     assert abs(int(found[5, 5, 0]) - 127) <= 1
 
 
 def test_fitting_keeps_preserve_aspect_ratio():
-    """A square box in a drawing twice as wide is centred, with margins to its sides."""
+    """A square box in a drawing twice as wide is centerd, with margins to its sides."""
     found = render_vector(svg(rect(), head='width="200" height="100" viewBox="0 0 100 100"'))
     assert (
         found[256, [0, 255, 257, 766, 769, 1023]].tolist() == [WHITE, WHITE, RED, RED] + [WHITE] * 2
@@ -187,8 +187,8 @@ def test_special_characters_survive():
 def test_threads_draw_at_the_same_time():
     found = {}
 
-    def draw(colour):
-        found[colour] = render_vector(svg(rect(colour)), side=16)[8, 8].tolist()
+    def draw(color):
+        found[color] = render_vector(svg(rect(color)), side=16)[8, 8].tolist()
 
     threads = [threading.Thread(target=draw, args=(name,)) for name in ("red", "lime", "blue")]
     for thread in threads:

@@ -23,7 +23,7 @@ RED, LIME, BLUE = made["RED"], made["LIME"], made["BLUE"]
 
 @pytest.fixture
 def outside(tmp_path):
-    """A lime picture on the disk that a drawing could point to."""
+    """A lime image on the disk that a drawing could point to."""
     path = tmp_path / "outside.png"
     path.write_bytes(png())
     return path

@@ -17,7 +17,7 @@ from mediacorpus.media.video import (
     index_frames,
     probe_video,
 )
-from mediacorpus.records import PICTORIAL, Kind
+from mediacorpus.records import VISUAL, Kind
 
 av = pytest.importorskip("av", reason="not on this machine: PyAV is missing")
 
@@ -30,7 +30,7 @@ def test_probe_tells_what_the_file_holds(tmp_path):
     path = film(tmp_path / "a.mp4", metadata={"creation_time": "2021-05-06T07:08:09.000000Z"})
     facts = probe_video(path)
     assert facts.kind is Kind.VIDEO
-    assert facts.kind not in PICTORIAL
+    assert facts.kind not in VISUAL
     assert (facts.format, facts.mode, facts.frames) == ("MP4", "RGB", 60)
     assert (facts.width, facts.height, facts.bytes) == (64, 48, path.stat().st_size)
     assert facts.frame_rate == 25

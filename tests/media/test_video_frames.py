@@ -63,7 +63,7 @@ MADE = {
 
 @pytest.mark.parametrize("name", MADE)
 def test_every_frame_is_found_in_any_order(tmp_path, name):
-    """The pictures carry their own numbers, so a wrong one cannot pass for the right one."""
+    """The images carry their own numbers, so a wrong one cannot pass for the right one."""
     path = film(tmp_path / name, **MADE[name])
     index = index_frames(path)
     count = MADE[name].get("count", 60)
@@ -114,9 +114,9 @@ def test_frames_cut_away_by_an_edit_list_do_not_count(tmp_path):
 
 @pytest.mark.parametrize("space", [1, 5])
 @pytest.mark.parametrize("levels", [1, 2])
-def test_pure_colours_come_back(*, tmp_path, space, levels):
+def test_pure_colors_come_back(*, tmp_path, space, levels):
     """BT.709 (1) and BT.601 (5) matrices, limited (1) and full (2) range."""
-    colours = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255),
+    colors = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (255, 255, 0), (0, 255, 255), (255, 0, 255),
                (255, 255, 255), (0, 0, 0), (128, 128, 128), (200, 120, 40)]  # fmt: skip
     path = tmp_path / "a.mp4"
     with av.open(str(path), "w") as file:
@@ -124,18 +124,16 @@ def test_pure_colours_come_back(*, tmp_path, space, levels):
         stream.width, stream.height, stream.pix_fmt = 96, 64, "yuv420p"
         stream.codec_context.colorspace = space
         stream.codec_context.color_range = levels
-        for n, colour in enumerate(colours):
-            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), colour, np.uint8))
+        for n, color in enumerate(colors):
+            frame = av.VideoFrame.from_ndarray(np.full((64, 96, 3), color, np.uint8))
             frame = frame.reformat(format="yuv420p", dst_colorspace=space, dst_color_range=levels)
             frame.pts = n
             file.mux(stream.encode(frame))
         file.mux(stream.encode(None))
     with VideoReader(path) as reader:
         for min_side in (None, 32, 16, 8):
-            for (_, _, pixels), colour in zip(
-                reader.frames(min_side=min_side), colours, strict=True
-            ):
-                assert np.abs(pixels.astype(int) - colour).max() <= 3
+            for (_, _, pixels), color in zip(reader.frames(min_side=min_side), colors, strict=True):
+                assert np.abs(pixels.astype(int) - color).max() <= 3
 
 
 @pytest.mark.parametrize("degrees", [0, 90, 180, -90])
@@ -220,7 +218,7 @@ def test_damage_costs_only_the_frames_that_it_hits(tmp_path, capfd):
     data = bytearray(path.read_bytes())
     with av.open(str(path)) as file:
         entries = list(file.streams.video[0].index_entries)
-    for entry in entries[24:30]:  # the third group of pictures begins at 24
+    for entry in entries[24:30]:  # the third group of images begins at 24
         data[entry.pos : entry.pos + entry.size] = b"\xff" * entry.size
     path.write_bytes(data)
     assert len(index_frames(path)) == 60

@@ -1,4 +1,4 @@
-"""Content for reports, made from the pictures of scikit-image."""
+"""Content for reports, made from the images of scikit-image."""
 
 from __future__ import annotations
 
@@ -30,8 +30,8 @@ PHOTOGRAPHS = ("astronaut", "coffee", "cat", "rocket", "camera", "coins", "hubbl
 def faces() -> list[np.ndarray]:
     from skimage import data
 
-    grey = (255 * data.lfw_subset()).round().astype(np.uint8)
-    return [np.repeat(one[..., None], 3, axis=2) for one in grey]
+    gray = (255 * data.lfw_subset()).round().astype(np.uint8)
+    return [np.repeat(one[..., None], 3, axis=2) for one in gray]
 
 
 def photographs() -> list[np.ndarray]:
@@ -160,7 +160,7 @@ def finetuned_model() -> ModelFacts:
         evaluation=evaluation(
             [[24, 1], [0, 25]], classes, mistakes=wrong(1, "face", "other", start=50)
         ),
-        warnings=["Trained on 100 pictures: small sets give unstable classifiers."],
+        warnings=["Trained on 100 images: small sets give unstable classifiers."],
     )
 
 
@@ -231,7 +231,7 @@ def runs() -> pd.DataFrame:
 def full() -> ReportContent:
     classes = ["face", "other"]
     return ReportContent(
-        title="Faces and other pictures",
+        title="Faces and other images",
         created=CREATED,
         corpus=corpus_facts(),
         measures=measures(),
@@ -258,12 +258,12 @@ def full() -> ReportContent:
         ],
         failures=[
             Failure("a" * 64, "pictures/broken.jpg", "decode", "The file ends after 1,203 bytes."),
-            Failure("", "pictures/notes.jpg", "add", "Not a picture: the file holds text."),
+            Failure("", "pictures/notes.jpg", "add", "Not an image: the file holds text."),
         ],
         sample=sample(),
         sample_note="Drawn at random (seed 1).",
         tags={"mask": 31, "wig": 22, "web site": 14, "jersey": 12, "nematode": 9, "coffee mug": 4},
-        tags_note="The first tag of each picture.",
+        tags_note="The first tag of each image.",
         versions={"mediacorpus": "0.1.0", "Python": "3.11.7", "numpy": "2.4.0", "torch": "2.13.0"},
         runs=runs(),
     )

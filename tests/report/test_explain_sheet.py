@@ -7,16 +7,16 @@ import pytest
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet, overlay
-from mediacorpus.validation.explain import Explanation, Neighbour
+from mediacorpus.validation.explain import Explanation, Neighbor
 
 YELLOW, DARK = (253, 231, 37), (68, 1, 84)
 
 
-def _row(item: str, neighbours: int = 2) -> Explanation:
+def _row(item: str, neighbors: int = 2) -> Explanation:
     view = np.full((64, 64, 3), 200, np.uint8)
     heat = np.zeros((64, 64), np.float32)
     heat[:16, :16] = 1 / 256
-    near = tuple(Neighbour(f"n{k}", "husky", 0.9) for k in range(neighbours))
+    near = tuple(Neighbor(f"n{k}", "husky", 0.9) for k in range(neighbors))
     return Explanation(item, view, "wolf", "husky", 0.8, heat, near)
 
 
@@ -32,11 +32,11 @@ def test_the_sheet_has_a_row_for_each_picture():
     green[..., 1] = 255
     rows = [_row("a"), _row("b", 1)]
     alone = explanation_sheet(rows, side=64)
-    whole = explanation_sheet(rows, neighbour=lambda near: green, side=64)
+    whole = explanation_sheet(rows, neighbor=lambda near: green, side=64)
     assert whole.shape[1] > alone.shape[1]
     greens = (whole == (0, 255, 0)).all(axis=2).sum()
     assert greens == pytest.approx(3 * 64 * 64, rel=0.05)
-    missing = explanation_sheet(rows, neighbour=lambda near: None, side=64)
+    missing = explanation_sheet(rows, neighbor=lambda near: None, side=64)
     assert missing.shape == whole.shape
 
 

@@ -1,4 +1,4 @@
-"""Small pictures side by side."""
+"""Small images side by side."""
 
 import numpy as np
 
@@ -14,10 +14,10 @@ def thumb(caption="a/b/cat.jpg", **facts):
 
 
 def test_gallery_shows_itself_in_a_notebook():
-    gallery = Gallery("Two pictures", [thumb(), thumb("dog.jpg")], total=9)
+    gallery = Gallery("Two images", [thumb(), thumb("dog.jpg")], total=9)
     page = gallery._repr_html_()
     assert page.count("<img ") == len(gallery) == len(list(gallery)) == 2
-    assert "Two pictures (2 of 9 shown)" in page
+    assert "Two images (2 of 9 shown)" in page
     assert ">cat.jpg</span>" in page
     assert 'title="a/b/cat.jpg"' in page
     assert "http" not in page

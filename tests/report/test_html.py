@@ -136,7 +136,7 @@ def test_the_page_is_balanced_html_in_a_language_with_a_title(full_page):
     page = Page(full_page)
     assert full_page.startswith("<!DOCTYPE html>")
     assert page.all("html") == [{"lang": "en"}]
-    assert "Faces and other pictures" in page.text
+    assert "Faces and other images" in page.text
 
 
 def test_nothing_is_loaded_and_nothing_runs(full_page):
@@ -181,7 +181,7 @@ def test_headings_tables_and_figures_are_numbered_in_order(full_page):
 def test_the_page_says_what_was_found(full_page):
     text = Page(full_page).text
     for said in (
-        "245 distinct pictures",
+        "245 distinct images",
         "0.89 [0.81, 0.94]",
         "89 right, 11 wrong",
         "Labelled “other”, predicted “face” (6 of 7 shown)",
@@ -210,7 +210,7 @@ def test_the_page_stays_small(full_page):
 
 def test_an_empty_corpus_has_a_page(empty_content):
     page = Page(render(empty_content))
-    assert "The corpus holds no pictures yet. Run: mediacorpus add DIR SOURCE" in page.text
+    assert "The corpus holds no images yet. Run: mediacorpus add DIR SOURCE" in page.text
     assert "No classifier has been trained yet." in page.text
     assert not page.all("svg", "img")
 

@@ -11,21 +11,21 @@ from mediacorpus.report.methods import methods_text, summary
 def test_methods_of_a_whole_study(full_content):
     text = methods_text(full_content)
     for said in (
-        "245 distinct pictures, which occurred in 260 records",
-        "15 records repeated a picture",
-        "tags (version 1; top = 5; 243 pictures) [1]",
-        "200 pictures were labelled (100 face and 100 other)",
+        "245 distinct images, which occurred in 260 records",
+        "15 records repeated an image",
+        "tags (version 1; top = 5; 243 images) [1]",
+        "200 images were labelled (100 face and 100 other)",
         "training (100), validation (50) and test (50)",
         "seed 1",
-        "copies of one picture were never in different parts",
-        "logistic regression on the fixed embeddings of efficientnet_lite0 [2], from 100 pictures",
+        "copies of one image were never in different parts",
+        "logistic regression on the fixed embeddings of efficientnet_lite0 [2], from 100 images",
         "class_weight = none",
-        "the 100 pictures of the test part, accuracy was 0.89 (95\u00a0% interval 0.81 to 0.94)",
+        "the 100 images of the test part, accuracy was 0.89 (95\u00a0% interval 0.81 to 0.94)",
         "most common class would reach 0.50",
         "Wilson's method",
         "not corrected for its errors",
         "The rule “tags:mask>=0.5”",
-        "all 200 pictures with a label",
+        "all 200 images with a label",
         "torch 2.13.0",
     ):
         assert said in text
@@ -64,13 +64,13 @@ def test_number_one_is_singular():
         labels=[VariableFacts("v", {"a": 1}, {"ann": 1}, unresolved=1)],
     )
     text = methods_text(content)
-    assert "1 distinct picture," in text
+    assert "1 distinct image," in text
     assert "1 record repeated" in text
     assert "1 failure in reading or measuring files was recorded" in text
     assert "The following measure was computed: facts (version 1; 1 picture)." in text
-    assert "1 picture was labelled (1 a)" in text
+    assert "1 image was labelled (1 a)" in text
     assert "1 coder gave labels" in text
-    assert "1 picture on which coders differed was left out" in text
+    assert "1 image on which coders differed was left out" in text
 
 
 def test_validation_scores_of_a_finetuned_model_are_marked_as_optimistic(full_content):
@@ -83,9 +83,9 @@ def test_validation_scores_of_a_finetuned_model_are_marked_as_optimistic(full_co
 
 def test_summary_has_one_paragraph_for_each_validated_model(full_content):
     first, second = summary(full_content)
-    assert "89 of the 100 pictures of the test part" in first
+    assert "89 of the 100 images of the test part" in first
     assert "52.0\u00a0% “other” and 48.0\u00a0% “face”" in first
-    assert "49 of the 50 pictures" in second
+    assert "49 of the 50 images" in second
     model = dataclasses.replace(full_content.models[0], evaluation=None)
     assert summary(dataclasses.replace(full_content, models=[model])) == []
     assert len(summary(dataclasses.replace(full_content, models=full_content.models * 9))) == 5

@@ -74,7 +74,7 @@ def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     assert load_model(folder(corpus)).card["hash"] == card["model"]["hash"]
     page = corpus.report().read_text("utf-8")
     assert "region = north (12)" in page
-    assert "On spoilt pictures" in page
+    assert "On spoilt images" in page
 
 
 def test_front_matter_is_yaml(corpus: mc.Corpus) -> None:

@@ -62,7 +62,7 @@ def test_errors_of_a_rule_are_not_said_to_have_a_probability(full_content):
 def test_warnings_come_first_and_small_samples_are_pointed_out(full_content):
     model = full_content.models[1]
     cautions = [block.text for block in blocks_of(model, Caution)]
-    assert cautions[0] == "Trained on 100 pictures: small sets give unstable classifiers."
+    assert cautions[0] == "Trained on 100 images: small sets give unstable classifiers."
     few = Evaluation("v", confusion=np.array([[3, 1], [0, 4]]), classes=("a", "b"))
     said = [block.text for block in evaluation_blocks(few) if isinstance(block, Caution)]
     assert said == [
@@ -86,7 +86,7 @@ def test_scores_that_are_no_shares_go_to_a_table():
 def test_no_errors_is_said():
     scored = Evaluation("v", confusion=np.diag([20, 30]), classes=("a", "b"))
     texts = [block.text for block in evaluation_blocks(scored) if isinstance(block, Text)]
-    assert "No picture was classified wrongly." in texts
+    assert "No image was classified wrongly." in texts
     assert "50 right, 0 wrong" in texts[0]
 
 

@@ -18,7 +18,7 @@ def texts(svg):
 
 
 def test_confusion_matrix_shows_counts_and_row_shares():
-    """321/48/72/374 is the published proxy for protest: accuracy .853 on 815 pictures."""
+    """321/48/72/374 is the published proxy for protest: accuracy .853 on 815 images."""
     svg = score_figures.confusion_matrix(np.array([[321, 72], [48, 374]]), ["no", "yes"])
     found = texts(svg)
     assert {"321", "72", "48", "374"} <= set(found)
@@ -33,9 +33,9 @@ def test_classes_without_items_have_no_share():
     assert "a  (0)" in found
 
 
-def test_darker_cells_hold_larger_shares_also_in_grey():
-    def luminance(colour):
-        return sum(w * c for w, c in zip((0.299, 0.587, 0.114), colour, strict=True))
+def test_darker_cells_hold_larger_shares_also_in_gray():
+    def luminance(color):
+        return sum(w * c for w, c in zip((0.299, 0.587, 0.114), color, strict=True))
 
     shades = [luminance(score_figures._shade(share)) for share in np.linspace(0, 1, 11)]
     assert all(a > b for a, b in pairwise(shades))

@@ -90,7 +90,7 @@ def test_pictures_of_one_size_need_no_figure(empty_content):
         for block in flat(sections(dataclasses.replace(empty_content, corpus=corpus)))
         if isinstance(block, Text)
     ]
-    assert "All pictures are 25 by 30 pixels." in texts
+    assert "All images are 25 by 30 pixels." in texts
 
 
 def test_own_methods_text_replaces_the_written_one(empty_content):

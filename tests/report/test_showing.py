@@ -1,4 +1,4 @@
-"""Sheets of pictures: from a corpus, or of one file."""
+"""Sheets of images: from a corpus, or of one file."""
 
 import runpy
 from pathlib import Path

@@ -21,7 +21,7 @@ SMALLEST_JPEG = bytes.fromhex(
     + "ffc0000b080001000101011100ffc4001400010000000000000000000000000000000"
     "9ffc40014100100000000000000000000000000000000ffda0008010100003f0054dfffd9"
 )
-"""A JPEG of one grey pixel."""
+"""A JPEG of one gray pixel."""
 
 
 def jpeg(number: int, size: int = 20_000) -> bytes:

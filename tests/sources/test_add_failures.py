@@ -18,9 +18,9 @@ def test_sources_that_hold_nothing(add, tmp_path, counts):
         add(tmp_path / "empty")
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("hello")
-    with pytest.raises(SourceError, match=r"no pictures.*\.txt 1.*PDF"):
+    with pytest.raises(SourceError, match=r"no images.*\.txt 1.*PDF"):
         add(tmp_path / "texts")
-    with pytest.raises(SourceError, match="no pictures"):
+    with pytest.raises(SourceError, match="no images"):
         add(tmp_path / "texts" / "a.txt")
     assert counts() == (0, 0, 0)
 
@@ -160,7 +160,7 @@ def test_classes_named_by_no_text(add, tmp_path, save, labels):
 
 
 def test_links_and_the_corpus_inside_the_source(tmp_path, save, add, counts):
-    """The corpus lies in the very folder that is added, with pictures of its own."""
+    """The corpus lies in the very folder that is added, with images of its own."""
     save(tmp_path / "a.jpg")
     save(tmp_path / "corpus" / "reports" / "plot.png", 1)
     try:

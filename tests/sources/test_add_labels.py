@@ -26,7 +26,7 @@ def test_pictures_outside_all_classes_are_told(add, classes, save):
     save(classes / "stray.jpg", 20)
     told = add(classes, variable="kind")
     assert told.labels == 6
-    assert "1 pictures lie in no class folder" in str(told)
+    assert "1 images lie in no class folder" in str(told)
 
 
 def test_a_column_of_a_table_becomes_labels(add, pictures, labels, tmp_path):
@@ -40,13 +40,13 @@ def test_a_column_of_a_table_becomes_labels(add, pictures, labels, tmp_path):
 def test_copies_with_different_labels_are_both_kept_as_unresolved(add, classes, save, labels):
     save(classes / "bees" / "copy.jpg", 0)  # the same bytes as ants/0.jpg
     told = add(classes, variable="kind")
-    assert "1 pictures have copies with different labels" in str(told)
+    assert "1 images have copies with different labels" in str(told)
     wanted = {"folder": "ants", "folder bees": "bees"}
     assert labels()["0.jpg"] == wanted
     for _ in range(2):
         again = add(classes, variable="kind")
         assert again.labels == 0
-        assert "1 pictures have copies with different labels" in str(again)
+        assert "1 images have copies with different labels" in str(again)
     assert labels()["0.jpg"] == wanted
 
 
@@ -55,7 +55,7 @@ def test_copies_are_found_to_disagree_across_chunks_too(add, classes, save, labe
     save(classes / "bees" / "copy.jpg", 0)
     for _ in range(2):
         told = add(classes, variable="kind")
-        assert "1 pictures have copies with different labels" in str(told)
+        assert "1 images have copies with different labels" in str(told)
         assert labels()["0.jpg"] == {"folder": "ants", "folder bees": "bees"}
 
 
@@ -118,7 +118,7 @@ def test_copies_in_two_parts_are_kept_in_the_first(store, add, tree, save):
     save(tree / "test" / "ants" / "copy.jpg", 6)
     save(tree / "train" / "bees" / "copy.jpg", 6)
     told = add(tree, variable="kind")
-    assert "1 pictures lie in more than one part" in str(told)
+    assert "1 images lie in more than one part" in str(told)
     assert parts_of(store)["6.jpg"] == "train"
 
 

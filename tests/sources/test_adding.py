@@ -50,7 +50,7 @@ def boxes(path, rows):
 
 @pytest.fixture
 def picture(tmp_path):
-    """A picture of 100 x 80 pixels, no two of them alike."""
+    """An image of 100 x 80 pixels, no two of them alike."""
     pixels = np.zeros((80, 100, 3), np.uint8)
     pixels[..., 0] = np.arange(100)
     pixels[..., 1] = np.arange(80)[:, None]
@@ -80,7 +80,7 @@ def test_boxes_in_pixels(store, tmp_path, picture, put, counts):
     found = cut_out(store)
     assert np.array_equal(found["eye"][0], picture[20:60, 10:40])
     assert np.array_equal(found["hand"][0], picture[70:, 90:])
-    assert store.value("SELECT count(*) FROM labels") == 2  # none for the picture itself
+    assert store.value("SELECT count(*) FROM labels") == 2  # none for the image itself
 
 
 def test_boxes_in_fractions(store, tmp_path, picture, put):

@@ -57,7 +57,7 @@ def test_an_address_is_made_fit_to_be_fetched(text, url):
     [
         ("", "empty"),
         ("  \n", "empty"),
-        ("data:image/png;base64,AAAA", "holds the picture itself in a data: address"),
+        ("data:image/png;base64,AAAA", "holds the image itself in a data: address"),
         ("ftp://example.org/a.jpg", "scheme 'ftp'"),
         ("file:///etc/passwd", "scheme 'file'"),
         ("javascript:alert(1)", "scheme 'javascript'"),

@@ -181,7 +181,7 @@ def test_names_tell_archives(suffix):
         ("download", b"Rar!\x1a\x07\0", True),
         ("download", gzip.compress(b"no tar" * 999), False),
         ("download", b"\x1f\x8b\x08 broken", False),
-        ("download", b"\xff\xd8\xff\xe0 a picture", False),
+        ("download", b"\xff\xd8\xff\xe0 an image", False),
         ("download", b"", False),
         ("a.docx", as_zip(("a.jpg", b"a")), False),
         ("a.epub", as_zip(("a.jpg", b"a")), False),

@@ -28,14 +28,14 @@ encoded, film, scans, tone, zipped = (
 
 @pytest.fixture
 def good(tmp_path, save):
-    """A folder with a good picture, into which something bad goes."""
+    """A folder with a good image, into which something bad goes."""
     save(tmp_path / "files" / "good.jpg", 3)
     return tmp_path / "files"
 
 
 @pytest.fixture
 def only_reason(store, add, reasons):
-    """Add a source with one good picture in it; the reason for the one bad file."""
+    """Add a source with one good image in it; the reason for the one bad file."""
 
     def run(source, name, **options):
         added = add(source, **options)
@@ -44,7 +44,7 @@ def only_reason(store, add, reasons):
         assert set(found) == {name}
         assert found[name].endswith((".", '"'))
         assert "\n" not in found[name]
-        assert store.value("SELECT count(*) FROM items WHERE kind = 'picture'") == 1
+        assert store.value("SELECT count(*) FROM items WHERE kind = 'image'") == 1
         return found[name]
 
     return run
@@ -187,7 +187,7 @@ def test_a_file_without_a_picture_is_sound(store, good, add):
     added = add(good, options=AddOptions(frames="every=1s"))
     assert (added.records, added.derived, added.failed) == (3, 0, 0)
     kinds = dict(store.rows("SELECT kind, count(*) FROM items GROUP BY kind"))
-    assert kinds == {"audio": 2, "picture": 1}
+    assert kinds == {"audio": 2, "image": 1}
 
 
 def test_neither_picture_nor_sound(good, only_reason):

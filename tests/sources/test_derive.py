@@ -87,7 +87,7 @@ def test_looking_for_shots_beats(tmp_path):
 
 
 def test_frames_of_an_animation(tmp_path):
-    frames = [Image.new("L", (32, 20), grey) for grey in (0, 100, 200, 255)]
+    frames = [Image.new("L", (32, 20), gray) for gray in (0, 100, 200, 255)]
     path = tmp_path / "a.gif"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=500)
     assert [place.frame for place, _ in taken(path, frames="every=1s").places] == [0, 2]

@@ -153,7 +153,7 @@ def test_only_the_kinds_that_are_wanted_are_kept(site, fetch):
     site["/a"] = JPEG
     site["/b"] = b"%PDF-1.7" + bytes(99)
     found = fetch(site.url("/a"), site.url("/b"), types=("pdf", "video"))
-    refused(found[site.url("/a")], "a picture; wanted was pdf or video")
+    refused(found[site.url("/a")], "an image; wanted was pdf or video")
     assert isinstance(found[site.url("/b")], Fetched)
 
 

@@ -1,4 +1,4 @@
-"""Folders as sources: pictures, classes and parts."""
+"""Folders as sources: images, classes and parts."""
 
 import os
 import sys

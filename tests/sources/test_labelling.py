@@ -80,7 +80,7 @@ def test_a_pass_says_all_that_the_source_says_and_once_is_enough(
 def test_items_without_label_and_occurrences_without_item(one_pass, current):
     added, notes = one_pass([(0, None), (1, "a"), (99, "b")])
     assert (added, current()) == (1, {1: {"folder": "a"}})
-    assert notes == ["1 pictures lie in no class folder and got no label."]
+    assert notes == ["1 images lie in no class folder and got no label."]
 
 
 def test_two_sources_that_disagree_both_stay(one_pass, current):

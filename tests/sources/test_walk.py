@@ -159,7 +159,7 @@ def test_a_tree_that_is_deeper_than_the_stack(tmp_path):
         sys.setrecursionlimit(before)
 
 
-# -- what looks like a picture ---------------------------------------------------------------
+# -- what looks like an image ---------------------------------------------------------------
 
 
 @pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))

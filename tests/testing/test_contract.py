@@ -22,7 +22,7 @@ def mean(pixels):
 
 
 def check(info, value, **options):
-    """Check a measure that gives `value(pixels)` for each picture."""
+    """Check a measure that gives `value(pixels)` for each image."""
     check_measure(info, lambda: lambda batch: [value(p) for p in batch.pixels], **options)
 
 
@@ -65,8 +65,8 @@ def test_parameters_reach_the_factory():
         (TAG, lambda p: [Tag("a", 0.1), Tag("b", 0.2)], "best score must come first"),
         (TAG, lambda p: [Tag("a", 0.2), Tag("a", 0.1)], "given twice"),
         (TAG, lambda p: [Tag(" ", 0.2)], "needs a name"),
-        (REGION, lambda p: [Region("face", 1.0, 0.5, 0.5, 0.6, 0.1)], "leaves the picture"),
-        (REGION, lambda p: [Region("face", 1.0, -0.1, 0.5, 0.6, 0.1)], "leaves the picture"),
+        (REGION, lambda p: [Region("face", 1.0, 0.5, 0.5, 0.6, 0.1)], "leaves the image"),
+        (REGION, lambda p: [Region("face", 1.0, -0.1, 0.5, 0.6, 0.1)], "leaves the image"),
         (REGION, lambda p: [Tag("face", 1.0)], "sequence of Region"),
         (TEXT, lambda p: None, "must be a string"),
         (TEXT, lambda p: [Text("a", 2.0, 1.0)], "ends before it starts"),
@@ -86,7 +86,7 @@ def test_values_of_the_wrong_form_are_caught(info, value, told):
 
 
 def test_too_few_values_are_caught():
-    with pytest.raises(AssertionError, match="8 pictures gave 7 values"):
+    with pytest.raises(AssertionError, match="8 images gave 7 values"):
         check_measure(SCALAR, lambda: lambda b: [{"mean": mean(p)} for p in b.pixels[1:]])
 
 
@@ -128,7 +128,7 @@ def test_a_measure_that_is_not_thread_safe_is_caught():
                 time.sleep(0.01)
             return self.values
 
-    with pytest.raises(AssertionError, match=r"8 pictures gave 1\d values"):
+    with pytest.raises(AssertionError, match=r"8 images gave 1\d values"):
         check_measure(SCALAR, Careless)
 
 

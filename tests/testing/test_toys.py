@@ -31,17 +31,17 @@ def test_seed_decides(tmp_path):
     assert not set(content[0]) & set(content[2])
 
 
-def test_classes_can_be_told_apart_by_mean_colour(tmp_path):
+def test_classes_can_be_told_apart_by_mean_color(tmp_path):
     files = toy_pictures(tmp_path, 40)
-    colours = []
+    colors = []
     for file in files:
         with Image.open(file) as image:
-            colours.append(np.asarray(image).mean(axis=(0, 1)))
-    warm = [red > blue for red, _, blue in colours]
+            colors.append(np.asarray(image).mean(axis=(0, 1)))
+    warm = [red > blue for red, _, blue in colors]
     assert warm == [file.parent.name == "warm" for file in files]
 
 
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"side": 4}])
 def test_arguments_are_checked(tmp_path, wrong):
-    with pytest.raises(ParameterError, match="Toy pictures need"):
+    with pytest.raises(ParameterError, match="Toy images need"):
         toy_pictures(tmp_path, **wrong)

@@ -30,7 +30,7 @@ def test_html_has_a_table_for_each_column():
 
 
 def test_a_long_tail_of_small_groups_is_one_line():
-    """Forty authors of one picture, two of two, one of thirty: the large one and five are told."""
+    """Forty authors of one image, two of two, one of thirty: the large one and five are told."""
     truth = ["a", "b"] * 37
     authors = ["big"] * 30 + ["two"] * 2 + ["pair"] * 2 + [f"n{place}" for place in range(40)]
     audit = audit_groups(truth, truth, {"author": authors})

@@ -60,7 +60,7 @@ def test_a_model_twice_is_one_model(corpus: mc.Corpus) -> None:
 
 
 def test_models_that_learned_different_things_are_refused(corpus: mc.Corpus) -> None:
-    given = {"method": "shallow", "model": "knn", "features": "colour", "progress": False}
+    given = {"method": "shallow", "model": "knn", "features": "color", "progress": False}
     corpus.train("red", name="reds", positive="yes", **given)
     corpus.apply("reds", progress=False)
     with pytest.raises(ParameterError, match="one value from all others"):

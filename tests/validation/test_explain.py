@@ -91,7 +91,7 @@ def test_a_planted_corner_is_found_in_a_probe(probe: Made):
     assert cues["husky"].found
     assert cues["husky"].place == "top left"
     assert cues["husky"].share > 2 * cues["husky"].elsewhere
-    assert "top left 6 % of the picture" in str(cues["husky"])
+    assert "top left 6 % of the image" in str(cues["husky"])
     assert not cues["wolf"].found
 
 
@@ -126,9 +126,9 @@ def test_explanations_bring_the_nearest_pictures(probe: Made):
     assert (one.item, one.truth, one.said) == ("husky000", "husky", "husky")
     assert one.map.shape == (224, 224)
     assert one.map.sum() == pytest.approx(1, abs=1e-4)
-    assert len(one.neighbours) == 3
-    assert "husky000" not in {near.item for near in one.neighbours}
-    assert {near.label for near in one.neighbours} == {"husky"}
+    assert len(one.neighbors) == 3
+    assert "husky000" not in {near.item for near in one.neighbors}
+    assert {near.label for near in one.neighbors} == {"husky"}
 
 
 def test_methods_that_do_not_fit_are_refused(probe: Made):
@@ -146,14 +146,14 @@ def test_methods_that_do_not_fit_are_refused(probe: Made):
 
 
 def test_background_share_of_known_maps():
-    centre = np.zeros((1, 8, 8))
-    centre[:, 2:6, 2:6] = 1
-    assert background_share(centre).tolist() == [0]
-    assert background_share(1 - centre).tolist() == [1]
+    center = np.zeros((1, 8, 8))
+    center[:, 2:6, 2:6] = 1
+    assert background_share(center).tolist() == [0]
+    assert background_share(1 - center).tolist() == [1]
     masks = np.ones((1, 8, 8), bool)
-    assert background_share(1 - centre, masks=masks).tolist() == [0]
+    assert background_share(1 - center, masks=masks).tolist() == [0]
     with pytest.raises(ParameterError, match="between 0 and 1"):
-        background_share(centre, centre=1)
+        background_share(center, center=1)
 
 
 def test_attention_at_chance_places_is_no_cue():
@@ -167,7 +167,7 @@ def test_attention_at_chance_places_is_no_cue():
     assert not cue.found
 
 
-def test_attention_in_the_centre_is_no_cue():
+def test_attention_in_the_center_is_no_cue():
     maps = np.full((30, 8, 8), 0.01)
     maps[:, 2:6, 2:6] = 1
     (cue,) = find_cues({"any": maps})

@@ -87,8 +87,8 @@ def test_a_flat_curve_is_called_flat():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"val": range(5)}, "share pictures"),
-        ({"val": []}, "pictures to learn from"),
+        ({"val": range(5)}, "share images"),
+        ({"val": []}, "images to learn from"),
         ({"sizes": [3]}, "must lie between 4"),
         ({"sizes": [21]}, "and 20"),
         ({"repeats": 0}, "at least 1"),
@@ -118,7 +118,7 @@ def test_where_all_is_right_more_labels_are_said_not_to_help():
 
 
 def test_pictures_of_one_author_count_as_one():
-    """Four copies of each picture tell no more than one; their interval must not be narrower."""
+    """Four copies of each image tell no more than one; their interval must not be narrower."""
     rng = np.random.default_rng(3)
     targets = np.repeat(np.arange(60) % 2, 4)
     features = np.repeat(rng.normal(size=(60, 4)) + 0.8 * (np.arange(60) % 2)[:, None], 4, axis=0)

@@ -64,7 +64,7 @@ def test_other_labels_of_training_pictures_are_said(corpus: mc.Corpus) -> None:
     labels = corpus.gold("red").set_index("item")["value"]
     relabel(corpus, [item], next(v for v in sorted(set(labels)) if v != labels[item]))
     warnings = corpus.validate("first", against="red").warnings
-    assert any("Labels of training pictures were changed since first" in w for w in warnings)
+    assert any("Labels of training images were changed since first" in w for w in warnings)
 
 
 def row(kind: str = "classes", **card: Any) -> dict[str, Any]:

@@ -128,7 +128,7 @@ def test_bad_input_is_refused():
         RobustnessPlan(names=["jpg"])
     with pytest.raises(ParameterError, match="may come once"):
         RobustnessPlan(strengths=[1, 1])
-    with pytest.raises(ParameterError, match="no pictures"):
+    with pytest.raises(ParameterError, match="no images"):
         audit_robustness(bright, [], truth={}, classes=CLASSES)
     with pytest.raises(ParameterError, match="no true class"):
         audit_robustness(bright, _pictures(), truth={}, classes=CLASSES)

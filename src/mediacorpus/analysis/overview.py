@@ -19,7 +19,7 @@ class Overview:
     folder:
         The corpus folder.
     items, records, failures, skipped, bytes:
-        Numbers of distinct pictures, of their occurrences, of failures, and of files skipped
+        Numbers of distinct images, of their occurrences, of failures, and of files skipped
         because they are no media; size of all items.
     measures:
         Measure or model → number of items that have it.

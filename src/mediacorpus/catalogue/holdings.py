@@ -28,7 +28,7 @@ INSERT_ITEM = (
 
 @dataclass(frozen=True, slots=True)
 class NewRecord:
-    """One occurrence of a picture that is about to be written.
+    """One occurrence of an image that is about to be written.
 
     `key` identifies the occurrence: adding the same key again is no second record.
     """
@@ -86,7 +86,7 @@ def add_source(store: Store, kind: str, *, location: Path, run: int) -> int:
     """Return the id of a source, written down on first sight.
 
     `location` is kept as an absolute path and, so that a corpus can be moved together with
-    its pictures, also relative to the corpus folder. A source that was moved so is the same
+    its images, also relative to the corpus folder. A source that was moved so is the same
     source still: its records get their new paths.
     """
     text = path_text(location)

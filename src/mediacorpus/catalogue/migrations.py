@@ -217,4 +217,8 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX items_kind ON items (kind);
     CREATE TABLE replaced (file TEXT PRIMARY KEY, time TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    """
+    UPDATE items SET kind = 'image' WHERE kind = 'picture';
+    UPDATE setups SET info = replace(info, '"picture"', '"image"');
+    """,
 )

@@ -13,7 +13,7 @@ from typing import Any
 from mediacorpus.catalogue.runs import now
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import unknown
-from mediacorpus.records import PICTORIAL, Info, Kind, Shape
+from mediacorpus.records import VISUAL, Info, Kind, Shape
 
 HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
 """Whether any file is known to hold the item still."""
@@ -26,14 +26,14 @@ KEPT_HOURS = 1
 def of_kinds(kinds: Iterable[Kind]) -> str:
     """Give the SQL condition for an item that is of one of some kinds.
 
-    >>> of_kinds([Kind.PICTURE, Kind.PAGE])
-    "items.kind IN ('picture', 'page')"
+    >>> of_kinds([Kind.IMAGE, Kind.PAGE])
+    "items.kind IN ('image', 'page')"
     """
     return f"items.kind IN ({', '.join(repr(kind.value) for kind in kinds)})"
 
 
 _NUMBERS = itertools.count()
-PICTORIAL_ITEMS = of_kinds(PICTORIAL)
+VISUAL_ITEMS = of_kinds(VISUAL)
 """The SQL condition for an item that can be drawn."""
 
 
@@ -309,7 +309,7 @@ def info_from(facts: dict[str, Any]) -> Info:
         **(
             facts
             | {"shape": Shape(facts["shape"])}
-            | {"kinds": PICTORIAL if kinds is None else tuple(map(Kind, kinds))}
+            | {"kinds": VISUAL if kinds is None else tuple(map(Kind, kinds))}
         )
     )
 

@@ -10,12 +10,12 @@ import typer
 from mediacorpus._version import __version__
 from mediacorpus.cli.output import Output, out
 
-TOUR = """mediacorpus: pictures into a validated data set, on this machine.
+TOUR = """mediacorpus: images into a validated data set, on this machine.
 
   mediacorpus create DIR                          make a corpus
-  mediacorpus add DIR PICTURES --variable face    add pictures; class folders become labels
-  mediacorpus measure DIR facts tags embedding    measure every picture, in one pass
-  mediacorpus split DIR face                      divide the labelled pictures 80/20
+  mediacorpus add DIR IMAGES --variable face    add images; class folders become labels
+  mediacorpus measure DIR facts tags embedding    measure every image, in one pass
+  mediacorpus split DIR face                      divide the labelled images 80/20
   mediacorpus train DIR face --name m             train a classifier
   mediacorpus apply DIR m                         let it say what it sees in the rest
   mediacorpus validate DIR m --against face       how far it can be trusted
@@ -24,7 +24,7 @@ Try `mediacorpus demo`, or `mediacorpus COMMAND --help`."""
 
 app = typer.Typer(
     name="mediacorpus",
-    help="Turn pictures into a validated data set, on your own machine.",
+    help="Turn images into a validated data set, on your own machine.",
     no_args_is_help=False,
     add_completion=False,
     rich_markup_mode=None,
@@ -57,7 +57,7 @@ def start(
         typer.Option("--version", help="Print the version.", callback=_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Turn pictures into a validated data set, on your own machine."""
+    """Turn images into a validated data set, on your own machine."""
     del version
     Output.debug = Output.debug or debug
     if context.invoked_subcommand is None:

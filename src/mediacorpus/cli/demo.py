@@ -1,4 +1,4 @@
-"""The demonstration: every command, run on pictures that come with a package."""
+"""The demonstration: every command, run on images that come with a package."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ COPIES = 6
 POSTS = 120
 QUIET_CODES = {0, 3}
 QUERY = (
-    "SELECT face_probe.tag AS seen, count(DISTINCT records.item) AS pictures, "
+    "SELECT face_probe.tag AS seen, count(DISTINCT records.item) AS images, "
     "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_probe USING (item) "
     "WHERE rank = 1 AND post_id IS NOT NULL GROUP BY seen"
 )
@@ -136,7 +136,7 @@ def _encoded(pixels: Any, kind: str) -> bytes:
 
 
 def _posts(written: list[Path], rng: Any) -> list[list[Any]]:
-    """Make up posts; some pictures are posted several times."""
+    """Make up posts; some images are posted several times."""
     chosen = rng.choice(written[:60] + written[FACES : FACES + 60], POSTS)
     return [
         [

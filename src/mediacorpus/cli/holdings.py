@@ -28,7 +28,7 @@ Sources = Annotated[
     list[str],
     typer.Argument(
         metavar="SOURCE...",
-        help="Folders, pictures, drawings, PDF, video or sound files, zip or tar archives, "
+        help="Folders, images, drawings, PDF, video or sound files, zip or tar archives, "
         "or a CSV, TSV, Parquet or JSON-lines table of paths or links.",
     ),
 ]
@@ -158,7 +158,7 @@ def _look(
 def items(
     folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
 ) -> None:
-    """List the distinct pictures."""
+    """List the distinct images."""
     _look(folder, "items", output=output, rows=rows, as_json=as_json)
 
 
@@ -166,7 +166,7 @@ def items(
 def records(
     folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
 ) -> None:
-    """List every occurrence of a picture, with your own columns."""
+    """List every occurrence of an image, with your own columns."""
     _look(folder, "records", output=output, rows=rows, as_json=as_json)
 
 

@@ -37,7 +37,7 @@ Weights = Annotated[str, typer.Option(help="pretrained, random, or a .safetensor
 Epochs = Annotated[int | None, typer.Option(help="Passes over the training part.")]
 Rate = Annotated[str | None, typer.Option("--lr", help="Learning rate, or auto to search for one.")]
 Momentum = Annotated[float | None, typer.Option(help="Momentum of SGD.")]
-BatchSize = Annotated[int | None, typer.Option(help="Pictures in one step.")]
+BatchSize = Annotated[int | None, typer.Option(help="Images in one step.")]
 StepSize = Annotated[int | None, typer.Option(help="Epochs after which the learning rate falls.")]
 Gamma = Annotated[float | None, typer.Option(help="Factor by which it falls.")]
 Optimizer = Annotated[str | None, typer.Option(help="sgd, adam or adamw.")]
@@ -96,13 +96,13 @@ LayerDecay = Annotated[
 ]
 Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
 Size = Annotated[
-    int | None, typer.Option(help="For finetune: pixels at which the network sees pictures.")
+    int | None, typer.Option(help="For finetune: pixels at which the network sees images.")
 ]
 Mirror = Annotated[
     bool | None,
     typer.Option(
         "--mirror/--no-mirror",
-        help="Answer with the mean of a picture and its mirror image, or of the picture alone.",
+        help="Answer with the mean of an image and its mirror image, or of the image alone.",
     ),
 ]
 Neighbors = Annotated[
@@ -271,7 +271,7 @@ def apply(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Let a model predict every picture of the corpus."""
+    """Let a model predict every image of the corpus."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:

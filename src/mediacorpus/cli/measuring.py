@@ -48,9 +48,9 @@ def measure(
         str, typer.Option(help="fp32, or int8: faster, slightly rounded.")
     ] = "fp32",
     top: Annotated[
-        int | None, typer.Option(help="Tags kept for each picture, where tags are asked for.")
+        int | None, typer.Option(help="Tags kept for each image, where tags are asked for.")
     ] = None,
-    batch_size: Annotated[int, typer.Option(help="Pictures in one batch.", min=1)] = 16,
+    batch_size: Annotated[int, typer.Option(help="Images in one batch.", min=1)] = 16,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
     ] = False,
@@ -58,7 +58,7 @@ def measure(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Measure every picture that lacks one of the measures, in one pass over the pixels."""
+    """Measure every image that lacks one of the measures, in one pass over the pixels."""
     from mediacorpus.corpus import Corpus
 
     parameters = {} if top is None else {"top": top}

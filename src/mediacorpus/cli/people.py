@@ -86,7 +86,7 @@ def split(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Divide the labelled pictures, each class in the same shares."""
+    """Divide the labelled images, each class in the same shares."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:

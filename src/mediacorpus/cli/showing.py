@@ -1,4 +1,4 @@
-"""The command that draws pictures on a sheet."""
+"""The command that draws images on a sheet."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ def show(
         typer.Option(help='"squish 224", "crop 224", "pad 224", "rescale-crop 224" or "50%".'),
     ] = None,
     augment: Annotated[
-        int, typer.Option(help="Random versions that are drawn beside each picture.", min=0)
+        int, typer.Option(help="Random versions that are drawn beside each image.", min=0)
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random versions.")] = 1,
     as_json: Json = False,
 ) -> None:
-    """Draw pictures on a sheet: as they are, in other colour spaces, resized, augmented."""
+    """Draw images on a sheet: as they are, in other color spaces, resized, augmented."""
     from mediacorpus.report.showing import show_sheet
 
     tiles = show_sheet(

@@ -129,10 +129,10 @@ def audit(
     against: Against,
     by: Annotated[str | None, typer.Option(help="Columns that make groups, with commas.")] = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Spoil held-out pictures in ten ways instead.")
+        bool, typer.Option("--robustness", help="Spoil held-out images in ten ways instead.")
     ] = False,
     pictures: Annotated[
-        int, typer.Option(help="Pictures that are spoilt, at the most.", min=1)
+        int, typer.Option(help="Images that are spoilt, at the most.", min=1)
     ] = 100,
     positive: Annotated[
         str | None, typer.Option(help="Value that precision and recall are told for.")
@@ -147,7 +147,7 @@ def audit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a model for each group of items, or on spoilt pictures, and test what differs."""
+    """Score a model for each group of items, or on spoilt images, and test what differs."""
     from mediacorpus.corpus import Corpus
 
     if (by is None) == (not robustness):
@@ -199,7 +199,7 @@ def explain(
         list[str] | None, typer.Argument(metavar="[ITEM]...", help="Items; else held-out ones.")
     ] = None,
     method: Annotated[
-        str, typer.Option(help="auto, gradcam, cam, occlusion or neighbours.")
+        str, typer.Option(help="auto, gradcam, cam, occlusion or neighbors.")
     ] = "auto",
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
@@ -208,7 +208,7 @@ def explain(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Show where a model looks, and the nearest training pictures."""
+    """Show where a model looks, and the nearest training images."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:

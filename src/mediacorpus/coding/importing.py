@@ -152,7 +152,7 @@ def _found(
     if result.unknown and not labels:
         raise LabelError(
             f"No row of {name} names an item, file or record of this corpus; the first is "
-            f"{result.unknown[0]!r}. Add the pictures first, or check how the files are written."
+            f"{result.unknown[0]!r}. Add the images first, or check how the files are written."
         )
     return result, labels
 
@@ -196,7 +196,7 @@ class _Finder:
         same = self._by_name().get(Path(row.subject).as_posix().lower(), set())
         if len(same) > 1:
             raise LabelError(
-                f"The file name {row.subject!r} stands for {len(same)} different pictures. "
+                f"The file name {row.subject!r} stands for {len(same)} different images. "
                 "Write the path from the labels file, or use item ids."
             )
         return next(iter(same), None)

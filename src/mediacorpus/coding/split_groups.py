@@ -98,7 +98,7 @@ def groups_by(
 def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, list[str]]:
     """Return the values of one of your own columns in all records of each item.
 
-    A record that lies in another one, such as a crop of a picture, has its values too.
+    A record that lies in another one, such as a crop of an image, has its values too.
 
     Raises
     ------

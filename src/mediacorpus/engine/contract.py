@@ -35,7 +35,7 @@ class Picture:
         What its header says.
     pixels:
         RGB array `(H, W, 3)`, 0 to 255, upright; None where no measure needs pixels.
-        Large pictures come at reduced scale: the short side has at least as many pixels
+        Large images come at reduced scale: the short side has at least as many pixels
         as the measures asked for in `Info.min_side`.
     """
 
@@ -46,7 +46,7 @@ class Picture:
 
 @dataclass(slots=True)
 class Batch:
-    """Some pictures that are measured together.
+    """Some images that are measured together.
 
     `shared` is empty at first. Measures that build on the same computation keep its result
     there, so that it is done once for the batch.
@@ -60,12 +60,12 @@ class Batch:
 
     @property
     def pixels(self) -> list[Pixels]:
-        """The decoded pictures, in order."""
+        """The decoded images, in order."""
         return [picture.pixels for picture in self.pictures if picture.pixels is not None]
 
 
 class Measure(Protocol):
-    """A function from a batch to one value per picture, in the same order.
+    """A function from a batch to one value per image, in the same order.
 
     The value's form follows the shape: `scalar` a mapping with the declared columns, `tag` a
     sequence of `Tag` (best first), `region` a sequence of `Region`, `text` a string or a
@@ -73,7 +73,7 @@ class Measure(Protocol):
     """
 
     def __call__(self, batch: Batch) -> Sequence[Value]:
-        """Measure each picture of the batch."""
+        """Measure each image of the batch."""
         ...
 
 

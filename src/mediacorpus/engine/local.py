@@ -198,7 +198,7 @@ def commit_rows(
     current: Run,
     number: int,
 ) -> None:
-    """Write and record rows that were computed from other rows, not from pictures.
+    """Write and record rows that were computed from other rows, not from images.
 
     `items` are the ids that the rows answer for; `number` tells the parts of a run apart.
     """

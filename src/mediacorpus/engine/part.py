@@ -247,7 +247,7 @@ def _one_thread_each() -> Iterator[None]:
 
 
 def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[list[Work]]:
-    """Cut into batches; where pictures come at full size, by their pixels too."""
+    """Cut into batches; where images come at full size, by their pixels too."""
     batch: list[Work] = []
     pixels = 0.0
     for work in works:
@@ -264,9 +264,9 @@ def _batches(works: Sequence[Work], size: int, *, full_size: bool) -> Iterator[l
 def run_batch(
     works: Sequence[Work], measures: Sequence[Prepared], options: Options, *, decoders: Decoders
 ) -> PartResult:
-    """Measure a batch: what needs pixels on the pictures that decode, the rest on all of them.
+    """Measure a batch: what needs pixels on the images that decode, the rest on all of them.
 
-    Measures that need pictures of one size share a batch; what each of them sees does not
+    Measures that need images of one size share a batch; what each of them sees does not
     depend on which others were asked for.
     """
     result = PartResult()
@@ -303,7 +303,7 @@ def _decoded(
     sides: Sequence[int | None],
     result: PartResult,
 ) -> tuple[list[Work], list[list[Pixels]]]:
-    """Decode each picture at each of some sizes; set down those that cannot be had."""
+    """Decode each image at each of some sizes; set down those that cannot be had."""
     good: list[Work] = []
     decoded: list[list[Pixels]] = []
     for work in works:

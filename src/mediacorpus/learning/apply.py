@@ -39,7 +39,7 @@ CHUNK = 8
 
 
 def _source(card: Mapping[str, Any]) -> str | None:
-    """Name the measure that a model works on, or None for pictures."""
+    """Name the measure that a model works on, or None for images."""
     return {"embedding": "embedding", "features": card.get("features")}.get(card["input"])
 
 
@@ -56,7 +56,7 @@ class Classifier:
     classes : tuple of str
         The classes, in the order of the probabilities.
     source : str or None
-        The measure whose values it works on; None for pictures.
+        The measure whose values it works on; None for images.
     target : Target
         What it learned.
 
@@ -101,7 +101,7 @@ class Classifier:
         )
 
     def __call__(self, batch: Batch) -> Sequence[Value]:
-        """Give the probability of each class for each picture, best first; or its value."""
+        """Give the probability of each class for each image, best first; or its value."""
         if self.source is not None:
             raise ParameterError(
                 f"The model {self.card['name']!r} works on the measure {self.source!r}; use "
@@ -233,7 +233,7 @@ def _apply_to_features(
     run: Run,
     show: bool | None,
 ) -> Measured:
-    """Predict from the stored values of a measure, part by part, without opening a picture."""
+    """Predict from the stored values of a measure, part by part, without opening an image."""
     started = time.monotonic()
     local.sweep(store)
     source = str(classifier.source)

@@ -1,4 +1,4 @@
-"""An autoencoder: short codes of pictures, learned without labels."""
+"""An autoencoder: short codes of images, learned without labels."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.settings import TrainSettings
 
 LEAST = 10
-"""Pictures that are needed at least."""
+"""Images that are needed at least."""
 
 COLUMNS = ("epoch", "lr", "train_loss", "val_loss", "seconds")
 """Columns of the curves: mean squared errors of a pixel on the scale 0 to 1."""
@@ -61,10 +61,10 @@ def learn_codes(
     work: Path,
     on_epoch: OnEpoch | None = None,
 ) -> tuple[Fit, dict[str, NDArray[Any]]]:
-    """Learn short codes of pictures, from which the pictures can be made again.
+    """Learn short codes of images, from which the images can be made again.
 
     The network leads from the pixels to the code, a decoder back; both learn from the squared
-    error of the pixels. A tenth of the pictures is held out; the weights of the epoch with the
+    error of the pixels. A tenth of the images is held out; the weights of the epoch with the
     lowest error on it are kept. Method: Hinton and Salakhutdinov (2006), Reducing the
     dimensionality of data with neural networks, Science 313, with today's layers and without
     their layer-wise beginning.
@@ -73,8 +73,8 @@ def learn_codes(
     ----------
     network:
         What `create("autoencoder", ...)` gave; all but its last layer learns.
-    pictures:
-        Plain views of the pictures, uint8 `(rows, 1, size, size, 3)`; their targets are not
+    images:
+        Plain views of the images, uint8 `(rows, 1, size, size, 3)`; their targets are not
         looked at.
     plan, settings, work, on_epoch:
         As in `finetune.fit`.
@@ -89,11 +89,11 @@ def learn_codes(
     Raises
     ------
     TrainingError
-        There are too few pictures, or the loss is not finite.
+        There are too few images, or the loss is not finite.
     """
     if len(pictures) < LEAST:
         raise TrainingError(
-            f"An autoencoder needs at least {LEAST} pictures; there are {len(pictures)}. Add more."
+            f"An autoencoder needs at least {LEAST} images; there are {len(pictures)}. Add more."
         )
     order = np.random.default_rng(settings.seed).permutation(pictures.rows)
     held = max(1, round(_HELD_OUT * len(order)))
@@ -125,13 +125,13 @@ def learn_codes(
 
 
 def codes_of(network: Network, pictures: Part) -> NDArray[np.float32]:
-    """Give the codes of pictures, float32 `(N, code)`.
+    """Give the codes of images, float32 `(N, code)`.
 
     Parameters
     ----------
     network:
         The fitted network.
-    pictures:
+    images:
         As in `learn_codes`.
     """
     encoder = need("torch").nn.Sequential(export.standardizer(network), *network.module[:-1])
@@ -140,7 +140,7 @@ def codes_of(network: Network, pictures: Part) -> NDArray[np.float32]:
 
 
 def rebuild(weights: Mapping[str, NDArray[Any]], views: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Make pictures again from their codes, without PyTorch.
+    """Make images again from their codes, without PyTorch.
 
     Parameters
     ----------
@@ -211,7 +211,7 @@ def _reconstruction_class() -> Any:
             self.encoder, self.decoder = network.module[:-1], decoder
 
         def forward(self, pixels: Any) -> Any:
-            # (N, size, size, 3) uint8 → (N, 1): the mean squared error of each picture
+            # (N, size, size, 3) uint8 → (N, 1): the mean squared error of each image
             x = self.standardizer(pixels)
             wanted = x.flatten(1) / 2 + 0.5
             return ((self.decoder(self.encoder(x)) - wanted) ** 2).mean(1, keepdim=True)

@@ -279,7 +279,7 @@ class Network:
     name:
         Name of the backbone.
     module:
-        The torch module: float32 `(N, 3, size, size)`, or `(N, 1, size, size)` where `grey`, to
+        The torch module: float32 `(N, 3, size, size)`, or `(N, 1, size, size)` where `gray`, to
         logits `(N, classes)`.
     last:
         Dotted name of the last layer in the module.
@@ -288,12 +288,12 @@ class Network:
     size:
         Height and width of the input in pixels.
     crop:
-        Share of the picture's short side that the network looks at.
+        Share of the image's short side that the network looks at.
     mean, sd:
         Of red, green and blue on the scale 0 to 1, for standardizing.
     blocks, head:
         The module in parts, which share its weights.
-    grey:
+    gray:
         Whether the module takes one channel of luma in place of red, green and blue.
     """
 
@@ -307,7 +307,7 @@ class Network:
     sd: Triple = IMAGENET_SD
     blocks: tuple[Any, ...] = ()
     head: Any = None
-    grey: bool = False
+    gray: bool = False
 
     def learning_blocks(self, unfreeze: str | int) -> int:
         """Give the number of blocks that learn, 0 (only the head) to all of them.
@@ -392,7 +392,7 @@ def create(
     seed:
         Of all random weights.
     size:
-        Height and width of the pictures it is to see, in pixels; None is its own.
+        Height and width of the images it is to see, in pixels; None is its own.
 
     Raises
     ------

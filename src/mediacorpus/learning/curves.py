@@ -26,7 +26,7 @@ STILL = 0.02
 """Relative fall of the validation loss per epoch that counts as getting better."""
 
 
-_CHOSEN = ("C", "neighbours", "smoothing", "trees", "penalty")
+_CHOSEN = ("C", "neighbors", "smoothing", "trees", "penalty")
 
 
 def describe_curves(frame: pd.DataFrame) -> str:
@@ -36,7 +36,7 @@ def describe_curves(frame: pd.DataFrame) -> str:
     ----------
     frame:
         Curves of `finetune` (columns `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
-        `val_accuracy`), or of `probe` and shallow models (columns `C`, `neighbours`, `trees`,
+        `val_accuracy`), or of `probe` and shallow models (columns `C`, `neighbors`, `trees`,
         `smoothing` or `penalty`; `log_loss`, `accuracy` or `squared_error`; `best`).
 
     Returns
@@ -125,10 +125,10 @@ def _of_epochs(frame: pd.DataFrame) -> str:
 
 
 def _of_codes(frame: pd.DataFrame) -> str:
-    """Speak of an autoencoder, whose loss is the error of the pictures that it makes again."""
+    """Speak of an autoencoder, whose loss is the error of the images that it makes again."""
     best, last = frame.iloc[int(frame["val_loss"].argmin())], frame.iloc[-1]
     text = (
-        f"The codes of epoch {best['epoch']:.0f} of {last['epoch']:.0f} were kept: pictures held "
+        f"The codes of epoch {best['epoch']:.0f} of {last['epoch']:.0f} were kept: images held "
         f"out are made again with a mean squared error of {best['val_loss']:.4f} (pixels from 0 "
         "to 1)."
     )

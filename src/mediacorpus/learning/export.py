@@ -114,7 +114,7 @@ _BOTH, _FOUND = "mirror.both", "mirror.logits"
 
 
 def with_mirror(model: Any) -> Any:
-    """Let an ONNX model see each picture and its mirror image, and give the mean of the logits.
+    """Let an ONNX model see each image and its mirror image, and give the mean of the logits.
 
     Parameters
     ----------
@@ -137,7 +137,7 @@ def with_mirror(model: Any) -> Any:
         node.output[:] = [_FOUND if name == LOGITS else name for name in node.output]
     nodes = list(model.graph.node)
     del model.graph.node[:]
-    # The shapes of what lies between say how many pictures go in, which is now twice as many.
+    # The shapes of what lies between say how many images go in, which is now twice as many.
     del model.graph.value_info[:]
     make = need("onnx.helper").make_node
     model.graph.node.extend(
@@ -194,12 +194,12 @@ def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:
 
 
 def check_size(network: Network) -> None:
-    """Raise if a network cannot see pictures of the size that it is to see.
+    """Raise if a network cannot see images of the size that it is to see.
 
     Raises
     ------
     ParameterError
-        It fails on a black picture of that size.
+        It fails on a black image of that size.
 
     Examples
     --------
@@ -210,16 +210,16 @@ def check_size(network: Network) -> None:
     network.module.eval()
     try:
         with torch.inference_mode():
-            network.module(torch.zeros(1, 1 if network.grey else 3, network.size, network.size))
+            network.module(torch.zeros(1, 1 if network.gray else 3, network.size, network.size))
     except (RuntimeError, AssertionError, ValueError) as error:
         raise ParameterError(
-            f"{network.name} cannot see pictures of {network.size} x {network.size} pixels "
+            f"{network.name} cannot see images of {network.size} x {network.size} pixels "
             f"({str(error).splitlines()[0]}). Leave --size out, or ask for another."
         ) from error
 
 
 def standardizer(network: Network) -> Any:
-    """Make the module that turns pictures into a network's input.
+    """Make the module that turns images into a network's input.
 
     Examples
     --------
@@ -228,14 +228,14 @@ def standardizer(network: Network) -> Any:
     >>> module(need("torch").full((1, 2, 2, 3), 255, dtype=need("torch").uint8)).unique()
     tensor([1.])
 
-    A network that takes grey gets the luma of ITU-R BT.601.
+    A network that takes gray gets the luma of ITU-R BT.601.
 
     >>> module = standardizer(create("lenet", weights="random", classes=2))
     >>> red = need("torch").tensor([255, 0, 0], dtype=need("torch").uint8)
     >>> module(red.expand(1, 28, 28, 3)).shape, module(red.expand(1, 1, 1, 3)).item()
     (torch.Size([1, 1, 28, 28]), -0.40...)
     """
-    return _standardizer_class()(network.mean, network.sd, grey=network.grey)
+    return _standardizer_class()(network.mean, network.sd, gray=network.gray)
 
 
 @functools.cache
@@ -243,19 +243,19 @@ def _standardizer_class() -> Any:
     torch = need("torch")
 
     class Standardizer(torch.nn.Module):  # type: ignore[misc,name-defined]
-        def __init__(self, mean: Sequence[float], sd: Sequence[float], *, grey: bool) -> None:
+        def __init__(self, mean: Sequence[float], sd: Sequence[float], *, gray: bool) -> None:
             super().__init__()
-            self.grey = grey
-            centre, spread = (torch.tensor(v).view(3, 1, 1) for v in (mean, sd))
+            self.gray = gray
+            center, spread = (torch.tensor(v).view(3, 1, 1) for v in (mean, sd))
             self.register_buffer("gain", 1 / (255 * spread), persistent=False)
-            self.register_buffer("shift", -centre / spread, persistent=False)
+            self.register_buffer("shift", -center / spread, persistent=False)
             luma = torch.tensor(LUMA).view(3, 1, 1)
             self.register_buffer("luma", luma, persistent=False)
 
         def forward(self, pixels: Any) -> Any:
             # (N, size, size, 3) uint8 → (N, 3, size, size) float32, or (N, 1, size, size)
             x = pixels.permute(0, 3, 1, 2).float() * self.gain + self.shift
-            return (x * self.luma).sum(1, keepdim=True) if self.grey else x
+            return (x * self.luma).sum(1, keepdim=True) if self.gray else x
 
     return Standardizer
 
@@ -288,7 +288,7 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
         key.update(str(module).encode())
         for tensor in module.state_dict().values():
             key.update(tensor.contiguous().numpy().tobytes())
-    key.update(f"{network.size} {network.mean} {network.sd} {network.grey}".encode())
+    key.update(f"{network.size} {network.mean} {network.sd} {network.gray}".encode())
     name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
     make = functools.partial(_trace_fixed, network, fixed)
     path = stored(settings().cache / "networks" / name, make)
@@ -314,7 +314,7 @@ def fitted_graph(
     target:
         What was learned.
     mirror:
-        Whether it answers with the mean of a picture and its mirror image.
+        Whether it answers with the mean of an image and its mirror image.
 
     Returns
     -------
@@ -390,7 +390,7 @@ def agreement(
     content:
         What `fitted_graph` gave.
     pixels:
-        Some pictures, uint8 `(N, size, size, 3)`.
+        Some images, uint8 `(N, size, size, 3)`.
     target:
         What was learned.
     mirror:

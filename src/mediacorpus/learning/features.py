@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 AREA = (0.35, 1.0)
-"""Least and greatest share of the picture that a varied view shows."""
+"""Least and greatest share of the image that a varied view shows."""
 
 
 def min_side(size: int, crop: float) -> int:
@@ -104,8 +104,8 @@ def fixed_views(
 
     Examples
     --------
-    >>> grey = np.full((300, 400, 3), 127, np.uint8)
-    >>> fixed_views(grey, size=224, crop=0.875, count=4, seed=(1, 0)).shape
+    >>> gray = np.full((300, 400, 3), 127, np.uint8)
+    >>> fixed_views(gray, size=224, crop=0.875, count=4, seed=(1, 0)).shape
     (4, 224, 224, 3)
     """
     rng = np.random.default_rng(seed)
@@ -132,10 +132,10 @@ def augmentation(size: int) -> Augmentation:
 
 
 VIEWS = 4
-"""Views of each training picture that the fixed part sees."""
+"""Views of each training image that the fixed part sees."""
 
 MOST_VIEWED = 1000
-"""Training pictures up to which the probe learns from several views of each."""
+"""Training images up to which the probe learns from several views of each."""
 
 SPARE = 200_000_000
 """Bytes that must stay free on the disk."""
@@ -160,9 +160,9 @@ class Plan:
     size, crop:
         As in `plain_view`.
     views:
-        Views of each training picture; 1 is the plain one alone.
+        Views of each training image; 1 is the plain one alone.
     squares:
-        Whether training pictures are kept as larger squares, to be varied in each epoch.
+        Whether training images are kept as larger squares, to be varied in each epoch.
     seed:
         Of the cut-outs.
     """
@@ -176,14 +176,14 @@ class Plan:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """The pictures of one part, ready for the loop.
+    """The images of one part, ready for the loop.
 
     Parameters
     ----------
     views:
         Array `(rows, V, ...)` on disk: features, or uint8 pixels `(side, side, 3)`.
     rows:
-        The rows of the pictures that could be read, int64 `(N,)`.
+        The rows of the images that could be read, int64 `(N,)`.
     targets:
         What is learned of each of them, as `Target.encode` gives it.
     """
@@ -198,7 +198,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Unreadable:
-    """A picture that was left out, and why."""
+    """An image that was left out, and why."""
 
     item: str
     path: str
@@ -221,14 +221,14 @@ def prepare(
     fixed: Fixed | None = None,
     progress: Progress | None = None,
 ) -> tuple[Part, list[Unreadable]]:
-    """Read the pictures of one part and keep their views on disk.
+    """Read the images of one part and keep their views on disk.
 
     What an earlier, killed run has written is used.
 
     Parameters
     ----------
     examples:
-        Labelled pictures of one part.
+        Labelled images of one part.
     encode:
         Turns labels into what is learned, such as `Target.encode`.
     path:
@@ -238,12 +238,12 @@ def prepare(
     fixed:
         What does not learn of the network; None keeps pixels.
     progress:
-        Told how many pictures are done, of how many.
+        Told how many images are done, of how many.
 
     Returns
     -------
     part : Part
-        Of the pictures that can be read.
+        Of the images that can be read.
     unreadable : list of Unreadable
         The rest.
 
@@ -283,24 +283,24 @@ def embedded_views(
     seed: int,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> NDArray[np.float32] | None:
-    """Embed mirrored and cut-out views of the training pictures, for the probe to learn from.
+    """Embed mirrored and cut-out views of the training images, for the probe to learn from.
 
     Parameters
     ----------
     examples:
-        Labelled pictures; only those of the part `"train"` are read.
+        Labelled images; only those of the part `"train"` are read.
     path:
         File to keep the embeddings in.
     seed:
         Of the cut-outs.
     progress:
-        Told `"views"`, how many pictures are done, and of how many.
+        Told `"views"`, how many images are done, and of how many.
 
     Returns
     -------
     float32 array `(N, VIEWS - 1, 1280)` or None
-        NaN for a picture that cannot be read any more. None where there are so many training
-        pictures that views add little.
+        NaN for an image that cannot be read any more. None where there are so many training
+        images that views add little.
     """
     own = [example for example in examples if example.part == "train"]
     if len(own) > MOST_VIEWED:
@@ -365,7 +365,7 @@ def _fill(
 def _reason(outcome: Outcome[int, Any]) -> str:
     error = outcome.error
     if error is None or not isinstance(error, Exception):
-        raise error or RuntimeError("a picture gave no views")
+        raise error or RuntimeError("an image gave no views")
     if isinstance(error, TimeoutError | MediacorpusError):
         return str(error)
     return f"{type(error).__name__}: {error}"
@@ -403,7 +403,7 @@ def columns_of(info: Info) -> list[str]:
     if info.shape is not Shape.SCALAR or not found:
         raise ParameterError(
             f"Models learn from numbers; the measure {info.name!r} gives {info.shape.value}s. "
-            "Use embedding, hog, colour, or another measure of numbers."
+            "Use embedding, hog, color, or another measure of numbers."
         )
     return found
 
@@ -449,7 +449,7 @@ def matrix(
     kept = [e for e in examples if e.item in found]
     if not kept:
         raise TrainingError(
-            "None of the labelled pictures could be measured, so there is nothing to learn from. "
+            "None of the labelled images could be measured, so there is nothing to learn from. "
             "See `mediacorpus failures`."
         )
     return kept, np.stack([found[e.item] for e in kept])

@@ -82,7 +82,7 @@ class Results:
 Rows = NDArray[np.int64]
 
 INNER = 8
-"""One in so many pictures that are learned from chooses the epoch."""
+"""One in so many images that are learned from chooses the epoch."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +180,7 @@ class Division:
             fewest = min(fewest, count)
             if count < 2:  # noqa: PLR2004 - one to learn from, one to choose by
                 raise TrainingError(
-                    f"The class {name!r} has too few pictures in a fold to learn from some and "
+                    f"The class {name!r} has too few images in a fold to learn from some and "
                     "choose the epoch by others. Ask for --folds 0, or label more of them."
                 )
         teach, choose = stratified(min(INNER, fewest), y, groups, seed=self.seed)[0]

@@ -1,4 +1,4 @@
-"""Grad-CAM: which parts of a picture speak for a class in a fine-tuned network."""
+"""Grad-CAM: which parts of an image speak for a class in a fine-tuned network."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def gradcam(model: ModelFolder) -> Callable[[NDArray[np.uint8], ArrayLike], NDAr
     callable
         From what the network sees, uint8 `(N, size, size, 3)` as `learning.pictures.plain_view`
         gives it, and a class index for each view, `(N,)`, to float32 `(N, size, size)`: 0 or
-        more, and only comparable within one picture. It raises ParameterError where the shapes
+        more, and only comparable within one image. It raises ParameterError where the shapes
         do not fit, or no block of the network has an output with places (such as a
         transformer's).
 

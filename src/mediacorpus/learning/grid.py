@@ -415,7 +415,7 @@ def _plain(value: Any) -> Any:
 
 SOURCE = "embedding"
 VIEWS = "views"
-"""Folder of the pictures as the fits of a grid see them."""
+"""Folder of the images as the fits of a grid see them."""
 
 
 def grid_of(
@@ -428,7 +428,7 @@ def grid_of(
     seed: int = 1,
     show: bool | None = None,
 ) -> Grid:
-    """Try every combination of some settings on the labelled pictures.
+    """Try every combination of some settings on the labelled images.
 
     Without a method the last layer of a network learns anew for each combination, on the
     embeddings of the train and validation parts, which takes a fraction of a second. With
@@ -481,7 +481,7 @@ def grid_of(
     if method in CLASSIC_SETTINGS:
         points = classic_points(method, points, seed=seed)
     elif method is not None:
-        for point in points:  # before any picture is read
+        for point in points:  # before any image is read
             training_settings(method, point, seed=seed)
     place = grid_folder(store, variable, details)
     with watched(variable, None, show=show) as watch:

@@ -74,7 +74,7 @@ def head_settings(point: Point) -> TrainSettings:
     given = dict(point)
     if isinstance(given.get("lr"), str):
         raise ParameterError(f"lr is {given['lr']!r}; a grid takes numbers above 0.")
-    # Single pictures are too few for batch normalization, which a last layer has not.
+    # Single images are too few for batch normalization, which a last layer has not.
     single = given.get("batch_size") == 1
     given |= {"batch_size": 2} if single else {}
     settings = TrainSettings(method="finetune", unfreeze="head", optimizer="sgd", **given)
@@ -93,14 +93,14 @@ def fit_head(
 ) -> Floats:
     """Train a linear layer and softmax by stochastic gradient descent with momentum.
 
-    The same order of pictures, views and updates as `finetune.fit`, but the last epoch is kept
-    and not the best one, so that no picture is looked at that does not learn. Features that are
+    The same order of images, views and updates as `finetune.fit`, but the last epoch is kept
+    and not the best one, so that no image is looked at that does not learn. Features that are
     dropped are drawn from other random numbers.
 
     Parameters
     ----------
     features:
-        float32 `(N, V, D)`: V views of each picture, of which each epoch sees one.
+        float32 `(N, V, D)`: V views of each image, of which each epoch sees one.
     targets:
         Class indices `(N,)`.
     classes:
@@ -196,7 +196,7 @@ class FeaturesRunner:
 
 
 def scores_of(logits: NDArray[np.float64], targets: NDArray[np.int64]) -> dict[str, float]:
-    """Give accuracy, log loss and number of some pictures.
+    """Give accuracy, log loss and number of some images.
 
     >>> scores_of(np.zeros((4, 2)), np.array([0, 0, 0, 1]))["accuracy"]
     0.75
@@ -221,7 +221,7 @@ def features_runner(
     Parameters
     ----------
     features:
-        Array `(N, D)`, or `(N, V, D)`: views of each picture, the plain one first. One of them
+        Array `(N, D)`, or `(N, V, D)`: views of each image, the plain one first. One of them
         is drawn in each epoch; scores are those of the plain one.
     targets:
         Class indices `(N,)`.
@@ -265,7 +265,7 @@ def _epoch(
     s: TrainSettings,
     lr: float,
 ) -> None:
-    """Go once through the pictures and change weights and velocity in place."""
+    """Go once through the images and change weights and velocity in place."""
     weights, speed = state
     momentum, decay, size = (
         float(s.momentum or 0),
@@ -274,7 +274,7 @@ def _epoch(
     )
     starts = list(range(0, len(x), size))
     if size > 1 and len(starts) > 1 and len(x) - starts[-1] == 1:
-        starts.pop()  # a last single picture joins the batch before
+        starts.pop()  # a last single image joins the batch before
     for start, stop in zip(starts, [*starts[1:], len(x)], strict=True):
         batch, wanted = x[start:stop], goal[start:stop]
         odds = batch @ weights  # (B, K)
@@ -494,24 +494,24 @@ def training_settings(method: str, point: Point, *, seed: int = 1) -> TrainSetti
 
 @dataclass(frozen=True, eq=False)
 class TrainingRunner:
-    """Trains with one setting and scores it, on pictures that took no part in it.
+    """Trains with one setting and scores it, on images that took no part in it.
 
-    In a fold one in eight of the pictures that are learned from chooses the epoch, as the
-    validation part does in `train`; the pictures that score choose nothing. Without folds the
+    In a fold one in eight of the images that are learned from chooses the epoch, as the
+    validation part does in `train`; the images that score choose nothing. Without folds the
     validation part does both.
 
     Parameters
     ----------
     examples:
-        Labelled pictures, all of which can be read.
+        Labelled images, all of which can be read.
     items:
         Their classes, and how they may be parted.
     method:
         `"finetune"` or `"scratch"`.
     place:
-        Folder for the views of the pictures, which are made once for all fits.
+        Folder for the views of the images, which are made once for all fits.
     read:
-        Told how many pictures have been read, while `ready` makes the views.
+        Told how many images have been read, while `ready` makes the views.
     """
 
     examples: tuple[Example, ...]
@@ -614,14 +614,14 @@ _OPEN: dict[Path, Part] = {}
 
 
 def forget_views(place: Path) -> None:
-    """Delete the views of pictures below a folder, which can be made again."""
+    """Delete the views of images below a folder, which can be made again."""
     for path in [path for path in _OPEN if place in path.parents]:
         del _OPEN[path]
     shutil.rmtree(place, ignore_errors=True)
 
 
 def readable(examples: Sequence[Example], place: Path, read: Read | None = None) -> list[Example]:
-    """Leave out pictures that cannot be read; which those are is noted beside `place`."""
+    """Leave out images that cannot be read; which those are is noted beside `place`."""
     note = place.parent / "unreadable.json"
     items = [e.item for e in examples]
     known = json.loads(note.read_text("utf-8")) if note.exists() else {}

@@ -20,10 +20,10 @@ STRENGTHS = tuple(float(f"{c:.3g}") for c in 10.0 ** np.arange(-4.0, 1.01, 0.5))
 """The values of C that are tried; a small C regularizes strongly."""
 
 FOLDS = 5
-"""Folds of the cross-validation; fewer where a class has fewer pictures."""
+"""Folds of the cross-validation; fewer where a class has fewer images."""
 
 MANY = 2000
-"""Training pictures beyond which the cross-validation works on a stratified sample."""
+"""Training images beyond which the cross-validation works on a stratified sample."""
 
 ITERATIONS = 5000
 
@@ -68,7 +68,7 @@ def fit_probe(
 ) -> Probe:
     """Fit a logistic regression with an L2 penalty to scaled embeddings.
 
-    Each feature is centred and divided by its standard deviation plus the mean standard
+    Each feature is centerd and divided by its standard deviation plus the mean standard
     deviation of all, so that features that hardly vary do not become noise (the shrinkage of
     Tusher et al.). C is chosen on the training part alone, by stratified cross-validation: the
     smallest C whose log loss is at most one standard error above the lowest one. The scaling
@@ -81,8 +81,8 @@ def fit_probe(
     targets:
         Class indices `(N,)`, 0 to classes - 1, each at least twice.
     views:
-        Embeddings of other views of the same pictures, `(N, V, features)`: mirrored and cut out.
-        C is chosen without them; then they are learned from too, each picture counting once.
+        Embeddings of other views of the same images, `(N, V, features)`: mirrored and cut out.
+        C is chosen without them; then they are learned from too, each image counting once.
     groups:
         Numbers of what the folds must not part, such as authors, `(N,)`.
     balanced:
@@ -201,23 +201,23 @@ def _fit(
     """Scale, fit, and fold the scaling into the weights."""
     from sklearn.linear_model import LogisticRegression
 
-    centre, spread = x.mean(0), x.std(0)
+    center, spread = x.mean(0), x.std(0)
     # Embeddings that are all the same have no spread; then the classes' shares are learned.
     scale = 1 / np.maximum(spread + spread.mean(), np.finfo(float).tiny)
     model = LogisticRegression(
         C=strength, class_weight="balanced" if balanced else None, max_iter=ITERATIONS
     )
-    model.fit((x - centre) * scale, targets)
+    model.fit((x - center) * scale, targets)
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:
         # Two classes share one row of weights; as two rows the second has them all.
         weight, bias = np.vstack([0 * weight, weight]), np.array([0.0, bias[0]])
     weight = weight * scale
-    return weight, bias - weight @ centre
+    return weight, bias - weight @ center
 
 
 def _sample(targets: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Choose the rows of a stratified sample where there are very many pictures."""
+    """Choose the rows of a stratified sample where there are very many images."""
     if len(targets) <= MANY:
         return np.arange(len(targets))
     rng = np.random.default_rng(seed)
@@ -292,9 +292,9 @@ def fit_linear(
     target:
         What is learned.
     views:
-        Embeddings of other views of the same pictures, `(N, V, features)`, or None.
+        Embeddings of other views of the same images, `(N, V, features)`, or None.
     groups, balanced, strength, seed, on_epoch:
-        As in `fit_probe`. Of a scale the strength is 1 / penalty, and the pictures of one group
+        As in `fit_probe`. Of a scale the strength is 1 / penalty, and the images of one group
         are left out together.
 
     Examples
@@ -365,10 +365,10 @@ def _ridge(
     from threadpoolctl import threadpool_limits
 
     x = np.asarray(embeddings, np.float64)
-    centre, spread = x.mean(axis=0), x.std(axis=0)
+    center, spread = x.mean(axis=0), x.std(axis=0)
     spread = spread + spread.mean() + 1e-12
     with threadpool_limits(1):
-        errors = _errors((x - centre) / spread, y, groups, tried=tried)
+        errors = _errors((x - center) / spread, y, groups, tried=tried)
         best = int(errors.argmin())
         penalty, rows, values = tried[best], x, y
         if views is not None and views.shape[1]:
@@ -376,9 +376,9 @@ def _ridge(
             rows = np.concatenate([x[:, None], np.asarray(views, np.float64)], axis=1)
             rows, values = rows.reshape(-1, x.shape[1]), np.repeat(y, count)
             penalty *= count
-        model = Ridge(alpha=penalty).fit((rows - centre) / spread, values)
+        model = Ridge(alpha=penalty).fit((rows - center) / spread, values)
     weight = np.asarray(model.coef_, np.float64).reshape(1, -1) / spread
-    bias = float(model.intercept_) - weight @ centre
+    bias = float(model.intercept_) - weight @ center
     curves = pd.DataFrame(
         {
             "penalty": tried,

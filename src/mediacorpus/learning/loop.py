@@ -71,12 +71,12 @@ def limits(s: TrainSettings, attempt: Callable[[int], object]) -> Iterator[None]
     s:
         Complete settings.
     attempt:
-        Takes one step with a batch of so many pictures, as training does.
+        Takes one step with a batch of so many images, as training does.
 
     Raises
     ------
     TrainingError
-        The memory is not enough, or the network cannot learn from single pictures.
+        The memory is not enough, or the network cannot learn from single images.
     """
     try:
         yield
@@ -84,7 +84,7 @@ def limits(s: TrainSettings, attempt: Callable[[int], object]) -> Iterator[None]
         if "more than 1 value per channel" not in str(error):
             raise
         raise TrainingError(
-            "The network normalizes over the pictures of a batch, so a batch of one teaches it "
+            "The network normalizes over the images of a batch, so a batch of one teaches it "
             "nothing. Start again with --batch-size 2 or more."
         ) from error
     except (RuntimeError, MemoryError) as error:
@@ -97,7 +97,7 @@ def limits(s: TrainSettings, attempt: Callable[[int], object]) -> Iterator[None]
             if s.method == "scratch"
             else "let fewer blocks learn (--unfreeze head), or take a smaller backbone"
         )
-        pictures = f"batches of {size} pictures" if size > 1 else "single pictures"
+        pictures = f"batches of {size} images" if size > 1 else "single images"
         advice = (
             f"Batches of {fits} fit: start again with --batch-size {fits}."
             if fits
@@ -116,7 +116,7 @@ def _largest(size: int, attempt: Callable[[int], object]) -> int:
             if not _is_of_memory(error):
                 raise
         except ValueError:
-            return 0  # single pictures cannot be normalized
+            return 0  # single images cannot be normalized
         else:
             return size
     return 0
@@ -266,7 +266,7 @@ def find_rate(
     module.load_state_dict(before)
     table = np.array(rows, np.float64).reshape(-1, 2)
     if not len(table):
-        raise TrainingError("The loss is not finite at any learning rate; check the pictures.")
+        raise TrainingError("The loss is not finite at any learning rate; check the images.")
     best = float(table[int(table[:, 1].argmin()), 0])
     return float(f"{best / SAFETY:.2g}"), table
 
@@ -289,7 +289,7 @@ class Fit:
     best_epoch:
         The epoch with the lowest validation loss, from 1. Its weights are in the module.
     answer:
-        For the validation pictures: float64 probabilities `(N, classes)`, or values `(N, 1)`.
+        For the validation images: float64 probabilities `(N, classes)`, or values `(N, 1)`.
     rate:
         The learning rate at the start, which may have been searched for.
     """
@@ -511,7 +511,7 @@ def _learn(
 def _mix(
     x: Any, y: Any, target: Target, *, strength: float, rng: np.random.Generator
 ) -> tuple[Any, Any]:
-    """Mix each picture and its target with another one's (mixup; Zhang et al., 2018)."""
+    """Mix each image and its target with another one's (mixup; Zhang et al., 2018)."""
     if not strength:
         return x, y
     share = float(rng.beta(strength, strength))
@@ -522,9 +522,9 @@ def _mix(
 
 
 def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
-    """Cut into batches; a last one of a single picture joins the one before.
+    """Cut into batches; a last one of a single image joins the one before.
 
-    Batch normalization learns badly from one picture, but who asks for it gets it.
+    Batch normalization learns badly from one image, but who asks for it gets it.
     """
     cuts = list(range(size, len(order), size))
     if cuts and size > 1 and len(order) - cuts[-1] == 1:
@@ -535,7 +535,7 @@ def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
 def _inputs(
     train: Part, chosen: NDArray[np.int64], *, plan: Plan, rng: np.random.Generator
 ) -> NDArray[Any]:
-    """Take one view of each picture at random, or vary its square."""
+    """Take one view of each image at random, or vary its square."""
     rows = train.rows[chosen]
     if not plan.squares:
         return train.views[rows, rng.integers(plan.views, size=len(rows))]
@@ -551,9 +551,9 @@ def _tensor(values: NDArray[Any], device: str = "cpu") -> Any:
 
 
 def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str) -> Any:
-    """Weigh each class by the inverse of its share, so that the mean weight of a picture is 1.
+    """Weigh each class by the inverse of its share, so that the mean weight of an image is 1.
 
-    With several labels, the pictures that bear one weigh as much as those that do not. Of ranks
+    With several labels, the images that bear one weigh as much as those that do not. Of ranks
     each weighs by its share, at all thresholds.
     """
     if not s.class_weights or target.kind is TargetKind.SCALE:
@@ -571,7 +571,7 @@ def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str
 def _attempt(
     module: Any, train: Part, size: int, *, plan: Plan, target: Target, device: str
 ) -> None:
-    """Take one step with the first pictures, without changing the weights."""
+    """Take one step with the first images, without changing the weights."""
     torch = need("torch")
     chosen = np.arange(min(size, len(train)))
     module.train()

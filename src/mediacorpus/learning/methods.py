@@ -38,13 +38,13 @@ from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.records import Example
 
 UNLABELLED = "unlabelled"
-"""Part of the pictures that are learned from without a label."""
+"""Part of the images that are learned from without a label."""
 
 CHECKED = 8
-"""Pictures on which the exported network is compared with the trained one."""
+"""Images on which the exported network is compared with the trained one."""
 
 MOST_REBUILT = 1000
-"""Validation pictures on which an autoencoder's error is told."""
+"""Validation images on which an autoencoder's error is told."""
 
 OnRead = Callable[[str, int, int], None]
 """Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
@@ -150,7 +150,7 @@ def fit_on_pictures(
     on_epoch: OnEpoch | None,
     on_read: OnRead | None,
 ) -> Made:
-    """Train a network, pretrained or from scratch, on the pictures themselves."""
+    """Train a network, pretrained or from scratch, on the images themselves."""
     nn = need("torch.nn")
     network = network_for(s, target)
     fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
@@ -215,9 +215,9 @@ def fit_on_codes(
     on_epoch: OnEpoch | None,
     on_read: OnRead | None,
 ) -> Made:
-    """Learn codes of all pictures but those of val without labels, then a linear model on them.
+    """Learn codes of all images but those of val without labels, then a linear model on them.
 
-    Pictures without a label are of the part `UNLABELLED`.
+    Images without a label are of the part `UNLABELLED`.
     """
     network = create(AUTOENCODER, weights="random", classes=target.outputs, seed=s.seed)
     plan = plan_for(network, learns_all=True, augment=False, seed=s.seed)
@@ -285,7 +285,7 @@ def _made(
             "crop": network.crop,
             "mean": list(network.mean),
             "sd": list(network.sd),
-            "grey": network.grey,
+            "gray": network.gray,
             "best_epoch": found.best_epoch,
             "lr": found.rate,
             "mirror": mirror,
@@ -308,7 +308,7 @@ def _read(
     on_read: OnRead | None,
     mirror: bool = False,
 ) -> tuple[dict[str, Part], list[Unreadable]]:
-    """Read the pictures of both parts, through the part of the network that does not learn."""
+    """Read the images of both parts, through the part of the network that does not learn."""
     features = features_of(network, fixed)
     parts, unreadable = {}, []
     for name in ("train", "val"):
@@ -327,7 +327,7 @@ def _read(
         if not len(parts[name]) or (name == "train" and gone):
             what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
             raise TrainingError(
-                f"No picture {what}in the {name} part can be read "
+                f"No image {what}in the {name} part can be read "
                 f"({lost[0].reason if lost else 'none is there'})."
             )
     return parts, unreadable
@@ -347,12 +347,12 @@ def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
 
 
 def plan_to_score(plan: Plan, *, mirror: bool) -> Plan:
-    """Say how pictures are seen that are scored: as they are, and mirrored where asked for."""
+    """Say how images are seen that are scored: as they are, and mirrored where asked for."""
     return replace(plan, views=2 if mirror else 1, squares=False)
 
 
 def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:
-    """Name the classes that no picture has."""
+    """Name the classes that no image has."""
     if target.kind is TargetKind.SCALE:
         return []
     if target.kind is TargetKind.MULTILABEL:

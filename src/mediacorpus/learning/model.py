@@ -93,7 +93,7 @@ def fingerprint_of(
     Parameters
     ----------
     examples:
-        Labelled pictures with their parts.
+        Labelled images with their parts.
     settings:
         Complete settings.
     embeddings:
@@ -136,7 +136,7 @@ def card_facts(
     Parameters
     ----------
     examples:
-        Labelled pictures with their parts.
+        Labelled images with their parts.
     target:
         What is learned.
     settings:

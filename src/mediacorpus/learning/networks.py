@@ -14,7 +14,7 @@ from mediacorpus.learning.backbones import BACKBONES, BackboneFactory, Network
 from mediacorpus.records import Info
 
 AUTOENCODER = "autoencoder"
-"""The network that learns codes of pictures without labels."""
+"""The network that learns codes of images without labels."""
 
 _HALF = (0.5, 0.5, 0.5)
 _LAST = "last"
@@ -28,7 +28,7 @@ class _Plan:
     summary: str
     citation: str
     size: int
-    grey: bool
+    gray: bool
     dropout: float = 0.0
 
 
@@ -152,10 +152,10 @@ _ROSEBROCK = "Rosebrock (2017), Deep Learning for Computer Vision with Python"
 _PLANS: dict[str, _Plan] = {
     "mlp": _Plan(
         _mlp,
-        "Multilayer perceptron 784-300-100 on 28x28 grey pixels, 0.27 million weights.",
+        "Multilayer perceptron 784-300-100 on 28x28 gray pixels, 0.27 million weights.",
         "Géron (2019), Hands-on machine learning, 2nd ed., ch. 10",
         size=28,
-        grey=True,
+        gray=True,
     ),
     AUTOENCODER: _Plan(
         _autoencoder,
@@ -164,22 +164,22 @@ _PLANS: dict[str, _Plan] = {
         "Hinton and Salakhutdinov (2006), Reducing the dimensionality of data with neural "
         "networks, Science 313, 504-507",
         size=32,
-        grey=False,
+        gray=False,
     ),
     "lenet": _Plan(
         _lenet,
-        "LeNet-5 with ReLU and max pooling on 28x28 grey pixels, 1.3 million weights.",
+        "LeNet-5 with ReLU and max pooling on 28x28 gray pixels, 1.3 million weights.",
         "LeCun, Bottou, Bengio and Haffner (1998), Gradient-based learning applied to document "
         f"recognition, Proc. IEEE 86; in the form of {_ROSEBROCK}",
         size=28,
-        grey=True,
+        gray=True,
     ),
     "shallownet": _Plan(
         _shallownet,
         "One convolution and the last layer on 32x32 pixels, 0.33 million weights for 10 classes.",
         _ROSEBROCK,
         size=32,
-        grey=False,
+        gray=False,
     ),
 }
 
@@ -190,14 +190,14 @@ def _minivggnets() -> dict[str, _Plan]:
         ("", _minivggnet, ""),
         ("_bn", _minivggnet_bn, " with batch normalization"),
     ):
-        for colour, size, millions in (("", 32, 2.2), ("_grey", 28, 1.7)):
-            pixels = f"{size}x{size}{' grey' if colour else ''} pixels"
-            plans[f"minivggnet{end}{colour}"] = _Plan(
+        for color, size, millions in (("", 32, 2.2), ("_gray", 28, 1.7)):
+            pixels = f"{size}x{size}{' gray' if color else ''} pixels"
+            plans[f"minivggnet{end}{color}"] = _Plan(
                 layers,
                 f"A small VGG{how} on {pixels}, {millions} million weights.",
                 f"{_ROSEBROCK}; after Simonyan and Zisserman (2015), ICLR",
                 size=size,
-                grey=bool(colour),
+                gray=bool(color),
                 dropout=0.5,
             )
     return plans
@@ -209,7 +209,7 @@ _PLANS |= _minivggnets()
 def _build(name: str, plan: _Plan) -> Network:
     """Stack the layers; weights are drawn as by Glorot and Bengio (2010), biases are 0."""
     nn = need("torch.nn")
-    module = nn.Sequential(OrderedDict(plan.layers(1 if plan.grey else 3, plan.size)))
+    module = nn.Sequential(OrderedDict(plan.layers(1 if plan.gray else 3, plan.size)))
     for layer in module:
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -223,7 +223,7 @@ def _build(name: str, plan: _Plan) -> Network:
         crop=1.0,
         mean=_HALF,
         sd=_HALF,
-        grey=plan.grey,
+        gray=plan.gray,
     )
 
 

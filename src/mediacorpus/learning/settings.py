@@ -24,9 +24,9 @@ class ShallowSettings:
     Parameters
     ----------
     model:
-        One of `MODELS`: k nearest neighbours, random forest, support vector machine, logistic
+        One of `MODELS`: k nearest neighbors, random forest, support vector machine, logistic
         regression, or Gaussian naive Bayes.
-    neighbours:
+    neighbors:
         k of `"knn"`, at least 1; None chooses it by cross-validation.
     trees:
         Of a random forest, at least 1.
@@ -50,7 +50,7 @@ class ShallowSettings:
     """
 
     model: str = "random_forest"
-    neighbours: int | None = 5
+    neighbors: int | None = 5
     trees: int = 100
     C: float | None = None
     gamma: str | float = "scale"
@@ -73,8 +73,8 @@ class ShallowSettings:
             raise unknown("model", str(self.model), MODELS)
         if self.kernel not in KERNELS:
             raise unknown("kernel", str(self.kernel), KERNELS)
-        if self.neighbours is not None:
-            _check_count("neighbours", self.neighbours, 1)
+        if self.neighbors is not None:
+            _check_count("neighbors", self.neighbors, 1)
         _check_count("trees", self.trees, 1)
         _check_count("seed", self.seed, 0, high=2**32 - 1)
         if self.C is not None:
@@ -250,7 +250,7 @@ def _check_codes(given: Mapping[str, Any]) -> None:
         if given.get(name):
             raise ParameterError(
                 f"{name} is no setting of the autoencoder, whose codes are learned from plain "
-                f"pictures without labels; leave {name} out."
+                f"images without labels; leave {name} out."
             )
 
 
@@ -273,7 +273,7 @@ def _check_loop(given: Mapping[str, Any]) -> None:
             )
     if given.get("mixup") and given.get("batch_size") == 1:
         raise ParameterError(
-            "mixup mixes the pictures of a batch, and a batch of one has nothing to mix. Leave "
+            "mixup mixes the images of a batch, and a batch of one has nothing to mix. Leave "
             "mixup out, or ask for --batch-size 2 or more."
         )
 
@@ -332,7 +332,7 @@ class TrainSettings:
     momentum:
         Momentum of SGD, 0 to 0.999.
     batch_size:
-        Pictures in one step, at least 1.
+        Images in one step, at least 1.
     step_size, gamma:
         With the schedule `"step"` the learning rate is multiplied by `gamma` (above 0, at
         most 1) after every `step_size` epochs. Where no schedule is named, they ask for it.
@@ -358,7 +358,7 @@ class TrainSettings:
         The same seed gives the same model on the same machine; 0 to 4,294,967,295.
     arch:
         For `"scratch"`: the network that learns from nothing, such as `"lenet"`. The
-        `"autoencoder"` learns codes of all pictures outside val and test without their labels,
+        `"autoencoder"` learns codes of all images outside val and test without their labels,
         and then a linear model on the codes.
     model:
         For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
@@ -390,11 +390,11 @@ class TrainSettings:
     precision:
         `"fp32"`, or `"bf16"` for mixed precision.
     size:
-        Height and width in pixels at which a pretrained network sees the pictures, 32 to 1024.
+        Height and width in pixels at which a pretrained network sees the images, 32 to 1024.
         By default its own; 256 for EfficientNet-Lite0, which was trained at 224: what random
-        cut-outs show is larger than what whole pictures show (Touvron et al., 2019).
+        cut-outs show is larger than what whole images show (Touvron et al., 2019).
     mirror:
-        Whether the model answers with the mean of a picture and its mirror image, which takes
+        Whether the model answers with the mean of an image and its mirror image, which takes
         twice as long. By default where it learns from mirrored views.
     neighbors:
         k of `"knn"`, at least 1, or `"auto"` to choose it by cross-validation; by default 5.
@@ -496,11 +496,11 @@ class TrainSettings:
     def shallow(self) -> ShallowSettings:
         """Give the settings of a classic model.
 
-        >>> TrainSettings("shallow", model="knn", features="hog", neighbors=3).shallow().neighbours
+        >>> TrainSettings("shallow", model="knn", features="hog", neighbors=3).shallow().neighbors
         3
         """
         chosen: dict[str, Any] = {
-            "neighbours": None if self.neighbors == AUTO else self.neighbors,
+            "neighbors": None if self.neighbors == AUTO else self.neighbors,
             "trees": self.trees,
             "C": self.C,
             "kernel": self.kernel,
@@ -509,7 +509,7 @@ class TrainSettings:
         }
         given = {k: v for k, v in chosen.items() if v is not None}
         if self.neighbors == AUTO:
-            given["neighbours"] = None
+            given["neighbors"] = None
         return ShallowSettings(
             str(self.model), seed=self.seed, class_weights=bool(self.class_weights), **given
         )

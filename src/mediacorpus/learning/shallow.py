@@ -75,7 +75,7 @@ def check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSetting
 OnRow: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 
 TRIED: Mapping[str, tuple[str, tuple[float, ...]]] = {
-    "knn": ("neighbours", (1, 3, 5, 7, 9, 15)),
+    "knn": ("neighbors", (1, 3, 5, 7, 9, 15)),
     "svm": ("C", (0.1, 1.0, 10.0, 100.0)),
     "logistic": ("C", (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)),
     "naive_bayes": ("smoothing", (1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0)),
@@ -116,7 +116,7 @@ class Shallow:
     classes:
         Names of the K classes, in order.
     curves:
-        One row per value that was tried: that value (`C`, `neighbours`, `smoothing` or
+        One row per value that was tried: that value (`C`, `neighbors`, `smoothing` or
         `trees`), `accuracy`, `log_loss` (means over the folds), `log_loss_se` (standard error
         over the folds), `best`.
     facts:
@@ -186,9 +186,9 @@ def fit_shallow(
     """Fit a classic model and turn it into an ONNX graph.
 
     Features are standardized on the training part, except for a forest, which does not depend
-    on their scale. What is not given of `C`, `neighbours` and `smoothing` is chosen on the rows
+    on their scale. What is not given of `C`, `neighbors` and `smoothing` is chosen on the rows
     given here alone, by stratified cross-validation: the value with the lowest log loss. The
-    probabilities of k nearest neighbours are shares of neighbours, those of a forest the mean
+    probabilities of k nearest neighbors are shares of neighbors, those of a forest the mean
     of its trees. A support vector machine has none; a logistic curve per class, fitted on
     decision values out of fold, gives them (Platt 1999), and they are scaled to sum to 1.
 
@@ -312,7 +312,7 @@ def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] |
             s.trees, random_state=s.seed, class_weight=weight, n_jobs=environment().workers
         )
     if s.model == "knn":
-        model = KNeighborsClassifier(s.neighbours, algorithm="brute")
+        model = KNeighborsClassifier(s.neighbors, algorithm="brute")
     elif s.model == "logistic":
         model = LogisticRegression(C=s.C, class_weight=weight, max_iter=ITERATIONS)
     elif s.model == "naive_bayes":
@@ -340,7 +340,7 @@ def _support_vectors(
 
 def _with(s: ShallowSettings, name: str, value: float) -> ShallowSettings:
     """Return a copy with one setting replaced."""
-    given: Any = int(value) if name in {"neighbours", "trees"} else value
+    given: Any = int(value) if name in {"neighbors", "trees"} else value
     return replace(s, **{name: given})
 
 
@@ -349,13 +349,13 @@ def _candidates(s: ShallowSettings, rows: int) -> tuple[str, list[float]]:
     name, tried = TRIED.get(s.model, ("trees", ()))
     given = getattr(s, name)
     if given is not None:
-        if name == "neighbours" and given > rows:
+        if name == "neighbors" and given > rows:
             raise ParameterError(
-                f"neighbours is {given}, but the smallest training fold has {rows} rows; "
-                "ask for fewer neighbours."
+                f"neighbors is {given}, but the smallest training fold has {rows} rows; "
+                "ask for fewer neighbors."
             )
         return name, [float(given)]
-    return name, [value for value in tried if name != "neighbours" or value <= rows]
+    return name, [value for value in tried if name != "neighbors" or value <= rows]
 
 
 def _cross_validate(
@@ -443,12 +443,12 @@ def _agreement(model: Any, graph: bytes, x: NDArray[np.float32], *, s: ShallowSe
 
 
 def _tied(model: Any, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Tell rows whose last neighbour is as far as the next one: either may be taken."""
-    scaler, neighbours = model[0], model[-1]
-    k = neighbours.n_neighbors
-    if k >= neighbours.n_samples_fit_:
+    """Tell rows whose last neighbor is as far as the next one: either may be taken."""
+    scaler, neighbors = model[0], model[-1]
+    k = neighbors.n_neighbors
+    if k >= neighbors.n_samples_fit_:
         return np.zeros(len(rows), bool)
-    far, _ = neighbours.kneighbors(scaler.transform(rows), k + 1)
+    far, _ = neighbors.kneighbors(scaler.transform(rows), k + 1)
     tied: NDArray[np.bool_] = far[:, k] - far[:, k - 1] <= TOLERANCE * far[:, k]
     return tied
 

@@ -55,10 +55,10 @@ learned with cross_entropy or focal. Leave loss out, or choose one of these.
 def of_one_class(
     logits: Any, y: Any, weights: Any = None, *, name: str = "cross_entropy", smoothing: float = 0.0
 ) -> Any:
-    """Give the mean loss where each picture has one class.
+    """Give the mean loss where each image has one class.
 
     The focal loss (Lin et al., 2017) multiplies the cross-entropy of each class by (1 - p) to
-    the power of 2, so that pictures which are learned already count little.
+    the power of 2, so that images which are learned already count little.
 
     Parameters
     ----------
@@ -113,7 +113,7 @@ def of_several(
     name:
         `"cross_entropy"` or `"focal"`, here with 1 - p of the right answer.
     weight:
-        Of the pictures, `(B, 1)`.
+        Of the images, `(B, 1)`.
     bearing:
         How much more yes counts for each output, `(K,)`.
 
@@ -369,7 +369,7 @@ def make_target(
         if len(set(values.tolist())) < 2:  # noqa: PLR2004 - two values span a scale
             raise TrainingError(
                 "All training labels have the same value, so there is no scale to learn. Label "
-                "pictures with other values too."
+                "images with other values too."
             )
         ends = float(values.min()), float(values.max())
         spread = float(values.mean()), float(values.std())

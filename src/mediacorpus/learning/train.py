@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 
 
 class Watch:
-    """Shows bars over the pictures read and the epochs done, and passes each epoch on."""
+    """Shows bars over the images read and the epochs done, and passes each epoch on."""
 
     def __init__(self, name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> None:
         self.name = name
@@ -71,8 +71,8 @@ class Watch:
         self.report: Report | None = None
 
     def read(self, part: str, done: int, total: int) -> None:
-        """Show how many pictures have been read."""
-        self.at(f"reading {part}", done, total=total, unit="pictures")
+        """Show how many images have been read."""
+        self.at(f"reading {part}", done, total=total, unit="images")
 
     def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
         """Show how many epochs are done."""
@@ -102,7 +102,7 @@ def watched(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterat
 
 
 LEAST = 2
-"""Pictures that each class needs in the training part."""
+"""Images that each class needs in the training part."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,7 +203,7 @@ def fit_model(
     Parameters
     ----------
     examples:
-        Labelled pictures of the parts `"train"` and `"val"`, and for the autoencoder pictures
+        Labelled images of the parts `"train"` and `"val"`, and for the autoencoder images
         of the part `"unlabelled"`; others are ignored.
     folder:
         The model folder to make.
@@ -218,7 +218,7 @@ def fit_model(
     on_epoch:
         Called after each epoch with its number, their number, and its row of the curves.
     on_read:
-        Told how many pictures have been read.
+        Told how many images have been read.
 
     Raises
     ------
@@ -291,20 +291,20 @@ def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
         _check_counts(target, train)
     if not any(e.part == "val" for e in examples):
         raise TrainingError(
-            "There is no validation part to choose the best model by, or none of its pictures has "
+            "There is no validation part to choose the best model by, or none of its images has "
             "a clear label. Label some of them, or split with a share for it, such as 80/20."
         )
     return target
 
 
 def _check_counts(target: Target, train: Sequence[str]) -> None:
-    """Raise where a class has too few pictures to learn from."""
+    """Raise where a class has too few images to learn from."""
     several = target.kind is TargetKind.MULTILABEL
     counts = Counter(n for label in train for n in (split_values(label) if several else [label]))
     if len(target.classes) < (1 if several else LEAST):
         raise TrainingError(
             f"A classifier needs at least two classes; the labels name {len(target.classes)} "
-            f"({', '.join(target.classes) or 'none'}). Label pictures of another class too."
+            f"({', '.join(target.classes) or 'none'}). Label images of another class too."
         )
     for name in target.classes:
         if counts[name] < LEAST:
@@ -321,7 +321,7 @@ def _advice(target: Target, train: Sequence[str]) -> str:
 
 
 def _pictures(count: int, *, of: str = "") -> str:
-    return f"{count:,} {of}picture{'' if count == 1 else 's'}"
+    return f"{count:,} {of}image{'' if count == 1 else 's'}"
 
 
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:
@@ -525,7 +525,7 @@ def _check_name(name: str) -> None:
 
 
 def _source(settings: TrainSettings) -> str | None:
-    """Name the measure that is learned from; None for pictures themselves."""
+    """Name the measure that is learned from; None for images themselves."""
     if settings.method == "probe":
         _check_probe(settings)
         return "embedding"
@@ -563,7 +563,7 @@ def examples_of(
 
 
 def unlabelled_of(store: Store, split: splitting.Split) -> list[Example]:
-    """List the pictures that are in no part, for methods that learn without labels.
+    """List the images that are in no part, for methods that learn without labels.
 
     Left out is what lies in a file of which something is in val or test, such as another frame
     of the same video: the pixels that a model is scored on stay new to it.
@@ -586,7 +586,7 @@ def unlabelled_of(store: Store, split: splitting.Split) -> list[Example]:
 
 
 def _has_pixels(place: Place) -> bool:
-    return bool(place.locators) or place.facts.kind is Kind.PICTURE
+    return bool(place.locators) or place.facts.kind is Kind.IMAGE
 
 
 def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:

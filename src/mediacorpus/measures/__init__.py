@@ -4,7 +4,7 @@ Importing this package registers the measures on board; it loads no network.
 """
 
 from mediacorpus.measures import (
-    colour,
+    color,
     composition,
     embedding,
     facts,
@@ -21,7 +21,7 @@ from mediacorpus.measures import (
 )
 
 __all__ = [
-    "colour",
+    "color",
     "composition",
     "embedding",
     "facts",

@@ -1,4 +1,4 @@
-"""Names of colours by their place in HSV, and how much of a picture each one covers."""
+"""Names of colors by their place in HSV, and how much of an image each one covers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ HUES = {
 }
 """Hue in whole degrees, from the first up to but without the second; together the circle."""
 
-NEUTRALS = ("black", "white", "grey")
+NEUTRALS = ("black", "white", "gray")
 
 DARK = 0.15
 """Value below which a pixel is black, whatever its hue (Ke et al. 2006)."""
@@ -42,7 +42,7 @@ RARE = 0.05
 """Share of the fullest bin that a bin must pass to count (Ke et al. 2006)."""
 
 
-def coloured(saturation: Plane, value: Plane) -> NDArray[np.bool_]:
+def colored(saturation: Plane, value: Plane) -> NDArray[np.bool_]:
     """Tell which pixels have a hue: neither black nor pale.
 
     Parameters
@@ -52,21 +52,21 @@ def coloured(saturation: Plane, value: Plane) -> NDArray[np.bool_]:
 
     Examples
     --------
-    >>> coloured(np.float32([[1, 1, 0.1]]), np.float32([[1, 0.1, 1]])).tolist()
+    >>> colored(np.float32([[1, 1, 0.1]]), np.float32([[1, 0.1, 1]])).tolist()
     [[True, False, False]]
     """
     return np.asarray((saturation > PALE) & (value >= DARK), np.bool_)
 
 
 def shares(hue: Plane, value: Plane, hued: NDArray[np.bool_]) -> dict[str, float]:
-    """Give the share of the pixels that each named colour covers; together 1.
+    """Give the share of the pixels that each named color covers; together 1.
 
     Parameters
     ----------
     hue, value:
         Of HSV, in degrees and 0 to 1, both `(H, W)`.
     hued:
-        Which pixels have a hue, by `coloured`.
+        Which pixels have a hue, by `colored`.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def shares(hue: Plane, value: Plane, hued: NDArray[np.bool_]) -> dict[str, float
     counts = {name: _between(degrees, *limits) for name, limits in HUES.items()}
     counts["black"] = int(np.count_nonzero(value < DARK))
     counts["white"] = int(np.count_nonzero(~hued & (value >= LIGHT)))
-    counts["grey"] = value.size - sum(counts.values())
+    counts["gray"] = value.size - sum(counts.values())
     return {name: count / value.size for name, count in counts.items()}
 
 

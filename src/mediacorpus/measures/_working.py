@@ -1,9 +1,9 @@
-"""Working pictures that several measures share: one size and colour space, made once a batch.
+"""Working images that several measures share: one size and color space, made once a batch.
 
-Values of pictures of different size can be compared only if all were measured at one size.
-A *scaled* working picture keeps its proportions: its short side has `side` pixels, or its long
-side has `16 * side` where the picture is longer than that; smaller pictures stay as they are.
-A *squished* one is a square of `side` pixels, whatever becomes of the proportions. Grey is
+Values of images of different size can be compared only if all were measured at one size.
+A *scaled* working image keeps its proportions: its short side has `side` pixels, or its long
+side has `16 * side` where the image is longer than that; smaller images stay as they are.
+A *squished* one is a square of `side` pixels, whatever becomes of the proportions. Gray is
 taken first (0.299 R + 0.587 G + 0.114 B), then scaled; shrinking averages areas.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
-from mediacorpus.media.colour_spaces import to_gray
+from mediacorpus.media.color_spaces import to_gray
 from mediacorpus.media.resize import squish
 
 if TYPE_CHECKING:
@@ -20,28 +20,28 @@ if TYPE_CHECKING:
     from mediacorpus.engine.contract import Batch, Pixels
 
 DECODED = 256
-"""Short side at which most measures take pictures, so that one decoding serves them all."""
+"""Short side at which most measures take images, so that one decoding serves them all."""
 LONGEST = 16
-"""A scaled picture is at most so many times as long as its side; strips would be endless."""
+"""A scaled image is at most so many times as long as its side; strips would be endless."""
 
 
-def grey(batch: Batch) -> list[Pixels]:
-    """Give the pictures of a batch in grey at their own size: uint8 `(H, W)`."""
-    return kept(batch, "grey", lambda: [to_gray(pixels) for pixels in batch.pixels])
+def gray(batch: Batch) -> list[Pixels]:
+    """Give the images of a batch in gray at their own size: uint8 `(H, W)`."""
+    return kept(batch, "gray", lambda: [to_gray(pixels) for pixels in batch.pixels])
 
 
-def scaled_grey(batch: Batch, side: int) -> list[Pixels]:
-    """Give the pictures of a batch in grey with a short side of `side`: uint8 `(H, W)`."""
-    return kept(batch, f"grey {side}", lambda: [scaled(p, side) for p in grey(batch)])
+def scaled_gray(batch: Batch, side: int) -> list[Pixels]:
+    """Give the images of a batch in gray with a short side of `side`: uint8 `(H, W)`."""
+    return kept(batch, f"gray {side}", lambda: [scaled(p, side) for p in gray(batch)])
 
 
-def squished_grey(batch: Batch, side: int) -> list[Pixels]:
-    """Give the pictures of a batch as grey squares: uint8 `(side, side)`."""
-    return kept(batch, f"grey square {side}", lambda: [squish(p, side) for p in grey(batch)])
+def squished_gray(batch: Batch, side: int) -> list[Pixels]:
+    """Give the images of a batch as gray squares: uint8 `(side, side)`."""
+    return kept(batch, f"gray square {side}", lambda: [squish(p, side) for p in gray(batch)])
 
 
 def scaled_rgb(batch: Batch, side: int) -> list[Pixels]:
-    """Give the pictures of a batch with a short side of `side`: uint8 `(H, W, 3)`."""
+    """Give the images of a batch with a short side of `side`: uint8 `(H, W, 3)`."""
     return kept(batch, f"rgb {side}", lambda: [scaled(p, side) for p in batch.pixels])
 
 

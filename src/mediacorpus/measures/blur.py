@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from mediacorpus.engine.contract import Pixels
 
 BLURRED = 0.55
-"""Extent above which a picture counts as blurred: edges of sd 1.3 pixels or more.
+"""Extent above which an image counts as blurred: edges of sd 1.3 pixels or more.
 
 Half-way between the most blurred of 40 sharp photographs of COCO and scikit-image (0.43) and
 the sharpest of the same after a Gaussian of 3 pixels (0.69), rounded.
 """
 
 SIDE = 512
-"""Larger pictures are judged at an area of SIDE x SIDE pixels."""
+"""Larger images are judged at an area of SIDE x SIDE pixels."""
 
 REBLUR = 2.0
 """Standard deviation, in pixels, of the second blur."""
@@ -30,16 +30,16 @@ STRONGEST = 0.005
 """Share of all pixels that are looked at: the strongest edges."""
 
 FLOOR = 2.0
-"""Least change from pixel to pixel, in grey levels, that counts as an edge."""
+"""Least change from pixel to pixel, in gray levels, that counts as an edge."""
 
 FEWEST = 10
 """With fewer edge pixels nothing is said."""
 
 
-def blur_extent(grey: Pixels) -> float | None:
+def blur_extent(gray: Pixels) -> float | None:
     """Tell how wide the strongest edges are: 0 perfectly sharp, near 1 very blurred.
 
-    The picture is blurred once more, by a Gaussian of `REBLUR` pixels. At an edge that is
+    The image is blurred once more, by a Gaussian of `REBLUR` pixels. At an edge that is
     itself blurred by a Gaussian of sd s, this divides the gradient by
     sqrt(s**2 + REBLUR**2) / s (Zhuo and Sim 2011): much where the edge was sharp, hardly
     where it was wide. The median of "gradient after / gradient before" over the strongest
@@ -49,21 +49,21 @@ def blur_extent(grey: Pixels) -> float | None:
 
     Parameters
     ----------
-    grey:
-        Grey picture `(H, W)`, uint8. One of more than `SIDE` x `SIDE` pixels is first
+    gray:
+        Gray image `(H, W)`, uint8. One of more than `SIDE` x `SIDE` pixels is first
         reduced to that area: blur that cannot be seen at this size does not count.
 
     Returns
     -------
     float or None
-        0 to 1; about s / sqrt(s**2 + 4) for edges of sd s pixels. None where the picture has
+        0 to 1; about s / sqrt(s**2 + 4) for edges of sd s pixels. None where the image has
         no edges (fewer than `FEWEST` edge pixels): nothing can be said of it.
 
     Notes
     -----
     A gradient is steepest across an edge: edge pixels are where it is larger than at both
-    neighbours, along the axis on which it is larger (Canny 1986, rounded to two directions).
-    Motion blur leaves edges along the motion sharp and may be missed. A blurred picture with
+    neighbors, along the axis on which it is larger (Canny 1986, rounded to two directions).
+    Motion blur leaves edges along the motion sharp and may be missed. A blurred image with
     sharp lettering on it counts as sharp.
 
     Of 549 photographs other than those that give the limit, 1 was above it as it was, 92 %
@@ -85,8 +85,8 @@ def blur_extent(grey: Pixels) -> float | None:
     >>> blur_extent(np.zeros((200, 300), np.uint8)) is None
     True
     """
-    picture = _reduced(grey)
-    if min(picture.shape) < 3:  # noqa: PLR2004 - an edge needs a neighbour on both sides
+    picture = _reduced(gray)
+    if min(picture.shape) < 3:  # noqa: PLR2004 - an edge needs a neighbor on both sides
         return None
     before, upright = _gradient(picture)
     edges = _strongest_edges(before, upright)
@@ -97,18 +97,18 @@ def blur_extent(grey: Pixels) -> float | None:
     return float(np.median(np.minimum(after / before.ravel()[edges], 1)))
 
 
-def _reduced(grey: Pixels) -> Pixels:
-    times = math.sqrt(grey.size) / SIDE
+def _reduced(gray: Pixels) -> Pixels:
+    times = math.sqrt(gray.size) / SIDE
     if times <= 1:
-        return grey
-    height, width = (max(1, round(side / times)) for side in grey.shape)
-    return np.asarray(cv2.resize(grey, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
+        return gray
+    height, width = (max(1, round(side / times)) for side in gray.shape)
+    return np.asarray(cv2.resize(gray, (width, height), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def _gradient(
     picture: Pixels | NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Give the gradient in grey levels a pixel, and where it is larger across than down."""
+    """Give the gradient in gray levels a pixel, and where it is larger across than down."""
     across, down = (
         np.asarray(cv2.Sobel(picture, cv2.CV_32F, *axis, scale=1 / 8), np.float32)
         for axis in ((1, 0), (0, 1))

@@ -31,7 +31,7 @@ SALIENT = 3.0
 
 INFO = Info(
     name="composition",
-    version="1",
+    version="2",
     summary="Edge density, complexity, symmetry, salience, rule of thirds and depth of field.",
     licence="Apache-2.0",
     citation=(
@@ -49,8 +49,8 @@ INFO = Info(
             "salience_y",
             "salient_share",
             "thirds_distance",
-            "centre_saturation",
-            "centre_value",
+            "center_saturation",
+            "center_value",
             "depth_of_field",
         ),
         "float64",
@@ -61,12 +61,12 @@ INFO = Info(
 
 @measure(INFO)
 def composition(batch: Batch) -> Sequence[Mapping[str, Any]]:
-    """Measure how each picture is composed, at a short side of at most 256 pixels.
+    """Measure how each image is composed, at a short side of at most 256 pixels.
 
     Parameters
     ----------
     batch:
-        Pictures with pixels.
+        Images with pixels.
 
     Returns
     -------
@@ -75,23 +75,23 @@ def composition(batch: Batch) -> Sequence[Mapping[str, Any]]:
         pixel, thresholds 100 and 200 (ours) on the sum of the absolute Sobel gradients; a
         measure of clutter (Mack and Oliva 2004; Rosenholtz et al. 2007).
 
-        `visual_complexity`: bytes a pixel of the picture as JPEG of quality 75, headers left
+        `visual_complexity`: bytes a pixel of the image as JPEG of quality 75, headers left
         out (Tuch et al. 2009; Machado et al. 2015). `entropy`: Shannon entropy of the 256
-        grey levels in bits, 0 to 8.
+        gray levels in bits, 0 to 8.
 
         `symmetry_horizontal`: correlation of the left half with the mirrored right half,
-        `symmetry_vertical`: of the upper with the mirrored lower half, in grey, -1 to 1
+        `symmetry_vertical`: of the upper with the mirrored lower half, in gray, -1 to 1
         (Mayer and Landwehr 2018, whose search for a better axis is left out); None where a
         half is uniform.
 
-        `salience_x`, `salience_y`: centre of what stands out, from 0 (left, top) to 1;
-        `salient_share`: how much of the picture that is; all None where nothing does.
+        `salience_x`, `salience_y`: center of what stands out, from 0 (left, top) to 1;
+        `salient_share`: how much of the image that is; all None where nothing does.
         Salience is the spectral residual of Hou and Zhang (2007) on 64 x 64 pixels; what
-        has over 3 times the mean stands out. `thirds_distance`: from that centre to the
+        has over 3 times the mean stands out. `thirds_distance`: from that center to the
         nearest of the four points where the lines of thirds cross, in fractions of the
         sides; 0 on it, 0.24 in the middle, 0.47 in a corner.
 
-        `centre_saturation`, `centre_value`: mean of HSV's saturation and value over the
+        `center_saturation`, `center_value`: mean of HSV's saturation and value over the
         middle ninth, by Datta et al. (2006) their features 6 and 7 for the rule of thirds.
         `depth_of_field`: share that the middle four of 4 x 4 blocks have in the detail of
         the value at the third level of a Haar wavelet, by Datta et al. (2006) their feature
@@ -116,29 +116,29 @@ def composition(batch: Batch) -> Sequence[Mapping[str, Any]]:
     >>> dot = np.full((300, 300, 3), 255, np.uint8)
     >>> dot[95:105, 95:105] = 0
     >>> [row] = composition(Batch([Picture("a", FileFacts("PNG", 300, 300, "RGB", 9), dot)]))
-    >>> round(row["salience_x"], 1), round(row["thirds_distance"], 1), row["centre_value"] > 0.9
+    >>> round(row["salience_x"], 1), round(row["thirds_distance"], 1), row["center_value"] > 0.9
     (0.3, 0.0, True)
     """
     return [_row(pixels) for pixels in scaled_rgb(batch, DECODED)]
 
 
 def _row(pixels: Pixels) -> dict[str, float | None]:
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    soft = cv2.GaussianBlur(grey, (0, 0), 1)
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    soft = cv2.GaussianBlur(gray, (0, 0), 1)
     edges = cv2.countNonZero(cv2.Canny(soft, WEAK, STRONG))
     middle = pixels.shape[1] // 2, pixels.shape[0] // 2
-    left, right = grey[:, : middle[0]], grey[:, ::-1][:, : middle[0]]
-    upper, lower = grey[: middle[1]], grey[::-1][: middle[1]]
+    left, right = gray[:, : middle[0]], gray[:, ::-1][:, : middle[0]]
+    upper, lower = gray[: middle[1]], gray[::-1][: middle[1]]
     return (
         {
-            "edge_density": edges / grey.size,
-            "visual_complexity": _jpeg_bytes(pixels) / grey.size,
-            "entropy": _entropy(grey),
+            "edge_density": edges / gray.size,
+            "visual_complexity": _jpeg_bytes(pixels) / gray.size,
+            "entropy": _entropy(gray),
             "symmetry_horizontal": _correlation(left, right),
             "symmetry_vertical": _correlation(upper, lower),
         }
-        | _salience(grey)
-        | _centre(pixels)
+        | _salience(gray)
+        | _center(pixels)
         | {"depth_of_field": _depth_of_field(pixels)}
     )
 
@@ -153,9 +153,9 @@ def _jpeg_bytes(pixels: Pixels) -> int:
     return len(file) - scan - header - end_of_image
 
 
-def _entropy(grey: Pixels) -> float:
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel()
-    share = counts[counts > 0].astype(np.float64) / grey.size
+def _entropy(gray: Pixels) -> float:
+    counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel()
+    share = counts[counts > 0].astype(np.float64) / gray.size
     return max(0.0, float(-(share @ np.log2(share))))
 
 
@@ -169,18 +169,18 @@ def _correlation(one: Pixels, other: Pixels) -> float | None:
     return float(np.clip(np.sum(first * second, dtype=np.float64) / spread, -1, 1))
 
 
-def salience(grey: Pixels) -> NDArray[np.float64]:
+def salience(gray: Pixels) -> NDArray[np.float64]:
     """Tell what stands out: the spectral residual of Hou and Zhang (2007).
 
     Parameters
     ----------
-    grey:
-        Grey picture `(H, W)`, uint8, of any size.
+    gray:
+        Gray image `(H, W)`, uint8, of any size.
 
     Returns
     -------
     ndarray of float64, shape (64, 64)
-        0 or more; the larger, the more a place stands out. All 0 for uniform pictures.
+        0 or more; the larger, the more a place stands out. All 0 for uniform images.
 
     Examples
     --------
@@ -190,7 +190,7 @@ def salience(grey: Pixels) -> NDArray[np.float64]:
     (np.int64(15), np.int64(45))
     """
     size = (SALIENCE_SIDE, SALIENCE_SIDE)
-    small = cv2.resize(grey, size, interpolation=cv2.INTER_AREA).astype(np.float64)
+    small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float64)
     spectrum = np.fft.fft2(small - small.mean())
     # The 1 keeps frequencies that only rounding puts there from being lifted by the log.
     log = np.log(np.abs(spectrum) + 1)
@@ -200,12 +200,12 @@ def salience(grey: Pixels) -> NDArray[np.float64]:
     return np.asarray(cv2.GaussianBlur(back, (9, 9), 2.5), np.float64)
 
 
-def _salience(grey: Pixels) -> dict[str, float | None]:
+def _salience(gray: Pixels) -> dict[str, float | None]:
     names = ("salience_x", "salience_y", "salient_share", "thirds_distance")
-    found = salience(grey)
+    found = salience(gray)
     weight = np.where(found > SALIENT * found.mean(), found, 0)
     total = float(weight.sum())
-    if total <= 0 or grey.min() == grey.max():
+    if total <= 0 or gray.min() == gray.max():
         return dict.fromkeys(names)
     place = (np.arange(SALIENCE_SIDE) + 0.5) / SALIENCE_SIDE
     x, y = float(weight.sum(axis=0) @ place) / total, float(weight.sum(axis=1) @ place) / total
@@ -213,7 +213,7 @@ def _salience(grey: Pixels) -> dict[str, float | None]:
     return dict(zip(names, (x, y, np.count_nonzero(weight) / weight.size, distance), strict=True))
 
 
-def _centre(pixels: Pixels) -> dict[str, float]:
+def _center(pixels: Pixels) -> dict[str, float]:
     """Mean saturation and value over the middle ninth, which has one pixel at least."""
     rows, columns = (
         slice(side // 3, max(side // 3 + 1, 2 * side // 3)) for side in pixels.shape[:2]
@@ -221,7 +221,7 @@ def _centre(pixels: Pixels) -> dict[str, float]:
     part = pixels[rows, columns].astype(np.float32) / 255
     hsv = cv2.cvtColor(np.ascontiguousarray(part), cv2.COLOR_RGB2HSV)
     _, saturation, value = cv2.mean(hsv)[:3]
-    return {"centre_saturation": float(saturation), "centre_value": float(value)}
+    return {"center_saturation": float(saturation), "center_value": float(value)}
 
 
 def _depth_of_field(pixels: Pixels) -> float | None:

@@ -142,7 +142,7 @@ def open_session(precision: str = "fp32", model: str | Path | None = None) -> Se
         `"fp32"`, or `"int8"`: about 2.4 times as fast; the top tag agrees with fp32 for
         about 97 of 100 photographs.
     model:
-        For int8, the file that `quantize` made with pictures of this corpus.
+        For int8, the file that `quantize` made with images of this corpus.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def open_session(precision: str = "fp32", model: str | Path | None = None) -> Se
         path = onnx_file()
     elif model is None:
         raise ParameterError(
-            "int8 needs a network that is calibrated on pictures of the corpus: make one with "
+            "int8 needs a network that is calibrated on images of the corpus: make one with "
             "mediacorpus.measures.quantization.quantize and name it as model=."
         )
     else:
@@ -212,12 +212,12 @@ def preprocess(pixels: Pixels, out: Pixels | None = None) -> Pixels:
 
 
 def forward(batch: Batch, session: Session) -> tuple[Floats, Floats]:
-    """Put the pictures of a batch through the network, once for all measures.
+    """Put the images of a batch through the network, once for all measures.
 
     Parameters
     ----------
     batch:
-        Decoded pictures. The result is kept in `batch.shared`.
+        Decoded images. The result is kept in `batch.shared`.
     session:
         What `open_session` gave.
 

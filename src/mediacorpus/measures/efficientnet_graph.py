@@ -101,7 +101,7 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int =
     metadata:
         Kept in the file, such as the names of the classes.
     side:
-        Height and width of the pictures in pixels, at least 32.
+        Height and width of the images in pixels, at least 32.
 
     Returns
     -------
@@ -135,10 +135,10 @@ def _write(writer: _Writer) -> None:
     writer.constant("zero", 0)
     writer.constant("six", 6)
     # Mean and standard deviation are half of the range. The mean is taken off here, so that
-    # the zeros of the padding mean grey; the division is folded into the first weights.
+    # the zeros of the padding mean gray; the division is folded into the first weights.
     x = writer.node("Transpose", ["pixels"], "channels_first", perm=[0, 3, 1, 2])
     x = writer.node("Cast", [x], "float", to=int(need("onnx").TensorProto.FLOAT))
-    x = writer.node("Sub", [x, writer.constant("middle", 127.5)], "centred")
+    x = writer.node("Sub", [x, writer.constant("middle", 127.5)], "centerd")
     x = writer.convolution(x, "stem", stride=2, scale=1 / 127.5)
     for stage, (blocks, stride) in enumerate(STAGES):
         for block in range(blocks):

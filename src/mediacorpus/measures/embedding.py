@@ -1,4 +1,4 @@
-"""Where the picture lies among others: 1,280 learned features."""
+"""Where the image lies among others: 1,280 learned features."""
 
 from __future__ import annotations
 
@@ -30,20 +30,20 @@ INFO = Info(
 
 @MEASURES.register(INFO)
 def embedding(*, precision: str = "fp32", model: str | Path | None = None) -> Measure:
-    """Make the measure that describes a picture by learned features.
+    """Make the measure that describes an image by learned features.
 
     Parameters
     ----------
     precision:
         `"fp32"`, or `"int8"`, which is faster and needs `model`.
     model:
-        For int8, the file that `quantize` made with pictures of this corpus.
+        For int8, the file that `quantize` made with images of this corpus.
 
     Returns
     -------
     Measure
-        For each picture a float32 array `(1280,)`: the last feature maps of the network,
-        averaged over the picture; 0 to 6. Similar pictures have a high cosine.
+        For each image a float32 array `(1280,)`: the last feature maps of the network,
+        averaged over the image; 0 to 6. Similar images have a high cosine.
 
     Raises
     ------
@@ -55,8 +55,8 @@ def embedding(*, precision: str = "fp32", model: str | Path | None = None) -> Me
     >>> import numpy as np
     >>> from mediacorpus.engine.contract import Picture
     >>> from mediacorpus.records import FileFacts
-    >>> grey = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), grey)])
+    >>> gray = np.full((300, 400, 3), 127, np.uint8)
+    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [vector] = embedding()(batch)
     >>> vector.shape
     (1280,)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 INFO = Info(
     name="facts",
     version="2",
-    summary="Kind, format, size, colour mode, date, density, duration, from the file's header.",
+    summary="Kind, format, size, color mode, date, density, duration, from the file's header.",
     licence="Apache-2.0",
     outputs={
         "kind": "string",
@@ -46,12 +46,12 @@ def facts(batch: Batch) -> Sequence[Mapping[str, Any]]:
     Parameters
     ----------
     batch:
-        Pictures; their pixels are not needed.
+        Images; their pixels are not needed.
 
     Returns
     -------
     sequence of mapping
-        For each item: kind; format; width and height in pixels as shown (0 for sound); colour
+        For each item: kind; format; width and height in pixels as shown (0 for sound); color
         mode; alpha; size in bytes, None for a part of a file; frames or pages; density in dots
         per inch and date of taking, None where the file says nothing; millions of pixels; width
         divided by height; and for video and sound duration in seconds, frames per second,

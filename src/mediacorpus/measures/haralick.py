@@ -1,4 +1,4 @@
-"""Texture as Haralick measured it: which grey levels lie side by side."""
+"""Texture as Haralick measured it: which gray levels lie side by side."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from mediacorpus.engine.contract import MEASURES, Batch, Measure
 from mediacorpus.extras import need
-from mediacorpus.measures._working import scaled_grey
+from mediacorpus.measures._working import scaled_gray
 from mediacorpus.records import Info, Shape
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FEATURES = 13
 INFO = Info(
     name="haralick",
     version="1",
-    summary="Texture: Haralick's 13 features of grey-level co-occurrence, mean and range.",
+    summary="Texture: Haralick's 13 features of gray-level co-occurrence, mean and range.",
     licence="MIT (mahotas)",
     citation=(
         "Haralick, R. M., Shanmugam, K., & Dinstein, I. (1973). Textural features for image "
@@ -42,13 +42,13 @@ def haralick() -> Measure:
     Returns
     -------
     Measure
-        For each picture a float32 array `(26,)`, what `mahotas.features.haralick(grey,
-        return_mean_ptp=True)` gives: 13 features of the co-occurrence of grey levels in
+        For each image a float32 array `(26,)`, what `mahotas.features.haralick(gray,
+        return_mean_ptp=True)` gives: 13 features of the co-occurrence of gray levels in
         adjacent pixels, first their means over the four directions (horizontal, vertical and
         the two diagonals), then their ranges (greatest less least). The features are angular
         second moment, contrast, correlation, variance, inverse difference moment, sum
         average, sum variance, sum entropy, entropy, difference variance, difference entropy
-        and the two information measures of correlation. The grey picture has 256 levels and a
+        and the two information measures of correlation. The gray image has 256 levels and a
         short side of 256 pixels; smaller ones stay as they are.
 
     Raises
@@ -58,13 +58,13 @@ def haralick() -> Measure:
 
     Notes
     -----
-    All values are finite. In a picture of one grey level the correlation is 1, the entropies
-    are 0 and the ranges are 0. A picture one pixel wide or high has no diagonal neighbours:
+    All values are finite. In an image of one gray level the correlation is 1, the entropies
+    are 0 and the ranges are 0. An image one pixel wide or high has no diagonal neighbors:
     its only row or column is doubled.
 
-    The unit of the variances is the squared grey level: standardise before you compare or
+    The unit of the variances is the squared gray level: standardise before you compare or
     cluster. The difference variance is the library's: the variance of the shares of
-    differences, which depends on the picture's brightest level.
+    differences, which depends on the image's brightest level.
 
     References
     ----------
@@ -84,14 +84,14 @@ def haralick() -> Measure:
 
     def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
-            describe(_with_neighbours(picture), return_mean_ptp=True).astype(np.float32)
-            for picture in scaled_grey(batch, SIDE)
+            describe(_with_neighbors(picture), return_mean_ptp=True).astype(np.float32)
+            for picture in scaled_gray(batch, SIDE)
         ]
 
     return measure
 
 
-def _with_neighbours(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _with_neighbors(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     height, width = picture.shape
     if min(height, width) > 1:
         return picture

@@ -1,4 +1,4 @@
-"""Which colours a picture has, and whether they lie together: histogram and correlogram."""
+"""Which colors an image has, and whether they lie together: histogram and correlogram."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ if TYPE_CHECKING:
 
 HISTOGRAM_SIDE, BINS = 256, 8
 CORRELOGRAM_SIDE, LEVELS = 128, 4
-COLOURS = LEVELS**3
+COLORS = LEVELS**3
 DISTANCES = (1, 3, 5, 7)
 OUTSIDE = 255
-"""Stands for what is no pixel; greater than any colour's number."""
+"""Stands for what is no pixel; greater than any color's number."""
 
 HISTOGRAM = Info(
     name="histogram",
     version="1",
-    summary="Share of each of 512 colours (8 levels of red, green and blue).",
+    summary="Share of each of 512 colors (8 levels of red, green and blue).",
     licence="Apache-2.0 (OpenCV)",
     citation=(
         "Swain, M. J., & Ballard, D. H. (1991). Color indexing. International Journal of "
@@ -42,39 +42,39 @@ HISTOGRAM = Info(
 CORRELOGRAM = Info(
     name="correlogram",
     version="1",
-    summary="How likely each of 64 colours is at 1, 3, 5 and 7 pixels from itself.",
+    summary="How likely each of 64 colors is at 1, 3, 5 and 7 pixels from itself.",
     licence="Apache-2.0",
     citation=(
         "Huang, J., Kumar, S. R., Mitra, M., Zhu, W.-J., & Zabih, R. (1997). Image indexing "
         "using color correlograms. CVPR, 762-768."
     ),
     shape=Shape.VECTOR,
-    outputs={"vector": str(len(DISTANCES) * COLOURS)},
+    outputs={"vector": str(len(DISTANCES) * COLORS)},
     min_side=DECODED,
 )
 
 
 @measure(HISTOGRAM)
 def histogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
-    """Give the share of each of 512 colours.
+    """Give the share of each of 512 colors.
 
     Parameters
     ----------
     batch:
-        Decoded pictures.
+        Decoded images.
 
     Returns
     -------
     sequence of ndarray
-        For each picture a float32 array `(512,)` with sum 1: `cv2.calcHist` over red, green
-        and blue in 8 equal bins each, divided by the number of pixels. Colour (r, g, b), each
-        0 to 255, is counted in bin `r // 32 * 64 + g // 32 * 8 + b // 32`. The picture has a
+        For each image a float32 array `(512,)` with sum 1: `cv2.calcHist` over red, green
+        and blue in 8 equal bins each, divided by the number of pixels. Color (r, g, b), each
+        0 to 255, is counted in bin `r // 32 * 64 + g // 32 * 8 + b // 32`. The image has a
         short side of 256 pixels; smaller ones stay as they are.
 
     Notes
     -----
     Swain and Ballard compare two histograms by their intersection, `np.minimum(a, b).sum()`,
-    0 (no common colour) to 1 (the same).
+    0 (no common color) to 1 (the same).
 
     References
     ----------
@@ -96,28 +96,28 @@ def histogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
 
 @measure(CORRELOGRAM)
 def correlogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
-    """Give the colour autocorrelogram: how likely a colour is at a distance from itself.
+    """Give the color autocorrelogram: how likely a color is at a distance from itself.
 
     Parameters
     ----------
     batch:
-        Decoded pictures.
+        Decoded images.
 
     Returns
     -------
     sequence of ndarray
-        For each picture a float32 array `(256,)`, 0 to 1: 64 values for each of the distances
+        For each image a float32 array `(256,)`, 0 to 1: 64 values for each of the distances
         1, 3, 5 and 7 in this order. Value `c` is the number of pairs of pixels that both have
-        colour `c` and lie at chessboard distance `k`, divided by `8 * k` times the number
-        of pixels of colour `c`; 0 for a colour that does not occur. Colour (r, g, b), each 0
-        to 255, is number `r // 64 * 16 + g // 64 * 4 + b // 64`. The picture has a short side
+        color `c` and lie at chessboard distance `k`, divided by `8 * k` times the number
+        of pixels of color `c`; 0 for a color that does not occur. Color (r, g, b), each 0
+        to 255, is number `r // 64 * 16 + g // 64 * 4 + b // 64`. The image has a short side
         of 128 pixels; smaller ones stay as they are.
 
     Notes
     -----
-    Pairs are counted in both directions, and each pixel is taken to have `8 * k` neighbours, as
-    in the paper; near the border some are missing, so that a picture of one colour stays a
-    little below 1. Huang and others compare pictures by the sum of
+    Pairs are counted in both directions, and each pixel is taken to have `8 * k` neighbors, as
+    in the paper; near the border some are missing, so that an image of one color stays a
+    little below 1. Huang and others compare images by the sum of
     `abs(a - b) / (1 + a + b)`.
 
     References
@@ -127,7 +127,7 @@ def correlogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
 
     Examples
     --------
-    Two black pixels above two white ones: each has 1 of 8 neighbours in its own colour.
+    Two black pixels above two white ones: each has 1 of 8 neighbors in its own color.
 
     >>> from mediacorpus.engine.contract import Picture
     >>> from mediacorpus.records import FileFacts
@@ -147,19 +147,19 @@ def _shares(picture: Pixels) -> NDArray[np.float32]:
 
 def _autocorrelogram(picture: Pixels) -> NDArray[np.float32]:
     levels = picture >> 6
-    colours = levels[..., 0] << 4 | levels[..., 1] << 2 | levels[..., 2]
-    each = colours.ravel()
-    held = np.maximum(np.bincount(each, minlength=COLOURS), 1)
+    colors = levels[..., 0] << 4 | levels[..., 1] << 2 | levels[..., 2]
+    each = colors.ravel()
+    held = np.maximum(np.bincount(each, minlength=COLORS), 1)
     margin = max(DISTANCES)
-    framed = np.pad(colours, ((0, margin), (margin, margin)), constant_values=OUTSIDE)
-    height, width = colours.shape
+    framed = np.pad(colors, ((0, margin), (margin, margin)), constant_values=OUTSIDE)
+    height, width = colors.shape
     shares = []
     for distance in DISTANCES:
-        same = np.zeros(colours.shape, np.uint8)
+        same = np.zeros(colors.shape, np.uint8)
         for down, across in _half_ring(distance):
             left = margin + across
-            same += colours == framed[down : down + height, left : left + width]
-        pairs = 2 * np.bincount(each, weights=same.ravel(), minlength=COLOURS)
+            same += colors == framed[down : down + height, left : left + width]
+        pairs = 2 * np.bincount(each, weights=same.ravel(), minlength=COLORS)
         shares.append(pairs / (8 * distance * held))
     return np.concatenate(shares).astype(np.float32)
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from mediacorpus.engine.contract import MEASURES, Batch, Measure
 from mediacorpus.extras import need
-from mediacorpus.measures._working import DECODED, squished_grey
+from mediacorpus.measures._working import DECODED, squished_gray
 from mediacorpus.records import Info, Shape
 
 if TYPE_CHECKING:
@@ -39,13 +39,13 @@ INFO = Info(
 
 @MEASURES.register(INFO)
 def hog() -> Measure:
-    """Make the measure that describes a picture by histograms of oriented gradients.
+    """Make the measure that describes an image by histograms of oriented gradients.
 
     Returns
     -------
     Measure
-        For each picture a float32 array `(1764,)`, 0 to 1: what `skimage.feature.hog` gives
-        for the grey picture, squished to 128 by 128 pixels, with 9 orientations (0 to 180
+        For each image a float32 array `(1764,)`, 0 to 1: what `skimage.feature.hog` gives
+        for the gray image, squished to 128 by 128 pixels, with 9 orientations (0 to 180
         degrees), cells of 16 by 16 pixels and blocks of 2 by 2 cells, each block L2-Hys
         normalised. The order is that of an array `(7, 7, 2, 2, 9)`: row and column of the
         block, row and column of the cell in it, orientation.
@@ -57,7 +57,7 @@ def hog() -> Measure:
 
     Notes
     -----
-    Pictures of other proportions are distorted to a square. Without any edge all values are 0.
+    Images of other proportions are distorted to a square. Without any edge all values are 0.
 
     References
     ----------
@@ -84,7 +84,7 @@ def hog() -> Measure:
                 cells_per_block=(BLOCK, BLOCK),
                 block_norm="L2-Hys",
             ).astype(np.float32)
-            for picture in squished_grey(batch, SIDE)
+            for picture in squished_gray(batch, SIDE)
         ]
 
     return measure

@@ -1,4 +1,4 @@
-"""The 8-bit network of one corpus: calibrated on its pictures, and how far it can be relied on."""
+"""The 8-bit network of one corpus: calibrated on its images, and how far it can be relied on."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from mediacorpus.catalogue import derived
-from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
+from mediacorpus.catalogue.progress import VISUAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
 from mediacorpus.engine.progress import progress
@@ -40,9 +40,9 @@ class CorpusModel:
     digest:
         Its SHA-256.
     agreement:
-        Share of pictures whose best tag is the one that fp32 gives, 0 to 1.
+        Share of images whose best tag is the one that fp32 gives, 0 to 1.
     compared:
-        Number of those pictures; none of them served for calibration, unless the corpus has
+        Number of those images; none of them served for calibration, unless the corpus has
         too few.
     """
 
@@ -56,12 +56,12 @@ class CorpusModel:
         """Say how well it agrees with fp32."""
         return (
             f"int8 gives the same best tag as fp32 for {self.agreement:.1%} of "
-            f"{self.compared:,} pictures of this corpus."
+            f"{self.compared:,} images of this corpus."
         )
 
 
 def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
-    """Return the 8-bit network of a corpus, made from its pictures on first use.
+    """Return the 8-bit network of a corpus, made from its images on first use.
 
     It is kept in the corpus, so that later runs use the same one.
 
@@ -75,7 +75,7 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
     Raises
     ------
     ParameterError
-        The corpus has no picture to calibrate with.
+        The corpus has no image to calibrate with.
     MissingExtra
         onnx or onnxruntime is not installed.
     """
@@ -91,10 +91,10 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
             report(1)
     if not pictures:
         raise ParameterError(
-            "int8 is calibrated on pictures of the corpus, and none can be read. "
-            "Add pictures first, or use --precision fp32."
+            "int8 is calibrated on images of the corpus, and none can be read. "
+            "Add images first, or use --precision fp32."
         )
-    # Every fourth picture calibrates, so that both sets come from all over the corpus.
+    # Every fourth image calibrates, so that both sets come from all over the corpus.
     chosen = pictures[:: max(1, len(pictures) // CALIBRATION)][:CALIBRATION]
     kept = {id(picture) for picture in chosen}
     others = [picture for picture in pictures if id(picture) not in kept] or pictures
@@ -113,7 +113,7 @@ def _spread(store: Store, count: int) -> list[str]:
     return [
         row[0]
         for row in store.rows(
-            f"SELECT item FROM items WHERE {PICTORIAL_ITEMS} ORDER BY item LIMIT ?", (count,)
+            f"SELECT item FROM items WHERE {VISUAL_ITEMS} ORDER BY item LIMIT ?", (count,)
         )
     ]
 

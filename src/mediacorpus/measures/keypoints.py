@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mediacorpus.engine.contract import Batch, measure
-from mediacorpus.measures._working import scaled_grey
+from mediacorpus.measures._working import scaled_gray
 from mediacorpus.records import Info
 
 if TYPE_CHECKING:
@@ -40,24 +40,24 @@ _detectors = threading.local()
 
 @measure(INFO)
 def keypoints(batch: Batch) -> Sequence[Mapping[str, Any]]:
-    """Count the keypoints of a picture: corners (ORB) and blobs (SIFT) that stand out.
+    """Count the keypoints of an image: corners (ORB) and blobs (SIFT) that stand out.
 
     Parameters
     ----------
     batch:
-        Decoded pictures.
+        Decoded images.
 
     Returns
     -------
     sequence of mapping
-        For each picture: `orb`, the number of keypoints that `cv2.ORB_create(nfeatures=500)`
+        For each image: `orb`, the number of keypoints that `cv2.ORB_create(nfeatures=500)`
         detects, which stops at about 500; `sift`, the number that `cv2.SIFT_create()` detects;
         `sift_scale`, the mean diameter of the latter in pixels, None where there is none.
-        The grey picture has a short side of 512 pixels; smaller ones stay as they are.
+        The gray image has a short side of 512 pixels; smaller ones stay as they are.
 
     Notes
     -----
-    Smaller pictures have fewer keypoints: compare counts only between pictures of at least 512
+    Smaller images have fewer keypoints: compare counts only between images of at least 512
     pixels and like proportions. ORB finds nothing within 31 pixels of the border. As in OpenCV,
     SIFT counts a place once for each direction in which its gradients mainly point.
 
@@ -77,12 +77,12 @@ def keypoints(batch: Batch) -> Sequence[Mapping[str, Any]]:
     >>> keypoints(Batch([Picture("a", FileFacts("PNG", 800, 600, "RGB", 99), plain)]))
     [{'orb': 0, 'sift': 0, 'sift_scale': None}]
     """
-    return [_row(picture) for picture in scaled_grey(batch, SIDE)]
+    return [_row(picture) for picture in scaled_gray(batch, SIDE)]
 
 
 def _row(picture: Pixels) -> Mapping[str, Any]:
     orb, sift = _own_detectors()
-    # OpenCV's pyramid for ORB fails where a picture is a single pixel wide or high.
+    # OpenCV's pyramid for ORB fails where an image is a single pixel wide or high.
     corners = orb.detect(picture, None) if min(picture.shape) > 1 else ()
     blobs = sift.detect(picture, None)
     return {

@@ -8,7 +8,7 @@ import numpy as np
 
 from mediacorpus.engine.contract import MEASURES, Batch, Measure
 from mediacorpus.extras import need
-from mediacorpus.measures._working import scaled_grey
+from mediacorpus.measures._working import scaled_gray
 from mediacorpus.records import Info, Shape
 
 if TYPE_CHECKING:
@@ -45,12 +45,12 @@ def lbp() -> Measure:
     Returns
     -------
     Measure
-        For each picture a float32 array `(54,)`: three histograms one after the other, each
-        with sum 1, of what `skimage.feature.local_binary_pattern(grey, points, radius,
+        For each image a float32 array `(54,)`: three histograms one after the other, each
+        with sum 1, of what `skimage.feature.local_binary_pattern(gray, points, radius,
         "uniform")` gives for 8 points at radius 1 (10 bins), 16 at 2 (18 bins) and 24 at 3
-        (26 bins). Bin `k` counts pixels with `k` neighbours in a row that are at least as
+        (26 bins). Bin `k` counts pixels with `k` neighbors in a row that are at least as
         bright; the last bin of each histogram counts all patterns that are not uniform.
-        The grey picture has a short side of 256 pixels; smaller ones stay as they are.
+        The gray image has a short side of 256 pixels; smaller ones stay as they are.
 
     Raises
     ------
@@ -59,7 +59,7 @@ def lbp() -> Measure:
 
     Notes
     -----
-    The histograms hardly change when the picture is rotated, and rest on which pixel is the
+    The histograms hardly change when the image is rotated, and rest on which pixel is the
     brighter, not on how much. As in scikit-image, what lies beyond the border counts as black.
 
     References
@@ -88,7 +88,7 @@ def lbp() -> Measure:
     def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
             np.concatenate([histogram(picture, *circle) for circle in CIRCLES]).astype(np.float32)
-            for picture in scaled_grey(batch, SIDE)
+            for picture in scaled_gray(batch, SIDE)
         ]
 
     return measure

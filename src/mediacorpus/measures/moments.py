@@ -9,7 +9,7 @@ import numpy as np
 
 from mediacorpus.engine.contract import MEASURES, Batch, Measure, measure
 from mediacorpus.extras import need
-from mediacorpus.measures._working import DECODED, scaled_grey, squished_grey
+from mediacorpus.measures._working import DECODED, scaled_gray, squished_gray
 from mediacorpus.records import Info, Shape
 
 if TYPE_CHECKING:
@@ -58,19 +58,19 @@ def hu(batch: Batch) -> Sequence[Mapping[str, float]]:
     Parameters
     ----------
     batch:
-        Decoded pictures.
+        Decoded images.
 
     Returns
     -------
     sequence of mapping
-        For each picture `hu1` to `hu7`: `cv2.HuMoments(cv2.moments(grey))` of the grey picture
+        For each image `hu1` to `hu7`: `cv2.HuMoments(cv2.moments(gray))` of the gray image
         (0 to 255) with a short side of 256 pixels; smaller ones stay as they are. 0 for a
-        black picture.
+        black image.
 
     Notes
     -----
     The moments are those of a bright form on a black ground: they stay the same when it is
-    moved, scaled or rotated; a mirror image turns the sign of `hu7`. A brighter picture has
+    moved, scaled or rotated; a mirror image turns the sign of `hu7`. A brighter image has
     smaller moments. They differ by many orders of magnitude, so that the logarithm
     `-sign(h) * log10(abs(h))` is usually taken before they are compared.
 
@@ -91,7 +91,7 @@ def hu(batch: Batch) -> Sequence[Mapping[str, float]]:
     >>> round(row["hu1"] * 6 * 255, 6), round(row["hu2"], 12)
     (0.99, 0.0)
     """
-    rows = [cv2.HuMoments(cv2.moments(p)).ravel() for p in scaled_grey(batch, HU_SIDE)]
+    rows = [cv2.HuMoments(cv2.moments(p)).ravel() for p in scaled_gray(batch, HU_SIDE)]
     return [dict(zip(HU_COLUMNS, row.tolist(), strict=True)) for row in rows]
 
 
@@ -102,11 +102,11 @@ def zernike() -> Measure:
     Returns
     -------
     Measure
-        For each picture a float32 array `(25,)`: the magnitudes that
-        `mahotas.features.zernike_moments(grey, radius=64, degree=8)` gives for the grey picture,
-        squished to 128 by 128 pixels, in a circle of 64 pixels around its centre of mass.
+        For each image a float32 array `(25,)`: the magnitudes that
+        `mahotas.features.zernike_moments(gray, radius=64, degree=8)` gives for the gray image,
+        squished to 128 by 128 pixels, in a circle of 64 pixels around its center of mass.
         The order is that of degree n = 0 to 8 and, within it, repetition m = n modulo 2 to n:
-        (0, 0), (1, 1), (2, 0), (2, 2), (3, 1), (3, 3), (4, 0) … (8, 8). 0 for a black picture.
+        (0, 0), (1, 1), (2, 0), (2, 2), (3, 1), (3, 3), (4, 0) … (8, 8). 0 for a black image.
 
     Raises
     ------
@@ -115,8 +115,8 @@ def zernike() -> Measure:
 
     Notes
     -----
-    The magnitudes stay the same when the form is rotated about its centre, and when all is made
-    brighter by a factor. Pictures of other proportions are distorted to a square.
+    The magnitudes stay the same when the form is rotated about its center, and when all is made
+    brighter by a factor. Images of other proportions are distorted to a square.
 
     References
     ----------
@@ -139,7 +139,7 @@ def zernike() -> Measure:
     def measured(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
             describe(picture, RADIUS, degree=DEGREE).astype(np.float32)
-            for picture in squished_grey(batch, ZERNIKE_SIDE)
+            for picture in squished_gray(batch, ZERNIKE_SIDE)
         ]
 
     return measured

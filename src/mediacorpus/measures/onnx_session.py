@@ -1,4 +1,4 @@
-"""Run an ONNX network on batches of pictures."""
+"""Run an ONNX network on batches of images."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from mediacorpus.engine.contract import Pixels
 
 CHUNK = 8
-"""Pictures per call of the network: more gain no speed and take more memory."""
+"""Images per call of the network: more gain no speed and take more memory."""
 
 Floats = NDArray[np.float32]
 
@@ -28,7 +28,7 @@ class Session:
     """A network that is loaded once and may be called from several threads at once.
 
     Each calling thread does its own work: a call uses one core, and two threads get
-    through twice as many pictures.
+    through twice as many images.
 
     Parameters
     ----------
@@ -45,7 +45,7 @@ class Session:
     classes : tuple of str
         Names of the classes in the order of the logits, from the file's metadata.
     side : int
-        Height and width that the pictures must have.
+        Height and width that the images must have.
 
     Raises
     ------
@@ -80,7 +80,7 @@ class Session:
             )
 
     def run(self, pixels: Pixels) -> tuple[Floats, Floats]:
-        """Put pictures through the network.
+        """Put images through the network.
 
         Parameters
         ----------
@@ -139,7 +139,7 @@ def open_session(content: bytes) -> Any:
     """
     onnxruntime = need("onnxruntime")
     options = onnxruntime.SessionOptions()
-    # The engine's threads share out the pictures; threads inside the network would compete.
+    # The engine's threads share out the images; threads inside the network would compete.
     options.intra_op_num_threads = 1
     options.inter_op_num_threads = 1
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL

@@ -1,4 +1,4 @@
-"""The picture itself, very small: the classic comparison pixel by pixel."""
+"""The image itself, very small: the classic comparison pixel by pixel."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mediacorpus.engine.contract import Batch, measure
-from mediacorpus.measures._working import DECODED, squished_grey
+from mediacorpus.measures._working import DECODED, squished_gray
 from mediacorpus.records import Info, Shape
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ WHITE = 255
 INFO = Info(
     name="pixels",
     version="1",
-    summary="The picture in 15 by 15 grey pixels, row by row.",
+    summary="The image in 15 by 15 gray pixels, row by row.",
     licence="Apache-2.0 (OpenCV)",
     citation=(
         "Torralba, A., Fergus, R., & Freeman, W. T. (2008). 80 million tiny images. IEEE "
@@ -35,21 +35,21 @@ INFO = Info(
 
 @measure(INFO)
 def pixels(batch: Batch) -> Sequence[NDArray[np.float32]]:
-    """Give the grey picture itself, squished to 15 by 15 pixels and laid out row by row.
+    """Give the gray image itself, squished to 15 by 15 pixels and laid out row by row.
 
     Parameters
     ----------
     batch:
-        Decoded pictures.
+        Decoded images.
 
     Returns
     -------
     sequence of ndarray
-        For each picture a float32 array `(225,)`, 0 (black) to 1 (white).
+        For each image a float32 array `(225,)`, 0 (black) to 1 (white).
 
     Notes
     -----
-    Two pictures are compared by the cosine of their arrays. It is high when light and dark
+    Two images are compared by the cosine of their arrays. It is high when light and dark
     lie in the same places; it knows nothing of what is shown.
 
     References
@@ -66,4 +66,4 @@ def pixels(batch: Batch) -> Sequence[NDArray[np.float32]]:
     >>> vector.shape, float(vector.min())
     ((225,), 1.0)
     """
-    return [np.divide(p.ravel(), WHITE, dtype=np.float32) for p in squished_grey(batch, SIDE)]
+    return [np.divide(p.ravel(), WHITE, dtype=np.float32) for p in squished_gray(batch, SIDE)]

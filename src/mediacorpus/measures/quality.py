@@ -54,14 +54,14 @@ INFO = Info(
 
 @measure(INFO)
 def quality(batch: Batch) -> Sequence[Mapping[str, Any]]:
-    """Measure the technical quality of each picture, at its full size.
+    """Measure the technical quality of each image, at its full size.
 
     All values are of the luma 0.299 R + 0.587 G + 0.114 B (Rec. 601), rounded to 256 levels.
 
     Parameters
     ----------
     batch:
-        Pictures with pixels.
+        Images with pixels.
 
     Returns
     -------
@@ -76,7 +76,7 @@ def quality(batch: Batch) -> Sequence[Mapping[str, Any]]:
         `sharpness_laplacian`: variance of the Laplacian on 0 to 255 (Pech-Pacheco et al.
         2000). `sharpness_tenengrad`: mean square of the Sobel gradient on 0 to 255
         (Krotkov 1988; Pertuz, Puig and Garcia 2013). Both grow with detail and noise and
-        depend on size: compare pictures of one kind and size only.
+        depend on size: compare images of one kind and size only.
 
         `blur`: extent of blur, 0 sharp to 1; None where there are no edges. `blurred`:
         whether it is above 0.55. See `mediacorpus.measures.blur.blur_extent`.
@@ -84,10 +84,10 @@ def quality(batch: Batch) -> Sequence[Mapping[str, Any]]:
         `noise`: standard deviation of the noise in levels of 255 (Immerkaer 1996); fine
         texture counts as noise; None below 3 x 3 pixels.
 
-        `blockiness`: (b - a) / (b + a) with b the mean absolute step between neighbours
+        `blockiness`: (b - a) / (b + a) with b the mean absolute step between neighbors
         across the borders of 8 x 8 blocks (Wang, Sheikh and Bovik 2002), a the one
         elsewhere: about 0 without blocks, towards 1 with strong ones; None where there are
-        no steps. Blocks are looked for from the upper left corner: in a picture that was
+        no steps. Blocks are looked for from the upper left corner: in an image that was
         cropped or resized after compression they are missed.
 
     References
@@ -113,28 +113,28 @@ def quality(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
 
 def _row(pixels: Pixels) -> dict[str, Any]:
-    grey = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
-    blur = blur_extent(grey)
+    gray = np.asarray(cv2.cvtColor(pixels, cv2.COLOR_RGB2GRAY), np.uint8)
+    blur = blur_extent(gray)
     return (
-        _light(grey)
-        | _sharpness(grey)
+        _light(gray)
+        | _sharpness(gray)
         | {
-            "noise": _noise(grey),
-            "blockiness": _blockiness(grey),
+            "noise": _noise(gray),
+            "blockiness": _blockiness(gray),
             "blur": blur,
             "blurred": None if blur is None else blur > BLURRED,
         }
     )
 
 
-def _light(grey: Pixels) -> dict[str, float | None]:
+def _light(gray: Pixels) -> dict[str, float | None]:
     """Everything that depends on the counts of the 256 levels alone."""
-    counts = cv2.calcHist([grey], [0], None, [256], [0, 256]).ravel().astype(np.float64)
-    share = counts / grey.size
+    counts = cv2.calcHist([gray], [0], None, [256], [0, 256]).ravel().astype(np.float64)
+    share = counts / gray.size
     level = np.arange(256) / 255
     mean = float(share @ level)
     reached = np.cumsum(counts)
-    low, high = (float(level[np.searchsorted(reached, part * grey.size)]) for part in (0.01, 0.99))
+    low, high = (float(level[np.searchsorted(reached, part * gray.size)]) for part in (0.01, 0.99))
     return {
         "brightness": mean,
         "contrast_rms": math.sqrt(float(share @ (level - mean) ** 2)),
@@ -145,29 +145,29 @@ def _light(grey: Pixels) -> dict[str, float | None]:
     }
 
 
-def _sharpness(grey: Pixels) -> dict[str, float]:
-    _, sd = cv2.meanStdDev(cv2.Laplacian(grey, cv2.CV_16S))
-    steps = (cv2.Sobel(grey, cv2.CV_16S, *axis) for axis in ((1, 0), (0, 1)))
+def _sharpness(gray: Pixels) -> dict[str, float]:
+    _, sd = cv2.meanStdDev(cv2.Laplacian(gray, cv2.CV_16S))
+    steps = (cv2.Sobel(gray, cv2.CV_16S, *axis) for axis in ((1, 0), (0, 1)))
     squares = sum(cv2.norm(step, cv2.NORM_L2SQR) for step in steps)
     return {
         "sharpness_laplacian": float(sd[0, 0]) ** 2,
-        "sharpness_tenengrad": float(squares) / grey.size,
+        "sharpness_tenengrad": float(squares) / gray.size,
     }
 
 
-def _noise(grey: Pixels) -> float | None:
-    height, width = grey.shape
+def _noise(gray: Pixels) -> float | None:
+    height, width = gray.shape
     if min(height, width) < NOISE_MASK.shape[0]:
         return None
-    found = cv2.filter2D(grey, cv2.CV_16S, NOISE_MASK)[1:-1, 1:-1]
-    inside = grey[2:, 2:].size
+    found = cv2.filter2D(gray, cv2.CV_16S, NOISE_MASK)[1:-1, 1:-1]
+    inside = gray[2:, 2:].size
     mean = float(cv2.norm(found, cv2.NORM_L1)) / inside
     return mean * math.sqrt(math.pi / 2) / 6
 
 
-def _blockiness(grey: Pixels) -> float | None:
+def _blockiness(gray: Pixels) -> float | None:
     border, elsewhere = np.zeros(2), np.zeros(2)
-    for picture in (grey, grey.T):
+    for picture in (gray, gray.T):
         if picture.shape[1] > 1:
             # Steps from one column to the next, over all rows.
             steps = np.asarray(cv2.absdiff(picture[:, 1:], picture[:, :-1]))

@@ -1,4 +1,4 @@
-"""Make the network faster with 8-bit numbers, calibrated on pictures of the corpus."""
+"""Make the network faster with 8-bit numbers, calibrated on images of the corpus."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mediacorpus.engine.contract import Pixels
 
-PREPARATION = ("channels_first", "float", "centred")
+PREPARATION = ("channels_first", "float", "centerd")
 """Nodes between the pixels and the first convolution."""
 
 
@@ -30,14 +30,14 @@ def quantize(source: Path, pictures: Iterable[Pixels], target: Path) -> Path:
     """Turn EfficientNet-Lite0 into 8-bit integers (static quantisation).
 
     Weights get one scale for each output channel; activations one scale each, from the
-    smallest and largest value seen with `pictures`. About 64 pictures are enough.
+    smallest and largest value seen with `pictures`. About 64 images are enough.
 
     Parameters
     ----------
     source:
         What `onnx_file` gave, or another file that `graph` wrote.
-    pictures:
-        Pictures like those to be measured, each as `preprocess` gives it: uint8
+    images:
+        Images like those to be measured, each as `preprocess` gives it: uint8
         `(224, 224, 3)`.
     target:
         File to write, with its SHA-256 beside it.
@@ -50,7 +50,7 @@ def quantize(source: Path, pictures: Iterable[Pixels], target: Path) -> Path:
     Raises
     ------
     ParameterError
-        There are no pictures, or one is not as `preprocess` gives it.
+        There are no images, or one is not as `preprocess` gives it.
     ModelError
         `source` is not a network that `graph` wrote.
     MissingExtra
@@ -81,12 +81,12 @@ def _first(pictures: Iterable[Pixels]) -> tuple[Pixels, Iterator[Pixels]]:
     rest = iter(pictures)
     first = next(rest, None)
     if first is None:
-        raise ParameterError("There are no pictures to calibrate with; give about 64.")
+        raise ParameterError("There are no images to calibrate with; give about 64.")
     return first, rest
 
 
 class _Reader:
-    """Hands the pictures to ONNX Runtime in small batches."""
+    """Hands the images to ONNX Runtime in small batches."""
 
     def __init__(self, first: Pixels, rest: Iterator[Pixels]) -> None:
         self.first: Pixels | None = first
@@ -103,7 +103,7 @@ class _Reader:
         for picture in batch:
             if picture.shape != (SIDE, SIDE, 3) or picture.dtype != np.uint8:
                 raise ParameterError(
-                    f"Calibration takes uint8 pictures ({SIDE}, {SIDE}, 3) as preprocess gives "
+                    f"Calibration takes uint8 images ({SIDE}, {SIDE}, 3) as preprocess gives "
                     f"them; got {picture.dtype} {picture.shape}."
                 )
         return {"pixels": np.stack(batch)} if batch else None
@@ -155,14 +155,14 @@ def _quantize(model: Any, reader: _Reader, target: Path) -> None:
             per_channel=True,
             calibrate_method=quantization.CalibrationMethod.MinMax,
             nodes_to_exclude=list(PREPARATION),
-            extra_options={"TensorQuantOverrides": {"centred": [exact]}},
+            extra_options={"TensorQuantOverrides": {"centerd": [exact]}},
         )
 
 
 def _take_pixels(model: Any) -> None:
     """Let the first convolution read the pixels, which are its 8-bit input as they stand."""
     nodes = model.graph.node
-    into = next(n for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == "centred")
+    into = next(n for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == "centerd")
     transpose = need("onnx.helper").make_node(
         "Transpose", ["pixels"], [into.output[0]], name=PREPARATION[0], perm=[0, 3, 1, 2]
     )

@@ -1,4 +1,4 @@
-"""What is where in the picture: learned features in a grid of 3 by 3 places."""
+"""What is where in the image: learned features in a grid of 3 by 3 places."""
 
 from __future__ import annotations
 
@@ -50,18 +50,18 @@ INFO = Info(
 
 @MEASURES.register(INFO)
 def spatial_embedding() -> Measure:
-    """Make the measure that describes a picture by learned features of 3 by 3 places.
+    """Make the measure that describes an image by learned features of 3 by 3 places.
 
-    `embedding` averages over the whole picture, and its last layers were taught to overlook
+    `embedding` averages over the whole image, and its last layers were taught to overlook
     how a thing is turned, lit or placed. Here the maps of an earlier layer are averaged in nine
     places that overlap by a row. That tells faces, expressions, poses and layouts apart
-    better where the pictures are framed alike; for the kind of thing that is shown, wherever it
+    better where the images are framed alike; for the kind of thing that is shown, wherever it
     is, `embedding` is better.
 
     Returns
     -------
     Measure
-        For each picture a float32 array `(1728,)`. The order is that of an array
+        For each image a float32 array `(1728,)`. The order is that of an array
         `(192, 3, 3)`: feature, row, column.
 
     Raises
@@ -81,8 +81,8 @@ def spatial_embedding() -> Measure:
     --------
     >>> from mediacorpus.engine.contract import Picture
     >>> from mediacorpus.records import FileFacts
-    >>> grey = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), grey)])
+    >>> gray = np.full((300, 400, 3), 127, np.uint8)
+    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [vector] = spatial_embedding()(batch)
     >>> vector.shape
     (1728,)

@@ -1,4 +1,4 @@
-"""What is in the picture: the best of ImageNet's 1,000 classes."""
+"""What is in the image: the best of ImageNet's 1,000 classes."""
 
 from __future__ import annotations
 
@@ -33,21 +33,21 @@ INFO = Info(
 
 @MEASURES.register(INFO)
 def tags(*, top: int = 5, precision: str = "fp32", model: str | Path | None = None) -> Measure:
-    """Make the measure that names what is in a picture.
+    """Make the measure that names what is in an image.
 
     Parameters
     ----------
     top:
-        Number of tags for each picture, 1 to 1,000.
+        Number of tags for each image, 1 to 1,000.
     precision:
         `"fp32"`, or `"int8"`, which is faster and needs `model`.
     model:
-        For int8, the file that `quantize` made with pictures of this corpus.
+        For int8, the file that `quantize` made with images of this corpus.
 
     Returns
     -------
     Measure
-        For each picture `top` tags, best first; scores are softmax probabilities.
+        For each image `top` tags, best first; scores are softmax probabilities.
 
     Raises
     ------
@@ -63,8 +63,8 @@ def tags(*, top: int = 5, precision: str = "fp32", model: str | Path | None = No
     --------
     >>> from mediacorpus.engine.contract import Picture
     >>> from mediacorpus.records import FileFacts
-    >>> grey = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), grey)])
+    >>> gray = np.full((300, 400, 3), 127, np.uint8)
+    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [best] = tags(top=1)(batch)
     >>> len(best), 0 < best[0].score < 1
     (1, True)

@@ -66,7 +66,7 @@ def measure(
     retry:
         Try items again that failed before.
     batch_size:
-        Pictures that are measured together.
+        Images that are measured together.
     workers:
         Threads; by default one for each core.
     of:

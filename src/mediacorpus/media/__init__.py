@@ -16,7 +16,7 @@ from mediacorpus.media.augment import (
     random_resized_crop,
     rotate,
 )
-from mediacorpus.media.colour_spaces import (
+from mediacorpus.media.color_spaces import (
     from_cmyk,
     from_hsv,
     from_lab,

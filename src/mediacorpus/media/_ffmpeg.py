@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from fractions import Fraction
 
-# Containers that hold their own pictures and sound. Playlists (hls, concat, dash, sdp),
-# picture series, text screens and devices are left out: they may name other files or hosts.
+# Containers that hold their own images and sound. Playlists (hls, concat, dash, sdp),
+# image series, text screens and devices are left out: they may name other files or hosts.
 _FORMATS = (
     "3gp,aac,ac3,aiff,amr,ape,apng,asf,au,av1,avi,caf,dv,eac3,flac,flv,gif,gxf,h264,hevc,ivf,"
     "m4v,matroska,webm,mov,mp4,m4a,3g2,mj2,mp3,mpeg,mpegts,mpegvideo,mxf,nut,nsv,obu,ogg,rm,"
@@ -48,7 +48,7 @@ def open_container(path: Path, *, max_pixels: float = MAX_PIXELS) -> Any:
     path:
         A regular file.
     max_pixels:
-        Larger pictures are not decoded, not even while the header is read.
+        Larger images are not decoded, not even while the header is read.
 
     Returns
     -------
@@ -119,7 +119,7 @@ def format_name(container: Any, path: Path) -> str:
 
 
 def picture_stream(container: Any) -> Any:
-    """Give the video stream that players show, or None; attached cover pictures are none."""
+    """Give the video stream that players show, or None; attached cover images are none."""
     attached = need("av.stream").Disposition.attached_pic
     found = [
         stream
@@ -279,7 +279,7 @@ def check_frame(width: int, height: int, max_pixels: float) -> None:
     try:
         check_size((width, height), max_pixels)
     except TooLarge as error:
-        raise TooLarge(str(error).replace("picture", "video")) from None
+        raise TooLarge(str(error).replace("image", "video")) from None
 
 
 def _check_regular(path: Path) -> None:

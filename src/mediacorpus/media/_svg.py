@@ -30,7 +30,7 @@ MAX_EXPANSION = 1_000_000
 """Characters that the entities of a drawing may stand for in total."""
 
 MAX_EMBEDDED = 50e6
-"""Pixels that the pictures embedded in a drawing may have in total."""
+"""Pixels that the images embedded in a drawing may have in total."""
 
 _MAX_ENTITIES = 200
 _MAX_CHAIN = 200
@@ -284,7 +284,7 @@ class _Reader:
         return kept
 
     def _embedded(self, value: str, match: re.Match[str]) -> str | None:
-        """Write an embedded picture anew, so that nothing else can be read into it."""
+        """Write an embedded image anew, so that nothing else can be read into it."""
         data = unquote_to_bytes(value[match.end() :])
         try:
             data = base64.b64decode(data) if match[2] else data
@@ -297,7 +297,7 @@ class _Reader:
                 image = open_picture(data, MAX_EMBEDDED - self.drawing.pixels)
         except TooLarge as error:
             raise TooLarge(
-                "The pictures embedded in the drawing have more pixels than the limit of "
+                "The images embedded in the drawing have more pixels than the limit of "
                 f"{MAX_EMBEDDED / 1e6:g} megapixels."
             ) from error
         except MediaError:

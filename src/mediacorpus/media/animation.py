@@ -1,4 +1,4 @@
-"""Animated pictures (GIF, PNG, WebP, AVIF): the interface of a video, decoded by Pillow."""
+"""Animated images (GIF, PNG, WebP, AVIF): the interface of a video, decoded by Pillow."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import MediaError, ParameterError
-from mediacorpus.media.colour import to_rgb
+from mediacorpus.media.color import to_rgb
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.header import MAX_PIXELS, check_size, open_picture, picture_errors
 from mediacorpus.media.scale import reduce
@@ -22,42 +22,42 @@ if TYPE_CHECKING:
 Pixels = NDArray[np.uint8]
 
 COPIES = 8
-"""An animation may have so many times fewer pixels than a still picture, as frames are composed."""
+"""An animation may have so many times fewer pixels than a still image, as frames are composed."""
 
 _PAUSE = 100
 """Milliseconds that a frame without a duration is shown, as browsers do."""
 
 
 def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
-    """List the frames of an animated picture.
+    """List the frames of an animated image.
 
     Parameters
     ----------
     data:
         The whole file.
     max_pixels:
-        Pictures with more pixels are refused.
+        Images with more pixels are refused.
 
     Returns
     -------
     FrameIndex
-        The time stamp of a frame is its number in the file. A PNG may begin with a picture for
+        The time stamp of a frame is its number in the file. A PNG may begin with an image for
         programs that show no animations; it is left out, and the stamps begin at 1. A frame
         with duration 0 counts as shown for 100 ms. Decoding can begin at the first frame only.
 
     Raises
     ------
     MediaError
-        The file is empty, is no picture, or is damaged or truncated.
+        The file is empty, is no image, or is damaged or truncated.
     TooLarge
-        The picture has more than `max_pixels` pixels.
+        The image has more than `max_pixels` pixels.
 
     Examples
     --------
     >>> import io
     >>> from PIL import Image
     >>> buffer = io.BytesIO()
-    >>> pages = [Image.new("L", (8, 8), grey) for grey in (0, 100, 200)]
+    >>> pages = [Image.new("L", (8, 8), gray) for gray in (0, 100, 200)]
     >>> pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:], duration=[40, 0, 80])
     >>> index_animation(buffer.getvalue()).times.tolist()
     [0.0, 0.04, 0.14]
@@ -75,7 +75,7 @@ def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameInde
 
 
 class AnimationReader:
-    """Frames of an animated picture by their numbers, as they are shown.
+    """Frames of an animated image by their numbers, as they are shown.
 
     Each frame is laid over those before it as the format demands, and on white where it is
     transparent. Ascending requests decode the file once. Use one reader per thread.
@@ -85,21 +85,21 @@ class AnimationReader:
     data:
         The whole file.
     max_pixels:
-        Pictures with more pixels are refused.
+        Images with more pixels are refused.
 
     Raises
     ------
     MediaError
-        The file is empty, is no picture, or its header is damaged.
+        The file is empty, is no image, or its header is damaged.
     TooLarge
-        The picture has more than `max_pixels` pixels.
+        The image has more than `max_pixels` pixels.
 
     Examples
     --------
     >>> import io
     >>> from PIL import Image
     >>> buffer = io.BytesIO()
-    >>> pages = [Image.new("RGB", (8, 8), colour) for colour in ("red", "blue")]
+    >>> pages = [Image.new("RGB", (8, 8), color) for color in ("red", "blue")]
     >>> pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:])
     >>> with AnimationReader(buffer.getvalue()) as reader:
     ...     reader.frame(1)[0, 0].tolist()
@@ -120,7 +120,7 @@ class AnimationReader:
         self.close()
 
     def close(self) -> None:
-        """Free the memory of the picture; the reader is of no use afterwards."""
+        """Free the memory of the image; the reader is of no use afterwards."""
         self._image.close()
 
     def frame(self, pts: int, *, min_side: int | None = None) -> Pixels:
@@ -140,7 +140,7 @@ class AnimationReader:
         Raises
         ------
         MediaError
-            The picture has no such frame, or is damaged there.
+            The image has no such frame, or is damaged there.
         ParameterError
             `min_side` is less than 1.
         """
@@ -149,7 +149,7 @@ class AnimationReader:
         with picture_errors():
             if not self._first <= pts < self._count or not self._show(int(pts)):
                 raise MediaError(
-                    f"The frame {pts} is beyond the end: the picture has the frames "
+                    f"The frame {pts} is beyond the end: the image has the frames "
                     f"{self._first} to {self._count - 1}."
                 )
             return reduce(to_rgb(self._image), min_side)
@@ -174,7 +174,7 @@ class AnimationReader:
             self._image.close()
             self._image = open_picture(self._data, self._limit)
         try:
-            # Frame by frame, as each may enlarge the picture before the next is composed.
+            # Frame by frame, as each may enlarge the image before the next is composed.
             for place in range(min(number, self._image.tell() + 1), number + 1):
                 self._image.seek(place)
                 check_size(self._image.size, self._limit)

@@ -1,4 +1,4 @@
-"""A picture is an array: read it in any colour space, lay it out as a vector, compare."""
+"""An image is an array: read it in any color space, lay it out as a vector, compare."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.media.colour import to_rgb
-from mediacorpus.media.colour_spaces import to_cmyk, to_gray, to_hsv, to_lab, to_rgba
+from mediacorpus.media.color import to_rgb
+from mediacorpus.media.color_spaces import to_cmyk, to_gray, to_hsv, to_lab, to_rgba
 from mediacorpus.media.decode import decode, read
 from mediacorpus.media.header import (
     MAX_PIXELS,
@@ -43,11 +43,11 @@ _UPRIGHT = {
 def load_array(
     path: str | os.PathLike[str], *, mode: Mode = "rgb", scale: Literal[1, 255] = 255
 ) -> NDArray[Any]:
-    """Read a picture file as an upright array in the colour space that is asked for.
+    """Read an image file as an upright array in the color space that is asked for.
 
-    `"rgba"` keeps the transparency of the file and the colours under it, where `load` lays
-    the picture on white. `"cmyk"` keeps the inks of a CMYK file as they are, without its
-    colour profile; Adobe's inverted CMYK JPEG is turned round. All else goes through `load`.
+    `"rgba"` keeps the transparency of the file and the colors under it, where `load` lays
+    the image on white. `"cmyk"` keeps the inks of a CMYK file as they are, without its
+    color profile; Adobe's inverted CMYK JPEG is turned round. All else goes through `load`.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def load_array(
     ([[[255, 204, 204]]], [[[255, 0, 0, 51]]])
     """
     if mode not in get_args(Mode):
-        raise unknown("colour mode", str(mode), get_args(Mode))
+        raise unknown("color mode", str(mode), get_args(Mode))
     if scale not in {1, _TOP}:
         raise ParameterError(f"The scale is {scale!r}; it must be 1 or 255.")
     data = read(path)
@@ -135,8 +135,8 @@ def cosine_similarity(a: NDArray[Any], b: NDArray[Any]) -> float:
 
     It is 1 where one is a multiple of the other, 0 at right angles, -1 where they are
     opposite; for pixels, which are not negative, 0 to 1. Brightness as a factor plays no part.
-    An array of zeros, such as a black picture, has no angle with any other; the result is then
-    0, as in scikit-learn, so that such pictures come last where others are compared.
+    An array of zeros, such as a black image, has no angle with any other; the result is then
+    0, as in scikit-learn, so that such images come last where others are compared.
 
     Raises
     ------
@@ -145,7 +145,7 @@ def cosine_similarity(a: NDArray[Any], b: NDArray[Any]) -> float:
 
     Examples
     --------
-    The classic comparison: bring pictures to 15 by 15, lay them out as vectors, compare.
+    The classic comparison: bring images to 15 by 15, lay them out as vectors, compare.
 
     >>> from mediacorpus.media.resize import resize
     >>> ramp = np.tile(np.linspace(0, 255, 60).astype(np.uint8), (40, 1))
@@ -162,7 +162,7 @@ def cosine_similarity(a: NDArray[Any], b: NDArray[Any]) -> float:
     if first.shape != second.shape or not first.size or not whole:
         raise ParameterError(
             f"Arrays to compare have one shape and finite numbers; these are {first.shape} and "
-            f"{second.shape}. Bring pictures to one size with resize."
+            f"{second.shape}. Bring images to one size with resize."
         )
     tops = float(np.abs(first).max()), float(np.abs(second).max())
     if not all(tops):
@@ -173,19 +173,19 @@ def cosine_similarity(a: NDArray[Any], b: NDArray[Any]) -> float:
 
 
 def measure_channels(pictures: Iterable[Pixels]) -> ChannelStatistics:
-    """Take the mean and standard deviation of each channel over pictures, one at a time.
+    """Take the mean and standard deviation of each channel over images, one at a time.
 
     Give the result's `mean` and `sd` to `standardize` to use a training set's own numbers.
 
     Parameters
     ----------
-    pictures:
+    images:
         uint8 arrays `(H, W, 3)`; a generator that loads them keeps memory flat.
 
     Raises
     ------
     ParameterError
-        There are no pictures, or one is no colour picture.
+        There are no images, or one is no color image.
 
     Examples
     --------
@@ -197,7 +197,7 @@ def measure_channels(pictures: Iterable[Pixels]) -> ChannelStatistics:
     for pixels in pictures:
         statistics.add(pixels)
     if not statistics.count:
-        raise ParameterError("There are no pictures to take a mean of; give at least one.")
+        raise ParameterError("There are no images to take a mean of; give at least one.")
     return statistics
 
 
@@ -222,7 +222,7 @@ def _open_upright(data: bytes) -> Image.Image:
     image = open_picture(data, MAX_PIXELS)
     turn = _UPRIGHT.get(read_orientation(image))
     image.load()
-    check_size(image.size, MAX_PIXELS)  # an icon's header may understate its pictures
+    check_size(image.size, MAX_PIXELS)  # an icon's header may understate its images
     # Pillow turns TIFF while loading
     return image if turn is None or image.format == "TIFF" else image.transpose(turn)
 

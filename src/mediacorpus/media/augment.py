@@ -1,4 +1,4 @@
-"""Random variations of a picture for training: pure functions with a generator."""
+"""Random variations of an image for training: pure functions with a generator."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Pixels = NDArray[np.uint8]
 Rng = np.random.Generator
 
 _TRIES = 10
-_GREY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
+_GRAY_WEIGHTS = np.array([0.299, 0.587, 0.114], np.float32)
 
 
 def random_resized_crop(
@@ -38,7 +38,7 @@ def random_resized_crop(
     size:
         Side of a square, or `(height, width)`, in pixels.
     area:
-        Least and greatest share of the picture's area, above 0, at most 1.
+        Least and greatest share of the image's area, above 0, at most 1.
     ratio:
         Least and greatest width / height of the part.
 
@@ -92,9 +92,9 @@ def horizontal_flip(pixels: Pixels, rng: Rng, *, probability: float = 0.5) -> Pi
 
 
 def rotate(pixels: Pixels, rng: Rng, *, degrees: float = 10.0) -> Pixels:
-    """Turn about the centre by a random angle between `-degrees` and `degrees`.
+    """Turn about the center by a random angle between `-degrees` and `degrees`.
 
-    The size stays; corners that come into view are filled with the mirrored picture.
+    The size stays; corners that come into view are filled with the mirrored image.
 
     Examples
     --------
@@ -129,8 +129,8 @@ def color_jitter(
     """Change brightness, contrast and saturation by random factors.
 
     Each factor is drawn evenly from 1 ± the setting. Brightness scales all levels, contrast
-    their distance from the picture's mean grey, saturation their distance from each pixel's
-    own grey. The three are one affine map of the colours, applied in one step, so that levels
+    their distance from the image's mean gray, saturation their distance from each pixel's
+    own gray. The three are one affine map of the colors, applied in one step, so that levels
     are cut to 0 to 255 only at the end.
 
     Parameters
@@ -144,20 +144,20 @@ def color_jitter(
 
     Examples
     --------
-    >>> grey = np.full((2, 2, 3), 100, np.uint8)
-    >>> color_jitter(grey, np.random.default_rng(1), brightness=0, saturation=0).tolist()[0]
+    >>> gray = np.full((2, 2, 3), 100, np.uint8)
+    >>> color_jitter(gray, np.random.default_rng(1), brightness=0, saturation=0).tolist()[0]
     [[100, 100, 100], [100, 100, 100]]
     """
     settings = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
     for name, value in settings.items():
         if not 0 <= value <= 1:
             raise ParameterError(f"The {name} change is {value}; it must be 0 to 1.")
-    light, distance, colour = (rng.uniform(1 - v, 1 + v) for v in settings.values())
+    light, distance, color = (rng.uniform(1 - v, 1 + v) for v in settings.values())
     if not any(settings.values()):
         return pixels.copy()
-    grey_mean = float(np.asarray(cv2.mean(pixels)[:3]) @ _GREY_WEIGHTS)
-    mix = colour * np.eye(3) + (1 - colour) * np.tile(_GREY_WEIGHTS, (3, 1))
-    offset = light * (1 - distance) * grey_mean
+    gray_mean = float(np.asarray(cv2.mean(pixels)[:3]) @ _GRAY_WEIGHTS)
+    mix = color * np.eye(3) + (1 - color) * np.tile(_GRAY_WEIGHTS, (3, 1))
+    offset = light * (1 - distance) * gray_mean
     matrix = np.hstack([light * distance * mix, np.full((3, 1), offset)])
     return np.asarray(cv2.transform(pixels, matrix.astype(np.float32)), np.uint8)
 
@@ -166,7 +166,7 @@ def color_jitter(
 class Augmentation:
     """Settings of the random variations of a training run, and the variation itself.
 
-    Called with a picture and a generator it cuts, flips, turns and recolours, in this order.
+    Called with an image and a generator it cuts, flips, turns and recolors, in this order.
     The same generator state gives the same result.
 
     Parameters
@@ -174,7 +174,7 @@ class Augmentation:
     size:
         Side of the square that comes out, in pixels.
     area:
-        Least and greatest share of the picture's area that is cut out.
+        Least and greatest share of the image's area that is cut out.
     ratio:
         Least and greatest width / height of that part.
     flip:
@@ -201,7 +201,7 @@ class Augmentation:
     saturation: float = 0.0
 
     def __call__(self, pixels: Pixels, rng: Rng) -> Pixels:
-        """Vary one picture `(H, W, 3)`; gives `(size, size, 3)` uint8."""
+        """Vary one image `(H, W, 3)`; gives `(size, size, 3)` uint8."""
         out = random_resized_crop(pixels, rng, size=self.size, area=self.area, ratio=self.ratio)
         out = horizontal_flip(out, rng, probability=self.flip)
         if self.degrees:

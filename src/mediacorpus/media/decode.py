@@ -1,4 +1,4 @@
-"""Bytes of a picture file to upright RGB pixels, or one clear sentence why not."""
+"""Bytes of an image file to upright RGB pixels, or one clear sentence why not."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 
 from mediacorpus.errors import MediaError, ParameterError, TooLarge
-from mediacorpus.media.colour import manage, to_rgb
+from mediacorpus.media.color import manage, to_rgb
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
@@ -70,11 +70,11 @@ def decode(
     max_pixels: float = MAX_PIXELS,
     facts: FileFacts | None = None,
 ) -> Pixels:
-    """Decode a picture file to upright sRGB pixels.
+    """Decode an image file to upright sRGB pixels.
 
-    The EXIF orientation is applied once, an embedded colour profile is converted to sRGB,
+    The EXIF orientation is applied once, an embedded color profile is converted to sRGB,
     transparency is laid on white, and of animated files the first frame is taken. How deep
-    greys become 8 bits is told in `to_rgb`. Safe to call from several threads at once; the
+    grays become 8 bits is told in `to_rgb`. Safe to call from several threads at once; the
     work is done outside the global interpreter lock.
 
     Parameters
@@ -82,11 +82,11 @@ def decode(
     data:
         The whole file.
     min_side:
-        Pixels that the short side must keep. The picture is then given at 1, 1/2, 1/4 or
+        Pixels that the short side must keep. The image is then given at 1, 1/2, 1/4 or
         1/8 of its size, the smallest whose short side has at least as many; JPEG is decoded
         at that scale directly, which is several times faster. None gives the full size.
     max_pixels:
-        Pictures with more pixels, before any reduction, are refused.
+        Images with more pixels, before any reduction, are refused.
     facts:
         What `probe` found for the same bytes, if known; spares reading EXIF again.
 
@@ -98,9 +98,9 @@ def decode(
     Raises
     ------
     MediaError
-        The file is empty, is no picture, or is damaged or truncated.
+        The file is empty, is no image, or is damaged or truncated.
     TooLarge
-        The picture has more than `max_pixels` pixels.
+        The image has more than `max_pixels` pixels.
     ParameterError
         `min_side` is less than 1.
 
@@ -186,7 +186,7 @@ def load(
     min_side: int | None = None,
     max_pixels: float = MAX_PIXELS,
 ) -> Pixels:
-    """Read and decode a picture file to upright sRGB pixels `(H, W, 3)`.
+    """Read and decode an image file to upright sRGB pixels `(H, W, 3)`.
 
     Takes the arguments of `decode` and raises what `read` and `decode` raise.
 
@@ -245,7 +245,7 @@ def _with_pillow(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> 
     if factor > 1 and image.format == "JPEG":
         image.draft(None, (width // factor, height // factor))
     image.load()
-    check_size(image.size, max_pixels)  # an icon's header may understate its pictures
+    check_size(image.size, max_pixels)  # an icon's header may understate its images
     pixels = to_rgb(image)
     wanted = (-(-width // factor), -(-height // factor))
     if factor == 1 or pixels.shape[1::-1] == wanted:

@@ -1,4 +1,4 @@
-"""Count the frames of a picture file by walking its structure, without decoding."""
+"""Count the frames of an image file by walking its structure, without decoding."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _IN_HEADER = frozenset({"PNG", "WEBP", "AVIF", "FLI", "DCX"})
 
 
 def count_frames(image: ImageFile.ImageFile, data: bytes) -> int:
-    """Count the frames or pages of an opened picture; at least 1, at most 100,000.
+    """Count the frames or pages of an opened image; at least 1, at most 100,000.
 
     Pillow counts GIF frames and TIFF pages by visiting each; here only block lengths and
     offsets are followed, so that the time is bounded by the file's size. For PNG, WebP, AVIF
@@ -29,7 +29,7 @@ def count_frames(image: ImageFile.ImageFile, data: bytes) -> int:
     >>> import io
     >>> from PIL import Image
     >>> buffer = io.BytesIO()
-    >>> pages = [Image.new("L", (8, 8), grey) for grey in (0, 100, 200)]
+    >>> pages = [Image.new("L", (8, 8), gray) for gray in (0, 100, 200)]
     >>> pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:])
     >>> count_frames(Image.open(buffer), buffer.getvalue())
     3
@@ -51,13 +51,13 @@ def gif_frames(data: bytes) -> int:
     """
     if len(data) < _GIF_HEAD:
         return 0
-    place = _GIF_HEAD + _colour_table(data[10])
+    place = _GIF_HEAD + _color_table(data[10])
     count = 0
     while place < len(data) and count < MOST:
         kind = data[place]
-        if kind == _GIF_IMAGE and place + 10 < len(data):  # image: 9 bytes, colours, code size
+        if kind == _GIF_IMAGE and place + 10 < len(data):  # image: 9 bytes, colors, code size
             count += 1
-            place += 11 + _colour_table(data[place + 9])
+            place += 11 + _color_table(data[place + 9])
         elif kind == _GIF_EXTENSION:  # extension: label, then blocks
             place += 2
         else:  # the trailer, or damage
@@ -68,7 +68,7 @@ def gif_frames(data: bytes) -> int:
     return count
 
 
-def _colour_table(flags: int) -> int:
+def _color_table(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 

@@ -1,4 +1,4 @@
-"""Read what the header of a picture says, without decoding its pixels."""
+"""Read what the header of an image says, without decoding its pixels."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MAX_PIXELS = 200e6
-"""Pixels that a picture may have by default: 200 megapixels."""
+"""Pixels that an image may have by default: 200 megapixels."""
 
-# Formats that Pillow registers but that are no pictures, need an outside program, or are
+# Formats that Pillow registers but that are no images, need an outside program, or are
 # recognized so loosely that other files would pass for them.
 _SKIPPED = frozenset(
     [
@@ -56,31 +56,31 @@ silence_libtiff()
 
 
 def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
-    """Read the header of a picture and check that the file is complete.
+    """Read the header of an image and check that the file is complete.
 
     The format is found from the content; the file's name plays no part. Pixels are decoded
     only when a JPEG, PNG, GIF or WebP file lacks its end, to see whether it is truncated.
-    A JPEG that carries further pictures (MPO, Ultra HDR) counts as a JPEG with one frame.
+    A JPEG that carries further images (MPO, Ultra HDR) counts as a JPEG with one frame.
 
     Parameters
     ----------
     data:
         The whole file.
     max_pixels:
-        Pictures with more pixels are refused.
+        Images with more pixels are refused.
 
     Returns
     -------
     FileFacts
-        Width and height are those of the upright picture. `taken` is the EXIF time of
+        Width and height are those of the upright image. `taken` is the EXIF time of
         exposure, else of digitizing, else of the last change, in the camera's local time.
 
     Raises
     ------
     MediaError
-        The file is empty, is no picture, or is damaged or truncated.
+        The file is empty, is no image, or is damaged or truncated.
     TooLarge
-        The picture has more than `max_pixels` pixels.
+        The image has more than `max_pixels` pixels.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
 
 
 def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.ImageFile:
-    """Open a picture with Pillow, lazily, with our own pixel limit.
+    """Open an image with Pillow, lazily, with our own pixel limit.
 
     `PIL.Image.open` has one limit for the whole process, which other code may rely on;
     here it is neither used nor changed. Call inside `picture_errors`.
@@ -125,7 +125,7 @@ def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.Image
     Raises
     ------
     MediaError
-        The file is empty, no picture, or its header is damaged.
+        The file is empty, no image, or its header is damaged.
     TooLarge
         The header tells of more than `max_pixels` pixels.
 
@@ -138,7 +138,7 @@ def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.Image
     if not data:
         raise MediaError("The file is empty (0 bytes).")
     image = _identify(data)
-    # Pillow composes WebP pictures from several copies with transparency.
+    # Pillow composes WebP images from several copies with transparency.
     copies = (4 if getattr(image, "n_frames", 1) == 1 else 8) if image.format == "WEBP" else 1
     check_size(image.size, max_pixels / copies)
     return image
@@ -151,10 +151,10 @@ def check_size(size: tuple[int, int], max_pixels: float) -> None:
     """
     width, height = size
     if width < 1 or height < 1:
-        raise MediaError(f"The picture has no pixels ({width} x {height}).")
+        raise MediaError(f"The image has no pixels ({width} x {height}).")
     if width * height > max_pixels:
         raise TooLarge(
-            f"The picture has {width:,} x {height:,} pixels ({width * height / 1e6:,.1f} "
+            f"The image has {width:,} x {height:,} pixels ({width * height / 1e6:,.1f} "
             f"megapixels); the limit is {max_pixels / 1e6:,g} megapixels."
         )
 
@@ -188,12 +188,12 @@ def picture_errors() -> Iterator[None]:
             raise
         except Image.DecompressionBombError as error:
             raise TooLarge(
-                "The picture, or one inside it, has more pixels than Pillow decodes "
+                "The image, or one inside it, has more pixels than Pillow decodes "
                 f"({2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6:,.0f} megapixels)."
             ) from error
         except MemoryError as error:
             raise MediaError(
-                "The picture asks for more memory than there is; it may be damaged."
+                "The image asks for more memory than there is; it may be damaged."
             ) from error
         except Exception as error:
             raise MediaError(_sentence(error)) from error
@@ -203,8 +203,8 @@ def _sentence(error: Exception) -> str:
     reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
     low = reason.lower()
     if any(word in low for word in ("truncated", "premature", "unexpected end", "eof")):
-        return f"The picture is truncated: the file ends before the picture does ({reason})."
-    return f"The picture is damaged or of a kind that cannot be read ({reason})."
+        return f"The image is truncated: the file ends before the image does ({reason})."
+    return f"The image is damaged or of a kind that cannot be read ({reason})."
 
 
 @functools.cache
@@ -240,7 +240,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
 
 
 def known_mark(head: bytes) -> bool:
-    r"""Tell whether a file begins as one of the picture formats that Pillow reads.
+    r"""Tell whether a file begins as one of the image formats that Pillow reads.
 
     >>> known_mark(b"qoif" + bytes(12)), known_mark(b"Dear all, I am")
     (True, False)
@@ -257,9 +257,9 @@ def _not_a_picture(data: bytes, failed: tuple[str, Exception] | None) -> str:
     if failed is not None and (kind is None or _written_as_text(failed[0], data)):
         return _broken(*failed)
     if kind is not None:
-        note = "" if "not supported" in kind else ", not a picture"
+        note = "" if "not supported" in kind else ", not an image"
         return f"The file is {kind}{note}."
-    return "The file is of no picture format that is known; it may be damaged."
+    return "The file is of no image format that is known; it may be damaged."
 
 
 def _written_as_text(name: str, data: bytes) -> bool:
@@ -269,12 +269,12 @@ def _written_as_text(name: str, data: bytes) -> bool:
 
 def _broken(name: str, error: Exception) -> str:
     reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
-    return f"The {name} picture has a header that is damaged or not supported ({reason})."
+    return f"The {name} image has a header that is damaged or not supported ({reason})."
 
 
 def _exif(image: ImageFile.ImageFile) -> Image.Exif:
     try:
-        # The base class's method: that of PNG would decode the whole picture first.
+        # The base class's method: that of PNG would decode the whole image first.
         return Image.Image.getexif(image)
     except Exception:  # noqa: BLE001 - a damaged EXIF block is as good as none
         return Image.Exif()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 IMAGENET_MEAN = (0.485, 0.456, 0.406)
-"""Mean of red, green and blue over ImageNet's training pictures, on the scale 0 to 1."""
+"""Mean of red, green and blue over ImageNet's training images, on the scale 0 to 1."""
 
 IMAGENET_SD = (0.229, 0.224, 0.225)
-"""Standard deviation of red, green and blue over ImageNet's training pictures."""
+"""Standard deviation of red, green and blue over ImageNet's training images."""
 
 _TOP = 255.0
 _CHANNELS = 3
@@ -79,12 +79,12 @@ def standardize(
         )
     if layout not in {"CHW", "HWC"}:
         raise ParameterError(f"The layout is {layout!r}; it must be 'CHW' or 'HWC'.")
-    centre, spread = _per_channel(mean, "mean"), _per_channel(sd, "sd")
+    center, spread = _per_channel(mean, "mean"), _per_channel(sd, "sd")
     if not (spread > 0).all():
         raise ParameterError(f"The standard deviation is {sd}; each must be above 0.")
     # (x / 255 - mean) / sd in one multiplication and one addition per pixel
     gain = (1 / (_TOP * spread)).astype(np.float32)
-    shift = (-centre / spread).astype(np.float32)
+    shift = (-center / spread).astype(np.float32)
     if layout == "HWC":
         return pixels * gain + shift
     first = np.moveaxis(pixels, -1, -3)
@@ -98,8 +98,8 @@ class ChannelStatistics:
     """Mean and standard deviation of each channel over a data set, in one pass.
 
     Only counts, means and sums of squared deviations are kept, so memory does not grow and
-    parts that were counted apart can be merged. Sums within a picture are whole numbers and
-    exact; pictures are joined by the update of Chan, Golub and LeVeque (1979), which does not
+    parts that were counted apart can be merged. Sums within an image are whole numbers and
+    exact; images are joined by the update of Chan, Golub and LeVeque (1979), which does not
     lose digits as the textbook formula does.
 
     Attributes
@@ -107,7 +107,7 @@ class ChannelStatistics:
     count:
         Pixels seen.
     mean:
-        Mean of red, green and blue, scale 0 to 1; not a number before the first picture.
+        Mean of red, green and blue, scale 0 to 1; not a number before the first image.
     sd:
         Standard deviation (division by the count), scale 0 to 1.
 
@@ -131,7 +131,7 @@ class ChannelStatistics:
         self._squares = np.zeros(_CHANNELS)
 
     def add(self, pixels: NDArray[np.uint8]) -> None:
-        """Take in a picture `(H, W, 3)` or a batch `(N, H, W, 3)` of uint8."""
+        """Take in an image `(H, W, 3)` or a batch `(N, H, W, 3)` of uint8."""
         if pixels.dtype != np.uint8 or pixels.shape[-1:] != (_CHANNELS,):
             raise ParameterError(
                 "Pixels are a uint8 array (height, width, 3); these are "

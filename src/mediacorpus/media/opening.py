@@ -35,9 +35,9 @@ def inspect(
     Parameters
     ----------
     path:
-        A picture, drawing, document, video or sound file.
+        An image, drawing, document, video or sound file.
     max_pixels:
-        Pictures with more pixels are refused.
+        Images with more pixels are refused.
     beat:
         Called now and then while a large file is read.
 
@@ -77,7 +77,7 @@ def first_bytes(path: Path, count: int = HEAD) -> bytes:
 
 
 def probe_any(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
-    """Read the header of a picture, drawing or document; raises `MediaError`."""
+    """Read the header of an image, drawing or document; raises `MediaError`."""
     if data.lstrip()[:5] == b"%PDF-":
         return probe_document(data)
     if looks_like_svg(data):
@@ -103,14 +103,14 @@ def hash_file(path: Path, *, beat: Callable[[], None] | None = None) -> str:
 
 
 class Opener:
-    """Gives the pixels of items; what was opened last stays open, as neighbours share files.
+    """Gives the pixels of items; what was opened last stays open, as neighbors share files.
 
     Not for several threads at once: each takes one of its own.
 
     Parameters
     ----------
     max_pixels:
-        Pictures with more pixels are refused.
+        Images with more pixels are refused.
     """
 
     def __init__(self, *, max_pixels: float = MAX_PIXELS) -> None:
@@ -157,7 +157,7 @@ class Opener:
         return [self._within(place, last, side) for side in sides]
 
     def _whole(self, place: Place) -> Pixels:
-        """Decode what regions are cut out of; the last picture is kept for its neighbours."""
+        """Decode what regions are cut out of; the last image is kept for its neighbors."""
         key = (place.sha256, place.locators)
         if self._kept is None or self._kept[0] != key:
             self._kept = (key, self.pixels(place))

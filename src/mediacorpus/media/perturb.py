@@ -1,4 +1,4 @@
-"""Ten ways to spoil a picture, each in five strengths, to see what a classifier stands."""
+"""Ten ways to spoil an image, each in five strengths, to see what a classifier stands."""
 
 from __future__ import annotations
 
@@ -21,20 +21,20 @@ Pixels: TypeAlias = NDArray[np.uint8]
 Rng: TypeAlias = np.random.Generator
 
 SIDE = 224
-"""Short side in pixels for which blurs are stated; they grow with the picture."""
+"""Short side in pixels for which blurs are stated; they grow with the image."""
 
 STRENGTHS = (1, 2, 3, 4, 5)
 """From barely seen to severe."""
 
-GREY = 127
-"""Level of the box that hides a part of the picture."""
+GRAY = 127
+"""Level of the box that hides a part of the image."""
 
 _TOP = 255
 
 
 @dataclass(frozen=True, slots=True)
 class Perturbation:
-    """One way to spoil a picture.
+    """One way to spoil an image.
 
     Parameters
     ----------
@@ -98,7 +98,7 @@ _ALL = (
     Perturbation(
         "gaussian_blur",
         "Gaussian blur",
-        "The picture is out of focus; the amount is the sd in pixels on a short side of 224.",
+        "The image is out of focus; the amount is the sd in pixels on a short side of 224.",
         (1, 2, 3, 4, 6),
         "Gaussian blur of {:g} px",
     ),
@@ -112,21 +112,21 @@ _ALL = (
     Perturbation(
         "jpeg",
         "JPEG compression",
-        "The picture is saved as JPEG; the amount is the quality, 0 to 100.",
+        "The image is saved as JPEG; the amount is the quality, 0 to 100.",
         (25, 18, 15, 10, 7),
         "JPEG quality {:g}",
     ),
     Perturbation(
         "low_resolution",
         "Low resolution",
-        "The picture is reduced and enlarged again; the amount is the side kept, in per cent.",
+        "The image is reduced and enlarged again; the amount is the side kept, in per cent.",
         (50, 33, 25, 17, 12),
         "{:g} % of the resolution",
     ),
     Perturbation(
         "rotation",
         "Rotation",
-        "The picture is turned to either side; corners mirror the border. In degrees.",
+        "The image is turned to either side; corners mirror the border. In degrees.",
         (5, 10, 15, 20, 30),
         "rotation by {:g} degrees",
     ),
@@ -147,16 +147,16 @@ _ALL = (
     Perturbation(
         "lower_contrast",
         "Lower contrast",
-        "All differences from the mean colour shrink; the amount is what stays, in per cent.",
+        "All differences from the mean color shrink; the amount is what stays, in per cent.",
         (40, 30, 20, 10, 5),
         "contrast x {:g} %",
     ),
     Perturbation(
         "occlusion",
         "Occlusion",
-        "A grey box hides a part at a random place; the amount is its area, in per cent.",
+        "A gray box hides a part at a random place; the amount is its area, in per cent.",
         (5, 10, 20, 30, 40),
-        "a grey box over {:g} %",
+        "a gray box over {:g} %",
     ),
 )
 
@@ -165,9 +165,9 @@ PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType({one.name: one for 
 
 
 def perturb(pixels: Pixels, name: str, strength: int, *, seed: int) -> Pixels:
-    """Spoil a picture in one of ten ways.
+    """Spoil an image in one of ten ways.
 
-    The same seed gives the same picture. With one seed, a stronger perturbation goes further
+    The same seed gives the same image. With one seed, a stronger perturbation goes further
     in the same direction: it turns to the same side, or hides what the weaker one hid and more.
 
     Parameters
@@ -190,7 +190,7 @@ def perturb(pixels: Pixels, name: str, strength: int, *, seed: int) -> Pixels:
     UnknownName
         There is no such perturbation.
     ParameterError
-        The strength is not 1 to 5, or the array is no picture.
+        The strength is not 1 to 5, or the array is no image.
 
     References
     ----------
@@ -199,10 +199,10 @@ def perturb(pixels: Pixels, name: str, strength: int, *, seed: int) -> Pixels:
 
     Examples
     --------
-    >>> grey = np.full((40, 60, 3), 100, np.uint8)
-    >>> perturb(grey, "brighter", 1, seed=1)[0, 0].tolist()
+    >>> gray = np.full((40, 60, 3), 100, np.uint8)
+    >>> perturb(gray, "brighter", 1, seed=1)[0, 0].tolist()
     [126, 126, 126]
-    >>> int((perturb(grey, "occlusion", 3, seed=1) == 127).all(axis=2).sum())
+    >>> int((perturb(gray, "occlusion", 3, seed=1) == 127).all(axis=2).sum())
     486
     """
     if name not in PERTURBATIONS:
@@ -210,7 +210,7 @@ def perturb(pixels: Pixels, name: str, strength: int, *, seed: int) -> Pixels:
     level = PERTURBATIONS[name].level(strength)
     if pixels.dtype != np.uint8 or pixels.ndim != 3 or pixels.shape[2] != 3 or not pixels.size:  # noqa: PLR2004 - (H, W, 3)
         raise ParameterError(
-            f"A picture is a uint8 array (H, W, 3); got {pixels.dtype} {pixels.shape}."
+            f"An image is a uint8 array (H, W, 3); got {pixels.dtype} {pixels.shape}."
         )
     rng = np.random.default_rng((seed, zlib.crc32(name.encode())))
     return _WAYS[name](np.ascontiguousarray(pixels), level, rng)
@@ -285,7 +285,7 @@ def _occlusion(pixels: Pixels, level: float, rng: Rng) -> Pixels:
     down, right = rng.random(2)
     top, left = round(down * (height - rows)), round(right * (width - columns))
     out = pixels.copy()
-    out[top : top + rows, left : left + columns] = GREY
+    out[top : top + rows, left : left + columns] = GRAY
     return out
 
 

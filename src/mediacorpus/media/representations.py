@@ -1,4 +1,4 @@
-"""Other ways to see a picture: grey, hue and saturation, lightness and opponents, edges."""
+"""Other ways to see an image: gray, hue and saturation, lightness and opponents, edges."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import unknown
-from mediacorpus.media.colour_spaces import from_hsv, from_unit, to_gray, to_hsv, to_lab, to_rgba
+from mediacorpus.media.color_spaces import from_hsv, from_unit, to_gray, to_hsv, to_lab, to_rgba
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,22 +18,22 @@ if TYPE_CHECKING:
 Pixels: TypeAlias = NDArray[np.uint8]
 Captioned: TypeAlias = tuple[str, Pixels]
 
-_OPPONENT = 60.0  # a and b at which the false colours are full
+_OPPONENT = 60.0  # a and b at which the false colors are full
 _BLUR = 1.4  # standard deviation in pixels, before edges are sought
 _STEP = 4  # of the gradient, whose range is cut to 256 levels for Otsu's method
-_FAINT = 40  # gradient below which nothing begins a line: 5 grey levels from pixel to pixel
+_FAINT = 40  # gradient below which nothing begins a line: 5 gray levels from pixel to pixel
 _SHARE = 0.4
 
 
 def channels(pixels: Pixels, kind: str) -> list[Captioned]:
-    """Show a picture in another representation, each part with its name.
+    """Show an image in another representation, each part with its name.
 
-    `"rgb"` is the picture, `"gray"` its luma, `"edges"` the lines that Canny's detector finds,
-    black on white. `"hsv"` gives hue, saturation and value: hue in pure colours, grey where a
-    pixel has none, the others as greys. `"lab"` gives lightness as grey, a from green through
+    `"rgb"` is the image, `"gray"` its luma, `"edges"` the lines that Canny's detector finds,
+    black on white. `"hsv"` gives hue, saturation and value: hue in pure colors, gray where a
+    pixel has none, the others as grays. `"lab"` gives lightness as gray, a from green through
     white to magenta, and b from blue through white to yellow.
 
-    The picture is blurred by 1.4 pixels first. Canny's upper threshold is Otsu's threshold of
+    The image is blurred by 1.4 pixels first. Canny's upper threshold is Otsu's threshold of
     the gradient, but at least 40, so that noise on an even ground is no line; the lower one is
     0.4 of it.
 
@@ -54,7 +54,7 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
     UnknownName
         There is no such kind.
     ParameterError
-        The array is no picture.
+        The array is no image.
 
     References
     ----------
@@ -80,7 +80,7 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
 
 
 def represent(pixels: Pixels, kind: str) -> Pixels:
-    """Show a picture in another representation as one picture.
+    """Show an image in another representation as one image.
 
     Parts of `"hsv"` and `"lab"` stand side by side, separated by white. `channels` tells what
     each shows and gives them apart; the arguments and errors are the same.
@@ -102,7 +102,7 @@ def represent(pixels: Pixels, kind: str) -> Pixels:
 
 
 def _three(pixels: Pixels) -> Pixels:
-    """Check a picture and give it three channels."""
+    """Check an image and give it three channels."""
     return np.ascontiguousarray(to_rgba(pixels)[..., :3])
 
 
@@ -128,7 +128,7 @@ def _lab(pixels: Pixels) -> list[Captioned]:
 def _diverging(
     values: NDArray[np.float32], low: tuple[int, int, int], high: tuple[int, int, int]
 ) -> Pixels:
-    """Colour from `low` through white at 0 to `high`."""
+    """Color from `low` through white at 0 to `high`."""
     share = np.clip(values / _OPPONENT, -1, 1)[..., None]
     ends = np.where(share < 0, np.array(low), np.array(high))
     return from_unit(1 - np.abs(share) * (1 - ends / 255))

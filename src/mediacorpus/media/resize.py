@@ -1,4 +1,4 @@
-"""Bring pictures to one size, or cut and scale them: pure functions on uint8 arrays."""
+"""Bring images to one size, or cut and scale them: pure functions on uint8 arrays."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Method: TypeAlias = Literal["squish", "crop", "pad", "rescale-crop"]
 
 _LONGEST = 32_767
 _STRIP = 4
-_GREY, _COLOUR, _CHANNELS = 2, 3, 3
+_GRAY, _COLOR, _CHANNELS = 2, 3, 3
 
 
 def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
-    """Bring a picture to a given size in one of four ways.
+    """Bring an image to a given size in one of four ways.
 
     Parameters
     ----------
@@ -33,8 +33,8 @@ def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
     size:
         Side of a square, or `(height, width)`, in pixels.
     how:
-        `"squish"` distorts, `"crop"` cuts the centre at the present scale, `"pad"` keeps the
-        whole picture and fills with white, `"rescale-crop"` scales until the size is covered
+        `"squish"` distorts, `"crop"` cuts the center at the present scale, `"pad"` keeps the
+        whole image and fills with white, `"rescale-crop"` scales until the size is covered
         and cuts what sticks out.
 
     Returns
@@ -44,7 +44,7 @@ def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
     Raises
     ------
     ParameterError
-        The size is not positive, or the array is no picture.
+        The size is not positive, or the array is no image.
     UnknownName
         There is no such way.
 
@@ -81,7 +81,7 @@ def squish(pixels: Pixels, size: Size) -> Pixels:
 
 
 def center_crop(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
-    """Cut the centre at the present scale; where the picture is too small, fill around it.
+    """Cut the center at the present scale; where the image is too small, fill around it.
 
     Where the margin is odd, the larger part of it is at the right and the bottom.
 
@@ -90,7 +90,7 @@ def center_crop(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
     pixels, size:
         As for `resize`.
     fill:
-        Grey level 0 to 255 of what is added.
+        Gray level 0 to 255 of what is added.
 
     Examples
     --------
@@ -112,7 +112,7 @@ def pad(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
     pixels, size:
         As for `resize`.
     fill:
-        Grey level 0 to 255 of what is added; white by default.
+        Gray level 0 to 255 of what is added; white by default.
 
     Examples
     --------
@@ -128,7 +128,7 @@ def pad(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
 
 
 def rescale_crop(pixels: Pixels, size: Size) -> Pixels:
-    """Scale until the size is just covered, keep the proportions, and cut the centre.
+    """Scale until the size is just covered, keep the proportions, and cut the center.
 
     For a square this brings the short side to the size, as networks are taught to expect.
 
@@ -179,7 +179,7 @@ def scale_percent(pixels: Pixels, percent: float) -> Pixels:
 def crop_box(
     pixels: Pixels, box: tuple[float, float, float, float], *, fractions: bool = False
 ) -> Pixels:
-    """Cut out a box; what lies outside the picture is left away.
+    """Cut out a box; what lies outside the image is left away.
 
     Parameters
     ----------
@@ -188,7 +188,7 @@ def crop_box(
     box:
         `(x, y, width, height)` from the top left corner, in pixels.
     fractions:
-        Whether the box is in fractions of the picture's width and height (0 to 1), as in
+        Whether the box is in fractions of the image's width and height (0 to 1), as in
         `Region`.
 
     Returns
@@ -199,7 +199,7 @@ def crop_box(
     Raises
     ------
     ParameterError
-        The box is empty or lies outside the picture.
+        The box is empty or lies outside the image.
 
     Examples
     --------
@@ -219,19 +219,19 @@ def crop_box(
     top, bottom = (int(np.rint(np.clip(edge, 0, rows))) for edge in (y, y + height))
     if right <= left or bottom <= top:
         raise ParameterError(
-            f"The box {box!r} (x, y, width, height) holds no pixel of a picture that is "
+            f"The box {box!r} (x, y, width, height) holds no pixel of an image that is "
             f"{columns} wide and {rows} high."
         )
     return pixels[top:bottom, left:right].copy()
 
 
 def _check(pixels: Pixels) -> None:
-    """Raise unless this is a uint8 picture of at least one pixel."""
+    """Raise unless this is a uint8 image of at least one pixel."""
     shape = np.shape(pixels)
-    fits = len(shape) == _GREY or (len(shape) == _COLOUR and shape[2] == _CHANNELS)
+    fits = len(shape) == _GRAY or (len(shape) == _COLOR and shape[2] == _CHANNELS)
     if not fits or 0 in shape or getattr(pixels, "dtype", None) != np.uint8:
         raise ParameterError(
-            f"A picture is a uint8 array (height, width, 3) or (height, width); this is "
+            f"An image is a uint8 array (height, width, 3) or (height, width); this is "
             f"{getattr(pixels, 'dtype', type(pixels).__name__)} of shape {shape}."
         )
 
@@ -239,7 +239,7 @@ def _check(pixels: Pixels) -> None:
 def _size(size: Size) -> tuple[int, int]:
     sides = tuple(size) if isinstance(size, tuple | list) else (size, size)
     whole = all(isinstance(side, int | np.integer) for side in sides)
-    if len(sides) != _GREY or not whole or not all(0 < side <= _LONGEST for side in sides):
+    if len(sides) != _GRAY or not whole or not all(0 < side <= _LONGEST for side in sides):
         raise ParameterError(
             f"The size {size!r} must be a whole number of pixels or (height, width), "
             f"each 1 to {_LONGEST}."
@@ -261,9 +261,9 @@ def _scale(pixels: Pixels, height: int, width: int) -> Pixels:
 
 
 def _frame(pixels: Pixels, size: tuple[int, int], *, fill: int) -> Pixels:
-    """Put a picture in the middle of a canvas at least as large."""
+    """Put an image in the middle of a canvas at least as large."""
     if not 0 <= fill <= np.iinfo(np.uint8).max:
-        raise ParameterError(f"The fill is {fill}; it must be a grey level, 0 to 255.")
+        raise ParameterError(f"The fill is {fill}; it must be a gray level, 0 to 255.")
     if pixels.shape[:2] == size:
         return pixels.copy()
     height, width = size

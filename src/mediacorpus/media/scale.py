@@ -1,4 +1,4 @@
-"""Reduced sizes: pictures are decoded at 1, 1/2, 1/4 or 1/8 of their size."""
+"""Reduced sizes: images are decoded at 1, 1/2, 1/4 or 1/8 of their size."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def reduction(short: int, min_side: int | None) -> int:
 
 
 def reduce(pixels: Pixels, min_side: int | None) -> Pixels:
-    """Bring decoded pixels to the size at which `decode` gives a picture for `min_side`.
+    """Bring decoded pixels to the size at which `decode` gives an image for `min_side`.
 
     Parameters
     ----------
@@ -29,7 +29,7 @@ def reduce(pixels: Pixels, min_side: int | None) -> Pixels:
         uint8 array `(H, W, 3)`.
     min_side:
         Pixels that the short side must keep; the result has 1, 1/2, 1/4 or 1/8 of the size.
-        None gives the picture as it is.
+        None gives the image as it is.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Sheets of pictures with their names, and the pictures that go on them."""
+"""Sheets of images with their names, and the images that go on them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mediacorpus.errors import ParameterError, unknown, writing
 from mediacorpus.files import atomic_write
 from mediacorpus.media.augment import Augmentation
-from mediacorpus.media.colour_spaces import to_rgba
+from mediacorpus.media.color_spaces import to_rgba
 from mediacorpus.media.resize import Method, Size, resize, scale_percent, squish
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ _WAYS: tuple[Method, ...] = ("squish", "crop", "pad", "rescale-crop")
 def parse_resize(text: str) -> Resizing:
     """Read how to resize: `"crop 224"`, `"224"`, `"pad 224x160"`, `"50%"`.
 
-    The ways are those of `resize`; without one, the picture is squished. Two numbers are
+    The ways are those of `resize`; without one, the image is squished. Two numbers are
     width x height, as people write them, and come out as `(height, width)`.
 
     Returns
@@ -80,7 +80,7 @@ def parse_resize(text: str) -> Resizing:
 
 
 def resized(pixels: Pixels, text: str) -> Pixels:
-    """Resize a picture as a text says; takes what `parse_resize` reads.
+    """Resize an image as a text says; takes what `parse_resize` reads.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def resized(pixels: Pixels, text: str) -> Pixels:
 def augmented(
     pixels: Pixels, count: int, *, seed: int = 1, augmentation: Augmentation | None = None
 ) -> list[Pixels]:
-    """Give a picture and then random versions of it, as a training run would draw them.
+    """Give an image and then random versions of it, as a training run would draw them.
 
     Parameters
     ----------
@@ -141,20 +141,20 @@ def sheet(
     side: int = 224,
     title: str | None = None,
 ) -> Pixels:
-    """Lay pictures out in rows on a white sheet, each with its caption below.
+    """Lay images out in rows on a white sheet, each with its caption below.
 
-    No picture is stretched. Larger ones are reduced by averaging areas. Those of at most half
+    No image is stretched. Larger ones are reduced by averaging areas. Those of at most half
     of `side` are enlarged 2 to 4 times without smoothing, so that their pixels can be seen.
     A caption takes two lines at most; what does not fit is left away.
 
     Parameters
     ----------
-    pictures:
+    images:
         Caption and uint8 array `(H, W, 3)` or `(H, W)`, in reading order.
     columns:
-        Pictures in a row; chosen so that few places stay empty if not given.
+        Images in a row; chosen so that few places stay empty if not given.
     side:
-        Greatest width and height of a picture on the sheet, in pixels.
+        Greatest width and height of an image on the sheet, in pixels.
     title:
         A line above.
 
@@ -165,7 +165,7 @@ def sheet(
     Raises
     ------
     ParameterError
-        There are no pictures, a number is less than 1, or the sheet would be too large.
+        There are no images, a number is less than 1, or the sheet would be too large.
 
     Examples
     --------
@@ -173,7 +173,7 @@ def sheet(
     (288, 448, 3)
     """
     if not len(pictures):
-        raise ParameterError("There are no pictures to lay out; give at least one.")
+        raise ParameterError("There are no images to lay out; give at least one.")
     if side < 1 or (columns is not None and columns < 1):
         raise ParameterError(f"columns is {columns} and side is {side}; both must be at least 1.")
     tiles = [_fitted(pixels, side) for _, pixels in pictures]
@@ -189,7 +189,7 @@ def sheet(
     if max(width, height) > _LONGEST:
         raise ParameterError(
             f"The sheet would have {width:,} x {height:,} pixels; the limit is {_LONGEST:,} a "
-            "side. Show fewer pictures, or smaller ones."
+            "side. Show fewer images, or smaller ones."
         )
     canvas = Image.new("RGB", (width, height), "white")
     draw = ImageDraw.Draw(canvas)
@@ -204,12 +204,12 @@ def sheet(
 
 
 def write_sheet(path: Path, pixels: Pixels) -> None:
-    """Write a picture to a `.png`, `.jpg` or `.webp` file, whole or not at all.
+    """Write an image to a `.png`, `.jpg` or `.webp` file, whole or not at all.
 
     Raises
     ------
     ParameterError
-        The suffix is none of these, or the array is no picture or too large for the format.
+        The suffix is none of these, or the array is no image or too large for the format.
     CorpusReadOnly, StorageFull
         The file cannot be written.
 
@@ -231,7 +231,7 @@ ends in none of them.
     if max(image.size) > longest:
         raise ParameterError(
             f"A {kind} file holds at most {longest:,} pixels a side; the sheet has "
-            f"{image.width:,} x {image.height:,}. Write it as .png, or show fewer pictures."
+            f"{image.width:,} x {image.height:,}. Write it as .png, or show fewer images."
         )
     fine = {"quality": 92, "subsampling": 0} if kind == "JPEG" else {}
     with writing(path.parent):
@@ -254,7 +254,7 @@ class _Row(NamedTuple):
         return self.picture + (_ROOM + lines * _line() if lines else 0)
 
     def draw(self, canvas: Image.Image, top: int, cell: int) -> None:
-        """Stand the pictures of a row on one line, with their captions below it."""
+        """Stand the images of a row on one line, with their captions below it."""
         brush, font = ImageDraw.Draw(canvas), ImageFont.load_default(_TEXT)
         for column, (tile, text) in enumerate(zip(self.tiles, self.texts, strict=True)):
             left = _MARGIN + column * (cell + _GAP)
@@ -272,7 +272,7 @@ def _line() -> int:
 
 
 def _three(pixels: Pixels) -> Pixels:
-    """Check a picture and give it three channels."""
+    """Check an image and give it three channels."""
     return np.ascontiguousarray(to_rgba(pixels)[..., :3])
 
 

@@ -25,10 +25,10 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"\x7fELF", "a program"),
     (0, b"MZ", "a program"),
     (0, b"SQLite format 3", "an SQLite database"),
-    (0, b"\xff\x0a", "a JPEG XL picture, a format that is not supported"),
-    (4, b"JXL ", "a JPEG XL picture, a format that is not supported"),
-    (0, b"farbfeld", "a Farbfeld picture, a format that is not supported"),
-    (0, b"#?RADIANCE", "a Radiance HDR picture, a format that is not supported"),
+    (0, b"\xff\x0a", "a JPEG XL image, a format that is not supported"),
+    (4, b"JXL ", "a JPEG XL image, a format that is not supported"),
+    (0, b"farbfeld", "a Farbfeld image, a format that is not supported"),
+    (0, b"#?RADIANCE", "a Radiance HDR image, a format that is not supported"),
     (0, b"GRIB", "weather data (GRIB)"),
     (0, b"BUFR", "weather data (BUFR)"),
     (0, b"\x89HDF", "an HDF5 data file"),
@@ -101,11 +101,11 @@ _MOVING: tuple[tuple[int, bytes], ...] = (
 _STILL_MARKS = (b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\x00", b"MM\x00*", b"%PDF", b"<")
 _STILL_BRANDS = (b"heic", b"heix", b"hevc", b"heim", b"heis", b"mif1", b"msf1", b"avif", b"avis")
 _BRANDS = {
-    b"heic": "a HEIC picture, a format that is not supported",
-    b"heix": "a HEIC picture, a format that is not supported",
-    b"mif1": "a HEIF picture, a format that is not supported",
-    b"avif": "an AVIF picture",
-    b"avis": "an AVIF picture",
+    b"heic": "a HEIC image, a format that is not supported",
+    b"heix": "a HEIC image, a format that is not supported",
+    b"mif1": "a HEIF image, a format that is not supported",
+    b"avif": "an AVIF image",
+    b"avis": "an AVIF image",
 }
 _HTML = re.compile(r"<(!doctype\s+html|html|head|body|script|title|meta)\b", re.IGNORECASE)
 _NOT_ASCII = bytes(range(127, 256))
@@ -138,7 +138,7 @@ def is_moving(head: bytes, suffix: str) -> bool:
 
 
 def looks_like(data: bytes) -> str | None:
-    """Name what a file that is no picture looks like, such as `"an HTML page"`.
+    """Name what a file that is no image looks like, such as `"an HTML page"`.
 
     Parameters
     ----------

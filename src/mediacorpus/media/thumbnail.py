@@ -1,4 +1,4 @@
-"""Small JPEG pictures for reports and galleries."""
+"""Small JPEG images for reports and galleries."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ _GAP = 4
 
 
 def thumbnail_jpeg(pixels: Pixels, side: int = 160, *, quality: int = 80) -> bytes:
-    r"""Give a small JPEG file of a picture, without EXIF or any other metadata.
+    r"""Give a small JPEG file of an image, without EXIF or any other metadata.
 
     Parameters
     ----------
     pixels:
         uint8 array `(H, W, 3)` RGB, or `(H, W)`.
     side:
-        Pixels of the long side; smaller pictures are not enlarged.
+        Pixels of the long side; smaller images are not enlarged.
     quality:
         JPEG quality, 1 to 100.
 
     Returns
     -------
     bytes
-        A JPEG file with RGB or grey pixels.
+        A JPEG file with RGB or gray pixels.
 
     Raises
     ------
     ParameterError
-        The side or the quality is out of its range, or the array is no picture.
+        The side or the quality is out of its range, or the array is no image.
 
     Examples
     --------
@@ -54,7 +54,7 @@ def thumbnail_jpeg(pixels: Pixels, side: int = 160, *, quality: int = 80) -> byt
     factor = min(1.0, side / max(1, *pixels.shape[:2]))
     height, width = (max(1, round(length * factor)) for length in pixels.shape[:2])
     small = squish(pixels, (height, width))
-    if small.ndim == 3:  # noqa: PLR2004 - height, width, colour
+    if small.ndim == 3:  # noqa: PLR2004 - height, width, color
         small = np.asarray(cv2.cvtColor(small, cv2.COLOR_RGB2BGR), np.uint8)
     done, file = cv2.imencode(".jpg", small, [cv2.IMWRITE_JPEG_QUALITY, int(quality)])
     if not done:
@@ -74,14 +74,14 @@ def data_uri(jpeg: bytes) -> str:
 
 
 def contact_sheet(pictures: Sequence[Pixels], columns: int = 5, *, side: int = 160) -> Pixels:
-    """Lay pictures out in rows on a white sheet, each fitted into a square.
+    """Lay images out in rows on a white sheet, each fitted into a square.
 
     Parameters
     ----------
-    pictures:
+    images:
         uint8 arrays `(H, W, 3)` or `(H, W)`, in reading order.
     columns:
-        Pictures in a row; fewer pictures make a narrower sheet.
+        Images in a row; fewer images make a narrower sheet.
     side:
         Pixels of the side of each square. Squares are 4 pixels apart.
 
@@ -92,7 +92,7 @@ def contact_sheet(pictures: Sequence[Pixels], columns: int = 5, *, side: int = 1
     Raises
     ------
     ParameterError
-        There are no pictures, or a number is less than 1.
+        There are no images, or a number is less than 1.
 
     Examples
     --------
@@ -100,7 +100,7 @@ def contact_sheet(pictures: Sequence[Pixels], columns: int = 5, *, side: int = 1
     (104, 104, 3)
     """
     if not len(pictures):
-        raise ParameterError("There are no pictures to lay out; give at least one.")
+        raise ParameterError("There are no images to lay out; give at least one.")
     if columns < 1 or side < 1:
         raise ParameterError(f"columns is {columns} and side is {side}; both must be at least 1.")
     columns = min(columns, len(pictures))

@@ -134,7 +134,7 @@ def probe_vector(data: bytes, *, side: int = 1024) -> FileFacts:
         The file is empty, no SVG drawing or damaged; it asks for an external entity, has no
         size, or is built so that it could not be drawn within bounds.
     TooLarge
-        It has more than 50 MB of XML, or embedded pictures of more than 50 megapixels.
+        It has more than 50 MB of XML, or embedded images of more than 50 megapixels.
     ParameterError
         `side` is not within 1 to 8,192.
 
@@ -152,7 +152,7 @@ def probe_vector(data: bytes, *, side: int = 1024) -> FileFacts:
         mode="RGBA",
         bytes=len(data),
         alpha=True,
-        kind=Kind.PICTURE,
+        kind=Kind.IMAGE,
     )
 
 
@@ -187,7 +187,7 @@ def render_vector(data: bytes, *, side: int = 1024, min_side: int | None = None)
     MediaError
         As `probe_vector`, or drawing takes more time or memory than it may.
     TooLarge
-        It has more than 50 MB of XML, or embedded pictures of more than 50 megapixels.
+        It has more than 50 MB of XML, or embedded images of more than 50 megapixels.
     ParameterError
         `side` is not within 1 to 8,192, or `min_side` is less than 1.
     MissingExtra
@@ -214,7 +214,7 @@ def external_references(data: bytes) -> list[str]:
     """List what an SVG drawing refers to outside itself, which is left out when it is drawn.
 
     Listed are the targets of `href` (but not of links), `url(...)`, `@import` and
-    `<?xml-stylesheet?>`, and embedded pictures of a kind that cannot be drawn; long ones are
+    `<?xml-stylesheet?>`, and embedded images of a kind that cannot be drawn; long ones are
     cut.
 
     Raises

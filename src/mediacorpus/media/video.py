@@ -74,7 +74,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     Returns
     -------
     FileFacts
-        Kind `VIDEO`, or `AUDIO` where the file has sound only (a cover picture does not
+        Kind `VIDEO`, or `AUDIO` where the file has sound only (a cover image does not
         count). Width and height are as shown: turned by the display matrix, and with
         non-square pixels made square by enlarging one side. `frames` is 0 for sound.
 
@@ -140,7 +140,7 @@ class VideoReader:
     """Frames of a video by their time stamps, as upright RGB pixels.
 
     Ascending requests decode the file once from front to back; a far one starts at the key
-    frame before it. Rotation and non-square pixels are applied, colours are converted with the
+    frame before it. Rotation and non-square pixels are applied, colors are converted with the
     matrix and range that the stream names (where it names none: BT.709 from 720 lines up, else
     BT.601). One decoder thread; at most a few frames are held. Use one reader per thread.
 

@@ -35,8 +35,8 @@ MOST = 14
 BLOCK = "block"
 _POOLS, _FILTERS = {MAXIMUM, AVERAGE}, {CONVOLUTION, DEPTHWISE}
 _CARRIERS = {INPUT, CONVOLUTION, DEPTHWISE, DENSE, *_POOLS}
-# From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart.
-_COLOURS = {
+# From the palette of Okabe and Ito (2008), which color-blind readers can tell apart.
+_COLORS = {
     INPUT: "#d9d9d9",
     CONVOLUTION: "#56b4e9",
     DEPTHWISE: "#0072b2",
@@ -45,7 +45,7 @@ _COLOURS = {
     AVERAGE: "#e69f00",
     DENSE: "#009e73",
 }
-_OTHER, _INK, _GREY = "#cc79a7", "#222222", "#666666"
+_OTHER, _INK, _GRAY = "#cc79a7", "#222222", "#666666"
 _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
 _LINE = 0.15
@@ -79,7 +79,7 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     A box is as high as its maps are, and as wide as it has channels, both by the square root;
     a dense layer is a bar. Activations, normalization and dropout are named below the layer
     that they follow. Where there are many layers, each block is one box, and equal
-    neighbours are drawn once with their number. Layers that were frozen are hatched, and a key
+    neighbors are drawn once with their number. Layers that were frozen are hatched, and a key
     says so where a network has both kinds.
 
     Parameters
@@ -161,14 +161,14 @@ def _key(axes: Any, boxes: Sequence[_Box]) -> None:
     names = {True: "learned in this training", False: "frozen", None: "not known"}
     x = 0.2
     for state in (state for state in names if state in kinds):
-        hatch, face = _HATCHES[state], _shaded(_COLOURS[BLOCK], 1.0)
+        hatch, face = _HATCHES[state], _shaded(_COLORS[BLOCK], 1.0)
         axes.add_patch(patch((x, 0.14), 0.24, 0.15, hatch=hatch, facecolor=face, edgecolor="white"))
         _write(axes, (x + 0.32, 0.215), names[state], ha="left")
         x += 0.55 + 0.062 * len(names[state])
 
 
 def _boxes(layers: Sequence[Layer]) -> list[_Box]:
-    """Choose what is drawn: layers, or blocks where there are many; equal neighbours once."""
+    """Choose what is drawn: layers, or blocks where there are many; equal neighbors once."""
     single = _singles(layers)
     if len(single) <= MOST:
         return _merge(single)
@@ -240,7 +240,7 @@ def _block(boxes: list[_Box]) -> list[_Box]:
 
 
 def _merge(boxes: Sequence[_Box]) -> list[_Box]:
-    """Draw equal neighbours once."""
+    """Draw equal neighbors once."""
     found: list[_Box] = []
     for box in boxes:
         last = found[-1] if found else None
@@ -295,7 +295,7 @@ def _solid(
     """Draw a box with its side and top; return where the arrow from it begins."""
     polygon = need("matplotlib.patches").Polygon
     (x, y), (wide, high, slant) = corner, size
-    colour = _COLOURS.get(box.kind, _OTHER)
+    color = _COLORS.get(box.kind, _OTHER)
     front = [(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)]
     side = [(x + wide, y), (x + wide + slant, y + slant)]
     side += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
@@ -303,7 +303,7 @@ def _solid(
     top += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
     hatch = _HATCHES[box.learned] if box.parameters else None
     for corners, shade in ((front, 1.0), (side, 0.8), (top, 1.15)):
-        face = _shaded(colour, shade)
+        face = _shaded(color, shade)
         look = {"facecolor": face, "edgecolor": "white", "linewidth": 0.7, "joinstyle": "round"}
         axes.add_patch(polygon(corners, hatch=hatch, **look))
     if box.count > 1:
@@ -316,9 +316,9 @@ def _solid(
     return x + wide + slant
 
 
-def _shaded(colour: str, factor: float) -> tuple[float, ...]:
-    """Make a colour darker (below 1) or lighter (above 1)."""
-    rgb = need("matplotlib.colors").to_rgb(colour)
+def _shaded(color: str, factor: float) -> tuple[float, ...]:
+    """Make a color darker (below 1) or lighter (above 1)."""
+    rgb = need("matplotlib.colors").to_rgb(color)
     if factor <= 1:
         return tuple(value * factor for value in rgb)
     return tuple(1 - (1 - value) * (2 - factor) ** 2 for value in rgb)
@@ -327,7 +327,7 @@ def _shaded(colour: str, factor: float) -> tuple[float, ...]:
 def _arrow(axes: Any, ends: tuple[float, float], y: float) -> None:
     start, end = ends
     if end - start > 0.08:  # noqa: PLR2004 - inches
-        look = {"arrowstyle": "-|>", "color": _GREY, "lw": 0.8, "mutation_scale": 7}
+        look = {"arrowstyle": "-|>", "color": _GRAY, "lw": 0.8, "mutation_scale": 7}
         axes.annotate(
             "", xy=(end, y), xytext=(start, y), arrowprops={**look, "shrinkA": 2, "shrinkB": 2}
         )
@@ -341,17 +341,17 @@ def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
     else:
         size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
     _write(axes, (x, y), size, size=7.5, weight="bold")
-    for place, (line, colour) in enumerate(_lines(box)):
-        _write(axes, (x, y - 0.17 - _LINE * place), line, colour=colour)
+    for place, (line, color) in enumerate(_lines(box)):
+        _write(axes, (x, y - 0.17 - _LINE * place), line, color=color)
 
 
 def _lines(box: _Box) -> list[tuple[str, str]]:
-    """Give the lines below a box, each with its colour."""
+    """Give the lines below a box, each with its color."""
     wrap = textwrap.wrap
     lines = [(line, _INK) for line in wrap(box.title, 17)]
-    lines += [(line, _GREY) for note in box.notes[:3] for line in wrap(note, 17)]
+    lines += [(line, _GRAY) for note in box.notes[:3] for line in wrap(note, 17)]
     if box.kind == INPUT and box.detail:
-        lines += [(line, _GREY) for line in wrap(box.detail, 20)]
+        lines += [(line, _GRAY) for line in wrap(box.detail, 20)]
     return [*lines, (f"{_rounded(box.parameters)} weights", _INK)] if box.parameters else lines
 
 
@@ -370,6 +370,6 @@ def _rounded(number: int) -> str:
 
 def _write(axes: Any, place: tuple[float, float], text: str, **look: Any) -> None:
     given = {"size": 6.8, "ha": "center", "va": "center"} | look
-    given["color"] = given.pop("colour", _INK)
+    given["color"] = given.pop("color", _INK)
     text = _BETWEEN.sub(_TIMES, text)
     axes.text(*place, text, family="DejaVu Sans", parse_math=False, **given)

@@ -45,7 +45,7 @@ MISTAKES_SHOWN = 24
 TAGS_SHOWN = 15
 BINS = 10
 INTERVALS = (
-    "Wilson's method for accuracy, precision and recall; percentile bootstrap over pictures "
+    "Wilson's method for accuracy, precision and recall; percentile bootstrap over images "
     "for the rest"
 )
 
@@ -105,7 +105,7 @@ def _corpus(store: Store) -> CorpusFacts:
             (w, h): n
             for w, h, n in store.rows(
                 "SELECT width, height, count(*) FROM items "
-                f"WHERE {progress.PICTORIAL_ITEMS} GROUP BY width, height"
+                f"WHERE {progress.VISUAL_ITEMS} GROUP BY width, height"
             )
         },
         sources=[r[0] for r in store.rows("SELECT location FROM sources ORDER BY source")],
@@ -292,4 +292,4 @@ def _tags(store: Store, setups: dict[str, tuple[int, Info]]) -> tuple[dict[str, 
         f"ORDER BY n DESC, tag LIMIT {TAGS_SHOWN}",
     )
     tags = dict(zip(frame["tag"], (int(n) for n in frame["n"]), strict=True))
-    return tags, "the best tag of each picture"
+    return tags, "the best tag of each image"

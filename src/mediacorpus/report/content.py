@@ -25,14 +25,14 @@ PREDICTED_COLUMNS = ("class", "items", "records")
 
 @dataclass(frozen=True, slots=True)
 class Thumb:
-    """One small picture with what is known of it.
+    """One small image with what is known of it.
 
     Parameters
     ----------
     item:
         The item's id.
     uri:
-        The picture itself as a data URI, such as `"data:image/jpeg;base64,…"`.
+        The image itself as a data URI, such as `"data:image/jpeg;base64,…"`.
     caption:
         Usually the file name.
     truth, predicted:
@@ -43,7 +43,7 @@ class Thumb:
     Raises
     ------
     ParameterError
-        `uri` is no data URI of a picture: the report must not point to other files.
+        `uri` is no data URI of an image: the report must not point to other files.
 
     Examples
     --------
@@ -69,7 +69,7 @@ class Thumb:
 
     @property
     def alt(self) -> str:
-        """What the picture is, in words."""
+        """What the image is, in words."""
         parts = [self.caption or f"item {self.item[:12]}"]
         if self.truth:
             parts.append(f"labelled {self.truth}")
@@ -214,7 +214,7 @@ class ModelFacts:
     scored:
         Scores in a sentence, of models whose answers are no classes.
     rebuilt:
-        For an autoencoder: pictures it has not learned from, and what it makes of them, each
+        For an autoencoder: images it has not learned from, and what it makes of them, each
         uint8 `(N, size, size, 3)`.
     limits:
         What a reader must beware of, one sentence each.
@@ -279,7 +279,7 @@ class ReportContent:
     unseen:
         Images that the sample lacks because neither file nor thumbnail could be read.
     sample, sample_note:
-        Some pictures of the corpus, and how they were drawn.
+        Some images of the corpus, and how they were drawn.
     tags, tags_note:
         The most frequent tags with their numbers of items, and how they were counted.
     methods:

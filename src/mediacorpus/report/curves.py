@@ -9,7 +9,7 @@ import numpy as np
 
 from mediacorpus.extras import need
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GREY, INK, VERMILION, canvas, end_labels, style, to_svg
+from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, end_labels, style, to_svg
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -108,12 +108,12 @@ def _epoch_curves(curves: pd.DataFrame) -> str:
 
 def _curve(axis: Any, x: NDArray[Any], y: NDArray[Any], *, which: str) -> tuple[float, str, str]:
     training = which == "training"
-    colour = VERMILION if training else BLUE
+    color = VERMILION if training else BLUE
     marker = {"marker": "o", "markersize": 3} if len(x) <= _MOST_MARKERS else {}
-    axis.plot(x, y, color=colour, linestyle=(0, (4, 1.5)) if training else "-", **marker)
+    axis.plot(x, y, color=color, linestyle=(0, (4, 1.5)) if training else "-", **marker)
     known = y[~np.isnan(y)]
     last = float(known[-1]) if known.size else 0.0
-    return last, f"{which} {last:.3g}" if known.size else "", colour
+    return last, f"{which} {last:.3g}" if known.size else "", color
 
 
 def _room(axis: Any, *, accuracy: bool) -> tuple[float, float]:
@@ -124,10 +124,10 @@ def _room(axis: Any, *, accuracy: bool) -> tuple[float, float]:
 def _mark_best(axis: Any, x: NDArray[Any], best: int | None) -> None:
     if best is None or len(x) <= 1:
         return
-    axis.axvline(x[best], color=GREY, lw=0.8, ls=(0, (1, 1.5)), zorder=0)
+    axis.axvline(x[best], color=GRAY, lw=0.8, ls=(0, (1, 1.5)), zorder=0)
     at = (x[best], 1.0)
     place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
-    axis.annotate("kept", at, (0, 2), ha="center", va="bottom", color=GREY, **place)
+    axis.annotate("kept", at, (0, 2), ha="center", va="bottom", color=GRAY, **place)
 
 
 def _strength_curve(curves: pd.DataFrame) -> str:

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
 BLUE, VERMILION = "#0072b2", "#d55e00"
-"""From the palette of Okabe and Ito (2008), which colour-blind readers can tell apart."""
-INK, GREY, PALE = "#222222", "#666666", "#d9d9d9"
+"""From the palette of Okabe and Ito (2008), which color-blind readers can tell apart."""
+INK, GRAY, PALE = "#222222", "#666666", "#d9d9d9"
 
 WIDTH = 6.5
 """Width of a figure in inches: the text width of a page of A4."""
@@ -26,7 +26,7 @@ WIDTH = 6.5
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 _STYLE = {
-    "axes.edgecolor": GREY,
+    "axes.edgecolor": GRAY,
     "axes.labelcolor": INK,
     "axes.labelsize": 8.5,
     "axes.linewidth": 0.6,
@@ -46,10 +46,10 @@ _STYLE = {
     "svg.hashsalt": "mediacorpus",
     "text.color": INK,
     "text.parse_math": False,
-    "xtick.color": GREY,
+    "xtick.color": GRAY,
     "xtick.labelcolor": INK,
     "xtick.major.width": 0.6,
-    "ytick.color": GREY,
+    "ytick.color": GRAY,
     "ytick.labelcolor": INK,
     "ytick.major.width": 0.6,
 }
@@ -161,7 +161,7 @@ def bars(axes: Any, names: Sequence[str], counts: Sequence[int], *, whole: int) 
 
 
 def end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> None:
-    """Name lines at their right ends (`y`, text, colour), pushed apart where they would meet."""
+    """Name lines at their right ends (`y`, text, color), pushed apart where they would meet."""
     low, high = axes.get_ylim()
     gap = 0.085 * (high - low)
     placed: list[float] = []
@@ -170,13 +170,13 @@ def end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> N
         y = min(max(end, low), high)
         placed.append(max(y, placed[-1] + gap) if placed else y)
     excess = max(0.0, placed[-1] - high)
-    for (_, text, colour), at in zip(ordered, placed, strict=True):
+    for (_, text, color), at in zip(ordered, placed, strict=True):
         axes.annotate(
             text,
             (x, at - excess),
             (5, 0),
             textcoords="offset points",
             va="center_baseline",
-            color=colour,
+            color=color,
             annotation_clip=False,
         )

@@ -40,7 +40,7 @@ class Evaluation:
     classes:
         Names of the rows and columns of `confusion`.
     mistakes:
-        Wrong pictures, most confident first; usually some of them only.
+        Wrong images, most confident first; usually some of them only.
     positive:
         Class that the headline precision, recall and F1 are for; `""`: macro averages.
     notes:

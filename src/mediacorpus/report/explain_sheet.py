@@ -1,4 +1,4 @@
-"""A sheet of explanations: the picture, where the model looks, and its nearest examples."""
+"""A sheet of explanations: the image, where the model looks, and its nearest examples."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from mediacorpus.media.sheet import sheet
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from mediacorpus.validation.explain import Explanation, Neighbour
+    from mediacorpus.validation.explain import Explanation, Neighbor
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
 OPACITY = 0.55
-"""Of the heat map over the picture."""
+"""Of the heat map over the image."""
 
 
 def overlay(view: Pixels, heat: NDArray[Any]) -> Pixels:
-    """Lay a heat map over a picture in the colours of viridis: dark blue none, yellow most.
+    """Lay a heat map over an image in the colors of viridis: dark blue none, yellow most.
 
-    The picture below is grey, so that its own colours are not taken for heat.
+    The image below is gray, so that its own colors are not taken for heat.
 
     Parameters
     ----------
@@ -45,38 +45,38 @@ def overlay(view: Pixels, heat: NDArray[Any]) -> Pixels:
     [[139, 127, 20], [37, 1, 46]]
     """
     if heat.shape != view.shape[:2]:
-        raise ParameterError(f"The map has the shape {heat.shape}, the picture {view.shape[:2]}.")
-    grey = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_RGB2GRAY)
-    colours = np.asarray(_coloured(heat), np.float32)
-    mixed = (1 - OPACITY) * grey[..., None].astype(np.float32) + OPACITY * colours
+        raise ParameterError(f"The map has the shape {heat.shape}, the image {view.shape[:2]}.")
+    gray = cv2.cvtColor(np.ascontiguousarray(view), cv2.COLOR_RGB2GRAY)
+    colors = np.asarray(_colored(heat), np.float32)
+    mixed = (1 - OPACITY) * gray[..., None].astype(np.float32) + OPACITY * colors
     return np.rint(mixed).astype(np.uint8)
 
 
-def _coloured(heat: NDArray[Any], *, top: float | None = None) -> Pixels:
+def _colored(heat: NDArray[Any], *, top: float | None = None) -> Pixels:
     top = float(heat.max(initial=0.0)) if top is None else top
     level = np.rint(255 * np.clip(heat / top, 0, 1)) if top > 0 else np.zeros(heat.shape)
-    colours = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
-    return np.ascontiguousarray(np.asarray(colours, np.uint8)[..., ::-1])
+    colors = cv2.applyColorMap(level.astype(np.uint8), cv2.COLORMAP_VIRIDIS)
+    return np.ascontiguousarray(np.asarray(colors, np.uint8)[..., ::-1])
 
 
 def explanation_sheet(
     rows: Sequence[Explanation],
     *,
-    neighbour: Callable[[Neighbour], Pixels | None] | None = None,
+    neighbor: Callable[[Neighbor], Pixels | None] | None = None,
     side: int = 160,
     title: str | None = None,
 ) -> Pixels:
-    """Lay explanations out, one in a row: picture, heat map, nearest training pictures.
+    """Lay explanations out, one in a row: image, heat map, nearest training images.
 
     Parameters
     ----------
     rows:
         What `explain` gave.
-    neighbour:
-        Gives the pixels of a neighbour, or None where they cannot be had; without it no
-        neighbours are shown.
+    neighbor:
+        Gives the pixels of a neighbor, or None where they cannot be had; without it no
+        neighbors are shown.
     side:
-        Of each picture, in pixels.
+        Of each image, in pixels.
     title:
         A line above.
 
@@ -91,7 +91,7 @@ def explanation_sheet(
     """
     if not rows:
         raise ParameterError("There is nothing to explain; give at least one item.")
-    most = max(len(row.neighbours) for row in rows) if neighbour is not None else 0
+    most = max(len(row.neighbors) for row in rows) if neighbor is not None else 0
     tiles: list[tuple[str, Pixels]] = []
     for row in rows:
         label = f"labelled {row.truth}" if row.truth else f"{row.item[:12]}, no gold label"
@@ -99,7 +99,7 @@ def explanation_sheet(
         wrong = "wrong: " if row.truth not in {"", row.said} else ""
         said = f"{wrong}{row.said}, {row.probability:.2f}"
         tiles.append((said, pad(overlay(row.view, row.map), side)))
-        tiles += [_near(row, place, neighbour=neighbour, side=side) for place in range(most)]
+        tiles += [_near(row, place, neighbor=neighbor, side=side) for place in range(most)]
     return sheet(tiles, columns=2 + most, side=side, title=title)
 
 
@@ -107,14 +107,14 @@ def _near(
     row: Explanation,
     place: int,
     *,
-    neighbour: Callable[[Neighbour], Pixels | None] | None,
+    neighbor: Callable[[Neighbor], Pixels | None] | None,
     side: int,
 ) -> tuple[str, Pixels]:
     blank = np.full((side, side, 3), 255, np.uint8)
-    if neighbour is None or place >= len(row.neighbours):
+    if neighbor is None or place >= len(row.neighbors):
         return "", blank
-    near = row.neighbours[place]
-    pixels = neighbour(near)
+    near = row.neighbors[place]
+    pixels = neighbor(near)
     shown = blank if pixels is None else pad(np.ascontiguousarray(pixels), side)
     return f"like {near.label}, {near.similarity:.2f}", shown
 
@@ -122,9 +122,9 @@ def _near(
 def mean_map_sheet(
     maps: Mapping[str, NDArray[Any]], *, side: int = 224, title: str | None = None
 ) -> Pixels:
-    """Show the mean map of each class: where the model looks whatever the picture.
+    """Show the mean map of each class: where the model looks whatever the image.
 
-    All classes have one scale of colours, so a class whose attention is spread out stays dark.
+    All classes have one scale of colors, so a class whose attention is spread out stays dark.
 
     Parameters
     ----------
@@ -148,7 +148,7 @@ def mean_map_sheet(
     top = max((float(mean.max()) for mean in means.values()), default=0.0)
     tiles = []
     for name, own in maps.items():
-        noun = "picture" if len(own) == 1 else "pictures"
-        small = _coloured(means[name], top=top)
+        noun = "image" if len(own) == 1 else "pictures"
+        small = _colored(means[name], top=top)
         tiles.append((f"{name}, mean of {len(own)} {noun}", pad(small, side)))
     return sheet(tiles, side=side, title=title)

@@ -1,4 +1,4 @@
-"""The verbs `audit --robustness`, `explain` and `learning_curve`: numbers with their pictures."""
+"""The verbs `audit --robustness`, `explain` and `learning_curve`: numbers with their images."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from mediacorpus.report.robustness_figures import robustness as draw_robustness
 from mediacorpus.validation.explain import (
     Cue,
     Explanation,
-    Neighbour,
+    Neighbor,
     Reference,
     explain,
     find_cues,
@@ -46,13 +46,13 @@ from mediacorpus.validation.validate import positive_of
 Pixels = NDArray[np.uint8]
 
 SIDE = 384
-"""Short side that pictures keep at least when they are spoilt or explained."""
+"""Short side that images keep at least when they are spoilt or explained."""
 PICTURES = 100
 ROWS = 40
-METHODS = ("auto", "cam", "gradcam", "occlusion", "neighbours")
-NEIGHBOURS = 3
+METHODS = ("auto", "cam", "gradcam", "occlusion", "neighbors")
+NEIGHBORS = 3
 FEW = 8
-"""Pictures of a class from which a cue is looked for."""
+"""Images of a class from which a cue is looked for."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -64,7 +64,7 @@ class Explained:
     rows:
         One explanation for each item.
     cues:
-        For each class with enough pictures, whether attention lies at one place at the border.
+        For each class with enough images, whether attention lies at one place at the border.
     files:
         Sheets that were written.
     """
@@ -85,7 +85,7 @@ class Explained:
                 "gold": row.truth or None,
                 "predicted": row.said,
                 "probability": row.probability,
-                "nearest": [n.item for n in row.neighbours],
+                "nearest": [n.item for n in row.neighbors],
             }
             for row in self.rows
         ]
@@ -122,7 +122,7 @@ def robustness(
     seed: int = 1,
     show: bool | None = None,
 ) -> RobustnessAudit:
-    """Measure how much a model loses when held-out pictures are spoilt in ten ways.
+    """Measure how much a model loses when held-out images are spoilt in ten ways.
 
     Parameters
     ----------
@@ -132,8 +132,8 @@ def robustness(
         Name of a model of classes.
     against:
         The variable whose labels are the truth.
-    pictures:
-        Pictures at the most, drawn evenly from the held-out items.
+    images:
+        Images at the most, drawn evenly from the held-out items.
     output:
         `.svg` file to draw to.
     seed:
@@ -147,7 +147,7 @@ def robustness(
         There is nothing to audit.
     """
     if pictures < 1:
-        raise ParameterError(f"The number of pictures is {pictures}; it must be at least 1.")
+        raise ParameterError(f"The number of images is {pictures}; it must be at least 1.")
     _check_svg(output)
     model = people.model(store, name)
     if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
@@ -194,7 +194,7 @@ def explain_items(
     output: Path | None = None,
     show: bool | None = None,
 ) -> Explained:
-    """Show where a model looks, and which training pictures are nearest.
+    """Show where a model looks, and which training images are nearest.
 
     Parameters
     ----------
@@ -205,8 +205,8 @@ def explain_items(
     items:
         Items by their ids or first digits; by default held-out items from all classes.
     method:
-        `"auto"`, `"gradcam"`, `"cam"`, `"occlusion"`, or `"neighbours"` for no maps but
-        more neighbours.
+        `"auto"`, `"gradcam"`, `"cam"`, `"occlusion"`, or `"neighbors"` for no maps but
+        more neighbors.
     output:
         `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map of
         each class.
@@ -225,7 +225,7 @@ def explain_items(
     gold = gold_of(store, row)
     chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, gold)
     reference = _reference(store, row, show=show)
-    nearest = method == "neighbours"
+    nearest = method == "neighbors"
     with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
         rows = []
         for one in explain(
@@ -234,7 +234,7 @@ def explain_items(
             method="auto" if nearest else method,
             truth=gold,
             reference=reference,
-            k=2 * NEIGHBOURS if nearest else NEIGHBOURS,
+            k=2 * NEIGHBORS if nearest else NEIGHBORS,
         ):
             rows.append(one)
             report(1)
@@ -329,7 +329,7 @@ def _some(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> l
 
 
 def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> Reference | None:
-    """Gather the training pictures of a model with their embeddings."""
+    """Gather the training images of a model with their embeddings."""
     parts = people.split_parts(store, model["split"])
     _, split = splitting.latest(store, str(model["variable"]))
     train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]
@@ -348,17 +348,17 @@ def _sheets(
     output: Path,
     name: str,
 ) -> list[Path]:
-    wanted = sorted({n.item for row in rows for n in row.neighbours})
+    wanted = sorted({n.item for row in rows for n in row.neighbors})
     there = dict(_pictures(store, wanted))
 
-    def neighbour(one: Neighbour) -> Pixels | None:
+    def neighbor(one: Neighbor) -> Pixels | None:
         return there.get(one.item)
 
-    write_sheet(output, explanation_sheet(rows, neighbour=neighbour, title=f"What {name} looks at"))
+    write_sheet(output, explanation_sheet(rows, neighbor=neighbor, title=f"What {name} looks at"))
     files = [output]
     if maps:
         means = output.with_name(f"{output.stem}-means{output.suffix}")
-        write_sheet(means, mean_map_sheet(maps, title="Where it looks, picture after picture"))
+        write_sheet(means, mean_map_sheet(maps, title="Where it looks, image after image"))
         files.append(means)
     return files
 

@@ -81,7 +81,7 @@ def _bar_figure(counts: Mapping[str, int], whole: int, alt: str) -> str:
 
 
 def picture_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
-    """Draw widths against heights; the area of a dot is the number of pictures.
+    """Draw widths against heights; the area of a dot is the number of images.
 
     Parameters
     ----------
@@ -114,7 +114,7 @@ def picture_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
         right.set_title("Orientation")
         _orientation_bars(right, sizes)
         alt = (
-            f"Dot plot of picture sizes. Sides run from {words.number(lowest)} to "
+            f"Dot plot of image sizes. Sides run from {words.number(lowest)} to "
             f"{words.number(highest)} pixels; the median width is "
             f"{_median([(w, k) for (w, _), k in sizes.items()]):,}, the median height "
             f"{_median([(h, k) for (_, h), k in sizes.items()]):,}."

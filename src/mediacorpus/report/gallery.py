@@ -1,4 +1,4 @@
-"""Small pictures side by side: for notebooks and for the report."""
+"""Small images side by side: for notebooks and for the report."""
 
 from __future__ import annotations
 
@@ -30,16 +30,16 @@ GALLERY_CSS = """
 
 @dataclass(frozen=True, slots=True)
 class Gallery:
-    """Pictures with a title. It shows itself in a notebook.
+    """Images with a title. It shows itself in a notebook.
 
     Parameters
     ----------
     title:
         Caption of the gallery.
     thumbs:
-        The pictures, in order.
+        The images, in order.
     total:
-        Number of pictures that the gallery is a part of, or None.
+        Number of images that the gallery is a part of, or None.
 
     Examples
     --------
@@ -47,7 +47,7 @@ class Gallery:
     >>> thumb = Thumb("3f2a", "data:image/jpeg;base64,AAAA", "cat.jpg")
     >>> gallery = Gallery("Some pictures", [thumb], total=12)
     >>> len(gallery), gallery.heading
-    (1, 'Some pictures (1 of 12 shown)')
+    (1, 'Some images (1 of 12 shown)')
     """
 
     title: str
@@ -73,7 +73,7 @@ class Gallery:
         Parameters
         ----------
         brief:
-            Leave out labels and predictions below each picture, where the title says them;
+            Leave out labels and predictions below each image, where the title says them;
             the probability stays.
         """
         cells = "".join(_cell(thumb, brief=brief) for thumb in self.thumbs)

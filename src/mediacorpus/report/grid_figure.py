@@ -26,7 +26,7 @@ PANELS = 4
 
 AXES = 3
 INK, MUTED = "#1b1b1b", "#5b5b5b"
-CHOSEN = "#d55e00"  # vermilion of Okabe and Ito, seen with every kind of colour blindness
+CHOSEN = "#d55e00"  # vermilion of Okabe and Ito, seen with every kind of color blindness
 
 
 def draw_grid(
@@ -36,8 +36,8 @@ def draw_grid(
 
     One varied setting gives a line with standard deviations, two a heat map, three one heat
     map for each value of the third. Of more, the figure shows the settings that agree with the
-    chosen one in all but three, and says so. Colours are those of cividis, which reads the same
-    with every kind of colour blindness, and each cell holds its number.
+    chosen one in all but three, and says so. Colors are those of cividis, which reads the same
+    with every kind of color blindness, and each cell holds its number.
 
     Parameters
     ----------
@@ -135,8 +135,8 @@ def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
     low, top = np.nanmin(values), np.nanmax(values)
     kind = "cividis" if score == "accuracy" else "cividis_r"  # light is good
     norm = need("matplotlib.colors").Normalize(low, top if top > low else low + 1e-3)
-    colours = need("matplotlib").colormaps[kind]
-    mappable = need("matplotlib.cm").ScalarMappable(norm, colours)
+    colors = need("matplotlib").colormaps[kind]
+    mappable = need("matplotlib.cm").ScalarMappable(norm, colors)
     for ax in list(grid.flat)[len(panels) :]:
         ax.set_visible(False)
     for place, (ax, panel) in enumerate(zip(grid.flat, panels, strict=False)):
@@ -168,9 +168,9 @@ def _map(  # noqa: PLR0917 - private; all are needed
         x, y = columns.index(_text(record[axes[0]])), rows.index(_text(record[axes[1]]))
         value = float(record[score])
         known = np.isfinite(value)
-        colour = mappable.to_rgba(value) if known else (1, 1, 1, 1)
-        ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, fc=colour, ec="white", lw=1))
-        light = np.dot(colour[:3], (0.299, 0.587, 0.114)) > 0.5  # noqa: PLR2004 - half of white
+        color = mappable.to_rgba(value) if known else (1, 1, 1, 1)
+        ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1))
+        light = np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.5  # noqa: PLR2004 - half of white
         text = f"{value:.3f}" if known else "none"
         ax.text(x, y, text, ha="center", va="center", color=INK if light else "white")
         if record["chosen"]:

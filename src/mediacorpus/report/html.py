@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 def render(content: ReportContent) -> str:
     """Write the report as one self-contained HTML page.
 
-    Pictures and figures are part of the page; it loads nothing and runs no script. The same
+    Images and figures are part of the page; it loads nothing and runs no script. The same
     content gives the same page.
 
     Raises
@@ -89,7 +89,7 @@ def _pictures(block: Pictures) -> Any:
 def _key_figures(content: ReportContent) -> list[tuple[str, str]]:
     corpus = content.corpus
     figures = [
-        (f"{corpus.items:,}", "distinct picture" if corpus.items == 1 else "distinct pictures"),
+        (f"{corpus.items:,}", "distinct image" if corpus.items == 1 else "distinct images"),
         (f"{corpus.records:,}", "record" if corpus.records == 1 else "records"),
         (f"{corpus.failures:,}", "failure" if corpus.failures == 1 else "failures"),
     ]

@@ -8,7 +8,7 @@ import numpy as np
 
 from mediacorpus.extras import need
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GREY, PALE, canvas, style, to_svg
+from mediacorpus.report.drawing import BLUE, GRAY, PALE, canvas, style, to_svg
 
 if TYPE_CHECKING:
     from mediacorpus.validation.learning_curve import LearningCurve
@@ -46,7 +46,7 @@ def learning_curve(curve: LearningCurve) -> str:
         whole = {"clip_on": False, "zorder": 3}  # dots at 1 are not cut in half
         for own, size in zip(scores, sizes, strict=True):
             axis.plot(
-                np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GREY, mew=0.6, **whole
+                np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GRAY, mew=0.6, **whole
             )
         axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5, **whole)
         ticks = [*sizes.tolist(), 2 * curve.n] if curve.fitted else sizes.tolist()

@@ -67,7 +67,7 @@ def methods_text(content: ReportContent) -> str:
     >>> facts = CorpusFacts(items=40, records=42)
     >>> text = methods_text(ReportContent("Ants", datetime(2025, 3, 1), facts))
     >>> text.splitlines()[0][:48]
-    'The corpus held 40 distinct pictures, which occu'
+    'The corpus held 40 distinct images, which occu'
     """
     paragraphs, sources = methods_parts(content)
     if sources:
@@ -104,15 +104,15 @@ class _Sources:
 
 def _corpus(corpus: CorpusFacts) -> str:
     if not corpus.items:
-        return "The corpus held no pictures when this text was written."
-    items = words.count(corpus.items, "distinct picture")
+        return "The corpus held no images when this text was written."
+    items = words.count(corpus.items, "distinct image")
     said = [f"The corpus held {items}, which occurred in {words.count(corpus.records, 'record')}."]
     copies = corpus.records - corpus.items
     if copies > 0:
         said.append(
-            "Files with identical bytes (equal SHA-256) were treated as one picture: "
-            f"{words.count(copies, 'record')} repeated a picture that was held already. "
-            "Each distinct picture was measured once."
+            "Files with identical bytes (equal SHA-256) were treated as one image: "
+            f"{words.count(copies, 'record')} repeated an image that was held already. "
+            "Each distinct image was measured once."
         )
     else:
         said.append("No two files had identical bytes (by SHA-256).")
@@ -132,7 +132,7 @@ def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
         settings = settings_text(one.parameters)
         said.append(
             f"{words.name(one.name)} (version {words.name(one.version)}"
-            f"{'; ' + settings if settings else ''}; {words.count(one.items, 'picture')})"
+            f"{'; ' + settings if settings else ''}; {words.count(one.items, 'image')})"
             f"{sources.cite(one.citation)}"
         )
     noun = "measure was" if len(said) == 1 else "measures were"
@@ -161,7 +161,7 @@ def _variable(variable: VariableFacts, splits: Sequence[SplitFacts]) -> str:
     if len(variable.counts) > len(shown):
         shown.append(f"{len(variable.counts) - len(shown):,} further classes")
     said = [
-        f"For the variable “{name}”, {words.count(total, 'picture')} "
+        f"For the variable “{name}”, {words.count(total, 'image')} "
         f"{'was' if total == 1 else 'were'} labelled"
         + (f" ({words.listing(shown)})." if shown else ".")
     ]
@@ -176,7 +176,7 @@ def _variable(variable: VariableFacts, splits: Sequence[SplitFacts]) -> str:
         said.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
     if variable.unresolved:
         said.append(
-            f"{words.count(variable.unresolved, 'picture')} on which coders differed "
+            f"{words.count(variable.unresolved, 'image')} on which coders differed "
             f"{'was' if variable.unresolved == 1 else 'were'} left out."
         )
     said += [_split(one) for one in splits if one.variable == variable.variable]
@@ -196,12 +196,12 @@ def _split(split: SplitFacts) -> str:
     if split.method == FOLDERS:
         return (
             f"The source itself gave the parts, by the names of its folders: "
-            f"{words.listing(parts) or 'no parts'}. A picture that lay in several of them was "
+            f"{words.listing(parts) or 'no parts'}. An image that lay in several of them was "
             "kept in the first (training before validation before test)."
         )
     return (
-        f"Labelled pictures were divided at random into {words.listing(parts) or 'no parts'}"
-        f"{' (' + detail + ')' if detail else ''}; copies of one picture were never in "
+        f"Labelled images were divided at random into {words.listing(parts) or 'no parts'}"
+        f"{' (' + detail + ')' if detail else ''}; copies of one image were never in "
         "different parts."
     )
 
@@ -210,7 +210,7 @@ def _model(model: ModelFacts, sources: _Sources) -> str:
     said = [
         f"The classifier “{words.name(model.name)}” for “{words.name(model.variable)}” was made by "
         f"{method_name(model)}{sources.cite(model.citation)}"
-        + (f", from {words.count(model.trained_on, 'picture')}." if model.trained_on else ".")
+        + (f", from {words.count(model.trained_on, 'image')}." if model.trained_on else ".")
     ]
     settings = settings_text(model.settings)
     if settings:
@@ -228,7 +228,7 @@ def _model(model: ModelFacts, sources: _Sources) -> str:
     if model.predicted is not None and len(model.predicted):
         total = int(model.predicted["items"].sum())
         said.append(
-            f"It was then applied to {words.count(total, 'picture')} of the corpus; the counts "
+            f"It was then applied to {words.count(total, 'image')} of the corpus; the counts "
             "reported are not corrected for its errors."
         )
     return " ".join(said)
@@ -243,15 +243,15 @@ def _proxy(proxy: ProxyFacts) -> str:
 
 
 def scored_on(evaluation: Evaluation) -> str:
-    """Say which pictures the scores are from.
+    """Say which images the scores are from.
 
     Examples
     --------
     >>> from mediacorpus.report.evaluation import Evaluation
     >>> scored_on(Evaluation("ants", scored_on="val"))
-    'the 0 pictures of the validation part'
+    'the 0 images of the validation part'
     """
-    pictures = words.count(evaluation.n, "picture")
+    pictures = words.count(evaluation.n, "image")
     if not evaluation.scored_on:
         return f"all {pictures} with a label"
     return f"the {pictures} of the {part_name(evaluation.scored_on)} part"
@@ -289,7 +289,7 @@ def _brief(model: ModelFacts) -> str:
             for _, row in first.iterrows()
         ]
         often = "most often " if len(model.predicted) > len(shares) else ""
-        said += f" Of {words.count(total, 'picture')} in the corpus it calls {often}"
+        said += f" Of {words.count(total, 'image')} in the corpus it calls {often}"
         said += f"{words.listing(shares)}."
     return said
 

@@ -163,7 +163,7 @@ def card_text(facts: Mapping[str, Any]) -> str:
     lines = [*_front(facts), f"# {escaped(facts['name'])}", ""]
     lines += [
         (
-            f"A classifier of pictures for the variable “{escaped(facts['variable'])}”, made with "
+            f"A classifier of images for the variable “{escaped(facts['variable'])}”, made with "
             f"mediacorpus: {escaped(model['method'])} on {escaped(model['backbone'])}."
         ),
         "",
@@ -301,7 +301,7 @@ def _audits(audits: Sequence[Mapping[str, Any]]) -> list[str]:
     if not audits:
         return [*lines, "It has not been audited.", ""]
     for audit in audits:
-        what = "Spoilt pictures"
+        what = "Spoilt images"
         if audit["kind"] == "groups":
             what = f"Groups by {escaped(', '.join(audit['by']))}"
         lines += [f"### {what}, against “{escaped(audit['against'])}”", ""]

@@ -118,7 +118,7 @@ def _audits(model: ModelFacts) -> list[Block]:
     """Say what audits found."""
     blocks: list[Block] = [Heading("Audits")] if model.audits else []
     for audit in model.audits:
-        what = "On spoilt pictures"
+        what = "On spoilt images"
         if audit["kind"] == "groups":
             what = f"By {words.listing([words.name(column) for column in audit['by']])}"
         said = [audit["worst"]] if audit.get("worst") else []
@@ -157,7 +157,7 @@ def _training(model: ModelFacts) -> list[Block]:
     elif model.curves is not None and len(model.curves):
         epochs = "epoch" in model.curves.columns
         caption = (
-            "Training: error of the pictures made again from their codes, of those learned from "
+            "Training: error of the images made again from their codes, of those learned from "
             "(dashed) and of those held out (solid), by epoch. The dotted line marks the epoch "
             "that was kept."
             if model.rebuilt is not None
@@ -172,7 +172,7 @@ def _training(model: ModelFacts) -> list[Block]:
         blocks.append(Text(model.fit))
     if model.rebuilt is not None:
         caption = (
-            "Pictures of the validation part, which the autoencoder has not learned from, and "
+            "Images of the validation part, which the autoencoder has not learned from, and "
             "below them what it makes of their codes. What is lost there, no model on the codes "
             "can see."
         )
@@ -181,7 +181,7 @@ def _training(model: ModelFacts) -> list[Block]:
 
 
 def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
-    """Show scores with intervals, the confusion matrix and wrong pictures.
+    """Show scores with intervals, the confusion matrix and wrong images.
 
     Raises
     ------
@@ -291,8 +291,8 @@ def _told(limits: Sequence[float | None], n: int) -> str:
 
 def _mistakes(evaluation: Evaluation) -> list[Block]:
     if not evaluation.errors:
-        return [Text("No picture was classified wrongly.")]
-    blocks: list[Block] = [Heading("Wrong pictures")]
+        return [Text("No image was classified wrongly.")]
+    blocks: list[Block] = [Heading("Wrong images")]
     pairs = _wrong_pairs(evaluation)
     if len(evaluation.classes) > score_figures.MOST_CELL_TEXTS:
         rows = [(t, p, f"{n:,}") for t, p, n in pairs[:_MOST_PAIRS]]
@@ -300,13 +300,13 @@ def _mistakes(evaluation: Evaluation) -> list[Block]:
         blocks.append(Table("Most frequent confusions", columns, rows, numeric=("Items",)))
     if not evaluation.mistakes:
         were = "was" if evaluation.errors == 1 else "were"
-        wrong = f"{words.count(evaluation.errors, 'picture')} {were}"
+        wrong = f"{words.count(evaluation.errors, 'image')} {were}"
         return [*blocks, Text(f"{wrong} classified wrongly.")]
     grouped: dict[tuple[str, str], list[Thumb]] = {}
     for thumb in evaluation.mistakes:
         grouped.setdefault((thumb.truth, thumb.predicted), []).append(thumb)
     if len(grouped) > _MOST_GALLERIES:
-        title = "Wrong pictures, most confident first"
+        title = "Wrong images, most confident first"
         ordered = sorted(evaluation.mistakes, key=lambda thumb: -(thumb.probability or 0))
         gallery = Gallery(title, ordered, evaluation.errors)
         return [*blocks, Pictures(gallery)]

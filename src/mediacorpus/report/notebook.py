@@ -14,7 +14,7 @@ SHOWN = 12
 
 
 def corpus_html(store: Store) -> str:
-    """Give the counts of a corpus and some of its pictures as HTML."""
+    """Give the counts of a corpus and some of its images as HTML."""
     facts = overview(store)
     rows = [
         ("items", f"{facts.items:,}"),

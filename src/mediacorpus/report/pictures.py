@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.catalogue import derived, holdings
-from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
+from mediacorpus.catalogue.progress import VISUAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
@@ -87,7 +87,7 @@ def _keep(path: Path, jpeg: bytes) -> None:
 
 def spread(store: Store, count: int) -> list[str]:
     """Choose items that lie at equal steps through the corpus, in the order they came."""
-    pictorial = f"FROM items WHERE {PICTORIAL_ITEMS}"
+    pictorial = f"FROM items WHERE {VISUAL_ITEMS}"
     total = int(store.value(f"SELECT count(*) {pictorial}"))
     if not total:
         return []
@@ -110,7 +110,7 @@ def gallery(store: Store, items: Sequence[str] | None = None, *, most: int = 24)
     items:
         Item ids or their first digits; by default items from all over the corpus.
     most:
-        Number of pictures at the most.
+        Number of images at the most.
 
     Raises
     ------
@@ -122,4 +122,4 @@ def gallery(store: Store, items: Sequence[str] | None = None, *, most: int = 24)
     else:
         chosen = [holdings.resolve_item(store, text) for text in items[:most]]
         total = len(items)
-    return Gallery("Pictures of the corpus", thumbs(store, chosen), total=total)
+    return Gallery("Images of the corpus", thumbs(store, chosen), total=total)

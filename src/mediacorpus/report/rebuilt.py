@@ -1,4 +1,4 @@
-"""What an autoencoder makes of pictures that it has not learned from."""
+"""What an autoencoder makes of images that it has not learned from."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
     from mediacorpus.learning.model import ModelFolder
 
 SHOWN = 8
-"""Pictures that are shown."""
+"""Images that are shown."""
 
 Pair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
 
 
 def rebuilt_pictures(store: Store, model: ModelFolder, *, split: int) -> Pair | None:
-    """Give some pictures of the val part as an autoencoder sees them and as it makes them again.
+    """Give some images of the val part as an autoencoder sees them and as it makes them again.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def rebuilt_pictures(store: Store, model: ModelFolder, *, split: int) -> Pair | 
     Returns
     -------
     pair of uint8 arrays `(N, size, size, 3)` or None
-        None for other models, and where no picture can be read.
+        None for other models, and where no image can be read.
     """
     card = model.card
     if card.get("backbone") != AUTOENCODER:
@@ -61,7 +61,7 @@ def rebuilt_pictures(store: Store, model: ModelFolder, *, split: int) -> Pair | 
 
 
 def rebuilt_figure(pair: Pair) -> str:
-    """Draw pictures above and what was made of their codes below, as SVG.
+    """Draw images above and what was made of their codes below, as SVG.
 
     Parameters
     ----------
@@ -70,14 +70,14 @@ def rebuilt_figure(pair: Pair) -> str:
 
     Examples
     --------
-    >>> grey = np.full((2, 8, 8, 3), 90, np.uint8)
-    >>> rebuilt_figure((grey, grey))[:4]
+    >>> gray = np.full((2, 8, 8, 3), 90, np.uint8)
+    >>> rebuilt_figure((gray, gray))[:4]
     '<svg'
     """
     columns = len(pair[0])
     with style():
         figure, axes = canvas(2 * 6.5 / max(columns, SHOWN), columns, rows=2)
-        for row, (views, name) in enumerate(zip(pair, ("picture", "made again"), strict=True)):
+        for row, (views, name) in enumerate(zip(pair, ("image", "made again"), strict=True)):
             for axis, view in zip(axes[row], views, strict=True):
                 axis.imshow(view, interpolation="nearest")
                 axis.set(xticks=[], yticks=[])
@@ -85,7 +85,7 @@ def rebuilt_figure(pair: Pair) -> str:
             axes[row][0].set_ylabel(name, color=INK)
         error = reconstruction_error(*pair)
         alt = (
-            f"{columns} pictures, and below them the same made again from their codes; mean "
+            f"{columns} images, and below them the same made again from their codes; mean "
             f"squared error {error:.4f}."
         )
         return to_svg(figure, alt)

@@ -1,4 +1,4 @@
-"""Figure of how much a classifier loses when pictures get worse."""
+"""Figure of how much a classifier loses when images get worse."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from mediacorpus.media.perturb import PERTURBATIONS
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, VERMILION, canvas, style, to_svg
+from mediacorpus.report.drawing import BLUE, GRAY, INK, PALE, VERMILION, canvas, style, to_svg
 
 if TYPE_CHECKING:
     from mediacorpus.validation.robustness import Condition, RobustnessAudit
@@ -19,7 +19,7 @@ _PANEL = 1.45
 def robustness(audit: RobustnessAudit) -> str:
     """Draw accuracy by strength, one small panel for each perturbation, as SVG.
 
-    The dashed line is the accuracy on the pictures as they are; bands are intervals. Losses
+    The dashed line is the accuracy on the images as they are; bands are intervals. Losses
     beyond chance after Holm's correction have filled dots.
 
     Parameters
@@ -50,7 +50,7 @@ def robustness(audit: RobustnessAudit) -> str:
         mean = audit.mean_drop.estimate
         alt = (
             f"Accuracy by strength of {words.count(len(names), 'perturbation')}: "
-            f"{words.score(audit.clean.estimate, audit.n)} on clean pictures, "
+            f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
             f"{100 * mean:.1f} points less on average when they are spoilt."
         )
         return to_svg(figure, alt)
@@ -65,7 +65,7 @@ def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
     x = [one.strength for one in own]
     y = [one.accuracy.estimate for one in own]
     low, high = ([getattr(one.accuracy, side) for one in own] for side in ("low", "high"))
-    axis.axhline(audit.clean.estimate, color=GREY, lw=0.9, ls=(0, (4, 3)))
+    axis.axhline(audit.clean.estimate, color=GRAY, lw=0.9, ls=(0, (4, 3)))
     axis.fill_between(x, low, high, color=BLUE, alpha=0.18, lw=0)
     axis.plot(x, y, color=BLUE, clip_on=False)
     for one in own:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from mediacorpus.extras import need
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, canvas, label, style, to_svg
+from mediacorpus.report.drawing import BLUE, GRAY, INK, PALE, canvas, label, style, to_svg
 from mediacorpus.report.evaluation import is_overall
 from mediacorpus.stats.metric import metrics
 
@@ -76,7 +76,7 @@ def _matrix_height(k: int) -> float:
 
 
 def _shade(share: float) -> tuple[float, float, float]:
-    """Mix white and blue, so that shades stay in order on a grey print."""
+    """Mix white and blue, so that shades stay in order on a gray print."""
     full = (0.0, 0.447, 0.698)
     return tuple(1 - share * (1 - one) for one in full)  # type: ignore[return-value]
 
@@ -84,11 +84,11 @@ def _shade(share: float) -> tuple[float, float, float]:
 def _cell_texts(axis: Any, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
     for (row, column), n in np.ndenumerate(counts):
         share = shares[row, column]
-        colour = "white" if share > _DARK else INK if n else GREY
-        axis.text(column, row - 0.02, f"{n:,}", ha="center", va="bottom", color=colour, size=10)
+        color = "white" if share > _DARK else INK if n else GRAY
+        axis.text(column, row - 0.02, f"{n:,}", ha="center", va="bottom", color=color, size=10)
         if n:
             said = words.share(float(share), 1)
-            axis.text(column, row + 0.06, said, ha="center", va="top", color=colour, size=7.5)
+            axis.text(column, row + 0.06, said, ha="center", va="top", color=color, size=7.5)
 
 
 def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) -> None:

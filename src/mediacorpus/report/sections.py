@@ -78,7 +78,7 @@ def _hint(content: ReportContent, text: str, rest: str) -> Hint:
 def _corpus(content: ReportContent) -> list[Block]:
     corpus = content.corpus
     if not corpus.items:
-        return [_hint(content, "The corpus holds no pictures yet.", "add DIR SOURCE")]
+        return [_hint(content, "The corpus holds no images yet.", "add DIR SOURCE")]
     blocks: list[Block] = [
         Text(
             "An item is a distinct file content (by SHA-256 of its bytes); a record is one "
@@ -91,17 +91,17 @@ def _corpus(content: ReportContent) -> list[Block]:
         blocks.append(_counts_table("Items by file format", "Format", corpus.formats))
     if len(corpus.sizes) == 1:
         width, height = next(iter(corpus.sizes))
-        blocks.append(Text(f"All pictures are {width:,} by {height:,} pixels."))
+        blocks.append(Text(f"All images are {width:,} by {height:,} pixels."))
     elif corpus.sizes:
         caption = (
-            "Sizes of the pictures (left; the area of a dot shows the number of pictures) and "
+            "Sizes of the images (left; the area of a dot shows the number of images) and "
             "their orientation (right)."
         )
         blocks.append(Drawing(figures.picture_sizes(corpus.sizes), caption))
     if content.unseen:
         blocks.append(Text(content.of_unseen))
     if content.sample:
-        title = f"Pictures from the corpus. {words.sentence(content.sample_note)}".strip()
+        title = f"Images from the corpus. {words.sentence(content.sample_note)}".strip()
         blocks.append(Pictures(Gallery(title, content.sample)))
     return blocks
 
@@ -110,7 +110,7 @@ def _corpus_table(content: ReportContent) -> Table:
     corpus = content.corpus
     copies = max(corpus.records - corpus.items, 0)
     rows = [
-        ("Items (distinct pictures)", f"{corpus.items:,}"),
+        ("Items (distinct images)", f"{corpus.items:,}"),
         ("Records (occurrences)", f"{corpus.records:,}"),
         ("Records that repeat an item", f"{copies:,} ({words.share(copies, corpus.records)})"),
         ("Failures", f"{corpus.failures:,}"),
@@ -163,7 +163,7 @@ def _measures(content: ReportContent) -> list[Block]:
 def _labels(content: ReportContent) -> tuple[list[Block], list[Section]]:
     if not content.labels:
         text = (
-            "No picture is labelled yet. Labels come from class folders "
+            "No image is labelled yet. Labels come from class folders "
             "(option --variable of add) or from a table."
         )
         return [_hint(content, text, "labels import DIR labels.csv")], []
@@ -240,7 +240,7 @@ def _split_table(split: SplitFacts) -> Table:
             ]
         ),
         f"Seed {split.seed}." if split.seed is not None else "",
-        "Copies of one picture are always in the same part.",
+        "Copies of one image are always in the same part.",
         f"The first {MOST_ROWS} of {len(classes):,} classes." if len(classes) > MOST_ROWS else "",
     ]
     note = " ".join(one for one in details if one)

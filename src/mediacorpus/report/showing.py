@@ -1,4 +1,4 @@
-"""Sheets that show pictures as they are, or as programs see them."""
+"""Sheets that show images as they are, or as programs see them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def show_sheet(
     augment: int = 0,
     seed: int = 1,
 ) -> int:
-    """Draw pictures on a sheet and write it to a file; return how many tiles it has.
+    """Draw images on a sheet and write it to a file; return how many tiles it has.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ def show_sheet(
     resize:
         Such as `"crop 224"`, `"pad 320x240"` or `"50%"`; None leaves the size.
     augment:
-        Number of random versions that are drawn beside each picture.
+        Number of random versions that are drawn beside each image.
     seed:
         Of the random versions.
 
     Raises
     ------
     MediaError
-        A picture cannot be read.
+        An image cannot be read.
     UnknownName, ParameterError
         An item, a kind or a way to resize is not known, or no item was named.
     """
@@ -90,13 +90,13 @@ def _of_corpus(store: Store, items: Sequence[str]) -> list[tuple[str, Place]]:
 
 
 def _glances(name: str, place: Place) -> Iterator[tuple[str, Place]]:
-    """Give a picture itself, and of a video or a document some frames or pages."""
+    """Give an image itself, and of a video or a document some frames or pages."""
     kind = place.facts.kind
-    if place.locators or kind is Kind.PICTURE:
+    if place.locators or kind is Kind.IMAGE:
         yield name, place
         return
     if kind is Kind.AUDIO:
-        raise ParameterError(f"{name} is sound without pictures; there is nothing to draw.")
+        raise ParameterError(f"{name} is sound without images; there is nothing to draw.")
     for step in _steps(place):
         own = f"{step.time:.1f} s" if step.time is not None else f"page {step.page}"
         yield f"{name}, {own}", Place(place.paths, place.sha256, place.facts, (step,))

@@ -15,7 +15,7 @@ from mediacorpus.records import Failure
 
 CHUNK = 1 << 20
 MEMBER_FLOOR = 10_000_000
-"""Members up to this size may shrink as far as they like: blank pictures do."""
+"""Members up to this size may shrink as far as they like: blank images do."""
 TOTAL_FLOOR = 1_000_000_000
 """The same for a whole archive."""
 LONGEST_NAME = 4096

@@ -6,26 +6,26 @@ import re
 
 from mediacorpus.media.sniff import as_text, looks_like
 
-TYPES = ("picture", "video", "audio", "pdf", "svg")
+TYPES = ("image", "video", "audio", "pdf", "svg")
 """Kinds of content that can be asked for."""
 
 HEAD = 4096
 """First bytes of a file that are looked at."""
 
 _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
-    (0, b"\xff\xd8\xff", "picture", ".jpg"),
-    (0, b"\x89PNG\r\n\x1a\n", "picture", ".png"),
-    (0, b"GIF8", "picture", ".gif"),
-    (8, b"WEBP", "picture", ".webp"),
-    (0, b"BM", "picture", ".bmp"),
-    (0, b"II*\x00", "picture", ".tif"),
-    (0, b"MM\x00*", "picture", ".tif"),
-    (0, b"II+\x00", "picture", ".tif"),
-    (0, b"8BPS", "picture", ".psd"),
-    (0, b"\x00\x00\x01\x00", "picture", ".ico"),
-    (4, b"jP  \r\n\x87\n", "picture", ".jp2"),
-    (4, b"JXL ", "picture", ".jxl"),
-    (0, b"\xff\x0a", "picture", ".jxl"),
+    (0, b"\xff\xd8\xff", "image", ".jpg"),
+    (0, b"\x89PNG\r\n\x1a\n", "image", ".png"),
+    (0, b"GIF8", "image", ".gif"),
+    (8, b"WEBP", "image", ".webp"),
+    (0, b"BM", "image", ".bmp"),
+    (0, b"II*\x00", "image", ".tif"),
+    (0, b"MM\x00*", "image", ".tif"),
+    (0, b"II+\x00", "image", ".tif"),
+    (0, b"8BPS", "image", ".psd"),
+    (0, b"\x00\x00\x01\x00", "image", ".ico"),
+    (4, b"jP  \r\n\x87\n", "image", ".jp2"),
+    (4, b"JXL ", "image", ".jxl"),
+    (0, b"\xff\x0a", "image", ".jxl"),
     (0, b"%PDF", "pdf", ".pdf"),
     (4, b"moov", "video", ".mov"),
     (4, b"mdat", "video", ".mov"),
@@ -47,11 +47,11 @@ _MAGIC: tuple[tuple[int, bytes, str, str], ...] = (
     (8, b"AIFF", "audio", ".aif"),
 )
 _BRANDS = {
-    b"avif": ("picture", ".avif"),
-    b"avis": ("picture", ".avif"),
-    b"heic": ("picture", ".heic"),
-    b"heix": ("picture", ".heic"),
-    b"mif1": ("picture", ".heic"),
+    b"avif": ("image", ".avif"),
+    b"avis": ("image", ".avif"),
+    b"heic": ("image", ".heic"),
+    b"heix": ("image", ".heic"),
+    b"mif1": ("image", ".heic"),
     b"M4A ": ("audio", ".m4a"),
     b"M4B ": ("audio", ".m4a"),
     b"qt  ": ("video", ".mov"),
@@ -71,7 +71,7 @@ def kind_of(head: bytes) -> tuple[str, str] | None:
     Examples
     --------
     >>> kind_of(b"GIF89a")
-    ('picture', '.gif')
+    ('image', '.gif')
     """
     for offset, magic, kind, suffix in _MAGIC:
         if head.startswith(magic, offset):
@@ -86,7 +86,7 @@ def kind_of(head: bytes) -> tuple[str, str] | None:
     if text.lstrip().startswith("%PDF"):
         return "pdf", ".pdf"
     if _PLAIN_PNM.match(text):
-        return "picture", ".pnm"
+        return "image", ".pnm"
     element = _first_element(head)
     return ("svg", ".svg") if element == "svg" or element.endswith(":svg") else None
 
@@ -101,7 +101,7 @@ def unwanted(head: bytes, types: tuple[str, ...]) -> str | None:
     >>> unwanted(b"<!DOCTYPE html><title>404</title>", TYPES)
     'an HTML page'
     >>> unwanted(b"GIF89a", ("video",))
-    'a picture'
+    'an image'
     """
     found = kind_of(head)
     if found:

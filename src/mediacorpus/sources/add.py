@@ -73,7 +73,7 @@ def add(
     store:
         The catalogue.
     source:
-        Folder; picture, drawing, document, video or sound file; zip or tar archive; CSV / TSV /
+        Folder; image, drawing, document, video or sound file; zip or tar archive; CSV / TSV /
         Parquet / JSON-lines table of paths or links; a pattern such as `"scans/*.pdf"`; or a
         list of these.
     variable:
@@ -323,8 +323,8 @@ def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
         raise SourceError(f"{path_text(path)} holds no files. Check that it is the right {kind}.")
     kinds = ", ".join(f"{kind} {n:,}" for kind, n in sorted(added.skipped.items()))
     raise SourceError(
-        f"There are no pictures or other media in {path_text(path)}; found only "
+        f"There are no images or other media in {path_text(path)}; found only "
         f"{kinds or 'other files'}. "
-        "Pictures, SVG drawings, PDF documents, video and sound files can be added, and "
+        "Images, SVG drawings, PDF documents, video and sound files can be added, and "
         "archives and tables by their name."
     )

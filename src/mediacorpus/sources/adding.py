@@ -17,8 +17,8 @@ from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
 from mediacorpus.records import (
-    PICTORIAL,
     SKIPPED,
+    VISUAL,
     Derived,
     Failure,
     FileFacts,
@@ -345,7 +345,7 @@ class Adding:
         if unframed:
             self.added.notes.append(
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
-                "--frames every=1s, or --frames shots, to measure their pictures."
+                "--frames every=1s, or --frames shots, to measure their images."
             )
         self.added.notes += columns.alike(self.store, self.run)
         if self.labelling is not None:
@@ -357,7 +357,7 @@ def _holds_more(facts: FileFacts) -> bool:
 
 
 def _labelled(wanted: Sequence[Occurrence]) -> list[Occurrence]:
-    """Give what carries labels: the rows about regions in place of their pictures."""
+    """Give what carries labels: the rows about regions in place of their images."""
     found = []
     for occurrence in wanted:
         if not occurrence.boxes:
@@ -370,14 +370,14 @@ def _labelled(wanted: Sequence[Occurrence]) -> list[Occurrence]:
 
 
 def _region(box: Box, facts: FileFacts) -> tuple[Locator, FileFacts] | str:
-    """Give the place of a box in its picture, cut off at its edges, or what is wrong."""
-    if facts.kind not in PICTORIAL:
-        return f"A box is a part of a picture; the file is {_AS_WHAT[facts.kind]}."
+    """Give the place of a box in its image, cut off at its edges, or what is wrong."""
+    if facts.kind not in VISUAL:
+        return f"A box is a part of an image; the file is {_AS_WHAT[facts.kind]}."
     width, height = (1.0, 1.0) if box.fractions else (facts.width, facts.height)
     x, y, w, h = box.sides
     found = derived.region_of((x / width, y / height, w / width, h / height), facts)
     return found or (
         f"The box {box.sides} (x, y, width, height in "
-        f"{'fractions' if box.fractions else 'pixels'}) holds no pixel of a picture of "
+        f"{'fractions' if box.fractions else 'pixels'}) holds no pixel of an image of "
         f"{facts.width} x {facts.height} pixels."
     )

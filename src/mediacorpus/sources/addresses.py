@@ -278,7 +278,7 @@ def _check_scheme(text: str) -> None:
         return
     if scheme == "data":
         raise MediaError(
-            "The address holds the picture itself in a data: address; save it as a file of its "
+            "The address holds the image itself in a data: address; save it as a file of its "
             "own to add it."
         )
     if not scheme or "." in scheme or scheme == "localhost":

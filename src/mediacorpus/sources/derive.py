@@ -31,7 +31,7 @@ class Rules:
         `"every=1s"`, `"every=30"` or `"shots"` for videos and animations; None for no frames.
     pages:
         `"1-20"`, `"1,3,5-7"`, `"10-"` or `"all"`. None takes all pages of PDF files, and none
-        of TIFF files, which count as pictures.
+        of TIFF files, which count as images.
     dpi:
         Density at which PDF pages are drawn, in dots per inch.
 
@@ -77,7 +77,7 @@ class Rules:
             return True
         if facts.kind is Kind.VIDEO:
             return self.frames is not None
-        several = facts.kind is Kind.PICTURE and facts.frames > 1
+        several = facts.kind is Kind.IMAGE and facts.frames > 1
         wanted = self.pages if facts.format == "TIFF" else self.frames
         return several and wanted is not None
 
@@ -115,7 +115,7 @@ def derive(
     if facts.kind is Kind.DOCUMENT:
         return Derived(list(_pages(path, facts, rules)))
     one = replace(_bare(facts), kind=Kind.FRAME)
-    if facts.kind is Kind.PICTURE and facts.format == "TIFF":
+    if facts.kind is Kind.IMAGE and facts.format == "TIFF":
         return Derived(list(_tiff_pages(path, facts, rules)))
     index = _index(path, facts)
     if rules.frames != SHOTS:

@@ -1,4 +1,4 @@
-"""Download the pictures and videos that a table links to: in parallel, politely and safely."""
+"""Download the images and videos that a table links to: in parallel, politely and safely."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def download(
     >>> import tempfile
     >>> for result in download(["data:image/png;base64,AA=="], Path(tempfile.mkdtemp())):
     ...     print(result.reason)
-    The address holds the picture itself in a data: address; save it as a file of its own to add it.
+    The address holds the image itself in a data: address; save it as a file of its own to add it.
     """
     if settings().offline:
         raise SourceError(

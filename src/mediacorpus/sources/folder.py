@@ -48,7 +48,7 @@ def occurrences(
         Some files below `root` that alone are meant; None for all.
     variable:
         If given, the first folder below `root` is the value of that variable. A tree
-        `train/…`, `val/…`, `test/…` says besides which part each picture is in.
+        `train/…`, `val/…`, `test/…` says besides which part each image is in.
     without:
         A folder to leave out.
     skipped:

@@ -45,7 +45,7 @@ class Labelling:
         """Append what some occurrences say; return how many labels are new.
 
         `items` maps the key of an occurrence to its item, where that could be read. Copies of
-        one picture with different labels are two opinions by two coders, so that the
+        one image with different labels are two opinions by two coders, so that the
         disagreement shows instead of the last one winning. But a source that says something
         else than in an earlier pass has been corrected, and its newest word counts.
         """
@@ -81,11 +81,11 @@ class Labelling:
             notes.append(
                 f"{self._unlabelled:,} rows have no value of {self.variable} and got no label."
                 if self.coder == "table"
-                else f"{self._unlabelled:,} pictures lie in no class folder and got no label."
+                else f"{self._unlabelled:,} images lie in no class folder and got no label."
             )
         if self._disagreeing:
             notes.append(
-                f"{len(self._disagreeing):,} pictures have copies with different labels; they "
+                f"{len(self._disagreeing):,} images have copies with different labels; they "
                 "count as unresolved and are left out of training."
             )
         return notes + self._split()
@@ -111,7 +111,7 @@ class Labelling:
         across = sum(len(names) > 1 for names in self._parts.values())
         if across:
             notes.append(
-                f"{across:,} pictures lie in more than one part; each was kept in the first "
+                f"{across:,} images lie in more than one part; each was kept in the first "
                 "(train before val before test)."
             )
         return notes

@@ -16,7 +16,7 @@ from mediacorpus.sources.manifest import Link, Manifest
 from mediacorpus.sources.occurrence import Copy, Occurrence
 
 LONGEST = 2000
-"""Characters of an address that are set down; a `data:` address may hold a whole picture."""
+"""Characters of an address that are set down; a `data:` address may hold a whole image."""
 
 
 def resolve(

@@ -27,14 +27,14 @@ class Copy:
 
 @dataclass(frozen=True, slots=True)
 class Box:
-    """A row about one region of a picture.
+    """A row about one region of an image.
 
     Parameters
     ----------
     key:
         Identifies the row.
     sides:
-        x, y, width, height in pixels of the upright picture, or in fractions of it.
+        x, y, width, height in pixels of the upright image, or in fractions of it.
     fractions:
         Which of them.
     columns:

@@ -29,9 +29,9 @@ class AddOptions:
         Density at which PDF pages are drawn, 10 to 1,200 dots per inch.
     boxes:
         Four columns of a table that hold x, y, width and height of a region: each row is then
-        about that region of its picture.
+        about that region of its image.
     box_unit:
-        `"pixels"` of the upright picture, or `"fractions"` of its width and height.
+        `"pixels"` of the upright image, or `"fractions"` of its width and height.
     refresh:
         Ask servers whether files that were downloaded earlier have changed.
     allow_private:

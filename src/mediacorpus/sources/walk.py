@@ -59,7 +59,7 @@ PICTURE_SUFFIXES = frozenset(
 )
 MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | {".svg", ".svgz", ".pdf"}
 OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails", "media")
-"""What a corpus folder holds of its own, where pictures lie in it too."""
+"""What a corpus folder holds of its own, where images lie in it too."""
 
 Place: TypeAlias = tuple[int, int]
 SIGNATURES = (

@@ -157,10 +157,10 @@ def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
 
     z2 = float(ndtri((1 + level) / 2)) ** 2
     share = successes / n
-    centre = (successes + z2 / 2) / (n + z2)
+    center = (successes + z2 / 2) / (n + z2)
     half = math.sqrt(z2 * (n * share * (1 - share) + z2 / 4)) / (n + z2)
-    low = 0.0 if successes == 0 else max(0.0, centre - half)
-    high = 1.0 if successes == n else min(1.0, centre + half)
+    low = 0.0 if successes == 0 else max(0.0, center - half)
+    high = 1.0 if successes == n else min(1.0, center + half)
     return Interval(share, low, high, level, "wilson")
 
 

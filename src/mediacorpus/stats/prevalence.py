@@ -101,17 +101,17 @@ def _two_classes(counts: Floats, matrix: Floats, level: float) -> Interval:
     apparent = (counts[1] + z**2 / 2) / (n + z**2)
     found, kept = (tp + 1) / (positives + 2), (tn + 1) / (negatives + 2)
     gain = found + kept - 1
-    centre = (apparent + kept - 1) / gain
+    center = (apparent + kept - 1) / gain
     spread_found = found * (1 - found) / (positives + 2)
     spread_kept = kept * (1 - kept) / (negatives + 2)
-    shift = 2 * z**2 * (centre * spread_found - (1 - centre) * spread_kept)
+    shift = 2 * z**2 * (center * spread_found - (1 - center) * spread_kept)
     spread = (
         apparent * (1 - apparent) / (n + z**2)
-        + centre**2 * spread_found
-        + (1 - centre) ** 2 * spread_kept
+        + center**2 * spread_found
+        + (1 - center) ** 2 * spread_kept
     )
     half = z * float(np.sqrt(spread)) / gain
-    low, high = np.clip([centre + shift - half, centre + shift + half], 0, 1).tolist()
+    low, high = np.clip([center + shift - half, center + shift + half], 0, 1).tolist()
     return Interval(float(np.clip(estimate, 0, 1)), low, high, level, method)
 
 

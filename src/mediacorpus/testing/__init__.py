@@ -1,4 +1,4 @@
-"""Contract suites and toy pictures for plug-in authors."""
+"""Contract suites and toy images for plug-in authors."""
 
 from mediacorpus.testing.contract import check_measure
 from mediacorpus.testing.toys import toy_pictures

@@ -29,10 +29,10 @@ def check_measure(
 ) -> None:
     """Check that a measure keeps the contract of the engine and of the tables.
 
-    The record of facts is complete; there is one value for each picture, in order; values
+    The record of facts is complete; there is one value for each image, in order; values
     have the declared shape, columns, types and ranges; the result is the same a second time,
-    for a picture alone and from two threads at once; and odd pictures (one pixel, very wide,
-    very tall, grey, black, white) are measured too.
+    for an image alone and from two threads at once; and odd images (one pixel, very wide,
+    very tall, gray, black, white) are measured too.
 
     Parameters
     ----------
@@ -42,11 +42,11 @@ def check_measure(
         What was registered: takes parameters, returns the measure.
     parameters:
         Parameters of the factory; its defaults if left out.
-    pictures:
-        Pictures to measure besides the odd ones; made-up ones if left out.
+    images:
+        Images to measure besides the odd ones; made-up ones if left out.
     tolerance:
         Largest difference, relative to the larger of the value and 1, between the results
-        for a picture alone and in a batch.
+        for an image alone and in a batch.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def check_measure(
     >>> check_measure(info, lambda: lambda batch: [])
     Traceback (most recent call last):
     ...
-    AssertionError: brightness: 8 pictures gave 0 values; there must be one for each.
+    AssertionError: brightness: 8 images gave 0 values; there must be one for each.
     """
     check_info(info)
     measure = factory(**(parameters or {}))
@@ -113,7 +113,7 @@ def check_info(info: Info) -> None:
 
 
 def toy_batch() -> list[Picture]:
-    """Make two pictures of ordinary size, with edges and colours.
+    """Make two images of ordinary size, with edges and colors.
 
     Examples
     --------
@@ -137,19 +137,19 @@ def toy_batch() -> list[Picture]:
 
 
 def odd_pictures() -> list[Picture]:
-    """Make pictures that are legal but odd: tiny, very wide, very tall, grey, black, white.
+    """Make images that are legal but odd: tiny, very wide, very tall, gray, black, white.
 
     Examples
     --------
     >>> [picture.item for picture in odd_pictures()]
-    ['one-pixel', 'very-wide', 'very-tall', 'grey', 'black', 'white']
+    ['one-pixel', 'very-wide', 'very-tall', 'gray', 'black', 'white']
     """
     ramp = np.linspace(0, 255, 300, dtype=np.uint8)
     pixels = {
         "one-pixel": np.full((1, 1, 3), 200, np.uint8),
         "very-wide": np.repeat(np.tile(ramp, 8)[None, :, None], 3, axis=2),
         "very-tall": np.repeat(np.tile(ramp, 8)[:, None, None], 3, axis=2).repeat(2, axis=1),
-        "grey": np.broadcast_to(ramp[None, :, None], (260, 300, 3)).copy(),
+        "gray": np.broadcast_to(ramp[None, :, None], (260, 300, 3)).copy(),
         "black": np.zeros((256, 256, 3), np.uint8),
         "white": np.full((257, 300, 3), 255, np.uint8),
     }
@@ -172,7 +172,7 @@ def _measured(info: Info, measure: Measure, pictures: Sequence[Picture]) -> Sequ
     _require(
         info,
         len(values) == len(pictures),
-        f"{len(pictures)} pictures gave {len(values)} values; there must be one for each.",
+        f"{len(pictures)} images gave {len(values)} values; there must be one for each.",
     )
     for picture, pixels in zip(pictures, before, strict=True):
         _require(
@@ -235,7 +235,7 @@ def _check_regions(info: Info, value: Any) -> None:
         inside = (
             min(place) >= 0 and box.x + box.width <= 1 + slack and box.y + box.height <= 1 + slack
         )
-        _require(info, inside, f"a box leaves the picture (fractions of its size): {place}.")
+        _require(info, inside, f"a box leaves the image (fractions of its size): {place}.")
 
 
 def _check_more(info: Info, more: Mapping[str, Any]) -> None:
@@ -281,7 +281,7 @@ def _check_same(
     for number, pair in enumerate(zip(first, second, strict=True)):
         left, right = (_flat(value) for value in pair)
         same = len(left) == len(right) and all(map(_within(tolerance), left, right))
-        _require(info, same, f"picture {number} gives another result {when}.")
+        _require(info, same, f"image {number} gives another result {when}.")
 
 
 def _flat(value: Any) -> Sequence[Any]:

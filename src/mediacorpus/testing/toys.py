@@ -1,4 +1,4 @@
-"""Small made-up pictures of two classes, to try things out on."""
+"""Small made-up images of two classes, to try things out on."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from mediacorpus.engine.contract import Pixels
 
 CLASSES = {"warm": (225, 120, 50), "cool": (50, 120, 225)}
-"""Class folders and the colour around which their pictures are."""
+"""Class folders and the color around which their images are."""
 
 LEAST_SIDE = 16
 
@@ -25,9 +25,9 @@ LEAST_SIDE = 16
 def toy_pictures(
     folder: str | os.PathLike[str], n: int = 20, *, seed: int = 1, side: int = 96
 ) -> list[Path]:
-    """Write small pictures in two class folders, `warm` and `cool`.
+    """Write small images in two class folders, `warm` and `cool`.
 
-    Each has a gradient around the colour of its class, a disc or a box in a chance colour,
+    Each has a gradient around the color of its class, a disc or a box in a chance color,
     and noise, so that no two files are the same. A classifier can learn the classes; they are
     not told apart by a single pixel.
 
@@ -36,9 +36,9 @@ def toy_pictures(
     folder:
         Where the class folders are made.
     n:
-        Number of pictures of both classes together; the classes take turns.
+        Number of images of both classes together; the classes take turns.
     seed:
-        The same seed gives the same pictures.
+        The same seed gives the same images.
     side:
         Height in pixels; the width is a third more. At least 16.
 
@@ -62,7 +62,7 @@ def toy_pictures(
     """
     if n < 0 or side < LEAST_SIDE:
         raise ParameterError(
-            f"Toy pictures need n of at least 0 and side of at least {LEAST_SIDE}; "
+            f"Toy images need n of at least 0 and side of at least {LEAST_SIDE}; "
             f"got n={n}, side={side}."
         )
     chance = np.random.default_rng(seed)
@@ -77,18 +77,18 @@ def toy_pictures(
     return files
 
 
-def _picture(colour: tuple[int, int, int], chance: np.random.Generator, side: int) -> Pixels:
+def _picture(color: tuple[int, int, int], chance: np.random.Generator, side: int) -> Pixels:
     height, width = side, side * 4 // 3
     slope = np.linspace(-60, 60, width) * chance.choice([-1, 1])
-    background = np.asarray(colour) + chance.normal(0, 25, 3) + slope[None, :, None]
+    background = np.asarray(color) + chance.normal(0, 25, 3) + slope[None, :, None]
     noise = chance.normal(0, 12, (height, width, 3))
     pixels: Pixels = np.clip(background + noise, 0, 255).astype(np.uint8)
-    centre = (int(chance.integers(width)), int(chance.integers(height)))
+    center = (int(chance.integers(width)), int(chance.integers(height)))
     size = int(chance.integers(side // 8, side // 3))
     shade = [int(part) for part in chance.integers(0, 256, 3)]
     if chance.random() < 1 / 2:
-        cv2.circle(pixels, centre, size, shade, -1)
+        cv2.circle(pixels, center, size, shade, -1)
     else:
-        corner = (centre[0] + size, centre[1] + size)
-        cv2.rectangle(pixels, centre, corner, shade, -1)
+        corner = (center[0] + size, center[1] + size)
+        cv2.rectangle(pixels, center, corner, shade, -1)
     return pixels

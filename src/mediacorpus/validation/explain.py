@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A training picture near to another picture.
+class Neighbor:
+    """A training image near to another image.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Neighbour:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reference:
-    """Labelled pictures among which neighbours are looked for.
+    """Labelled images among which neighbors are looked for.
 
     Parameters
     ----------
@@ -71,7 +71,7 @@ class Reference:
     --------
     >>> reference = Reference(["a", "b"], ["cat", "dog"], np.eye(2))
     >>> reference.nearest(np.array([2.0, 1.0]), 1)
-    [Neighbour(item='a', label='cat', similarity=0.8944271909999159)]
+    [Neighbor(item='a', label='cat', similarity=0.8944271909999159)]
     """
 
     items: Sequence[str]
@@ -85,14 +85,14 @@ class Reference:
                 f"{len(self.embeddings)} embeddings; each item needs one of both."
             )
 
-    def nearest(self, query: NDArray[Any], k: int, *, item: str = "") -> list[Neighbour]:
-        """Give the `k` nearest pictures, the nearest first; `item` itself is left out."""
+    def nearest(self, query: NDArray[Any], k: int, *, item: str = "") -> list[Neighbor]:
+        """Give the `k` nearest images, the nearest first; `item` itself is left out."""
         wanted = min(k + list(self.items).count(item), len(self.items))
         if wanted < 1:
             return []
         found, cosine = nearest(self.embeddings, query, wanted)
         near = [
-            Neighbour(self.items[i], self.labels[i], float(c))
+            Neighbor(self.items[i], self.labels[i], float(c))
             for i, c in zip(found, cosine, strict=True)
             if self.items[i] != item
         ]
@@ -138,7 +138,7 @@ def nearest(
             f"{wanted.shape}."
         )
     if k < 1:
-        raise ParameterError(f"At least one neighbour must be asked for, not {k}.")
+        raise ParameterError(f"At least one neighbor must be asked for, not {k}.")
     dots = (vectors @ wanted.astype(np.result_type(vectors.dtype, np.float32))).astype(np.float64)
     squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
     lengths = np.sqrt(squares) * np.linalg.norm(wanted)
@@ -160,12 +160,12 @@ LEAST_SHARE = 0.2
 
 _LEVEL = 0.05
 _ROWS = ("top", "upper", "lower", "bottom")
-_COLUMNS = ("left", "centre left", "centre right", "right")
+_COLUMNS = ("left", "center left", "center right", "right")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """One picture with what a model says of it and why.
+    """One image with what a model says of it and why.
 
     Parameters
     ----------
@@ -180,9 +180,9 @@ class Explanation:
     probability:
         Its probability.
     map:
-        Where the picture speaks for that class, float32 `(S, S)`, 0 or more, sum 1.
-    neighbours:
-        The nearest training pictures.
+        Where the image speaks for that class, float32 `(S, S)`, 0 or more, sum 1.
+    neighbors:
+        The nearest training images.
     """
 
     item: str
@@ -191,7 +191,7 @@ class Explanation:
     said: str
     probability: float
     map: Floats
-    neighbours: tuple[Neighbour, ...] = ()
+    neighbors: tuple[Neighbor, ...] = ()
 
 
 def explain(
@@ -208,24 +208,24 @@ def explain(
     Parameters
     ----------
     model:
-        A model of classes, on pictures or on the embedding.
-    pictures:
+        A model of classes, on images or on the embedding.
+    images:
         Item ids and pixels, uint8 `(H, W, 3)`.
     method:
         `"cam"` for models on the embedding, `"gradcam"` for fine-tuned networks (needs torch),
-        `"occlusion"` for both (slow: 169 predictions a picture); `"auto"` takes the first
+        `"occlusion"` for both (slow: 169 predictions an image); `"auto"` takes the first
         that fits.
     truth:
         Item id → true class.
     reference:
-        Labelled training pictures with the measure `embedding`, to find neighbours in.
+        Labelled training images with the measure `embedding`, to find neighbors in.
     k:
-        Neighbours of each picture.
+        Neighbors of each image.
 
     Yields
     ------
     Explanation
-        In the order of the pictures.
+        In the order of the images.
 
     Raises
     ------
@@ -275,7 +275,7 @@ def _explanations(
         shares = predict(view[None])[0]
         said = int(shares.argmax())
         raw = maps(view[None], np.array([said]))
-        near: list[Neighbour] = []
+        near: list[Neighbor] = []
         if reference is not None:
             query = embedding_session().run(plain_view(pixels, SIDE, CROP)[None])[0][0]
             near = reference.nearest(query, k, item=item)
@@ -287,7 +287,7 @@ def _explanations(
             said=classes[said],
             probability=float(shares[said]),
             map=found,
-            neighbours=tuple(near),
+            neighbors=tuple(near),
         )
 
 
@@ -323,7 +323,7 @@ def mapper(model: ModelFolder, method: str) -> Callable[[Pixels, NDArray[np.int6
 
 
 def background_share(
-    maps: NDArray[Any], *, centre: float = 0.5, masks: NDArray[np.bool_] | None = None
+    maps: NDArray[Any], *, center: float = 0.5, masks: NDArray[np.bool_] | None = None
 ) -> NDArray[np.float64]:
     """Give the share of each map that lies on the background.
 
@@ -331,26 +331,26 @@ def background_share(
     ----------
     maps:
         `(N, S, S)`, 0 or more.
-    centre:
+    center:
         Side of the central box that counts as foreground, as a share of the map's side.
     masks:
-        True where a picture shows its foreground, `(N, S, S)`; used instead of the box.
+        True where an image shows its foreground, `(N, S, S)`; used instead of the box.
 
     Returns
     -------
     float64 array `(N,)`
-        0 to 1. An even map gives 1 - centre².
+        0 to 1. An even map gives 1 - center².
 
     Examples
     --------
     >>> background_share(np.ones((1, 8, 8))).tolist()
     [0.75]
     """
-    if not 0 < centre < 1:
-        raise ParameterError(f"The centre is {centre}; it must lie between 0 and 1.")
+    if not 0 < center < 1:
+        raise ParameterError(f"The center is {center}; it must lie between 0 and 1.")
     side = maps.shape[1]
     if masks is None:
-        edge = round(side * (1 - centre) / 2)
+        edge = round(side * (1 - center) / 2)
         box = np.zeros((side, side), bool)
         box[edge : side - edge, edge : side - edge] = True
         masks = np.broadcast_to(box, maps.shape)
@@ -368,13 +368,13 @@ class Cue:
     name:
         The class.
     n:
-        Number of pictures.
+        Number of images.
     cell:
         Row and column of the outer cell with most attention, of 4 x 4, from 0.
     share:
         Mean share of the attention in that cell; 1/16 if even.
     elsewhere:
-        The same for the other classes' pictures; NaN without any.
+        The same for the other classes' images; NaN without any.
     background:
         Mean share outside the central half (by side); 0.75 if even.
     p, p_adjusted:
@@ -401,27 +401,27 @@ class Cue:
         return f"{_ROWS[self.cell[0]]} {_COLUMNS[self.cell[1]]}"
 
     def __str__(self) -> str:
-        where = f"the {self.place} {100 / CELLS**2:.0f} % of the picture"
+        where = f"the {self.place} {100 / CELLS**2:.0f} % of the image"
         said = f"For class {self.name!r} {100 * self.share:.0f} % of the attention lies in {where}"
         if not np.isnan(self.elsewhere):
             said += f" (other classes: {100 * self.elsewhere:.0f} %)"
-        p = f"p = {self.p_adjusted:.3f}, {self.n} pictures"
+        p = f"p = {self.p_adjusted:.3f}, {self.n} images"
         if self.found:
             return f"{said}; {p}. Look at the sheet: the model may follow a cue there."
         return f"{said}; {p}. This is no sign of a cue."
 
 
 def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
-    """Look for attention that lies at one place along the border in picture after picture.
+    """Look for attention that lies at one place along the border in image after image.
 
     Each map is divided into 4 x 4 cells. The largest mean share of an outer cell is compared
-    with what comes out when every picture's map is shifted around by itself at random: then it
+    with what comes out when every image's map is shifted around by itself at random: then it
     is as concentrated as before, but at no common place.
 
     Parameters
     ----------
     maps:
-        Class → maps of pictures that the model says are of it, `(N, S, S)`, 0 or more.
+        Class → maps of images that the model says are of it, `(N, S, S)`, 0 or more.
     seed:
         Of the permutations.
 

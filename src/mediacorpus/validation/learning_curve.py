@@ -24,7 +24,7 @@ DRAWS = 300
 """Bootstrap resamples."""
 
 PER_CLASS = 2
-"""Pictures of each class that a subset must have."""
+"""Images of each class that a subset must have."""
 
 FARTHEST = 4
 """Times the labels at hand beyond which nothing is foretold."""
@@ -44,11 +44,11 @@ class LearningCurve:
     sizes:
         Numbers of labels, growing, int64 `(S,)`.
     right:
-        Whether each validation picture was answered rightly: bool `(S, repeats, n_val)`.
+        Whether each validation image was answered rightly: bool `(S, repeats, n_val)`.
     curve:
         a, b and c of the fitted accuracy a - b n^-c, `(3,)`; NaN with fewer than four sizes.
     draws:
-        The same for bootstrap resamples of repeats and validation pictures, `(R, 3)`.
+        The same for bootstrap resamples of repeats and validation images, `(R, 3)`.
     """
 
     sizes: NDArray[np.int64]
@@ -63,7 +63,7 @@ class LearningCurve:
 
     @property
     def n_val(self) -> int:
-        """Pictures in the validation part."""
+        """Images in the validation part."""
         return int(self.right.shape[2])
 
     @property
@@ -122,7 +122,7 @@ class LearningCurve:
     def sentences(self) -> list[str]:
         """Say in words what was found."""
         now = float(self.scores()[-1].mean())
-        pictures = f"{self.n_val:,} validation pictures"
+        pictures = f"{self.n_val:,} validation images"
         said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {pictures}."]
         if not self.fitted:
             return [*said, "There are too few sizes to fit a curve; label more."]
@@ -180,7 +180,7 @@ def learning_curve(
 
     Subsets of one repeat contain each other. An inverse power law a - b n^-c is fitted to the
     accuracies, large subsets weighing more. Its interval comes from resampling the repeats and
-    the validation pictures.
+    the validation images.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def learning_curve(
     train, val:
         Rows of the two parts; they must not overlap.
     groups:
-        Numbers of what belongs together, such as pictures of one author, `(N,)`: folds keep
+        Numbers of what belongs together, such as images of one author, `(N,)`: folds keep
         them whole, and they are resampled as a whole.
     sizes:
         Numbers of labels, at least two of each class; six by default, the last one all.
@@ -206,7 +206,7 @@ def learning_curve(
     ------
     ParameterError
         A part is empty or the parts overlap, a size is out of range, or a class has fewer than
-        two pictures to learn from.
+        two images to learn from.
 
     References
     ----------
@@ -232,7 +232,7 @@ def learning_curve(
         order = _stratified(codes, np.random.default_rng((seed, repeat)))
         for place, size in enumerate(steps):
             rows = order[:size]
-            if size == len(learn) and repeat:  # the same pictures again
+            if size == len(learn) and repeat:  # the same images again
                 right[place, repeat] = right[place, 0]
             else:
                 own = None if groups is None else groups[learn[rows]]
@@ -247,9 +247,9 @@ def learning_curve(
 
 def _check(learn: NDArray[Any], test: NDArray[Any], *, repeats: int) -> None:
     if not len(learn) or not len(test):
-        raise ParameterError("A learning curve needs pictures to learn from and to validate with.")
+        raise ParameterError("A learning curve needs images to learn from and to validate with.")
     if set(learn.tolist()) & set(test.tolist()):
-        raise ParameterError("The training and the validation part share pictures; split anew.")
+        raise ParameterError("The training and the validation part share images; split anew.")
     if repeats < 1:
         raise ParameterError(f"repeats is {repeats}; it must be at least 1.")
 
@@ -258,7 +258,7 @@ def _sizes(counts: NDArray[Any], sizes: Sequence[int] | None) -> list[int]:
     total, classes = int(counts.sum()), len(counts)
     if classes < 2 or counts.min() < PER_CLASS:  # noqa: PLR2004 - two classes
         raise ParameterError(
-            f"A learning curve needs two classes with at least {PER_CLASS} pictures each in the "
+            f"A learning curve needs two classes with at least {PER_CLASS} images each in the "
             f"training part; there are {classes}, the smallest with {int(counts.min())}."
         )
     least = PER_CLASS * classes
@@ -275,7 +275,7 @@ def _sizes(counts: NDArray[Any], sizes: Sequence[int] | None) -> list[int]:
 
 
 def _stratified(codes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Order pictures so that each beginning has the classes' shares, after two of each."""
+    """Order images so that each beginning has the classes' shares, after two of each."""
     order = rng.permutation(len(codes))
     rank = np.empty(len(codes))
     for own in range(codes.max() + 1):
@@ -343,7 +343,7 @@ def _curve(
         count = len(names)
         for _ in range(DRAWS):
             which = rng.integers(repeats, size=repeats)
-            # The same pictures at all sizes: what they share cancels out of a gain.
+            # The same images at all sizes: what they share cancels out of a gain.
             times = rng.multinomial(count, np.full(count, 1 / count))[own]
             shares = right[:, which] @ (times / times.sum())
             draws.append(fit_power_law(sizes, shares.mean(axis=1)))

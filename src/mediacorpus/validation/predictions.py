@@ -57,7 +57,7 @@ def check_codebook(
     Returns
     -------
     list of str
-        What a reader must know: that labels of training pictures were changed.
+        What a reader must know: that labels of training images were changed.
 
     Raises
     ------
@@ -86,7 +86,7 @@ def check_codebook(
             "train again, then validate the new model."
         )
     if current["train_labels"] != kept["train_labels"]:
-        said = f"Labels of training pictures were changed since {name} was trained"
+        said = f"Labels of training images were changed since {name} was trained"
         return [f"{said}; train again to learn from them."]
     return []
 

@@ -1,4 +1,4 @@
-"""How a classifier's answers change when the pictures get worse."""
+"""How a classifier's answers change when the images get worse."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class RobustnessPlan:
     seed:
         Of the perturbations.
     worst:
-        Pictures listed at most.
+        Images listed at most.
 
     Raises
     ------
@@ -92,15 +92,15 @@ class Condition:
     Parameters
     ----------
     perturbation, strength:
-        What was done to the pictures; strength 0 is for the mirror image.
+        What was done to the images; strength 0 is for the mirror image.
     told:
         The same in words with its amount.
     accuracy, f1:
         With Wilson intervals; F1 of the positive class, undefined without one.
     drop:
-        Accuracy on the clean pictures minus this one, with the interval for pairs.
+        Accuracy on the clean images minus this one, with the interval for pairs.
     changed:
-        Share of the pictures whose answer differs from that on the clean picture.
+        Share of the images whose answer differs from that on the clean image.
     p:
         Exact McNemar test of the drop.
     p_adjusted:
@@ -134,21 +134,21 @@ class RobustnessAudit:
     Parameters
     ----------
     n:
-        Number of pictures.
+        Number of images.
     classes:
         The classes.
     plan:
         What was tried.
     clean, clean_f1:
-        Accuracy and F1 on the pictures as they are.
+        Accuracy and F1 on the images as they are.
     conditions:
         One for each perturbation and strength.
     mirrored:
         The same for the mirror image: a check, for where sides should not matter.
     mean_drop:
-        Mean over all conditions, with an interval over pictures.
+        Mean over all conditions, with an interval over images.
     worst:
-        `item`, `perturbation`, `strength`, `truth`, `said`, `probability`: pictures that were
+        `item`, `perturbation`, `strength`, `truth`, `said`, `probability`: images that were
         right when clean, with the weakest perturbation that turns them, the weakest first and
         of these the surest.
     """
@@ -164,7 +164,7 @@ class RobustnessAudit:
     worst: pd.DataFrame
 
     def to_frame(self) -> pd.DataFrame:
-        """Give one row for the clean pictures (strength 0), each condition, and the mirror."""
+        """Give one row for the clean images (strength 0), each condition, and the mirror."""
         rows: list[dict[str, Any]] = [{"perturbation": "clean", "strength": 0, "told": "as it is"}]
         rows[0] |= _limits("accuracy", self.clean) | _limits("f1", self.clean_f1)
         for one in (*self.conditions, self.mirrored):
@@ -194,7 +194,7 @@ class RobustnessAudit:
         """Say in words what matters most."""
         mean = self.mean_drop
         said = [
-            f"Accuracy is {self.clean} on {self.n:,} pictures as they are.",
+            f"Accuracy is {self.clean} on {self.n:,} images as they are.",
         ]
         said.append(
             f"Over {len(self.conditions)} ways to spoil them it falls by {100 * mean.estimate:.1f} "
@@ -214,7 +214,7 @@ class RobustnessAudit:
             said.append(f"No loss beyond chance at any strength: {titles}.")
         said.append(f"{self.mirrored.changed} of the answers change in the mirror image.")
         if self.n < _LEAST:
-            said.append(f"There are only {self.n} pictures; these figures are rough.")
+            said.append(f"There are only {self.n} images; these figures are rough.")
         return said
 
     def __str__(self) -> str:
@@ -251,7 +251,7 @@ _TABLE = ["item", "perturbation", "strength", "truth", "said", "probability"]
 
 @dataclass(slots=True)
 class _Tally:
-    """Counts for one condition; they do not grow with the pictures."""
+    """Counts for one condition; they do not grow with the images."""
 
     both: int = 0
     only_clean: int = 0
@@ -260,7 +260,7 @@ class _Tally:
     f1: list[int] = field(default_factory=lambda: [0, 0])
 
     def add(self, said: int, *, clean: int, truth: int, positive: int) -> None:
-        """Count one picture."""
+        """Count one image."""
         self.both += said == truth == clean
         self.only_clean += clean == truth != said
         self.only_spoilt += said == truth != clean
@@ -278,16 +278,16 @@ def audit_robustness(
     plan: RobustnessPlan | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> RobustnessAudit:
-    """Measure how much a classifier loses when pictures are spoilt in ten ways.
+    """Measure how much a classifier loses when images are spoilt in ten ways.
 
-    Each picture is spoilt, answered for, counted and forgotten, so memory stays flat. All
-    conditions see the same pictures, so losses are compared in pairs.
+    Each image is spoilt, answered for, counted and forgotten, so memory stays flat. All
+    conditions see the same images, so losses are compared in pairs.
 
     Parameters
     ----------
     predict:
-        Pictures, uint8 `(H, W, 3)`, to probabilities `(N, classes)`.
-    pictures:
+        Images, uint8 `(H, W, 3)`, to probabilities `(N, classes)`.
+    images:
         Item ids and pixels, each item once.
     truth:
         Item id → its class.
@@ -296,12 +296,12 @@ def audit_robustness(
     plan:
         What is tried.
     progress:
-        Told how many pictures are done.
+        Told how many images are done.
 
     Raises
     ------
     ParameterError
-        There are no pictures, one has no true class, or the probabilities have another shape.
+        There are no images, one has no true class, or the probabilities have another shape.
 
     References
     ----------
@@ -329,7 +329,7 @@ def audit_robustness(
     tallies = {condition: _Tally() for condition in conditions}
     clean = _Tally()
     positive = names.index(chosen.positive) if chosen.positive else -1
-    drops: list[float] = [0, 0.0, 0.0]  # pictures, sum and sum of squares of their losses
+    drops: list[float] = [0, 0.0, 0.0]  # images, sum and sum of squares of their losses
     worst = _Worst(chosen.worst)
     for number, (item, pixels) in enumerate(pictures, start=1):
         true = _truth(item, truth, names)
@@ -345,7 +345,7 @@ def audit_robustness(
         if progress is not None:
             progress(number)
     if not drops[0]:
-        raise ParameterError("There are no pictures to audit; give at least one with its class.")
+        raise ParameterError("There are no images to audit; give at least one with its class.")
     return _audit(tallies, clean, plan=chosen, names=names, drops=drops, worst=worst)
 
 
@@ -367,14 +367,14 @@ def _answers(
     shares = np.asarray(predict([pixels, *spoilt, mirror]))
     if shares.shape != (len(spoilt) + 2, classes):
         raise ParameterError(
-            f"The probabilities have the shape {shares.shape}; expected {len(spoilt) + 2} pictures "
+            f"The probabilities have the shape {shares.shape}; expected {len(spoilt) + 2} images "
             f"by {classes} classes."
         )
     return shares
 
 
 class _Worst:
-    """Keeps the pictures that turn most easily, at most `most` of them."""
+    """Keeps the images that turn most easily, at most `most` of them."""
 
     def __init__(self, most: int) -> None:
         self.most = most

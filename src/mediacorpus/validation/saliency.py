@@ -1,4 +1,4 @@
-"""Maps of what in a picture speaks for a class, from the model's ONNX network alone."""
+"""Maps of what in an image speaks for a class, from the model's ONNX network alone."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ Floats: TypeAlias = NDArray[np.float32]
 PredictViews: TypeAlias = Callable[[Views], NDArray[Any]]
 """uint8 views `(N, S, S, 3)` to probabilities `(N, classes)`."""
 PredictPictures: TypeAlias = Callable[[Sequence[Views]], NDArray[Any]]
-"""Pictures of any size to probabilities `(N, classes)`."""
+"""Images of any size to probabilities `(N, classes)`."""
 
 CHUNK = 32
 """Views that are predicted at one time."""
@@ -35,7 +35,7 @@ CHUNK = 32
 WINDOWS = 7
 """Side of the view divided by the default window."""
 
-GREY = 127
+GRAY = 127
 """Level of the box that hides a part."""
 
 _SMALLEST = 1e-6
@@ -43,23 +43,23 @@ _LAST_MAP = "head.relu6"
 
 
 def view_of(model: ModelFolder, pixels: Views) -> Views:
-    """Cut out and scale what a model sees of a picture: uint8 `(size, size, 3)`.
+    """Cut out and scale what a model sees of an image: uint8 `(size, size, 3)`.
 
     Parameters
     ----------
     model:
-        A model on pictures or on the embedding.
+        A model on images or on the embedding.
     pixels:
         uint8 RGB `(H, W, 3)`.
     """
     if model.card["input"] == "pixels":
         view = plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
-        return _grey(view) if model.card.get("grey") else view
+        return _gray(view) if model.card.get("gray", model.card.get("grey")) else view
     return plain_view(pixels, SIDE, CROP)
 
 
-def _grey(view: Views) -> Views:
-    """Show the luma of ITU-R BT.601, which is all that a network on grey pixels sees."""
+def _gray(view: Views) -> Views:
+    """Show the luma of ITU-R BT.601, which is all that a network on gray pixels sees."""
     luma = np.rint(view.astype(np.float32) @ np.array([0.299, 0.587, 0.114], np.float32))
     return np.repeat(luma.astype(np.uint8)[..., None], 3, axis=-1)
 
@@ -70,7 +70,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
     Parameters
     ----------
     model:
-        A model on pictures or on the embedding, which EfficientNet-Lite0 then gives.
+        A model on images or on the embedding, which EfficientNet-Lite0 then gives.
 
     Returns
     -------
@@ -90,7 +90,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
     if classifier.source != "embedding":
         raise ParameterError(
             f"The model {model.card['name']!r} works on the measure {classifier.source!r}. Only "
-            "models on pictures and on the embedding can be looked into."
+            "models on images and on the embedding can be looked into."
         )
 
     def predict(views: Views) -> NDArray[Any]:
@@ -100,7 +100,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
 
 
 def picture_predictor(model: ModelFolder) -> PredictPictures:
-    """Make the function from pictures of any size to probabilities of a model.
+    """Make the function from images of any size to probabilities of a model.
 
     Parameters
     ----------
@@ -132,7 +132,7 @@ def occlusion_map(
     window: int | None = None,
     stride: int | None = None,
 ) -> Floats:
-    """Map how much hiding each place with a grey box lowers the log-odds of a class.
+    """Map how much hiding each place with a gray box lowers the log-odds of a class.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def occlusion_map(
     Returns
     -------
     float32 array `(S, S)`
-        Mean fall of the log-odds over the boxes that cover a pixel; positive where the picture
+        Mean fall of the log-odds over the boxes that cover a pixel; positive where the image
         speaks for the class, negative where it speaks against it.
 
     Raises
@@ -205,7 +205,7 @@ def _hidden(
         part = places[start : start + CHUNK]
         hidden = np.repeat(view[None], len(part), axis=0)
         for one, (top, left) in zip(hidden, part, strict=True):
-            one[top : top + box, left : left + box] = GREY
+            one[top : top + box, left : left + box] = GRAY
         yield part, hidden
 
 

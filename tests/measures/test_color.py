@@ -9,12 +9,12 @@ from hypothesis.extra.numpy import arrays
 from PIL import ImageColor
 
 from mediacorpus.engine.contract import Batch, Picture
-from mediacorpus.measures.colour import INFO, colour
+from mediacorpus.measures.color import INFO, color
 from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
 
 NAMES = ("red", "orange", "yellow", "green", "cyan", "blue", "purple", "pink")
-SHARES = [f"{name}_share" for name in (*NAMES, "black", "white", "grey")]
+SHARES = [f"{name}_share" for name in (*NAMES, "black", "white", "gray")]
 
 
 def row(pixels) -> dict:
@@ -22,7 +22,7 @@ def row(pixels) -> dict:
     if pixels.ndim == 2:
         pixels = pixels[None]
     file = FileFacts("PNG", pixels.shape[1], pixels.shape[0], "RGB", pixels.nbytes)
-    [value] = colour(Batch([Picture("a", file, pixels)]))
+    [value] = color(Batch([Picture("a", file, pixels)]))
     return dict(value)
 
 
@@ -32,7 +32,7 @@ def noise() -> np.ndarray:
 
 
 def test_the_contract_is_kept():
-    check_measure(INFO, lambda: colour)
+    check_measure(INFO, lambda: color)
 
 
 def test_channels_by_hand():
@@ -87,10 +87,10 @@ def test_lab_equals_scikit_image(noise):
 
 
 @pytest.mark.parametrize("level", [0, 1, 128, 255])
-def test_grey_has_no_hue(level):
+def test_gray_has_no_hue(level):
     found = row(np.full((3, 5, 3), level))
     assert found["hue_mean"] is None
-    assert (found["saturation_mean"], found["hue_count"], found["colourfulness"]) == (0, 0, 0)
+    assert (found["saturation_mean"], found["hue_count"], found["colorfulness"]) == (0, 0, 0)
     assert found["warmth"] == pytest.approx(-0.5, abs=1e-3)
     assert (found["warm_share"], found["cool_share"]) == (0, 0)
 
@@ -113,47 +113,47 @@ def test_opposite_hues_have_no_mean():
     assert row([[255, 0, 0], [0, 255, 255]])["hue_mean"] is None
 
 
-def test_colourfulness_by_hand():
+def test_colorfulness_by_hand():
     """Hasler and Suesstrunk (2003), equation for M(3), on half pure red and half black.
 
     rg is 255 and 0, yb 127.5 and 0: sds 127.5 and 63.75, means the same.
     """
     size = math.hypot(127.5, 63.75)
-    assert row([[255, 0, 0], [0, 0, 0]])["colourfulness"] == pytest.approx(1.3 * size)
+    assert row([[255, 0, 0], [0, 0, 0]])["colorfulness"] == pytest.approx(1.3 * size)
 
 
-def test_colourfulness_as_defined(noise):
+def test_colorfulness_as_defined(noise):
     red, green, blue = noise.astype(float).transpose(2, 0, 1)
     rg, yb = red - green, (red + green) / 2 - blue
     expected = math.hypot(rg.std(), yb.std()) + 0.3 * math.hypot(rg.mean(), yb.mean())
-    assert row(noise)["colourfulness"] == pytest.approx(expected)
+    assert row(noise)["colorfulness"] == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("name", "share"),
     [
-        *[(name, name) for name in ("red", "orange", "yellow", "green", "cyan", "blue", "grey")],
+        *[(name, name) for name in ("red", "orange", "yellow", "green", "cyan", "blue", "gray")],
         *[("crimson", "red"), ("chocolate", "orange"), ("gold", "yellow"), ("lime", "green")],
         *[("darkgreen", "green"), ("turquoise", "cyan"), ("navy", "blue"), ("skyblue", "blue")],
         *[("indigo", "purple"), ("darkviolet", "purple"), ("magenta", "pink")],
         *[("hotpink", "pink"), ("deeppink", "pink"), ("black", "black"), ("white", "white")],
-        *[("snow", "white"), ("silver", "grey"), ("dimgray", "grey"), ("#111122", "black")],
+        *[("snow", "white"), ("silver", "gray"), ("dimgray", "gray"), ("#111122", "black")],
     ],
 )
-def test_named_colours_fall_where_people_look_for_them(name, share):
+def test_named_colors_fall_where_people_look_for_them(name, share):
     found = row([ImageColor.getrgb(name)])
     assert [key for key in SHARES if found[key]] == [f"{share}_share"]
 
 
 @pytest.mark.parametrize("name", ["red", "orange", "yellow", "gold", "brown", "crimson"])
-def test_warm_colours(name):
+def test_warm_colors(name):
     found = row([ImageColor.getrgb(name)])
     assert (found["warm_share"], found["cool_share"]) == (1, 0)
     assert found["warmth"] > -0.5
 
 
 @pytest.mark.parametrize("name", ["blue", "cyan", "navy", "teal", "steelblue", "indigo"])
-def test_cool_colours(name):
+def test_cool_colors(name):
     found = row([ImageColor.getrgb(name)])
     assert (found["warm_share"], found["cool_share"]) == (0, 1)
     assert found["warmth"] < -0.5
@@ -181,10 +181,10 @@ def test_rare_pale_dark_and_bright_hues_do_not_count():
     assert row([red, [0, 255, 0], [0, 30, 0], [170, 200, 170]])["hue_count"] == 1
 
 
-colours = arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3)))
+colors = arrays(np.uint8, st.tuples(st.integers(1, 6), st.integers(1, 6), st.just(3)))
 
 
-@given(colours)
+@given(colors)
 def test_shares_sum_to_one_and_warm_and_cool_to_what_has_a_hue(pixels):
     found = row(pixels)
     assert sum(found[key] for key in SHARES) == pytest.approx(1)
@@ -193,7 +193,7 @@ def test_shares_sum_to_one_and_warm_and_cool_to_what_has_a_hue(pixels):
     assert min(found[key] for key in SHARES) >= 0
 
 
-@given(colours, st.integers(2, 4))
+@given(colors, st.integers(2, 4))
 def test_nothing_depends_on_where_pixels_are_or_how_often_they_repeat(pixels, times):
     once = row(pixels)
     again = row(np.tile(pixels[::-1], (times, 1, 1)))

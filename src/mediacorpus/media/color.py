@@ -1,4 +1,4 @@
-"""Any colour mode and profile to plain sRGB pixels."""
+"""Any color mode and profile to plain sRGB pixels."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ Pixels = NDArray[np.uint8]
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP = 65_535  # the greatest 16-bit value
-_STRIP = 16_000_000  # pixels from which a picture is converted piece by piece
+_STRIP = 16_000_000  # pixels from which an image is converted piece by piece
 _SAME = 3  # levels of 255 by which a profile may differ from sRGB and still count as sRGB
 
 
 def to_rgb(image: Image.Image) -> Pixels:
     """Turn a Pillow image of any mode into an array `(H, W, 3)` of uint8 sRGB.
 
-    An embedded colour profile is applied; one that is broken, or made for another colour
-    space than the picture's, is ignored. Transparency is laid on white.
+    An embedded color profile is applied; one that is broken, or made for another color
+    space than the image's, is ignored. Transparency is laid on white.
 
-    16-bit grey (`I;16` and `I` within 0 to 65,535) is divided by 257 and rounded, so that
-    65,535 gives 255. Other `I` and all `F` pictures are stretched from their least to their
+    16-bit gray (`I;16` and `I` within 0 to 65,535) is divided by 257 and rounded, so that
+    65,535 gives 255. Other `I` and all `F` images are stretched from their least to their
     greatest finite value; where all values are the same, the result is black.
 
     Parameters
@@ -62,12 +62,12 @@ def to_rgb(image: Image.Image) -> Pixels:
 
 
 def _needs_all(mode: str) -> bool:
-    """Tell whether a pixel's level depends on all others of the picture."""
+    """Tell whether a pixel's level depends on all others of the image."""
     return mode.startswith("I") or mode == "F"
 
 
 def _by_strips(image: Image.Image) -> Pixels:
-    """Convert a large picture strip by strip, so that no second copy of it is ever held."""
+    """Convert a large image strip by strip, so that no second copy of it is ever held."""
     image.load()
     width, height = image.size
     rows = max(1, _STRIP // (2 * width))
@@ -170,7 +170,7 @@ def _srgb() -> ImageCms.ImageCmsProfile:
 
 
 def _swatch(mode: str) -> Image.Image:
-    """All greys, or a cube of 9 by 9 by 9 colours."""
+    """All grays, or a cube of 9 by 9 by 9 colors."""
     if mode == "L":
         return Image.fromarray(np.arange(256, dtype=np.uint8)[None])
     steps = np.linspace(0, 255, 9).astype(np.uint8)

@@ -1,4 +1,4 @@
-"""Colours as other numbers: grey, opacity, inks, hue and lightness, and back."""
+"""Colors as other numbers: gray, opacity, inks, hue and lightness, and back."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Floats: TypeAlias = NDArray[np.float32]
 
 _TOP = 255
 _TURN = 360.0  # degrees; OpenCV's scale of hue
-_GREY, _COLOUR, _CHANNELS, _INKS = 2, 3, 3, 4
+_GRAY, _COLOR, _CHANNELS, _INKS = 2, 3, 3, 4
 # sRGB with D65, 2 degree observer; the digits of scikit-image
 _TO_XYZ = np.array(
     [
@@ -31,7 +31,7 @@ _SRGB_EDGE, _SRGB_SLOPE, _SRGB_POWER = 0.0031308, 12.92, 2.4
 
 
 def to_gray(pixels: Pixels) -> Pixels:
-    """Weigh red, green and blue to grey: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601 luma).
+    """Weigh red, green and blue to gray: 0.299 R + 0.587 G + 0.114 B (ITU-R BT.601 luma).
 
     Equal to OpenCV's `COLOR_RGB2GRAY`, and to Pillow's mode `L` within 1 of 255.
 
@@ -50,7 +50,7 @@ def to_gray(pixels: Pixels) -> Pixels:
     [[76, 150, 29]]
     """
     _check(pixels)
-    if pixels.ndim == _GREY:
+    if pixels.ndim == _GRAY:
         return pixels.copy()
     return np.asarray(cv2.cvtColor(np.ascontiguousarray(pixels), cv2.COLOR_RGB2GRAY), np.uint8)
 
@@ -74,25 +74,25 @@ def to_rgba(pixels: Pixels, alpha: int | Pixels = 255) -> Pixels:
     >>> to_rgba(np.zeros((1, 1, 3), np.uint8), 128).tolist()
     [[[0, 0, 0, 128]]]
     """
-    colour = _colour(pixels)
+    color = _color(pixels)
     fits = isinstance(alpha, int | np.integer) and 0 <= alpha <= _TOP
     if isinstance(alpha, np.ndarray):
-        fits = alpha.dtype == np.uint8 and alpha.shape == colour.shape[:2]
+        fits = alpha.dtype == np.uint8 and alpha.shape == color.shape[:2]
     if not fits:
         raise ParameterError(
-            "The alpha is a whole number, 0 to 255, or a uint8 array of the picture's height "
+            "The alpha is a whole number, 0 to 255, or a uint8 array of the image's height "
             f"and width; it is {alpha if np.ndim(alpha) == 0 else np.shape(alpha)!r}."
         )
-    layer = np.broadcast_to(np.asarray(alpha, np.uint8), colour.shape[:2])
-    return np.dstack([colour, layer])
+    layer = np.broadcast_to(np.asarray(alpha, np.uint8), color.shape[:2])
+    return np.dstack([color, layer])
 
 
 def to_cmyk(pixels: Pixels) -> Pixels:
-    """Turn colours into shares of cyan, magenta, yellow and black ink, 0 to 255.
+    """Turn colors into shares of cyan, magenta, yellow and black ink, 0 to 255.
 
     The textbook formula with full black: K = 1 - max(R, G, B), C = (1 - R - K) / (1 - K), and
     likewise M and Y. Pillow's `convert("CMYK")` leaves K at 0 and gives C = 1 - R; both come
-    back to the same colours. Neither knows of a printer's profile.
+    back to the same colors. Neither knows of a printer's profile.
 
     Parameters
     ----------
@@ -108,17 +108,17 @@ def to_cmyk(pixels: Pixels) -> Pixels:
     >>> to_cmyk(np.array([[[255, 0, 0], [51, 102, 0], [0, 0, 0]]], np.uint8)).tolist()
     [[[0, 255, 255, 0], [128, 0, 255, 153], [0, 0, 0, 255]]]
     """
-    colour = _colour(pixels)
-    brightest = colour.max(axis=2, keepdims=True)
+    color = _color(pixels)
+    brightest = color.max(axis=2, keepdims=True)
     light = np.maximum(brightest, 1).astype(np.float32)
-    inks = np.floor((brightest - colour) * np.float32(_TOP) / light + np.float32(0.5))
+    inks = np.floor((brightest - color) * np.float32(_TOP) / light + np.float32(0.5))
     return np.concatenate([inks.astype(np.uint8), _TOP - brightest], axis=2)
 
 
 def from_cmyk(inks: Pixels) -> Pixels:
-    """Turn inks `(H, W, 4)`, 0 to 255, into colours: R = (1 - C)(1 - K), and so on.
+    """Turn inks `(H, W, 4)`, 0 to 255, into colors: R = (1 - C)(1 - K), and so on.
 
-    Equal to Pillow's `convert("RGB")` of a CMYK picture within 1 of 255.
+    Equal to Pillow's `convert("RGB")` of a CMYK image within 1 of 255.
 
     Examples
     --------
@@ -133,7 +133,7 @@ def from_cmyk(inks: Pixels) -> Pixels:
 def to_hsv(pixels: Pixels) -> Floats:
     """Give hue, saturation and value (Smith, 1978), each 0 to 1, as scikit-image does.
 
-    Hue runs from red (0) through green (1/3) and blue (2/3) to red; greys have hue 0.
+    Hue runs from red (0) through green (1/3) and blue (2/3) to red; grays have hue 0.
 
     Parameters
     ----------
@@ -153,13 +153,13 @@ def to_hsv(pixels: Pixels) -> Floats:
     >>> to_hsv(np.array([[[0, 255, 255], [51, 51, 51]]], np.uint8)).round(3).tolist()
     [[[0.5, 1.0, 1.0], [0.0, 0.0, 0.20000000298023224]]]
     """
-    hsv = np.asarray(cv2.cvtColor(to_float(_colour(pixels)), cv2.COLOR_RGB2HSV), np.float32)
+    hsv = np.asarray(cv2.cvtColor(to_float(_color(pixels)), cv2.COLOR_RGB2HSV), np.float32)
     hsv[..., 0] /= np.float32(_TURN)
     return hsv
 
 
 def from_hsv(hsv: NDArray[np.floating[Any]]) -> Pixels:
-    """Turn hue, saturation and value, each 0 to 1, `(H, W, 3)`, back into colours.
+    """Turn hue, saturation and value, each 0 to 1, `(H, W, 3)`, back into colors.
 
     Hue goes round: 1.25 is 0.25. Saturation and value are cut to 0 to 1.
 
@@ -175,7 +175,7 @@ def from_hsv(hsv: NDArray[np.floating[Any]]) -> Pixels:
 
 
 def to_lab(pixels: Pixels) -> Floats:
-    """Give CIE L*a*b* (1976) of sRGB colours under D65, as scikit-image does.
+    """Give CIE L*a*b* (1976) of sRGB colors under D65, as scikit-image does.
 
     L is the lightness, 0 to 100; a goes from green (below 0) to red, b from blue (below 0) to
     yellow, within about 110 of 0. Equal steps look about equally large.
@@ -198,7 +198,7 @@ def to_lab(pixels: Pixels) -> Floats:
     >>> np.abs(to_lab(np.array([[[255, 0, 0]]], np.uint8)).round(2)).tolist()[0][0]
     [53.2400016784668, 80.08999633789062, 67.19999694824219]
     """
-    linear = _LINEAR[_colour(pixels)]
+    linear = _LINEAR[_color(pixels)]
     xyz = linear @ (_TO_XYZ / _WHITE[:, None]).T.astype(np.float32)
     root = np.where(xyz > _LAB_EDGE, np.cbrt(xyz), _LAB_SLOPE * xyz + np.float32(_LAB_SHIFT))
     x, y, z = np.moveaxis(root, -1, 0)
@@ -206,7 +206,7 @@ def to_lab(pixels: Pixels) -> Floats:
 
 
 def from_lab(lab: NDArray[np.floating[Any]]) -> Pixels:
-    """Turn L, a and b `(H, W, 3)` back into colours; what sRGB cannot show is cut.
+    """Turn L, a and b `(H, W, 3)` back into colors; what sRGB cannot show is cut.
 
     Examples
     --------
@@ -260,30 +260,30 @@ _LINEAR = _linear()
 
 
 def _check(pixels: Pixels, *, channels: int | None = None) -> None:
-    """Raise unless this is a uint8 picture, grey or with 3 channels, or with `channels`."""
+    """Raise unless this is a uint8 image, gray or with 3 channels, or with `channels`."""
     shape = np.shape(pixels)
-    fits = len(shape) == _COLOUR and shape[2] == (channels or _CHANNELS)
-    fits = fits or (channels is None and len(shape) == _GREY)
+    fits = len(shape) == _COLOR and shape[2] == (channels or _CHANNELS)
+    fits = fits or (channels is None and len(shape) == _GRAY)
     if not fits or 0 in shape or getattr(pixels, "dtype", None) != np.uint8:
         form = (
             f"(height, width, {channels})" if channels else "(height, width, 3) or (height, width)"
         )
         raise ParameterError(
-            f"A picture is a uint8 array {form}; this is "
+            f"An image is a uint8 array {form}; this is "
             f"{getattr(pixels, 'dtype', type(pixels).__name__)} of shape {shape}."
         )
 
 
 def _check_floats(array: NDArray[np.floating[Any]]) -> None:
     shape, kind = np.shape(array), getattr(array, "dtype", None)
-    fits = len(shape) == _COLOUR and shape[2] == _CHANNELS and 0 not in shape
+    fits = len(shape) == _COLOR and shape[2] == _CHANNELS and 0 not in shape
     if not fits or kind is None or kind.kind != "f" or not np.isfinite(array).all():
         raise ParameterError(
-            "Colours of this space are a float array (height, width, 3) of finite numbers; this "
+            "Colors of this space are a float array (height, width, 3) of finite numbers; this "
             f"is {kind or type(array).__name__} of shape {shape}."
         )
 
 
-def _colour(pixels: Pixels) -> Pixels:
+def _color(pixels: Pixels) -> Pixels:
     _check(pixels)
-    return pixels if pixels.ndim == _COLOUR else np.repeat(pixels[:, :, None], _CHANNELS, axis=2)
+    return pixels if pixels.ndim == _COLOR else np.repeat(pixels[:, :, None], _CHANNELS, axis=2)

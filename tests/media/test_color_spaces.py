@@ -11,7 +11,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.media.colour_spaces import (
+from mediacorpus.media.color_spaces import (
     from_cmyk,
     from_hsv,
     from_lab,
@@ -26,23 +26,23 @@ from mediacorpus.media.normalize import to_float
 
 LEVELS = np.linspace(0, 255, 52).astype(np.uint8)
 CUBE = np.stack(np.meshgrid(LEVELS, LEVELS, LEVELS), axis=-1).reshape(52, -1, 3)
-"""All colours on a grid of 5 levels; the corners and the greys among them."""
+"""All colors on a grid of 5 levels; the corners and the grays among them."""
 
-colours = arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(3)))
+colors = arrays(np.uint8, st.tuples(st.integers(1, 4), st.integers(1, 4), st.just(3)))
 
 
 def apart(a, b) -> float:
     return float(np.abs(np.asarray(a, float) - np.asarray(b, float)).max())
 
 
-def test_grey_is_that_of_opencv_and_of_pillow():
-    grey = to_gray(CUBE)
-    assert grey.dtype == np.uint8
-    assert (grey == cv2.cvtColor(CUBE, cv2.COLOR_RGB2GRAY)).all()
-    assert apart(grey, Image.fromarray(CUBE).convert("L")) <= 1
-    assert apart(grey, CUBE @ [0.299, 0.587, 0.114]) < 1
-    assert (to_gray(grey) == grey).all()
-    assert (to_gray(CUBE[:, ::-1]) == grey[:, ::-1]).all()
+def test_gray_is_that_of_opencv_and_of_pillow():
+    gray = to_gray(CUBE)
+    assert gray.dtype == np.uint8
+    assert (gray == cv2.cvtColor(CUBE, cv2.COLOR_RGB2GRAY)).all()
+    assert apart(gray, Image.fromarray(CUBE).convert("L")) <= 1
+    assert apart(gray, CUBE @ [0.299, 0.587, 0.114]) < 1
+    assert (to_gray(gray) == gray).all()
+    assert (to_gray(CUBE[:, ::-1]) == gray[:, ::-1]).all()
 
 
 def test_opacity_is_one_level_or_a_layer():
@@ -60,7 +60,7 @@ def test_other_opacities_are_refused(alpha):
 
 
 @pytest.mark.parametrize(
-    ("colour", "inks"),
+    ("color", "inks"),
     [
         ((255, 255, 255), (0, 0, 0, 0)),
         ((0, 0, 0), (0, 0, 0, 255)),
@@ -70,12 +70,12 @@ def test_other_opacities_are_refused(alpha):
         ((100, 50, 25), (0, 128, 191, 155)),
     ],
 )
-def test_inks_by_hand(colour, inks):
+def test_inks_by_hand(color, inks):
     """For (100, 50, 25): K = 155, M = (100 - 50) / 100 = .5, Y = .75, of 255."""
-    assert to_cmyk(np.array([[colour]], np.uint8))[0, 0].tolist() == list(inks)
+    assert to_cmyk(np.array([[color]], np.uint8))[0, 0].tolist() == list(inks)
 
 
-@given(colours)
+@given(colors)
 def test_inks_come_back(pixels):
     assert apart(from_cmyk(to_cmyk(pixels)), pixels) <= 1
 
@@ -104,7 +104,7 @@ def test_the_way_back_is_that_of_scikit_image():
     assert apart(from_hsv(hsv), hsv2rgb(hsv) * 255) < 0.51
     lab = rng.uniform((0, -90, -90), (100, 90, 90), (40, 40, 3))
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # scikit-image tells of colours outside sRGB
+        warnings.simplefilter("ignore")  # scikit-image tells of colors outside sRGB
         assert apart(from_lab(lab), lab2rgb(lab) * 255) < 0.51
 
 
@@ -115,14 +115,14 @@ def test_lab_of_the_primaries():
     assert apart(to_lab(primaries)[0], known) < 0.02
 
 
-def test_all_of_a_grid_of_colours_come_back():
+def test_all_of_a_grid_of_colors_come_back():
     assert (from_hsv(to_hsv(CUBE)) == CUBE).all()
     assert (from_lab(to_lab(CUBE)) == CUBE).all()
 
 
-@given(colours)
+@given(colors)
 @settings(max_examples=60)
-def test_any_colours_come_back(pixels):
+def test_any_colors_come_back(pixels):
     assert (from_hsv(to_hsv(pixels)) == pixels).all()
     assert (from_lab(to_lab(pixels)) == pixels).all()
     assert (from_unit(to_float(pixels)) == pixels).all()
@@ -133,11 +133,11 @@ def test_hue_goes_round_and_the_rest_is_cut():
     assert len(np.unique(from_hsv(hsv)[0], axis=0)) == 1
 
 
-def test_grey_pictures_go_everywhere():
-    grey = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    assert to_hsv(grey)[..., :2].max() == 0
-    assert np.abs(to_lab(grey)[..., 1:]).max() < 0.01
-    assert (to_cmyk(grey) == to_cmyk(np.dstack([grey] * 3))).all()
+def test_gray_pictures_go_everywhere():
+    gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
+    assert to_hsv(gray)[..., :2].max() == 0
+    assert np.abs(to_lab(gray)[..., 1:]).max() < 0.01
+    assert (to_cmyk(gray) == to_cmyk(np.dstack([gray] * 3))).all()
 
 
 def test_the_input_stays_as_it_was():
@@ -164,7 +164,7 @@ def test_the_input_stays_as_it_was():
     ],
 )
 def test_what_is_no_picture_is_refused(function, array):
-    with pytest.raises(ParameterError, match="A picture is a uint8 array"):
+    with pytest.raises(ParameterError, match="An image is a uint8 array"):
         function(array)
 
 

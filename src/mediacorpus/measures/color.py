@@ -1,4 +1,4 @@
-"""Colour: means and moments, colourfulness, warmth, and how much of each colour there is."""
+"""Color: means and moments, colorfulness, warmth, and how much of each color there is."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 
 from mediacorpus.engine.contract import Batch, Pixels, measure
-from mediacorpus.measures._hues import HUES, NEUTRALS, Plane, coloured, hue_count, shares
+from mediacorpus.measures._hues import HUES, NEUTRALS, Plane, colored, hue_count, shares
 from mediacorpus.measures._working import DECODED, scaled_rgb
 from mediacorpus.records import Info
 
@@ -58,16 +58,16 @@ NUMBERS = (
     "lightness_mean",
     "lightness_sd",
     "chroma_mean",
-    "colourfulness",
+    "colorfulness",
     "warmth",
     "warm_share",
     "cool_share",
 )
 
 INFO = Info(
-    name="colour",
+    name="color",
     version="1",
-    summary="Colour means, moments, colourfulness, warmth and the share of each named colour.",
+    summary="Color means, moments, colorfulness, warmth and the share of each named color.",
     licence="Apache-2.0",
     citation=(
         "Stricker and Orengo (1995), SPIE 2420; Hasler and Suesstrunk (2003), SPIE 5007; "
@@ -81,13 +81,13 @@ INFO = Info(
 
 
 @measure(INFO)
-def colour(batch: Batch) -> Sequence[Mapping[str, Any]]:
-    """Measure the colours of each picture, at a short side of at most 256 pixels.
+def color(batch: Batch) -> Sequence[Mapping[str, Any]]:
+    """Measure the colors of each image, at a short side of at most 256 pixels.
 
     Parameters
     ----------
     batch:
-        Pictures with pixels.
+        Images with pixels.
 
     Returns
     -------
@@ -96,26 +96,26 @@ def colour(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
         Of HSV (Smith 1978): `hue_mean`, the circular mean in degrees (0 to 360, red 0, green
         120, blue 240), weighted by saturation (Mardia and Jupp 2000; Hanbury 2003), None for
-        grey pictures; mean and sd of saturation and value (0 to 1).
+        gray images; mean and sd of saturation and value (0 to 1).
 
-        The nine colour moments of Stricker and Orengo (1995) on HSV, mean, sd and cube root
+        The nine color moments of Stricker and Orengo (1995) on HSV, mean, sd and cube root
         of the third central moment: `hue_moment_1` to `hue_moment_3`, hue as a plain number
-        from 0 to 1 (grey 0); for saturation and value the first two are the mean and sd
+        from 0 to 1 (gray 0); for saturation and value the first two are the mean and sd
         above, the last are `saturation_moment_3` and `value_moment_3`.
 
         Of CIELAB (CIE 1976, D65): mean and sd of lightness (0 to 100), mean chroma.
 
-        `colourfulness`: M(3) of Hasler and Suesstrunk (2003) on 0 to 255; their observers
-        called 15 slightly, 33 moderately, 59 quite and 109 extremely colourful.
+        `colorfulness`: M(3) of Hasler and Suesstrunk (2003) on 0 to 255; their observers
+        called 15 slightly, 33 moderately, 59 quite and 109 extremely colorful.
 
         `warmth`: mean of Ou et al. (2004), -0.5 + 0.02 C**1.07 cos(h - 50 degrees) with
-        chroma C and hue angle h in CIELAB; above 0 warm, below 0 cool, grey -0.5.
+        chroma C and hue angle h in CIELAB; above 0 warm, below 0 cool, gray -0.5.
         `warm_share`, `cool_share`: share of all pixels that have a hue and lie on the warm
         (h within 90 degrees of 50) or the cool side.
 
-        Share of all pixels of eight hues and of black, white and grey; together 1. Black:
+        Share of all pixels of eight hues and of black, white and gray; together 1. Black:
         value below 0.15. Without hue: saturation up to 0.2 (both limits as in Ke et al.
-        2006); white from value 0.85, else grey. HSV hue in degrees, limits ours: red 345-15,
+        2006); white from value 0.85, else gray. HSV hue in degrees, limits ours: red 345-15,
         orange 15-45 (brown and most skin too), yellow 45-70, green 70-165, cyan 165-195,
         blue 195-255, purple (violet) 255-290, pink (magenta) 290-345; light red is red.
 
@@ -124,9 +124,9 @@ def colour(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     References
     ----------
-    Hasler and Suesstrunk (2003), Measuring colourfulness in natural images, SPIE 5007.
+    Hasler and Suesstrunk (2003), Measuring colorfulness in natural images, SPIE 5007.
     Ke, Tang and Jing (2006), The design of high-level features for photo quality, CVPR.
-    Ou, Luo, Woodcock and Wright (2004), A study of colour emotion and colour preference,
+    Ou, Luo, Woodcock and Wright (2004), A study of color emotion and color preference,
     part I, Color Research and Application 29.
     Smith (1978), Color gamut transform pairs, SIGGRAPH.
     Stricker and Orengo (1995), Similarity of color images, SPIE 2420.
@@ -137,7 +137,7 @@ def colour(batch: Batch) -> Sequence[Mapping[str, Any]]:
     >>> from mediacorpus.records import FileFacts
     >>> half = np.zeros((200, 300, 3), np.uint8)
     >>> half[:, :150] = 255, 0, 0
-    >>> [row] = colour(Batch([Picture("a", FileFacts("PNG", 300, 200, "RGB", 99), half)]))
+    >>> [row] = color(Batch([Picture("a", FileFacts("PNG", 300, 200, "RGB", 99), half)]))
     >>> row["red_mean"], row["hue_mean"], row["red_share"], row["black_share"]
     (0.5, 0.0, 0.5, 0.5)
     """
@@ -147,12 +147,12 @@ def colour(batch: Batch) -> Sequence[Mapping[str, Any]]:
 def _row(pixels: Pixels) -> dict[str, Any]:
     rgb = np.multiply(pixels, np.float32(1 / 255), dtype=np.float32)
     hue, saturation, value = _planes(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
-    hued = coloured(saturation, value)
+    hued = colored(saturation, value)
     return (
         _mean_and_sd(pixels, ("red", "green", "blue"), scale=255)
         | _hsv(hue, saturation, value)
         | _lab(pixels, hued)
-        | {"colourfulness": _colourfulness(pixels)}
+        | {"colorfulness": _colorfulness(pixels)}
         | {f"{name}_share": share for name, share in shares(hue, value, hued).items()}
         | {"hue_count": hue_count(hue, value, hued)}
     )
@@ -225,7 +225,7 @@ def _lab(pixels: Pixels, hued: NDArray[np.bool_]) -> dict[str, float]:
     }
 
 
-def _colourfulness(pixels: Pixels) -> float:
+def _colorfulness(pixels: Pixels) -> float:
     red, green, blue = (pixels[..., k].astype(np.int16) for k in range(3))
     # Twice yellow-blue, to stay in whole numbers.
     means, sds = cv2.meanStdDev(cv2.merge([red - green, red + green - 2 * blue]))

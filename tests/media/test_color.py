@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image, ImageCms
 
-from mediacorpus.media import colour
-from mediacorpus.media.colour import to_rgb
+from mediacorpus.media import color
+from mediacorpus.media.color import to_rgb
 from mediacorpus.media.decode import decode, probe
 
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
@@ -82,7 +82,7 @@ def test_transparent_palette_is_laid_on_white(encode, kind):
     assert result[0, 1].tolist() == [200, 10, 20]
 
 
-def test_png_colour_key_is_transparent(encode):
+def test_png_color_key_is_transparent(encode):
     data = encode(Image.new("RGB", (2, 2), (1, 2, 3)), "PNG", transparency=(1, 2, 3))
     assert decode(data).min() == 255
 
@@ -93,7 +93,7 @@ def test_16_bit_png_keeps_its_scale(encode):
     assert result[0, :, 0].tolist() == list(range(256))
 
 
-def test_a_cmyk_jpeg_is_close_to_its_colours(encode, scene):
+def test_a_cmyk_jpeg_is_close_to_its_colors(encode, scene):
     picture = scene()
     data = encode(Image.fromarray(picture).convert("CMYK"), "JPEG", quality=95)
     assert probe(data).mode == "CMYK"
@@ -139,7 +139,7 @@ def test_a_profile_for_another_space_is_ignored(encode, scene):
     assert np.array_equal(with_profile, decode(encode(image, "JPEG")))
 
 
-def test_a_grey_jpeg_with_a_colour_profile_stays_grey(encode, scene):
+def test_a_gray_jpeg_with_a_color_profile_stays_gray(encode, scene):
     image = Image.fromarray(scene()).convert("L")
     result = decode(encode(image, "JPEG", icc_profile=SRGB))
     assert np.array_equal(result, decode(encode(image, "JPEG")))
@@ -151,6 +151,6 @@ def test_large_pictures_are_converted_strip_by_strip_to_the_same(monkeypatch, mo
     noise = np.random.default_rng(1).integers(0, 256, (97, 61, 4), np.uint8)
     rgba = Image.fromarray(noise)
     image = rgba.convert("RGB").convert(mode) if mode == "CMYK" else rgba.convert(mode)
-    whole = colour.to_rgb(image)
-    monkeypatch.setattr(colour, "_STRIP", 1000)
-    assert np.array_equal(colour.to_rgb(image), whole)
+    whole = color.to_rgb(image)
+    monkeypatch.setattr(color, "_STRIP", 1000)
+    assert np.array_equal(color.to_rgb(image), whole)

@@ -7,7 +7,7 @@ import itertools
 import math
 import zlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -249,26 +249,6 @@ MIRROR = "mirror"
 _TABLE = ["item", "perturbation", "strength", "truth", "said", "probability"]
 
 
-@dataclass(slots=True)
-class _Tally:
-    """Counts for one condition; they do not grow with the pictures."""
-
-    both: int = 0
-    only_clean: int = 0
-    only_spoilt: int = 0
-    changed: int = 0
-    f1: list[int] = field(default_factory=lambda: [0, 0])
-
-    def add(self, said: int, *, clean: int, truth: int, positive: int) -> None:
-        """Count one picture."""
-        self.both += said == truth == clean
-        self.only_clean += clean == truth != said
-        self.only_spoilt += said == truth != clean
-        self.changed += said != clean
-        if positive in {said, truth}:
-            self.f1[said != truth] += 1
-
-
 def audit_robustness(
     predict: Predict,
     pictures: Iterable[tuple[str, Pixels]],
@@ -280,7 +260,7 @@ def audit_robustness(
 ) -> RobustnessAudit:
     """Measure how much a classifier loses when pictures are spoilt in ten ways.
 
-    Each picture is spoilt, answered for, counted and forgotten, so memory stays flat. All
+    Each picture is spoilt, answered for and forgotten; only its answers are kept. All
     conditions see the same pictures, so losses are compared in pairs.
 
     Parameters
@@ -326,27 +306,17 @@ def audit_robustness(
     names = as_labels(classes, "classes")
     check_classes([chosen.positive] if chosen.positive else [], names, "positive")
     conditions = [*chosen.conditions(), (MIRROR, 0)]
-    tallies = {condition: _Tally() for condition in conditions}
-    clean = _Tally()
-    positive = names.index(chosen.positive) if chosen.positive else -1
-    drops: list[float] = [0, 0.0, 0.0]  # pictures, sum and sum of squares of their losses
-    worst = _Worst(chosen.worst)
+    true, said, worst = [], [], _Worst(chosen.worst)
     for number, (item, pixels) in enumerate(pictures, start=1):
-        true = _truth(item, truth, names)
+        true.append(_truth(item, truth, names))
         shares = _answers(predict, pixels, item=item, plan=chosen, classes=len(names))
-        said = shares.argmax(axis=1).tolist()
-        clean.add(said[0], clean=said[0], truth=true, positive=positive)
-        for condition, answer in zip(conditions, said[1:], strict=True):
-            tallies[condition].add(answer, clean=said[0], truth=true, positive=positive)
-        spoilt = [answer == true for answer in said[1:-1]]
-        loss = (said[0] == true) - sum(spoilt) / len(spoilt)
-        drops = [number, drops[1] + loss, drops[2] + loss**2]
-        worst.see(item, true, shares=shares, conditions=conditions)
+        said.append(shares.argmax(axis=1).astype(np.int32))
+        worst.see(item, true[-1], shares=shares, conditions=conditions)
         if progress is not None:
             progress(number)
-    if not drops[0]:
+    if not true:
         raise ParameterError("There are no pictures to audit; give at least one with its class.")
-    return _audit(tallies, clean, plan=chosen, names=names, drops=drops, worst=worst)
+    return _audit(np.array(true)[:, None], np.stack(said), plan=chosen, names=names, worst=worst)
 
 
 def _truth(item: str, truth: Mapping[str, Any], names: list[str]) -> int:
@@ -411,74 +381,66 @@ class _Worst:
 
 
 def _audit(
-    tallies: Mapping[tuple[str, int], _Tally],
-    clean: _Tally,
-    *,
-    plan: RobustnessPlan,
-    names: list[str],
-    drops: list[float],
-    worst: _Worst,
+    true: NDArray[Any], said: NDArray[Any], *, plan: RobustnessPlan, names: list[str], worst: _Worst
 ) -> RobustnessAudit:
-    n = int(drops[0])
-    p_values = [mcnemar(t.only_clean, t.only_spoilt, midp=False) for t in tallies.values()]
+    """Count answers `(n, 1 + conditions)`: to the image as it is, under each, to its mirror."""
+    n, level = len(true), plan.level
+    right = said == true
+    clean, spoilt = right[:, :1], right[:, 1:]
+    pairs = [clean & spoilt, clean & ~spoilt, ~clean & spoilt]
+    counts = np.stack([kind.sum(axis=0) for kind in pairs], axis=1).tolist()
+    p_values = [mcnemar(first, second, midp=False) for _, first, second in counts]
     # The mirror image is a check beside the family of conditions.
     adjusted = [*holm(p_values[:-1]).tolist(), p_values[-1]]
-    *conditions, mirrored = (
-        _condition(where, tally, n=n, plan=plan, p_values=pair)
-        for (where, tally), pair in zip(
-            tallies.items(), zip(p_values, adjusted, strict=True), strict=True
+    changed = (said[:, 1:] != said[:, :1]).sum(axis=0).tolist()
+    clean_f1, *f1 = _f1(true, said, names, plan=plan)
+    found = [
+        Condition(
+            name,
+            strength,
+            "the mirror image" if name == MIRROR else PERTURBATIONS[name].told(strength),
+            accuracy=wilson(both + gained, n, level=level),
+            f1=f1[at],
+            drop=paired_difference((both, lost, gained), n, level=level),
+            changed=wilson(changed[at], n, level=level),
+            p=p_values[at],
+            p_adjusted=adjusted[at],
         )
-    )
+        for at, ((name, strength), (both, lost, gained)) in enumerate(
+            zip([*plan.conditions(), (MIRROR, 0)], counts, strict=True)
+        )
+    ]
     return RobustnessAudit(
         n=n,
         classes=tuple(names),
         plan=plan,
-        clean=wilson(clean.both, n, level=plan.level),
-        clean_f1=_f1(clean, plan),
-        conditions=tuple(conditions),
-        mirrored=mirrored,
-        mean_drop=_mean(drops, plan.level),
+        clean=wilson(int(clean.sum()), n, level=level),
+        clean_f1=clean_f1,
+        conditions=tuple(found[:-1]),
+        mirrored=found[-1],
+        mean_drop=_mean(clean[:, 0] - spoilt[:, :-1].mean(axis=1), level),
         worst=worst.table(names),
     )
 
 
-def _condition(
-    where: tuple[str, int],
-    tally: _Tally,
-    *,
-    n: int,
-    plan: RobustnessPlan,
-    p_values: tuple[float, float],
-) -> Condition:
-    name, strength = where
-    told = "the mirror image" if name == MIRROR else PERTURBATIONS[name].told(strength)
-    level = plan.level
-    return Condition(
-        name,
-        strength,
-        told,
-        accuracy=wilson(tally.both + tally.only_spoilt, n, level=level),
-        f1=_f1(tally, plan),
-        drop=paired_difference((tally.both, tally.only_clean, tally.only_spoilt), n, level=level),
-        changed=wilson(tally.changed, n, level=level),
-        p=p_values[0],
-        p_adjusted=p_values[1],
-    )
+def _f1(
+    true: NDArray[Any], said: NDArray[Any], names: list[str], *, plan: RobustnessPlan
+) -> list[Interval]:
+    """Give F1 of the positive class under each condition."""
+    if plan.positive is None:
+        return [undefined(plan.level)] * said.shape[1]
+    is_it, said_it = (side == names.index(plan.positive) for side in (true, said))
+    hits, either = (is_it & said_it).sum(axis=0), (is_it | said_it).sum(axis=0)
+    pairs = zip(hits.tolist(), (either - hits).tolist(), strict=True)
+    return [wilson_f1(*pair, level=plan.level) for pair in pairs]
 
 
-def _f1(tally: _Tally, plan: RobustnessPlan) -> Interval:
-    if plan.positive is None or not sum(tally.f1):
-        return undefined(plan.level)
-    return wilson_f1(*tally.f1, level=plan.level)
-
-
-def _mean(drops: list[float], level: float) -> Interval:
+def _mean(values: NDArray[Any], level: float) -> Interval:
+    """Give a mean with its t interval."""
     from scipy.stats import t
 
-    n, total, squares = drops
-    mean = total / n
+    n, mean = len(values), float(values.mean())
     if n < 2:  # noqa: PLR2004 - no spread
         return Interval(mean, math.nan, math.nan, level, "t")
-    error = math.sqrt(max(squares - n * mean**2, 0.0) / (n - 1) / n)
-    half = float(t.ppf((1 + level) / 2, n - 1)) * error
+    half = float(t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, level, "t")

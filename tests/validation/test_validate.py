@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import mediacorpus as mc
@@ -139,3 +140,27 @@ def test_a_temperature_is_told_where_it_helps() -> None:
     notes = validate._calibrated(own, own)
     assert "lowers the expected calibration error" in notes[0]
     assert validate._calibrated(None, own) == []
+
+
+def test_ranks_have_a_score_of_their_own(corpus: mc.Corpus) -> None:
+    gold = corpus.gold("redness").rename(columns={"value": "number"})
+    ranks = pd.cut(gold["number"].astype(float), 3, labels=["low", "middle", "high"]).astype(str)
+    corpus.import_labels(pd.DataFrame({"item": gold["item"], "variable": "rank", "value": ranks}))
+    corpus.split("rank", shares="50/25/25")
+    tiny = {"method": "scratch", "arch": "mlp", "epochs": 3, "batch_size": 8, "progress": False}
+    for seed in (1, 2):
+        own = {"target": "ordinal", "order": "low,middle,high", "seed": seed}
+        corpus.train("rank", name=f"ranks{seed}", **own, **tiny)
+        corpus.apply(f"ranks{seed}", progress=False)
+    found = corpus.validate("ranks1", against="rank")
+    assert found.scores.classes == ("low", "middle", "high")
+    table = found.scores.confusion_frame().to_numpy()
+    away = np.abs(np.subtract.outer(range(3), range(3)))
+    by_hand = np.nanmean((table * away).sum(axis=1) / table.sum(axis=1))
+    assert found.scores["macro_mae"].estimate == pytest.approx(by_hand)
+    assert "macro MAE" in str(found)
+    both = corpus.compare("rank", progress=False)
+    assert both.scores["ranks1"]["macro_mae"].estimate == pytest.approx(by_hand)
+    audit = corpus.audit("ranks1", against="rank", by=["region"], progress=False)
+    assert "macro_mae" in set(audit.scores["score"])
+    assert "macro_mae" not in corpus.validate("first", against="red").scores.overall

@@ -86,6 +86,54 @@ def test_it_is_audited_by_groups() -> None:
     assert "errors made" in str(found)
 
 
+@pytest.fixture
+def _others() -> Iterator[None]:
+    """A proportion of each class, and one that needs probabilities."""
+    facts = {"form": "proportion", "hidden": frozenset({"figure"})}
+
+    @METRICS.register(
+        Metric("specificity", "1", "Of the others.", "Apache-2.0", per_class=True, **facts)
+    )
+    def specificity(given: Weighted) -> Any:
+        others = given.total - given.truths
+        return others - given.guesses + given.hits, others
+
+    @METRICS.register(
+        Metric("sure", "1", "Share over .7.", "Apache-2.0", needs="probabilities", **facts)
+    )
+    def sure(given: Weighted) -> Any:
+        over = np.asarray(given.sample.matrix).max(axis=1) > 0.7
+        return (given.weights @ over)[:, None], given.total
+
+    yield
+    METRICS.remove("specificity")
+    METRICS.remove("sure")
+
+
+@pytest.mark.usefixtures("_others")
+def test_proportions_of_classes_and_of_probabilities_are_found_too() -> None:
+    chance = np.random.default_rng(1).random(60)
+    said = ["b" if p >= 0.5 else "a" for p in chance]
+    found = score(TRUTH, said, probabilities=chance, groups=np.arange(60) // 2)
+    alone = score(TRUTH, said, probabilities=chance)
+    right = (np.array(TRUTH) == "b") & (np.array(said) == "b")
+    for one in (found, alone):
+        assert one["sure"].estimate == pytest.approx((np.abs(chance - 0.5) > 0.2).mean())
+        assert one["sure"].low < one["sure"].estimate < one["sure"].high
+        expected = right.sum() / TRUTH.count("b")
+        assert one.per_class[0]["specificity"].estimate == pytest.approx(expected)
+        assert "specificity" in str(one)
+    assert alone.per_class[0]["specificity"].method == "wilson"
+    assert alone.per_class[0].of["specificity"] == TRUTH.count("b")
+    sample = read_sample(TRUTH, said, probabilities=chance)
+    kept = weigh(scores_of(sample), sample, chances=np.full(60, 0.5), column="p")
+    assert kept.weighted("sure").estimate == pytest.approx(alone["sure"].estimate)
+    by_group = audit_groups(TRUTH, said, {"g": ["x", "y"] * 30}, probabilities=chance)
+    assert {"specificity", "sure"} <= set(by_group.differences["score"])
+    gap = compare(TRUTH, {"one": chance, "two": 1 - chance}, ["a", "b"]).differences[0]
+    assert gap.scores["sure"].estimate == 0
+
+
 def test_it_reaches_validate_compare_audit_card_and_report(tmp_path: Path) -> None:
     corpus: mc.Corpus = made["make_corpus"](tmp_path)
     found = corpus.validate("first", against="red")

@@ -49,7 +49,7 @@ class Metric(Info):
     jaccard:
         Whether the proportion is the Jaccard index J of what is shown, F1 = 2J / (1 + J).
     exact:
-        Whether a proportion has Wilson's interval where items are drawn one by one.
+        Whether a proportion of labels has Wilson's interval where items are drawn one by one.
     largest:
         The largest value that it can have; only metrics up to 1 are drawn on an axis to 1.
     tested:

@@ -304,7 +304,9 @@ def score_sample(
     found = {
         one.name: design.closed(one)
         for one in metrics
-        if one.form == "proportion" and (weights is not None or (plain and one.exact))
+        if one.form == "proportion"
+        and one.needs in LABELED
+        and (weights is not None or (plain and one.exact))
     }
     drawn = [one for one in metrics if one.name not in found]
     labeled = [one for one in drawn if one.needs in LABELED]
@@ -365,7 +367,7 @@ class _Design:
         """Give an interval without width limits in closed form, or none."""
         if not interval.defined or interval.high - interval.low > ROUNDING:
             return interval
-        if one.form == "value":
+        if one.form == "value" or one.needs not in LABELED:
             return without_flat_limits(interval)
         if self.numbers is not None and self.weights is None:
             return self._over_groups(interval, one, at)

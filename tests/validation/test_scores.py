@@ -1,8 +1,11 @@
-"""Scores: the textbook example, agreement with scikit-learn, and what is undefined."""
+"""Scores: textbook examples, scikit-learn, by hand, over groups, and as text."""
+
+from __future__ import annotations
 
 import json
 import math
 import warnings
+from html.parser import HTMLParser
 
 import numpy as np
 import pandas as pd
@@ -12,7 +15,10 @@ from hypothesis import strategies as st
 from sklearn import metrics
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.validation.scores import score
+from mediacorpus.stats.metric import metrics as registered
+from mediacorpus.stats.resampling import replicates, resample
+from mediacorpus.stats.sample import Sample
+from mediacorpus.validation.scores import score, score_numbers, score_several
 
 PAIRS = st.lists(
     st.tuples(st.sampled_from("abc"), st.sampled_from("abcd")), min_size=1, max_size=30
@@ -237,3 +243,247 @@ def test_sparse_classes_stay_fast():
     truth = rng.integers(0, 1000, 300)
     found = score(truth, truth[::-1], classes=[str(i) for i in range(1000)], repeats=200)
     assert len(found.per_class) == 1000
+
+
+def test_text_table():
+    truth = ["0"] * 393 + ["1"] * 422
+    predicted = ["0"] * 321 + ["1"] * 72 + ["0"] * 48 + ["1"] * 374
+    lines = str(score(truth, predicted, positive="1")).splitlines()
+    assert lines[0] == "815 items, 2 classes, 95 % confidence intervals"
+    assert lines[1].split(maxsplit=1) == ["accuracy", ".853 [.827, .875]"]
+    positive = next(line for line in lines if line.startswith("1 (positive)"))
+    assert ".839 [.802, .870]" in positive
+    assert positive.endswith("422")
+    assert max(map(len, lines)) <= 90
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_columns_line_up():
+    lines = str(score(["long class name", "b"], ["b", "b"])).splitlines()
+    start = next(line for line in lines if "precision" in line).index("precision")
+    assert next(line for line in lines if line.startswith("b")).index(".500 [") == start
+
+
+def test_one_item_is_singular():
+    assert str(score(["a"], ["a"])).startswith("1 item, 1 class,")
+
+
+def test_many_classes_are_cut_and_counted():
+    labels = [f"c{i:02}" for i in range(30)]
+    text = str(score(labels, labels, repeats=2))
+    assert "10 more classes are in to_frame()." in text
+    assert "c19" in text
+    assert "c20" not in text
+
+
+def test_probability_scores_are_shown():
+    text = str(score(["a", "b"], ["a", "b"], probabilities=[0.2, 0.8]))
+    assert "ROC AUC" in text
+    assert "Brier score" in text
+
+
+class _Tags(HTMLParser):
+    def __init__(self):
+        super().__init__()
+        self.open, self.seen = [], []
+
+    def handle_starttag(self, tag, attrs):
+        self.open.append(tag)
+        self.seen.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+
+def test_html_is_well_formed_and_escaped():
+    hostile = "<script>alert(1)</script>"
+    page = score([hostile, "b"], ["b", "b"])._repr_html_()
+    parser = _Tags()
+    parser.feed(page)
+    assert parser.open == []
+    assert "script" not in parser.seen
+    assert parser.seen.count("table") == 3
+
+
+def test_html_leaves_out_a_huge_confusion_matrix():
+    labels = [str(i) for i in range(40)]
+    assert score(labels, labels, repeats=2)._repr_html_().count("<table>") == 2
+
+
+def test_scores_of_numbers_by_hand() -> None:
+    """Errors 1, 0, -1, 2: absolute mean 1, squares 6 / 4, mean 1/2."""
+    truth, said = [1.0, 2.0, 3.0, 4.0], [2.0, 2.0, 2.0, 6.0]
+    found = {k: v.estimate for k, v in score_numbers(truth, said).scores.items()}
+    assert found["mean_absolute_error"] == pytest.approx(1.0)
+    assert found["root_mean_squared_error"] == pytest.approx(np.sqrt(1.5))
+    assert found["bias"] == pytest.approx(0.5)
+    assert found["r_squared"] == pytest.approx(1 - 6 / 5)
+    assert found["pearson_r"] == pytest.approx(np.corrcoef(truth, said)[0, 1])
+
+
+def test_intervals_hold_their_estimate() -> None:
+    rng = np.random.default_rng(1)
+    truth = rng.normal(size=80)
+    found = score_numbers(truth, truth + rng.normal(size=80) / 2)
+    for interval in found.scores.values():
+        assert interval.low < interval.estimate < interval.high
+    assert found.to_frame()["score"].tolist() == list(found.scores)
+    assert "mean absolute error" in str(found)
+    json.dumps(found.to_dict())
+
+
+def test_groups_widen_the_intervals() -> None:
+    """Twenty groups of ten copies tell as much as twenty items."""
+    rng = np.random.default_rng(1)
+    truth = np.repeat(rng.normal(size=20), 10)
+    said = truth + np.repeat(rng.normal(size=20), 10)
+    alone = score_numbers(truth, said).scores["mean_absolute_error"]
+    grouped = score_numbers(truth, said, groups=np.repeat(np.arange(20), 10).tolist())
+    wide = grouped.scores["mean_absolute_error"]
+    assert wide.estimate == alone.estimate
+    assert wide.high - wide.low > 2 * (alone.high - alone.low)
+
+
+def test_numbers_that_cannot_be_scored() -> None:
+    with pytest.raises(ParameterError, match="at least two"):
+        score_numbers([1.0], [1.0])
+    with pytest.raises(ParameterError, match="as many of both"):
+        score_numbers([1.0, 2.0], [1.0])
+
+
+def test_a_constant_answer_has_no_correlation() -> None:
+    found = score_numbers([1.0, 2.0, 3.0], [2.0, 2.0, 2.0])
+    assert np.isnan(found.scores["pearson_r"].estimate)
+    assert found.scores["r_squared"].estimate == 0.0
+
+
+def test_scores_of_several_labels_by_hand() -> None:
+    """a: two of three found, none wrong, F1 4/5; b: one right, one wrong, F1 2/3."""
+    truth = [["a"], ["a", "b"], ["a"], []]
+    answers = [[0.9, 0.1], [0.8, 0.6], [0.2, 0.7], [0.1, 0.1]]
+    found = score_several(truth, answers, ["a", "b"])
+    assert found.exact_match.estimate == 0.75
+    assert found.labels["a"].f1.estimate == pytest.approx(0.8)
+    assert found.labels["b"].f1.estimate == pytest.approx(2 / 3)
+    assert found.mean_f1 == pytest.approx((0.8 + 2 / 3) / 2)
+    assert set(found.to_frame()["label"]) == {"a", "b"}
+    json.dumps(found.to_dict())
+    assert "a: precision" in str(found)
+
+
+def test_the_threshold_counts_from_itself_on() -> None:
+    found = score_several([["a"], []], [[0.3], [0.2]], ["a"], threshold=0.3)
+    assert found.exact_match.estimate == 1.0
+    assert score_several([["a"], []], [[0.3], [0.2]], ["a"]).exact_match.estimate == 0.5
+
+
+def test_labels_with_awkward_names_and_labels_nobody_has() -> None:
+    truth, answers = [["absent"], [], ["absent"]], [[0.9, 0.1], [0.1, 0.2], [0.8, 0.1]]
+    found = score_several(truth, answers, ["absent", "rare"])
+    assert found.labels["absent"].f1.estimate == 1.0
+    assert found.labels["rare"].n == 3
+    assert found.mean_f1 >= 0.5
+
+
+def test_groups_widen_the_intervals_of_labels() -> None:
+    rng = np.random.default_rng(1)
+    own = np.repeat(rng.integers(0, 2, 15), 10)
+    given = np.repeat(rng.uniform(size=15), 10)
+    truth = [["a"] if y else [] for y in own]
+    groups = np.repeat(np.arange(15), 10).tolist()
+    found = score_several(truth, given[:, None], ["a"])
+    grouped = score_several(truth, given[:, None], ["a"], groups=groups)
+    for alone, wide in (
+        (found.labels["a"].accuracy, grouped.labels["a"].accuracy),
+        (found.exact_match, grouped.exact_match),
+    ):
+        assert wide.estimate == alone.estimate
+        assert wide.high - wide.low > 1.5 * (alone.high - alone.low)
+
+
+@pytest.fixture(scope="module")
+def data():
+    rng = np.random.default_rng(5)
+    truth = np.repeat(rng.integers(0, 3, 60), 4)
+    said = np.where(
+        np.repeat(rng.random(60) < 0.75, 4), truth, np.repeat(rng.integers(0, 3, 60), 4)
+    )
+    chance = rng.dirichlet(np.ones(3), 240)
+    chance[np.arange(240), said] += 1
+    return truth, said, chance / chance.sum(axis=1, keepdims=True), np.repeat(np.arange(60), 4)
+
+
+def test_estimates_are_those_of_score_and_intervals_are_wider(data):
+    truth, said, chance, groups = data
+    plain = score(truth, said, probabilities=chance)
+    found = score(truth, said, groups=groups, probabilities=chance)
+    for name, interval in plain.overall.items():
+        other = found[name]
+        assert other.estimate == pytest.approx(interval.estimate), name
+        assert other.high - other.low > (interval.high - interval.low) * 1.1, name
+    for one, other in zip(plain.per_class, found.per_class, strict=True):
+        for part in ("precision", "recall", "f1"):
+            assert other[part].estimate == pytest.approx(one[part].estimate)
+    assert "60 groups" in found.notes[-1]
+
+
+def test_intervals_agree_with_drawing_groups_and_scoring_with_scikit_learn(data):
+    truth, said, _, groups = data
+
+    drawn = []
+    for times in np.concatenate(list(resample(np.ones(60, np.int64), repeats=150, seed=3))):
+        at = np.repeat(np.arange(240), times[groups])
+        drawn.append(
+            [
+                metrics.accuracy_score(truth[at], said[at]),
+                metrics.f1_score(truth[at], said[at], average="macro"),
+                metrics.recall_score(truth[at], said[at], labels=[1], average=None)[0],
+                metrics.matthews_corrcoef(truth[at], said[at]),
+            ]
+        )
+    by_hand = np.quantile(drawn, [0.025, 0.975], axis=0).T.tolist()
+    found = score(truth, said, groups=groups, repeats=150, seed=3)
+    assert found.accuracy.limits() == pytest.approx(by_hand[0])
+    assert found["macro_f1"].limits() == pytest.approx(by_hand[1])
+    assert found.per_class[1]["recall"].limits() == pytest.approx(by_hand[2])
+    assert found["mcc"].limits() == pytest.approx(by_hand[3])
+
+
+def test_probability_scores_of_drawn_groups_are_those_of_the_drawn_items(data):
+    truth, _, chance, groups = data
+    sample = Sample(truth, chance.argmax(axis=1), ("0", "1", "2"), matrix=chance)
+    names = [one for one in registered() if one.name in {"roc_auc", "log_loss"}]
+    statistic = replicates(sample, names, numbers=groups)
+    draws = np.random.default_rng(1).multinomial(60, np.full(60, 1 / 60), size=3)
+    for found, times in zip(statistic(draws), draws, strict=True):
+        at = np.repeat(np.arange(240), times[groups])
+        auc = metrics.roc_auc_score(truth[at], chance[at], multi_class="ovr")
+        assert found[0] == pytest.approx(auc)
+        assert found[1] == pytest.approx(metrics.log_loss(truth[at], chance[at]))
+
+
+def test_every_item_its_own_group_is_score():
+    truth, said = ["a", "b", "b", "a"], ["a", "b", "a", "a"]
+    assert score(truth, said, groups=range(4)) == score(truth, said)
+
+
+def test_no_errors_count_groups_not_items():
+    """Twenty groups without an error tell as much as twenty items: Newcombe (1998), table 1."""
+    truth = ["a", "b"] * 50
+    found = score(truth, truth, groups=np.arange(100) // 5, positive="a")
+    assert found.accuracy.limits() == pytest.approx([1 - 0.1611, 1], abs=5e-5)
+    assert found.f1.high == 1
+    assert found.f1.low < 1
+    assert "too narrow" in found.notes[-1]
+
+
+def test_binary_probabilities_of_a_positive_class():
+    truth, chance = ["0", "0", "1", "1"] * 10, [0.1, 0.4, 0.35, 0.8] * 10
+    said = ["1" if c >= 0.5 else "0" for c in chance]
+    found = score(truth, said, groups=np.arange(40) // 8, probabilities=chance, positive="1")
+    assert found["roc_auc"].estimate == pytest.approx(0.75)
+
+
+def test_groups_must_fit():
+    with pytest.raises(ParameterError, match="2 items and groups for 3"):
+        score(["a", "b"], ["a", "b"], groups=[1, 2, 3])

@@ -369,11 +369,6 @@ class Answers:
     matrix: Floats | None
     scored: Any
 
-    def only(self, rows: Any) -> Answers:
-        """Return the answers for some of the items."""
-        matrix = None if self.matrix is None else self.matrix[rows]
-        return Answers(self.said[rows], matrix, self.scored[rows])
-
 
 def _is_labels(given: Any) -> bool:
     if isinstance(given, pd.DataFrame) or np.ndim(given) != 1:

@@ -106,7 +106,12 @@ def unwanted(head: bytes, types: tuple[str, ...]) -> str | None:
     found = kind_of(head)
     if found:
         kind = found[0]
-        articles = {"audio": "a sound file", "pdf": "a PDF document", "svg": "an SVG drawing"}
+        articles = {
+            "image": "an image",
+            "audio": "a sound file",
+            "pdf": "a PDF document",
+            "svg": "an SVG drawing",
+        }
         return None if kind in types else articles.get(kind, f"a {kind}")
     text = as_text(head)
     if text is not None and text.lstrip()[:1] in {"{", "["}:

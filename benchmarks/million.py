@@ -29,12 +29,12 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from mediacorpus.catalogue import holdings, people, progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
+from mediacorpus.store import holdings, people, progress
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 from mediacorpus.measures import facts, quality
 from mediacorpus.records import FileFacts, Label, schema
-from mediacorpus.tables.parts import write_part
+from mediacorpus.store.parts import write_part
 
 folder, count, labels, parts = Path(sys.argv[1]), *map(int, sys.argv[2:5])
 random = np.random.default_rng(1)

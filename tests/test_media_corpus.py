@@ -18,13 +18,13 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.catalogue.migrations import MIGRATIONS
-from mediacorpus.catalogue.store import APPLICATION_ID, DATABASE
 from mediacorpus.engine.contract import MEASURES, measure
 from mediacorpus.media.document import Document
 from mediacorpus.media.scale import reduce
 from mediacorpus.media.video import VideoReader, index_frames
 from mediacorpus.records import Info, Kind
+from mediacorpus.store.migrations import MIGRATIONS
+from mediacorpus.store.store import APPLICATION_ID, DATABASE
 
 HERE = Path(__file__).parent
 made = runpy.run_path(str(HERE / "made_media.py"))

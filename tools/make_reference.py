@@ -218,8 +218,8 @@ def tables() -> str:
     """List the tables that SQL sees, and those in the catalogue's file."""
     from mediacorpus.analysis.tidy import table as read_table
     from mediacorpus.analysis.views import views
-    from mediacorpus.catalogue.store import Store
     from mediacorpus.records import Info, Shape, schema
+    from mediacorpus.store.store import Store
 
     pieces = ["# Tables", words("tables", "intro"), "## The catalogue"]
     with tempfile.TemporaryDirectory() as folder, Store.create(Path(folder) / "c") as store:

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import unknown_option
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     import pandas as pd

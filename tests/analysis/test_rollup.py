@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.catalogue import derived
 from mediacorpus.engine.contract import MEASURES, measure
 from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.records import Info, Kind, Region, Shape, Shot, Tag
+from mediacorpus.store import derived
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 film, scans = made["film"], made["scans"]

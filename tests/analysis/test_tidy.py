@@ -13,11 +13,11 @@ from PIL import Image
 
 import mediacorpus as mc
 from mediacorpus.analysis import tidy
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES, measure
 from mediacorpus.errors import ParameterError, QueryError, UnknownName
 from mediacorpus.records import Info, Region, Shape, Tag, Text
-from mediacorpus.tables.write import safe_cell
+from mediacorpus.store.store import Store
+from mediacorpus.store.write import safe_cell
 
 
 @pytest.fixture

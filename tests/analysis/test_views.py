@@ -13,8 +13,8 @@ from PIL import Image
 
 import mediacorpus as mc
 from mediacorpus.analysis.views import CATALOGUE, records, views
-from mediacorpus.catalogue.store import Store
-from mediacorpus.tables.query import TYPES, ScanView
+from mediacorpus.store.query import TYPES, ScanView
+from mediacorpus.store.store import Store
 
 
 @pytest.fixture

@@ -11,15 +11,15 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.contract import Batch
 from mediacorpus.engine.local import works_for
 from mediacorpus.engine.part import Options, Prepared, Work
 from mediacorpus.records import Info
 from mediacorpus.sources.add import add
+from mediacorpus.store import progress
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 COUNT = 12
 

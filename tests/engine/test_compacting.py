@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from mediacorpus.analysis import tidy
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import compacting, local
 from mediacorpus.engine.part import Prepared
 from mediacorpus.errors import StorageFull
 from mediacorpus.records import Info, Shape, Tag
-from mediacorpus.tables.parts import read_parts, to_rows
+from mediacorpus.store import progress
+from mediacorpus.store.parts import read_parts, to_rows
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 INFO = Info("size", "1", "One line.", "MIT", outputs={"n": "int64"})
 TAGS = Info("tagged", "1", "One line.", "MIT", shape=Shape.TAG)

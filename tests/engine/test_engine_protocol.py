@@ -10,13 +10,13 @@ from concurrent.futures import ProcessPoolExecutor
 
 import pytest
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
 from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.part import Options, PartResult, Prepared, Threads, Work, run_batch
 from mediacorpus.errors import ParameterError
+from mediacorpus.store import progress
+from mediacorpus.store.runs import running
 
 
 def far_away(works: Sequence[Work], measures: Sequence[Prepared], options: Options) -> PartResult:

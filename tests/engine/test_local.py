@@ -5,14 +5,14 @@ import zipfile
 from collections import Counter
 from pathlib import Path
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options
 from mediacorpus.sources.add import add
-from mediacorpus.tables.parts import to_rows
+from mediacorpus.store import progress
+from mediacorpus.store.parts import to_rows
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 
 def test_all_items_are_measured_in_parts(store, go, brightness, items, table, check_once):

@@ -11,10 +11,10 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.errors import StorageFull
-from mediacorpus.tables import parts
+from mediacorpus.store import parts
+from mediacorpus.store.store import Store
 
 # -- disk ------------------------------------------------------------------------------------
 
@@ -87,9 +87,9 @@ def test_parts_that_nobody_recorded_are_swept(
 SLOW = """
 import os, signal, sys, time
 from pathlib import Path
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
+from mediacorpus.store import progress
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.part import Options, Prepared
 from mediacorpus.records import Info

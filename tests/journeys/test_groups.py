@@ -10,10 +10,10 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.catalogue import people
 from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.coding.splitting import column_of_split
 from mediacorpus.errors import ParameterError
+from mediacorpus.store import people
 from mediacorpus.validation.predictions import column_of, groups_for, held_out, truth_of
 
 AUTHORS = 12

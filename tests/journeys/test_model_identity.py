@@ -85,7 +85,7 @@ def test_a_rule_on_another_version_of_a_measure_is_not_shown(tmp_path):
     corpus = make(tmp_path)
     corpus.validate("facts:width>=60", against="tone", positive="red")
     store = corpus._store
-    from mediacorpus.catalogue import people
+    from mediacorpus.store import people
 
     assert len(people.validations(store)) == 1
     store.execute(
@@ -219,7 +219,7 @@ def test_an_edited_folder_is_refused_by_every_command(trained, tmp_path, attack)
 def test_no_part_is_written_under_a_name_that_is_no_tables(tmp_path, name):
     import pyarrow as pa
 
-    from mediacorpus.tables.parts import write_part
+    from mediacorpus.store.parts import write_part
 
     with pytest.raises(ParameterError, match="cannot be named"):
         write_part(tmp_path, pa.table({"a": [1]}), name=name, run=1, number=0)

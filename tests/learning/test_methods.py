@@ -360,7 +360,7 @@ def test_a_model_without_a_target_on_its_card_still_works(corpus: mc.Corpus) -> 
         card["settings"].pop(name)
     card["hash"] = _digest(card, card["files"])
     path.write_text(json.dumps(card), "utf-8")
-    from mediacorpus.catalogue import people
+    from mediacorpus.store import people
 
     people.write_model(corpus._store, card, split=1, digest=card["hash"], run=1)
     corpus.apply("old", progress=False)

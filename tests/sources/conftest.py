@@ -13,11 +13,11 @@ from typing import Any
 import httpcore
 import pytest
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.sources import _client, addresses
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.adding import Added
 from mediacorpus.sources.download import Manner, download
+from mediacorpus.store.store import Store
 
 HERE = Path(__file__).parent
 archives, downloads = (

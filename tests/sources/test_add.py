@@ -9,11 +9,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.store import Store
 from mediacorpus.sources import adding
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.adding import Added
+from mediacorpus.store import people
+from mediacorpus.store.store import Store
 
 
 def test_a_folder_gives_items_and_records(add, pictures, counts):

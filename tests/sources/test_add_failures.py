@@ -6,10 +6,10 @@ import time
 
 import pytest
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import SourceError
 from mediacorpus.media import opening
 from mediacorpus.sources.add import add as add_source
+from mediacorpus.store.store import Store
 
 
 def test_sources_that_hold_nothing(add, tmp_path, counts):

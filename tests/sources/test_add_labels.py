@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 
 
 def test_class_folders_become_labels(add, classes, labels):

@@ -9,12 +9,12 @@ import sys
 
 import pytest
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import CorpusBusy, CorpusReadOnly, StorageFull
 from mediacorpus.sources import add as module
 from mediacorpus.sources.add import add as add_source
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 
 def test_a_corpus_that_cannot_be_written_to(store, pictures, monkeypatch):
@@ -67,7 +67,7 @@ def test_a_disk_that_fails_in_the_middle_rolls_the_chunk_back(
 STOPPED = """
 import os, signal, sys, time
 from pathlib import Path
-from mediacorpus.catalogue.store import Store
+from mediacorpus.store.store import Store
 from mediacorpus.sources import add as verb, adding as module
 
 number, seen, real = int(sys.argv[3]), [], module.read_file

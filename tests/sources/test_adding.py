@@ -8,8 +8,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mediacorpus.catalogue import derived, originals
-from mediacorpus.catalogue.runs import running
 from mediacorpus.engine import decoding
 from mediacorpus.engine.decoding import Child
 from mediacorpus.errors import CorpusBusy, SourceError
@@ -17,6 +15,8 @@ from mediacorpus.media.opening import Opener
 from mediacorpus.sources import adding
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.options import AddOptions
+from mediacorpus.store import derived, originals
+from mediacorpus.store.runs import running
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 film, tone, scans = made["film"], made["tone"], made["scans"]

@@ -297,7 +297,7 @@ def test_addresses_of_every_odd_kind(store, tmp_path, add, save):
 CHILD = """
 import json, resource, sys, time
 from pathlib import Path
-from mediacorpus.catalogue.store import Store
+from mediacorpus.store.store import Store
 from mediacorpus.sources.add import add
 
 def peak():

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from mediacorpus.catalogue.originals import Keeping
 from mediacorpus.engine.pool import Interrupt
 from mediacorpus.errors import MissingExtra, ParameterError, SourceError, StorageFull
 from mediacorpus.sources.download import Fetched, Manner, Seen, download
+from mediacorpus.store.originals import Keeping
 
 made = runpy.run_path(str(Path(__file__).with_name("downloads.py")))
 server, JPEG, PNG = made["server"], made["JPEG"], made["PNG"]

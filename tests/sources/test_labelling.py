@@ -6,9 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue.runs import running
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.occurrence import Occurrence
+from mediacorpus.store.runs import running
 
 
 @pytest.fixture

@@ -7,11 +7,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mediacorpus.catalogue import derived
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import pool
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.options import AddOptions
+from mediacorpus.store import derived
+from mediacorpus.store.store import Store
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 encoded, film, scans = made["encoded"], made["film"], made["scans"]

@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from mediacorpus.catalogue import holdings
-from mediacorpus.catalogue.store import Store
 from mediacorpus.records import SKIPPED, Failure
 from mediacorpus.sources import add as add_module
 from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.archive import members
 from mediacorpus.sources.packed import occurrences
+from mediacorpus.store import holdings
+from mediacorpus.store.store import Store
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 encoded, zipped, tarred = made["encoded"], made["zipped"], made["tarred"]

@@ -12,8 +12,8 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.catalogue import people
 from mediacorpus.errors import LabelError, ModelError, ParameterError, UnknownName
+from mediacorpus.store import people
 from mediacorpus.validation.predictions import (
     answers_of,
     check_codebook,

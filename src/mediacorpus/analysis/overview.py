@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.store import Store
 from mediacorpus.records import SKIPPED
+from mediacorpus.store import people, progress
+from mediacorpus.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

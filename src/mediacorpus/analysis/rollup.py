@@ -6,11 +6,11 @@ from functools import partial
 from typing import Any
 
 from mediacorpus.analysis.views import views
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.records import Info, Shape
-from mediacorpus.tables.query import FetchView, Result, quoted, run_sql
+from mediacorpus.store import people, progress
+from mediacorpus.store.query import FetchView, Result, quoted, run_sql
+from mediacorpus.store.store import Store
 
 LEVELS = {"shot": "frame", "video": "frame", "document": "page"}
 """What measures are summed up to, and the kind of items that they are summed up from."""

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mediacorpus.analysis.views import views
-from mediacorpus.catalogue import holdings, people
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, QueryError, unknown
 from mediacorpus.records import Shape
-from mediacorpus.tables.query import PartsView, quoted, run_sql
+from mediacorpus.store import holdings, people
+from mediacorpus.store.query import PartsView, quoted, run_sql
+from mediacorpus.store.store import Store, chunks, placeholders
 
 PARTS = ("train", "val", "test")
 _TABLE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)\s*\.")

@@ -12,12 +12,12 @@ import pyarrow as pa
 
 from mediacorpus.analysis.rollup import rollup
 from mediacorpus.analysis.views import OF_ITEMS, records, records_of_items, views
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import CorpusDamaged, ParameterError, unknown
 from mediacorpus.records import Info, Shape
-from mediacorpus.tables.query import TYPES, FetchView, PartsView, Result, View, quoted, run_sql
-from mediacorpus.tables.write import check_target, write_batches
+from mediacorpus.store import people, progress
+from mediacorpus.store.query import TYPES, FetchView, PartsView, Result, View, quoted, run_sql
+from mediacorpus.store.store import Store
+from mediacorpus.store.write import check_target, write_batches
 
 if TYPE_CHECKING:
     import pandas as pd

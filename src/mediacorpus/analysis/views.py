@@ -10,10 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.columns import OwnColumn, own_columns
-from mediacorpus.catalogue.store import ROWS_AT_ONCE, Store, placeholders
-from mediacorpus.tables.query import (
+from mediacorpus.store import people, progress
+from mediacorpus.store.columns import OwnColumn, own_columns
+from mediacorpus.store.query import (
     TYPES,
     FetchView,
     PartsView,
@@ -21,6 +20,7 @@ from mediacorpus.tables.query import (
     ScanView,
     View,
 )
+from mediacorpus.store.store import ROWS_AT_ONCE, Store, placeholders
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -137,7 +137,7 @@ def _look(
     on: Any = None,
 ) -> None:
     from mediacorpus.analysis import tidy
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
     if output is not None and not as_json:
         with Store(folder) as store:

@@ -183,7 +183,7 @@ def write_frame(frame: Any, target: Path) -> None:
     """Write a data frame to a `.csv` or `.parquet` file."""
     import pyarrow as pa
 
-    from mediacorpus.tables.write import write_batches
+    from mediacorpus.store.write import write_batches
 
     data = pa.Table.from_pandas(frame, preserve_index=False)
     rows = write_batches(data.to_reader(10_000), target)

@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pandas as pd
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.holdings import path_text
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
-from mediacorpus.tables.read import read_table
+from mediacorpus.store import people
+from mediacorpus.store.holdings import path_text
+from mediacorpus.store.read import read_table
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store, chunks, placeholders
 
 
 @dataclass(frozen=True, slots=True)

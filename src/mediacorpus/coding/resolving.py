@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.gold import Gold
 from mediacorpus.coding.gold import gold as gold_of
 from mediacorpus.errors import ParameterError
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
 
 def gold_labels(store: Store, variable: str) -> Gold:

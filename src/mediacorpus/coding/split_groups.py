@@ -7,14 +7,14 @@ import json
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.catalogue.columns import own_columns
-from mediacorpus.catalogue.store import chunks, placeholders
 from mediacorpus.errors import unknown_column
+from mediacorpus.store.columns import own_columns
+from mediacorpus.store.store import chunks, placeholders
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
 
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
 
 def join_groups(values: Mapping[str, Iterable[Hashable]]) -> dict[str, int | None]:

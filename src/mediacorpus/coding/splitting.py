@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.split import draw_split, parse_shares
 from mediacorpus.coding.split_groups import groups_by, surplus
 from mediacorpus.coding.strata import is_scale, strata
 from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
 PARTS = ("train", "val", "test")
 

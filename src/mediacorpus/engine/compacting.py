@@ -13,13 +13,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.progress import StoredPart
-from mediacorpus.catalogue.runs import Run
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import CorpusDamaged, StorageFull
 from mediacorpus.records import Info
-from mediacorpus.tables.parts import next_number, read_parts, write_part
+from mediacorpus.store import progress
+from mediacorpus.store.parts import next_number, read_parts, write_part
+from mediacorpus.store.progress import StoredPart
+from mediacorpus.store.runs import Run
+from mediacorpus.store.store import Store
 
 MANY = 50
 """Small parts of one setup above which they are put together when a run ends."""

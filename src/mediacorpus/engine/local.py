@@ -10,16 +10,15 @@ from dataclasses import dataclass
 
 import pyarrow as pa
 
-from mediacorpus.catalogue import derived, holdings, progress
-from mediacorpus.catalogue.runs import Run
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.compacting import compact
 from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threads, Trouble, Work
 from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.records import Failure, FileFacts, Locator
-from mediacorpus.tables import parts
-from mediacorpus.tables.parts import write_part
+from mediacorpus.store import derived, holdings, parts, progress
+from mediacorpus.store.parts import write_part
+from mediacorpus.store.runs import Run
+from mediacorpus.store.store import Store, chunks, placeholders
 
 
 @dataclass(frozen=True, slots=True)

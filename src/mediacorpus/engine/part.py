@@ -14,14 +14,14 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from mediacorpus.catalogue.derived import derived_id, region_of
 from mediacorpus.engine.contract import MEASURES, Batch, Measure, Picture, Pixels
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediacorpusError, ParameterError
 from mediacorpus.records import FileFacts, Info, Locator, Place, Shape
-from mediacorpus.tables.parts import to_rows
+from mediacorpus.store.derived import derived_id, region_of
+from mediacorpus.store.parts import to_rows
 
 PIXEL_BUDGET = 64e6
 """Pixels that one batch may hold at once, by the sizes in the headers."""

@@ -11,9 +11,6 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.runs import Run, running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.compacting import compact
 from mediacorpus.engine.contract import MEASURES
@@ -28,7 +25,10 @@ from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.verb import measure, measure_as, options
 from mediacorpus.records import Info, Shape, Tag
-from mediacorpus.tables import parts as parquet
+from mediacorpus.store import parts as parquet
+from mediacorpus.store import people, progress
+from mediacorpus.store.runs import Run, running
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from mediacorpus.engine.contract import Batch, Value

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import ModelError
 from mediacorpus.extras import need
 from mediacorpus.learning.model import model_of
+from mediacorpus.store.store import Store
 
 Shape = tuple[int, ...]
 

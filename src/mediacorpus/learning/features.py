@@ -16,8 +16,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.pool import Outcome, outcomes
 from mediacorpus.errors import MediacorpusError, ParameterError, StorageFull, TrainingError, unknown
@@ -30,7 +28,9 @@ from mediacorpus.media.opening import Opener
 from mediacorpus.media.resize import center_crop, rescale_crop, squish
 from mediacorpus.records import Example, Info, Shape
 from mediacorpus.settings import settings
-from mediacorpus.tables.parts import read_parts
+from mediacorpus.store import progress
+from mediacorpus.store.parts import read_parts
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from mediacorpus.learning.backbones import Network

@@ -18,8 +18,6 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
@@ -45,6 +43,8 @@ from mediacorpus.records import Example
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 from mediacorpus.stats.intervals import wilson
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 Progress: TypeAlias = Callable[[int, int], None]
 

@@ -21,9 +21,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mediacorpus._version import __version__
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import now
-from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
@@ -33,6 +30,9 @@ from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.settings import TrainSettings, weights_path
 from mediacorpus.learning.targets import SEPARATOR, Target, split_values
 from mediacorpus.records import Example
+from mediacorpus.store import people
+from mediacorpus.store.runs import now
+from mediacorpus.store.store import Store, storable
 
 
 def values_of(labels: Iterable[str]) -> list[str]:

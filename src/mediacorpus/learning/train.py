@@ -17,9 +17,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue import derived, people, progress
-from mediacorpus.catalogue.runs import Run, now, running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.engine.contract import MEASURES
@@ -52,6 +49,9 @@ from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
 from mediacorpus.measures.verb import measure, measure_as
 from mediacorpus.records import Example, Kind, Place
+from mediacorpus.store import derived, people, progress
+from mediacorpus.store.runs import Run, now, running
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from mediacorpus.engine.progress import Report

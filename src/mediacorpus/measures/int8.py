@@ -10,9 +10,6 @@ from pathlib import Path
 
 import numpy as np
 
-from mediacorpus.catalogue import derived
-from mediacorpus.catalogue.progress import VISUAL_ITEMS
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import MediacorpusError, ParameterError, writing
@@ -22,6 +19,9 @@ from mediacorpus.measures.onnx_session import Session
 from mediacorpus.measures.quantization import quantize
 from mediacorpus.measures.stored import intact
 from mediacorpus.media.opening import Opener
+from mediacorpus.store import derived
+from mediacorpus.store.progress import VISUAL_ITEMS
+from mediacorpus.store.store import Store
 
 FOLDER = "efficientnet_lite0_int8"
 CALIBRATION = 64

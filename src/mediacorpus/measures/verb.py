@@ -7,15 +7,15 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.catalogue import progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine import local
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options, Prepared
 from mediacorpus.errors import ModelError, ParameterError, unknown_option
 from mediacorpus.settings import settings
+from mediacorpus.store import progress
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 PRECISIONS = ("fp32", "int8")
 OPTIONS = {"of", "on", "precision", "retry", "batch_size", "progress"}

@@ -12,10 +12,6 @@ import pandas as pd
 
 from mediacorpus.analysis.overview import overview
 from mediacorpus.analysis.tidy import sql
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.columns import own_columns
-from mediacorpus.catalogue.runs import machine
-from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
@@ -36,7 +32,11 @@ from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
 from mediacorpus.report.pictures import spread, thumbs
 from mediacorpus.report.rebuilt import rebuilt_pictures
-from mediacorpus.tables.query import quoted
+from mediacorpus.store import people, progress
+from mediacorpus.store.columns import own_columns
+from mediacorpus.store.query import quoted
+from mediacorpus.store.runs import machine
+from mediacorpus.store.store import Store
 
 SAMPLE = 12
 FAILURES_SHOWN = 50

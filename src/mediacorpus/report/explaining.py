@@ -11,9 +11,6 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue import derived, holdings, people
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
@@ -29,6 +26,9 @@ from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
 from mediacorpus.report.robustness_figures import robustness as draw_robustness
+from mediacorpus.store import derived, holdings, people
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 from mediacorpus.validation.explain import (
     Cue,
     Explanation,

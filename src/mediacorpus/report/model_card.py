@@ -14,8 +14,6 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import now
 from mediacorpus.coding.gold import ratings_of
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
@@ -25,6 +23,8 @@ from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
 from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
 from mediacorpus.stats.metric import label_of, metrics
+from mediacorpus.store import people
+from mediacorpus.store.runs import now
 from mediacorpus.validation.validate import PRIORS, TEMPERATURE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import pandas as pd
 
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
 
 FEW = 30

@@ -5,8 +5,8 @@ from __future__ import annotations
 from html import escape
 
 from mediacorpus.analysis.overview import overview
-from mediacorpus.catalogue.store import Store
 from mediacorpus.report.pictures import gallery
+from mediacorpus.store.store import Store
 
 __all__ = ["corpus_html", "gallery"]
 

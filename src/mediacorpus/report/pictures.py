@@ -7,15 +7,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.catalogue import derived, holdings
-from mediacorpus.catalogue.progress import VISUAL_ITEMS
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report.content import Thumb
 from mediacorpus.report.gallery import Gallery
+from mediacorpus.store import derived, holdings
+from mediacorpus.store.progress import VISUAL_ITEMS
+from mediacorpus.store.store import Store
 
 SIDE = 160
 THUMBNAILS = "thumbnails"

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from mediacorpus.catalogue import derived, people
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.learning.autoencoder import rebuild, reconstruction_error
 from mediacorpus.learning.features import plain_view
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.media.opening import Opener
 from mediacorpus.report.drawing import INK, canvas, style, to_svg
+from mediacorpus.store import derived, people
 
 if TYPE_CHECKING:
-    from mediacorpus.catalogue.store import Store
     from mediacorpus.learning.model import ModelFolder
+    from mediacorpus.store.store import Store
 
 SHOWN = 8
 """Images that are shown."""

@@ -7,14 +7,14 @@ from pathlib import Path
 
 import numpy as np
 
-from mediacorpus.catalogue import derived, holdings
-from mediacorpus.catalogue.store import DATABASE, Store
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.opening import Opener, inspect
 from mediacorpus.media.representations import channels
 from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
+from mediacorpus.store import derived, holdings
+from mediacorpus.store.store import DATABASE, Store
 
 GLANCES = 12
 """Frames or pages by which a video or a document is shown."""

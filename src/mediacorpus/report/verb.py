@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.analysis.overview import overview
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import writing
 from mediacorpus.files import atomic_write
 from mediacorpus.report.collect import collect
 from mediacorpus.report.html import render
 from mediacorpus.stats.metric import metrics
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 REPORT = "report.html"
 RESULTS = "results.json"

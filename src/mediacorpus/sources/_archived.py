@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from mediacorpus.catalogue.holdings import path_text
-from mediacorpus.catalogue.store import storable
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
+from mediacorpus.store.holdings import path_text
+from mediacorpus.store.store import storable
 
 CHUNK = 1 << 20
 MEMBER_FLOOR = 10_000_000

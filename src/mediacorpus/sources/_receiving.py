@@ -8,10 +8,10 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.catalogue.originals import Keeping, Kept
 from mediacorpus.extras import need
 from mediacorpus.sources._content import HEAD, kind_of, unwanted
 from mediacorpus.sources._transfer import Manner
+from mediacorpus.store.originals import Keeping, Kept
 
 _PIECE = 1 << 20
 _PACKED = frozenset({"gzip", "x-gzip", "deflate"})

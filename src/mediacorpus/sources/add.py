@@ -12,10 +12,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.catalogue import holdings, originals
-from mediacorpus.catalogue.holdings import Known, path_text
-from mediacorpus.catalogue.runs import Run, running
-from mediacorpus.catalogue.store import Store, chunks
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
@@ -28,6 +24,10 @@ from mediacorpus.sources.archive import Member, is_archive, members
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
+from mediacorpus.store import holdings, originals
+from mediacorpus.store.holdings import Known, path_text
+from mediacorpus.store.runs import Run, running
+from mediacorpus.store.store import Store, chunks
 
 if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched

@@ -9,9 +9,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mediacorpus.catalogue import columns, derived, holdings
-from mediacorpus.catalogue.holdings import NewRecord, path_text
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
@@ -31,6 +28,9 @@ from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.links import write_downloads
 from mediacorpus.sources.occurrence import Box, Occurrence
 from mediacorpus.sources.reading import Status, known_files, look, read_file, reason, same
+from mediacorpus.store import columns, derived, holdings
+from mediacorpus.store.holdings import NewRecord, path_text
+from mediacorpus.store.store import Store, chunks, placeholders
 
 if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched

@@ -9,12 +9,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, cast
 
-from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.errors import MediaError, SourceError, writing
 from mediacorpus.records import Failure
 from mediacorpus.sources import _tar, _zip
 from mediacorpus.sources._archived import Limits, Member, Reading, Spent
 from mediacorpus.sources._tar import holds_tar
+from mediacorpus.store.holdings import path_text
 
 __all__ = ["SUFFIXES", "Limits", "Member", "is_archive", "members"]
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.records import Failure
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.walk import (
@@ -16,6 +15,7 @@ from mediacorpus.sources.walk import (
     passed_over,
     walk,
 )
+from mediacorpus.store.holdings import path_text
 
 PART_NAMES = {
     "train": "train",

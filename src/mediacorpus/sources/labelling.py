@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.store import Store
 from mediacorpus.records import Label
 from mediacorpus.sources.occurrence import Occurrence
+from mediacorpus.store import people
+from mediacorpus.store.store import Store
 
 PARTS = ("train", "val", "test")
 FOLDERS = "folders"

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from mediacorpus.catalogue.runs import now
-from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.engine.pool import Interrupt
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
@@ -14,6 +12,8 @@ from mediacorpus.sources.addresses import check_url, public, shown
 from mediacorpus.sources.download import Fetched, Manner, Refused, Seen, download
 from mediacorpus.sources.manifest import Link, Manifest
 from mediacorpus.sources.occurrence import Copy, Occurrence
+from mediacorpus.store.runs import now
+from mediacorpus.store.store import Store, chunks, placeholders, storable
 
 LONGEST = 2000
 """Characters of an address that are set down; a `data:` address may hold a whole image."""

@@ -14,13 +14,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.catalogue.holdings import path_text
-from mediacorpus.catalogue.store import storable
 from mediacorpus.errors import SourceError
 from mediacorpus.records import Failure
 from mediacorpus.sources.addresses import public
 from mediacorpus.sources.occurrence import Box, Copy, Occurrence
-from mediacorpus.tables.read import read_table
+from mediacorpus.store.holdings import path_text
+from mediacorpus.store.read import read_table
+from mediacorpus.store.store import storable
 
 SUFFIXES = frozenset({".csv", ".tsv", ".parquet", ".jsonl", ".ndjson"})
 PATH_COLUMNS = (

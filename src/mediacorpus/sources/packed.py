@@ -8,14 +8,14 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePosixPath
 
-from mediacorpus.catalogue.holdings import Known, path_text
-from mediacorpus.catalogue.originals import Keeping
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
 from mediacorpus.sources.archive import Member
 from mediacorpus.sources.folder import class_and_part
 from mediacorpus.sources.occurrence import Copy, Occurrence
 from mediacorpus.sources.walk import HEAD, MEDIA_SUFFIXES, looks_like_media, passed_over
+from mediacorpus.store.holdings import Known, path_text
+from mediacorpus.store.originals import Keeping
 
 _NUMBER = re.compile(r"#\d+$")
 

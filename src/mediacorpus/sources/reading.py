@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mediacorpus.catalogue import holdings
-from mediacorpus.catalogue.holdings import path_text
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.errors import MediacorpusError
 from mediacorpus.records import Failure, FileFacts
 from mediacorpus.sources.occurrence import Occurrence
+from mediacorpus.store import holdings
+from mediacorpus.store.holdings import path_text
+from mediacorpus.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

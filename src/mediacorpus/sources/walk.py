@@ -146,7 +146,7 @@ def _look(entry: os.DirEntry[str]) -> Path | Place | Failure:
 
 
 def _failure(path: Path, reason: str) -> Failure:
-    from mediacorpus.catalogue.holdings import path_text
+    from mediacorpus.store.holdings import path_text
 
     text = path_text(path)
     return Failure(subject=text, path=text, stage="add", reason=reason)

@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
@@ -22,6 +20,8 @@ from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.stats.resampling import FEW, group_numbers, score_paired
 from mediacorpus.stats.sample import Sample, as_labels, check_classes
 from mediacorpus.stats.significance import holm, sign_flip
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 from mediacorpus.validation.predictions import (
     answers_of,
     apply_first,
@@ -41,8 +41,8 @@ from mediacorpus.validation.printing import (
 )
 
 if TYPE_CHECKING:
-    from mediacorpus.catalogue.store import Store
     from mediacorpus.stats.intervals import Counts
+    from mediacorpus.store.store import Store
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,9 +11,6 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.columns import own_columns
-from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.split_groups import column_values, groups_by
 from mediacorpus.coding.splitting import column_of_split
@@ -23,7 +20,10 @@ from mediacorpus.learning.model import codebook_of, model_of, values_of
 from mediacorpus.learning.targets import TargetKind, against_rest, target_of
 from mediacorpus.records import Info
 from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix, sorted_classes
-from mediacorpus.tables.parts import read_parts
+from mediacorpus.store import people, progress
+from mediacorpus.store.columns import own_columns
+from mediacorpus.store.parts import read_parts
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

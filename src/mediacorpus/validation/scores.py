@@ -20,8 +20,8 @@ from mediacorpus.stats.survey import effective_number
 from mediacorpus.validation.printing import aligned, counted, html_page, html_table, plain_scores
 
 if TYPE_CHECKING:
-    from mediacorpus.catalogue.store import Store
     from mediacorpus.stats.intervals import Counts, Floats
+    from mediacorpus.store.store import Store
 
 HALF = 0.5
 

@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.model import record_audit
@@ -20,6 +18,8 @@ from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import Sample, as_labels, read_sample
 from mediacorpus.stats.significance import CORRECTIONS, heterogeneity, two_proportions
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 from mediacorpus.validation.predictions import column_of, predictions_of, truth_of
 from mediacorpus.validation.printing import (
     counted,
@@ -31,7 +31,7 @@ from mediacorpus.validation.printing import (
 from mediacorpus.validation.validate import positive_of
 
 if TYPE_CHECKING:
-    from mediacorpus.catalogue.store import Store
+    from mediacorpus.store.store import Store
 
 MISSING = "(missing)"
 """The group of items without a value: shown, never compared."""

@@ -11,9 +11,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.catalogue import people, progress
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
 from mediacorpus.learning.targets import TargetKind, number, split_values
@@ -28,7 +25,10 @@ from mediacorpus.stats.calibration import (
 )
 from mediacorpus.stats.sample import Sample, read_sample
 from mediacorpus.stats.survey import prior_warning
-from mediacorpus.tables.parts import read_parts
+from mediacorpus.store import people, progress
+from mediacorpus.store.parts import read_parts
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 from mediacorpus.validation.mistakes import mistakes, mistakes_of_labels, mistakes_of_numbers
 from mediacorpus.validation.predictions import (
     NO_GROUPS,

@@ -12,9 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue import store as module
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import DATABASE, Store, chunks, placeholders
 from mediacorpus.errors import (
     CorpusBusy,
     CorpusDamaged,
@@ -24,6 +21,9 @@ from mediacorpus.errors import (
     CorpusTooNew,
     StorageFull,
 )
+from mediacorpus.store import store as module
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import DATABASE, Store, chunks, placeholders
 
 
 def test_a_new_corpus_has_its_folders_and_safe_settings(store):
@@ -300,7 +300,7 @@ def test_a_kill_in_the_middle_of_a_transaction_costs_only_that(store, hold):
     items = hold(5)
     code = (
         "import sys, os; from pathlib import Path; "
-        "from mediacorpus.catalogue.store import Store; "
+        "from mediacorpus.store.store import Store; "
         "s = Store(Path(sys.argv[1])); t = s.transaction(); t.__enter__(); "
         "s.execute('DELETE FROM records'); os._exit(9)"
     )

@@ -11,9 +11,9 @@ import filelock
 import pytest
 
 import mediacorpus
-from mediacorpus.catalogue.runs import LOCK, machine, now, running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import CorpusBusy, CorpusReadOnly, SourceError, StorageFull
+from mediacorpus.store.runs import LOCK, machine, now, running
+from mediacorpus.store.store import Store
 
 
 def runs(store):
@@ -83,8 +83,8 @@ def test_a_full_disk_in_a_run_is_told_as_such(store):
 def test_a_run_that_was_killed_is_found_out_by_the_next(store):
     code = (
         "import os, sys; from pathlib import Path; "
-        "from mediacorpus.catalogue.store import Store; "
-        "from mediacorpus.catalogue.runs import running; "
+        "from mediacorpus.store.store import Store; "
+        "from mediacorpus.store.runs import running; "
         "run = running(Store(Path(sys.argv[1])), 'measure'); run.__enter__(); os._exit(9)"
     )
     done = subprocess.run([sys.executable, "-c", code, store.folder], check=False)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediacorpus.errors import CorpusDamaged, ParameterError
-from mediacorpus.tables.write import safe_cell, write_batches
+from mediacorpus.store.write import safe_cell, write_batches
 
 TEXT = st.one_of(
     st.text(st.characters(codec="utf-8"), max_size=5),

@@ -4,8 +4,8 @@ import hashlib
 
 import pytest
 
-from mediacorpus.catalogue.originals import MEDIA, Keeping, Kept, sweep
 from mediacorpus.errors import CorpusReadOnly
+from mediacorpus.store.originals import MEDIA, Keeping, Kept, sweep
 
 
 def keep(folder, *pieces, suffix=".jpg"):

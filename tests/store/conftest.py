@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from mediacorpus.catalogue import holdings
-from mediacorpus.catalogue.holdings import NewRecord
-from mediacorpus.catalogue.runs import running
-from mediacorpus.catalogue.store import Store
 from mediacorpus.records import FileFacts
+from mediacorpus.store import holdings
+from mediacorpus.store.holdings import NewRecord
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 FACTS = FileFacts("JPEG", 640, 480, "RGB", 1234, dpi=72.0, taken="1936-03-01T12:00:00")
 

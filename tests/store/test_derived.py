@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mediacorpus.catalogue import derived, holdings
-from mediacorpus.catalogue.derived import (
+from mediacorpus.records import FileFacts, Kind, Locator, Shot
+from mediacorpus.store import derived, holdings
+from mediacorpus.store.derived import (
     derived_id,
     forget_strays,
     names_of,
@@ -18,7 +19,6 @@ from mediacorpus.catalogue.derived import (
     write_region_records,
     write_shots,
 )
-from mediacorpus.records import FileFacts, Kind, Locator, Shot
 
 FRAME = FileFacts("MP4", 640, 480, "RGB", 0, kind=Kind.FRAME)
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue import columns, holdings
-from mediacorpus.catalogue.columns import Form, form_of, forms_of, own_columns, type_of
-from mediacorpus.catalogue.store import Store
+from mediacorpus.store import columns, holdings
+from mediacorpus.store.columns import Form, form_of, forms_of, own_columns, type_of
+from mediacorpus.store.store import Store
 
 
 @pytest.fixture

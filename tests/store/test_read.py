@@ -4,7 +4,7 @@ import pandas as pd
 import pytest
 
 from mediacorpus.errors import SourceError
-from mediacorpus.tables.read import read_table
+from mediacorpus.store.read import read_table
 
 
 @pytest.fixture

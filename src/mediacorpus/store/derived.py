@@ -8,8 +8,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mediacorpus.catalogue import columns as own_columns
-from mediacorpus.catalogue.holdings import (
+from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
+from mediacorpus.store import columns as own_columns
+from mediacorpus.store.holdings import (
     INSERT_ITEM,
     facts_of,
     item_id,
@@ -17,8 +18,7 @@ from mediacorpus.catalogue.holdings import (
     known_records,
     locate,
 )
-from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
+from mediacorpus.store.store import Store, chunks, placeholders
 
 
 def region_of(box: Sequence[float], facts: FileFacts) -> tuple[Locator, FileFacts] | None:

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue import people
-from mediacorpus.catalogue.runs import running
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import Label
+from mediacorpus.store import people
+from mediacorpus.store.runs import running
 
 ITEMS = 3
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue import holdings, progress
-from mediacorpus.catalogue.progress import Part
-from mediacorpus.catalogue.runs import running
 from mediacorpus.records import Failure, Info, Shape
+from mediacorpus.store import holdings, progress
+from mediacorpus.store.progress import Part
+from mediacorpus.store.runs import running
 
 COUNT = 12
 

@@ -10,10 +10,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.catalogue.runs import now
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import unknown
 from mediacorpus.records import VISUAL, Info, Kind, Shape
+from mediacorpus.store.runs import now
+from mediacorpus.store.store import Store, chunks, placeholders
 
 HELD = "EXISTS (SELECT 1 FROM records WHERE records.item = items.item)"
 """Whether any file is known to hold the item still."""

@@ -12,8 +12,8 @@ import pytest
 
 from mediacorpus.errors import CorpusDamaged, CorpusReadOnly, StorageFull
 from mediacorpus.records import Info, Region, Shape, Tag, Text, schema
-from mediacorpus.tables import parts
-from mediacorpus.tables.parts import read_parts, sweep, write_part
+from mediacorpus.store import parts
+from mediacorpus.store.parts import read_parts, sweep, write_part
 
 
 def info(shape=Shape.SCALAR, **outputs):

@@ -8,11 +8,11 @@ from typing import Any
 
 import pandas as pd
 
-from mediacorpus.catalogue.progress import current_setups
-from mediacorpus.catalogue.runs import now, without_nan
-from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import ModelError, unknown
 from mediacorpus.records import Label
+from mediacorpus.store.progress import current_setups
+from mediacorpus.store.runs import now, without_nan
+from mediacorpus.store.store import Store, chunks, placeholders
 
 
 def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:

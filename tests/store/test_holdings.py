@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacorpus.catalogue import holdings
-from mediacorpus.catalogue.holdings import item_id, path_text
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import Failure
+from mediacorpus.store import holdings
+from mediacorpus.store.holdings import item_id, path_text
+from mediacorpus.store.store import Store
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def project(tmp_path, make):
         row = make("a.jpg", 1)
         object.__setattr__(row, "path", path)
         with Store.create(root / corpus) as store:
-            from mediacorpus.catalogue.runs import running
+            from mediacorpus.store.runs import running
 
             with running(store, "add") as run:
                 place = root / pictures if location is None else root / location
@@ -171,7 +171,7 @@ def test_moving_works_where_a_folder_on_the_way_is_a_link(tmp_path, make):
     row = make("a.jpg", 1)
     object.__setattr__(row, "path", path)
     with Store.create(tmp_path / "link" / "corpus") as store:
-        from mediacorpus.catalogue.runs import running
+        from mediacorpus.store.runs import running
 
         with running(store, "add") as run:
             source = holdings.add_source(store, "folder", location=path.parent, run=run.id)

@@ -3,7 +3,7 @@
 import duckdb
 import pytest
 
-from mediacorpus.tables.needs import needs
+from mediacorpus.store.needs import needs
 
 COLUMNS = {"items": ["item", "width", "records", "run"], "records": ["record", "item", "path"]}
 

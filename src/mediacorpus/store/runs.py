@@ -18,8 +18,8 @@ from typing import Any
 import filelock
 
 from mediacorpus._version import __version__
-from mediacorpus.catalogue.store import Store, storable
 from mediacorpus.errors import CorpusBusy, read_only, writing
+from mediacorpus.store.store import Store, storable
 
 LOCK = ".writing.lock"
 PACKAGES = (

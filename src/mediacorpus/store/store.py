@@ -12,7 +12,6 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from mediacorpus.catalogue.migrations import MIGRATIONS
 from mediacorpus.errors import (
     CorpusBusy,
     CorpusDamaged,
@@ -24,6 +23,7 @@ from mediacorpus.errors import (
     writing,
 )
 from mediacorpus.files import atomic_write
+from mediacorpus.store.migrations import MIGRATIONS
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.catalogue import columns
-from mediacorpus.catalogue.runs import now
-from mediacorpus.catalogue.store import Store, chunks, placeholders, storable
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import SKIPPED, Failure, FileFacts, Kind
+from mediacorpus.store import columns
+from mediacorpus.store.runs import now
+from mediacorpus.store.store import Store, chunks, placeholders, storable
 
 ITEM_LENGTH = 16
 

@@ -6,8 +6,8 @@ import pytest
 
 from mediacorpus.errors import CorpusDamaged, QueryError, UnknownName
 from mediacorpus.records import Info
-from mediacorpus.tables.parts import to_rows, write_part
-from mediacorpus.tables.query import FetchView, PartsView, ScanView, quoted, run_sql
+from mediacorpus.store.parts import to_rows, write_part
+from mediacorpus.store.query import FetchView, PartsView, ScanView, quoted, run_sql
 
 INFO = Info("size", "1", "One line.", "MIT", outputs={"bytes": "int64"})
 

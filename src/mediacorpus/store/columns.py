@@ -15,8 +15,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import CorpusBusy, CorpusReadOnly
+from mediacorpus.store.store import Store
 
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 """Columns of the table `records` that are not the user's."""

@@ -16,8 +16,8 @@ import pyarrow as pa
 
 from mediacorpus.errors import CorpusDamaged, MediacorpusError, QueryError, unknown
 from mediacorpus.records import Info, schema
-from mediacorpus.tables.needs import Needs, needs
-from mediacorpus.tables.parts import missing
+from mediacorpus.store.needs import Needs, needs
+from mediacorpus.store.parts import missing
 
 if TYPE_CHECKING:
     import pandas as pd

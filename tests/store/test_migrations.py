@@ -4,8 +4,8 @@ import sqlite3
 
 import pytest
 
-from mediacorpus.catalogue.migrations import MIGRATIONS
 from mediacorpus.errors import MediacorpusError
+from mediacorpus.store.migrations import MIGRATIONS
 
 
 def test_every_step_is_a_script_without_its_own_transaction():

@@ -1,1 +1,0 @@
-"""The catalogue: what a corpus holds, in SQLite."""

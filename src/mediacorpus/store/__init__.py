@@ -1,0 +1,1 @@
+"""The one door to all rows: the catalogue, the tables, and SQL over both."""

@@ -1,1 +1,0 @@
-"""The tables: what was measured, in Parquet parts."""

@@ -17,6 +17,7 @@ from mediacorpus.errors import (
     CorpusDamaged,
     CorpusExists,
     CorpusNotFound,
+    CorpusReadOnly,
     CorpusTooNew,
     full,
     read_only,
@@ -258,6 +259,17 @@ class Store:
                 f"(schema {found}, this version knows {len(MIGRATIONS)}). "
                 "Upgrade with: pip install --upgrade mediacorpus"
             )
+        if found == len(MIGRATIONS):
+            return
+        if not self.writable:
+            raise CorpusReadOnly(
+                f"The corpus in {self.folder} was made by an earlier version of mediacorpus "
+                f"(schema {found}, this version works with {len(MIGRATIONS)}) and has to be "
+                "brought up to date once, but it cannot be written to. Copy it to where you may "
+                "write, and open the copy."
+            )
+        if found:
+            self._back_up(found)
         for number, script in enumerate(MIGRATIONS[found:], start=found + 1):
             with self.transaction():
                 # Another process that opened the corpus at the same time may have been faster.
@@ -265,6 +277,18 @@ class Store:
                     for statement in _statements(script):
                         self._connection.execute(statement)
                     self._connection.execute(f"PRAGMA user_version = {number}")
+
+    def _back_up(self, schema: int) -> None:
+        """Keep the catalogue as it is beside it, before its schema changes; only the first time."""
+        kept = self.folder / f"corpus-schema-{schema}.db"
+        if kept.exists():
+            return
+        with writing(self.folder), atomic_write(kept) as path, self._translated():
+            copy = sqlite3.connect(path, isolation_level=None)
+            try:
+                self._connection.backup(copy)
+            finally:
+                copy.close()
 
     def _translated(self) -> contextlib.AbstractContextManager[None]:
         return _translated(self.folder)

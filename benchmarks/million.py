@@ -64,6 +64,14 @@ with running(store, "add", parameters={"source": "made"}) as run:
 numbers = np.array([n for (n,) in store.rows("SELECT n FROM items ORDER BY n")])
 
 
+def _of_checkout(code: str, checkout: Path) -> str:
+    """Name the modules as a checkout of before has them, where catalogue and tables were apart."""
+    if (checkout / "src" / "mediacorpus" / "store").is_dir():
+        return code
+    code = code.replace("mediacorpus.store.parts", "mediacorpus.tables.parts")
+    return code.replace("mediacorpus.store", "mediacorpus.catalogue")
+
+
 def column(kind, size):
     if pa.types.is_string(kind):
         return pa.array(["made"] * size, kind)
@@ -153,7 +161,7 @@ def measured(checkout: Path, folder: Path, *, only: str, items: int) -> dict[str
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        python(BUILD, str(corpus), str(items), str(LABELS), str(PARTS), checkout=checkout)
+        python(_of_checkout(BUILD, checkout), str(corpus), str(items), str(LABELS), str(PARTS), checkout=checkout)
         (folder / "done").touch()
     item = (folder / "labels.csv").read_text("utf-8").splitlines()[1].partition(",")[0]
     found = {}

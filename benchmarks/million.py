@@ -64,14 +64,6 @@ with running(store, "add", parameters={"source": "made"}) as run:
 numbers = np.array([n for (n,) in store.rows("SELECT n FROM items ORDER BY n")])
 
 
-def _of_checkout(code: str, checkout: Path) -> str:
-    """Name the modules as a checkout of before has them, where catalogue and tables were apart."""
-    if (checkout / "src" / "mediacorpus" / "store").is_dir():
-        return code
-    code = code.replace("mediacorpus.store.parts", "mediacorpus.tables.parts")
-    return code.replace("mediacorpus.store", "mediacorpus.catalogue")
-
-
 def column(kind, size):
     if pa.types.is_string(kind):
         return pa.array(["made"] * size, kind)
@@ -122,6 +114,14 @@ print(f"\\nCPU {cpu:.2f} PEAK {max(own.ru_maxrss, children.ru_maxrss) / 1024:.0f
 """
 
 
+def _of_checkout(code: str, checkout: Path) -> str:
+    """Name the modules as a checkout of before has them, where catalogue and tables were apart."""
+    if (checkout / "src" / "mediacorpus" / "store").is_dir():
+        return code
+    code = code.replace("mediacorpus.store.parts", "mediacorpus.tables.parts")
+    return code.replace("mediacorpus.store", "mediacorpus.catalogue")
+
+
 def python(code: str, *arguments: str, checkout: Path) -> str:
     """Run some code on another Python with a checkout's own package; return what it prints."""
     done = subprocess.run(
@@ -161,7 +161,8 @@ def measured(checkout: Path, folder: Path, *, only: str, items: int) -> dict[str
     if not (folder / "done").exists():
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        python(_of_checkout(BUILD, checkout), str(corpus), str(items), str(LABELS), str(PARTS), checkout=checkout)
+        build = _of_checkout(BUILD, checkout)
+        python(build, str(corpus), str(items), str(LABELS), str(PARTS), checkout=checkout)
         (folder / "done").touch()
     item = (folder / "labels.csv").read_text("utf-8").splitlines()[1].partition(",")[0]
     found = {}

@@ -366,6 +366,7 @@ NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = {
     "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
     "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
+    "columns", "results", "parts_of", "selected_items",
 }  # fmt: skip
 
 

@@ -809,6 +809,33 @@ class Corpus:
         )
 
     @_command
+    def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:
+        """Return every estimate that commands came to, the oldest first.
+
+        Parameters
+        ----------
+        subject:
+            Only those of this model, rule or variable, and comparisons with this model.
+        command:
+            Only those of `"validate"`, `"audit"`, `"robustness"`, `"compare"`,
+            `"learning_curve"` or `"grid"`.
+
+        Returns
+        -------
+        DataFrame
+            The table `results`. `current` is false in rows of a model that was replaced, of a
+            measure that shows another version now, or of an earlier split.
+
+        Raises
+        ------
+        UnknownName
+            There is no such subject or command.
+        """
+        from mediacorpus.store.results import results
+
+        return results(self._store, subject, command)
+
+    @_command
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:
         """Write the report as one HTML file and return its path."""
         from mediacorpus.report.verb import report

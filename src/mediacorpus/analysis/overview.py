@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mediacorpus.records import SKIPPED
+from mediacorpus.result import Result
 from mediacorpus.store import people, progress
 from mediacorpus.store.store import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+@dataclass(frozen=True, slots=True, repr=False)
+class Overview(Result):
     """Counts of what a corpus holds.
 
     Parameters

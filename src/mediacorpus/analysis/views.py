@@ -20,6 +20,7 @@ from mediacorpus.store.query import (
     ScanView,
     View,
 )
+from mediacorpus.store.results import CURRENT
 from mediacorpus.store.store import ROWS_AT_ONCE, Store, placeholders
 
 if TYPE_CHECKING:
@@ -131,8 +132,17 @@ CATALOGUE: Mapping[str, Listing] = {
         "split, item",
     ),
     "models": _listing("model, variable, split:BIGINT, hash, card, run:BIGINT", "models", "run"),
+    "results": _listing(
+        "result:BIGINT, run:BIGINT, command, kind, subject, subject_hash, variable, part, model, "
+        "model_hash, group_column, group, class, metric, estimate:DOUBLE, low:DOUBLE, "
+        "high:DOUBLE, level:DOUBLE, n:BIGINT, method, notes, current:BOOLEAN",
+        "results",
+        "result",
+        group='"group"',
+        current=CURRENT,
+    ),
     "validations": _listing(
-        "validation:BIGINT, subject, variable, part, result, time, run:BIGINT",
+        "validation:BIGINT, kind, subject, variable, part, result, time, run:BIGINT",
         "validations",
         "validation",
     ),

@@ -12,6 +12,7 @@ import pandas as pd
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
+from mediacorpus.result import Result
 from mediacorpus.store import people
 from mediacorpus.store.holdings import path_text
 from mediacorpus.store.read import read_table
@@ -29,8 +30,8 @@ class Contradiction:
     answers: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Imported:
+@dataclass(slots=True, repr=False)
+class Imported(Result):
     """What an import of labels did.
 
     Parameters

@@ -15,14 +15,15 @@ from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threa
 from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.records import Failure, FileFacts, Locator
+from mediacorpus.result import Result
 from mediacorpus.store import derived, holdings, parts, progress
 from mediacorpus.store.parts import write_part
 from mediacorpus.store.runs import Run
 from mediacorpus.store.store import Store, chunks, placeholders
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+@dataclass(frozen=True, slots=True, repr=False)
+class Measured(Result):
     """What a run of measures did.
 
     Parameters

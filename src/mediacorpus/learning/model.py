@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import platform
@@ -31,7 +30,6 @@ from mediacorpus.learning.settings import TrainSettings, weights_path
 from mediacorpus.learning.targets import SEPARATOR, Target, split_values
 from mediacorpus.records import Example
 from mediacorpus.store import people
-from mediacorpus.store.runs import now
 from mediacorpus.store.store import Store, storable
 
 
@@ -398,44 +396,3 @@ def clear_leftovers(path: Path) -> None:
     for kind in ("new", "old"):
         for leftover in path.parent.glob(f".{kind}-{path.name}-*"):
             shutil.rmtree(leftover, ignore_errors=True)
-
-
-AUDITS = "audits.json"
-
-
-def record_audit(store: Store, name: str, entry: Mapping[str, Any]) -> None:
-    """Keep what an audit found in the model's folder, in place of the last one of its kind.
-
-    Parameters
-    ----------
-    store:
-        The catalogue.
-    name:
-        Name of the model.
-    entry:
-        `kind`, `against`, `n`, `sentences`, and what else belongs to it.
-    """
-    folder = store.folder / "models" / name
-    if not folder.is_dir():
-        return
-    digest = people.model(store, name)["hash"]
-    kept = audits_of(folder, digest)
-    key = " ".join([entry["kind"], *entry.get("by", []), "against", entry["against"]])
-    kept[key] = {**entry, "time": now(), "hash": digest}
-    with writing(folder):
-        write_json(folder / AUDITS, kept)
-
-
-def audits_of(folder: Path, digest: str) -> dict[str, Any]:
-    """Read the audits of this very model; a file that cannot be read has none."""
-    with contextlib.suppress(OSError, ValueError):
-        found = json.loads((folder / AUDITS).read_text("utf-8"))
-        if isinstance(found, dict):
-            return {
-                key: entry
-                for key, entry in found.items()
-                if isinstance(entry, dict)
-                and entry.get("hash") == digest
-                and {"kind", "against", "n", "sentences", "time"} <= set(entry)
-            }
-    return {}

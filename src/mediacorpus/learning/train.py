@@ -49,6 +49,7 @@ from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
 from mediacorpus.measures.verb import measure, measure_as
 from mediacorpus.records import Example, Kind, Place
+from mediacorpus.result import Result
 from mediacorpus.store import derived, people, progress
 from mediacorpus.store.runs import Run, now, running
 from mediacorpus.store.store import Store
@@ -105,8 +106,8 @@ LEAST = 2
 """Images that each class needs in the training part."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainedModel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrainedModel(Result):
     """What training gave.
 
     Parameters
@@ -137,17 +138,13 @@ class TrainedModel:
         """What the curves say, in words."""
         return describe_curves(self.curves)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the curves."""
+        return self.curves
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        return {
-            "name": self.name,
-            "folder": str(self.folder),
-            "seconds": self.seconds,
-            "words": self.words,
-            "notes": list(self.notes),
-            "card": dict(self.card),
-            "curves": self.curves.to_dict("records"),
-        }
+        return Result.to_dict(self) | {"words": self.words}
 
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]

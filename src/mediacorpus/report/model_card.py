@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import html
 import json
 import math
 import re
@@ -14,23 +14,23 @@ from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
+
 from mediacorpus.coding.gold import ratings_of
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.errors import LabelError, writing
 from mediacorpus.learning.cache import write_json, write_whole
-from mediacorpus.learning.model import audits_of
 from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
+from mediacorpus.result import Result, plain
 from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
 from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.store import people
+from mediacorpus.store.results import notes_of, results
 from mediacorpus.store.runs import now
-from mediacorpus.validation.validate import PRIORS, TEMPERATURE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
-
-    import pandas as pd
 
     from mediacorpus.store.store import Store
 
@@ -40,6 +40,13 @@ FEW = 30
 
 SMALL = 100
 """Items under which a test part is small."""
+
+CODES = ("priors", "temperature")
+"""Notes on scores that limit the use of a model: other shares of the classes in the corpus than in
+the test part, and probabilities that are too sure or not sure enough."""
+
+AUDITS = {"audit": "groups", "robustness": "robustness"}
+"""Commands whose results are audits, and how cards name these."""
 
 LOW_ALPHA = 0.667
 """Krippendorff's alpha under which labels carry no conclusions (Krippendorff, 2004)."""
@@ -95,10 +102,7 @@ def _of_scores(facts: Mapping[str, Any]) -> list[str]:
         )
     counts = facts["labels"]["counts"].get(last["part"], {})
     said += _of_counts(counts, "It was scored on few examples of")
-    for sentence in last.get("warnings", []):
-        if sentence.startswith((PRIORS, TEMPERATURE)):
-            said.append(sentence)
-    return said
+    return said + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
 
 
 def _of_counts(counts: Mapping[str, int], words: str) -> list[str]:
@@ -250,7 +254,7 @@ def _result(score: Mapping[str, Any]) -> list[str]:
 
 def _is_overall(row: Mapping[str, Any]) -> bool:
     shown = {one.name for one in metrics(at="card")}
-    return not row.get("class") and not row.get("label") and row["score"] in shown
+    return not row.get("class") and row["score"] in shown
 
 
 def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -268,7 +272,7 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
             "| --- | --- | --- |",
         ]
         rows = [row for row in score["table"] if _is_overall(row)]
-        rows += [r for r in score["table"] if r.get("class") or r.get("label")][: 3 * MOST]
+        rows += [r for r in score["table"] if r.get("class")][: 3 * MOST]
         lines += [
             f"| {label_of(row['score'])} | {escaped(_of(row))} | {_value(row)} |" for row in rows
         ]
@@ -279,7 +283,7 @@ def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
 
 
 def _of(row: Mapping[str, Any]) -> str:
-    return str(row.get("class") or row.get("label") or "all")
+    return str(row.get("class") or "all")
 
 
 def _inclusion(kept: Mapping[str, Any] | None) -> list[str]:
@@ -392,8 +396,8 @@ _OF_MODEL = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ModelCard:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ModelCard(Result):
     """What is known of a model.
 
     Parameters
@@ -406,13 +410,23 @@ class ModelCard:
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        return dict(self.facts)
+        return dict(plain(dict(self.facts)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all scores: against, part, score, class, estimate, low, high, n."""
+        rows = [
+            {"against": one["against"], "part": one["part"], **row}
+            for one in self.facts["scores"]
+            for row in one["table"]
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.facts['name']}, a model of {self.facts['variable']}"
 
     def __str__(self) -> str:
         return card_text(self.facts)
-
-    def _repr_html_(self) -> str:
-        return f"<pre>{html.escape(str(self))}</pre>"
 
 
 def model_card(store: Store, name: str) -> ModelCard:
@@ -445,8 +459,8 @@ def model_card(store: Store, name: str) -> ModelCard:
         "agreement": agreement_of(
             log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
         ),
-        "scores": [_score(row) for row in people.validations_of(store, name, row["hash"])],
-        "audits": list(audits_of(store.folder / "models" / name, row["hash"]).values()),
+        "scores": [_score(found) for found in people.validations(store, name)],
+        "audits": _audits_of(store, name, row["hash"]),
     }
     return ModelCard(facts | {"limits": limits(facts)})
 
@@ -558,11 +572,41 @@ def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
     return used_settings(card["settings"], card["method"])
 
 
-def _score(row: Mapping[str, Any]) -> dict[str, Any]:
-    result = row["result"]
-    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes")
+def _score(result: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes", "codes")
     found = {key: result[key] for key in (*kept, "inclusion") if result.get(key) is not None}
-    return found | {"against": row["variable"], "time": row["time"]}
+    return found | {"against": result["variable"], "time": result["time"]}
+
+
+def _audits_of(store: Store, name: str, digest: str) -> list[dict[str, Any]]:
+    """Gather the newest audit of each kind, by the same columns, of this very model."""
+    kept: dict[str, dict[str, Any]] = {}
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        # Earlier versions kept them in a file.
+        old = json.loads((store.folder / "models" / name / "audits.json").read_text("utf-8"))
+        needed = {"kind", "against", "n", "sentences", "time"}
+        kept = {k: e for k, e in old.items() if e.get("hash") == digest and needed <= set(e)}
+    found = results(store, name, subject_hash=digest)
+    for _, rows in found[found["command"].isin(AUDITS)].groupby("run"):
+        first, columns = rows.iloc[0], rows["group_column"].dropna().unique()
+        number = int(first["run"])
+        kind, notes = AUDITS[first["command"]], notes_of(store, number)
+        by = columns.tolist() if kind == "groups" else []
+        small = rows[(rows["metric"] == "accuracy") & rows["notes"].str.contains('"small"')]
+        kept[" ".join([kind, *by, "against", first["variable"]])] = {
+            "kind": kind,
+            "against": first["variable"],
+            "by": by,
+            "n": int(first["n"]),
+            "small": [
+                f"{row['group_column']} = {row['group']} ({int(row['n']):,})"
+                for row in small.to_dict("records")
+            ],
+            "worst": next((note["text"] for note in notes if note["code"] == "worst"), None),
+            "sentences": [note["text"] for note in notes if note["code"] != "worst"],
+            "time": store.value("SELECT ifnull(ended, started) FROM runs WHERE run = ?", (number,)),
+        }
+    return list(kept.values())
 
 
 def _finite(value: float) -> float | None:

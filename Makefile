@@ -39,6 +39,7 @@ check: $(VENV)/.check
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
 	$(BIN)/python tools/check_size.py
+	$(BIN)/python tools/check_circles.py
 	$(BIN)/python tools/make_reference.py --check
 
 docs: $(VENV)/.check

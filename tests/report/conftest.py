@@ -12,6 +12,7 @@ from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.records import Failure
 from mediacorpus.report.content import (
     CorpusFacts,
+    Evaluation,
     MeasureFacts,
     ModelFacts,
     ProxyFacts,
@@ -20,7 +21,6 @@ from mediacorpus.report.content import (
     Thumb,
     VariableFacts,
 )
-from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.validation.scores import score
 
 CREATED = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)

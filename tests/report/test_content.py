@@ -7,8 +7,7 @@ import pandas as pd
 import pytest
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.report.content import ModelFacts, Thumb
-from mediacorpus.report.evaluation import Evaluation
+from mediacorpus.report.content import Evaluation, ModelFacts, Thumb
 
 
 @pytest.mark.parametrize("uri", ["https://example.org/a.jpg", "a.jpg", "javascript:alert(1)", ""])

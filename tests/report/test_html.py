@@ -13,6 +13,7 @@ from mediacorpus.errors import MissingExtra
 from mediacorpus.records import Failure
 from mediacorpus.report.content import (
     CorpusFacts,
+    Evaluation,
     MeasureFacts,
     ModelFacts,
     ProxyFacts,
@@ -21,7 +22,6 @@ from mediacorpus.report.content import (
     Thumb,
     VariableFacts,
 )
-from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.html import render
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}

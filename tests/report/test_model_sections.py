@@ -5,9 +5,8 @@ import dataclasses
 import numpy as np
 import pandas as pd
 
-from mediacorpus.report.content import ModelFacts
+from mediacorpus.report.content import Evaluation, ModelFacts
 from mediacorpus.report.document import Caution, Drawing, Hint, Pictures, Table, Text
-from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.model_sections import evaluation_blocks, model_section, overview_table
 from mediacorpus.validation.scores import score
 

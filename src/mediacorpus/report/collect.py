@@ -27,6 +27,7 @@ from mediacorpus.learning.settings import used_settings
 from mediacorpus.records import SKIPPED, Failure, Info
 from mediacorpus.report.content import (
     CorpusFacts,
+    Evaluation,
     MeasureFacts,
     ModelFacts,
     ProxyFacts,
@@ -34,7 +35,6 @@ from mediacorpus.report.content import (
     SplitFacts,
     VariableFacts,
 )
-from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.pictures import spread, thumbs
 from mediacorpus.report.rebuilt import rebuilt_pictures
 from mediacorpus.tables.query import quoted

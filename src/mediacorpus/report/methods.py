@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from mediacorpus.report.content import (
         CorpusFacts,
+        Evaluation,
         MeasureFacts,
         ModelFacts,
         ProxyFacts,
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
         SplitFacts,
         VariableFacts,
     )
-    from mediacorpus.report.evaluation import Evaluation
 
 FOLDERS = "folders"
 """How a split came about whose parts the folders of a source gave."""
@@ -247,7 +247,7 @@ def scored_on(evaluation: Evaluation) -> str:
 
     Examples
     --------
-    >>> from mediacorpus.report.evaluation import Evaluation
+    >>> from mediacorpus.report.content import Evaluation
     >>> scored_on(Evaluation("ants", scored_on="val"))
     'the 0 pictures of the validation part'
     """

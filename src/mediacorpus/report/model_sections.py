@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
+from mediacorpus.report.content import is_overall
 from mediacorpus.report.curves import drawable, training_curves
 from mediacorpus.report.document import (
     Block,
@@ -21,7 +22,6 @@ from mediacorpus.report.document import (
     Table,
     Text,
 )
-from mediacorpus.report.evaluation import is_overall
 from mediacorpus.report.gallery import Gallery
 from mediacorpus.report.methods import method_name, part_name, scored_on, settings_text
 from mediacorpus.report.rebuilt import rebuilt_figure
@@ -29,8 +29,7 @@ from mediacorpus.report.rebuilt import rebuilt_figure
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from mediacorpus.report.content import ModelFacts, ProxyFacts, Thumb
-    from mediacorpus.report.evaluation import Evaluation
+    from mediacorpus.report.content import Evaluation, ModelFacts, ProxyFacts, Thumb
 
 _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
@@ -190,7 +189,7 @@ def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
 
     Examples
     --------
-    >>> from mediacorpus.report.evaluation import Evaluation
+    >>> from mediacorpus.report.content import Evaluation
     >>> [block.kind for block in evaluation_blocks(Evaluation("ants"))]
     ['heading', 'text']
     """

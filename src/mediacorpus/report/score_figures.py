@@ -11,8 +11,8 @@ import pandas as pd
 
 from mediacorpus.extras import need
 from mediacorpus.report import words
+from mediacorpus.report.content import is_overall
 from mediacorpus.report.drawing import BLUE, GREY, INK, PALE, canvas, label, style, to_svg
-from mediacorpus.report.evaluation import is_overall
 from mediacorpus.stats.metric import metrics
 
 if TYPE_CHECKING:

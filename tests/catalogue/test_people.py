@@ -8,6 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.catalogue import people
+from mediacorpus.catalogue.results import write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.errors import UnknownName
 from mediacorpus.records import Label
@@ -152,8 +153,15 @@ def test_a_model_is_written_down_and_replaced(store, run, split):
 
 
 def test_validations_newest_of_each(store, run):
+    split = people.write_split(store, "face", {}, shares="", seed=1, method="", run=run)
+    people.write_model(store, {"name": "m", "variable": "face"}, split=split, digest="ab", run=run)
+    scores = [{"metric": "accuracy", "estimate": 0.8}]
+    about = {"kind": "model", "subject": "m", "subject_hash": "ab", "variable": "face"}
+    write_results(store, run, scores, command="validate", **about)
+
     def write(subject, part, accuracy):
         result = {
+            "kind": "model",
             "subject": subject,
             "variable": "face",
             "part": part,
@@ -168,3 +176,6 @@ def test_validations_newest_of_each(store, run):
     found = people.validations(store)
     assert [(one["part"], one["accuracy"]) for one in found] == [("val", None), ("test", 0.9)]
     assert found[0]["rows"] == [[1, None]]
+    assert [(row["score"], row["estimate"]) for row in found[0]["table"]] == [("accuracy", 0.8)]
+    people.write_model(store, {"name": "m", "variable": "face"}, split=split, digest="cd", run=run)
+    assert people.validations(store) == []

@@ -157,7 +157,10 @@ def test_poor_agreement_is_a_limit() -> None:
                 "against": "v",
                 "part": "test",
                 "n": 205,
-                "warnings": ["By the model's own answers: shares differ.", "Something else."],
+                "codes": [
+                    {"code": "priors", "text": "By the model's own answers: shares differ."},
+                    {"code": "note", "text": "A temperature of the room."},
+                ],
             }
         ],
         "audits": [{"kind": "groups", "small": []}],

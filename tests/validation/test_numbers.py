@@ -67,7 +67,7 @@ def test_scores_of_several_labels_by_hand() -> None:
     assert found.labels["a"].f1.estimate == pytest.approx(0.8)
     assert found.labels["b"].f1.estimate == pytest.approx(2 / 3)
     assert found.mean_f1 == pytest.approx((0.8 + 2 / 3) / 2)
-    assert set(found.to_frame()["label"]) == {"a", "b"}
+    assert set(found.to_frame()["class"]) == {"", "a", "b", "not a", "not b"}
     json.dumps(found.to_dict())
     assert "a: precision" in str(found)
 

@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.columns import OwnColumn, own_columns
+from mediacorpus.catalogue.results import CURRENT
 from mediacorpus.catalogue.store import ROWS_AT_ONCE, Store, placeholders
 from mediacorpus.tables.query import (
     TYPES,
@@ -131,8 +132,17 @@ CATALOGUE: Mapping[str, Listing] = {
         "split, item",
     ),
     "models": _listing("model, variable, split:BIGINT, hash, card, run:BIGINT", "models", "run"),
+    "results": _listing(
+        "result:BIGINT, run:BIGINT, command, kind, subject, subject_hash, variable, part, model, "
+        "model_hash, group_column, group, class, metric, estimate:DOUBLE, low:DOUBLE, "
+        "high:DOUBLE, level:DOUBLE, n:BIGINT, method, notes, current:BOOLEAN",
+        "results",
+        "result",
+        group='"group"',
+        current=CURRENT,
+    ),
     "validations": _listing(
-        "validation:BIGINT, subject, variable, part, result, time, run:BIGINT",
+        "validation:BIGINT, kind, subject, variable, part, result, time, run:BIGINT",
         "validations",
         "validation",
     ),

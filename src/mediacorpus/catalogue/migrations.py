@@ -217,4 +217,44 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE INDEX items_kind ON items (kind);
     CREATE TABLE replaced (file TEXT PRIMARY KEY, time TEXT NOT NULL) STRICT, WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE results (
+        result INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs (run),
+        command TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('model', 'rule', 'variable')),
+        subject TEXT NOT NULL,
+        subject_hash TEXT NOT NULL,
+        variable TEXT NOT NULL,
+        part TEXT,
+        model TEXT,
+        model_hash TEXT,
+        group_column TEXT,
+        "group" TEXT,
+        class TEXT NOT NULL,
+        metric TEXT NOT NULL,
+        estimate REAL,
+        low REAL,
+        high REAL,
+        level REAL,
+        n INTEGER,
+        method TEXT,
+        notes TEXT NOT NULL CHECK (json_valid(notes))
+    ) STRICT;
+    CREATE INDEX results_run ON results (run);
+    CREATE INDEX results_subject ON results (subject, subject_hash);
+    ALTER TABLE validations ADD COLUMN kind TEXT NOT NULL DEFAULT 'model';
+    UPDATE validations SET kind = 'rule' WHERE subject GLOB '*[:<>=]*';
+    INSERT INTO results (run, command, kind, subject, subject_hash, variable, part, class, metric,
+        estimate, low, high, level, n, notes)
+    SELECT run, 'validate', kind, subject, hash, variable, part,
+        coalesce(nullif(json_extract(row.value, '$.class'), ''),
+            json_extract(row.value, '$.label'), ''),
+        json_extract(row.value, '$.score'), json_extract(row.value, '$.estimate'),
+        json_extract(row.value, '$.low'), json_extract(row.value, '$.high'),
+        json_extract(result, '$.level'),
+        coalesce(json_extract(row.value, '$.n'), json_extract(result, '$.n')), '[]'
+    FROM validations, json_each(result, '$.table') AS row ORDER BY validation, row.key;
+    UPDATE validations SET result = json_remove(result, '$.table');
+    """,
 )

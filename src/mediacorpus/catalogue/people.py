@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from mediacorpus.catalogue.progress import current_setups
+from mediacorpus.catalogue.results import CURRENT, WEIGHTED, notes_of
 from mediacorpus.catalogue.runs import now, without_nan
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.errors import ModelError, unknown
@@ -213,14 +213,15 @@ def not_applied(store: Store, name: str) -> ModelError:
 
 
 def write_validation(store: Store, result: Mapping[str, Any], *, digest: str, run: int) -> int:
-    """Write down a validation; `result` holds at least `subject`, `variable` and `part`."""
+    """Write down a validation, which holds `kind`, `subject`, `variable`, `part`, and the like.
+
+    Its scores are rows of the table `results`.
+    """
     return store.execute(
-        "INSERT INTO validations (subject, variable, part, hash, result, time, run) "
-        "VALUES (?,?,?,?,?,?,?)",
+        "INSERT INTO validations (kind, subject, variable, part, hash, result, time, run) "
+        "VALUES (?,?,?,?,?,?,?,?)",
         (
-            result["subject"],
-            result["variable"],
-            result["part"],
+            *(result[name] for name in ("kind", "subject", "variable", "part")),
             digest,
             json.dumps(without_nan(result), default=str),
             now(),
@@ -229,35 +230,35 @@ def write_validation(store: Store, result: Mapping[str, Any], *, digest: str, ru
     )
 
 
-def validations(store: Store) -> list[dict[str, Any]]:
-    """Return the newest validation of each subject, variable and part, oldest first.
+def validations(store: Store, subject: str | None = None) -> list[dict[str, Any]]:
+    """Return the newest validation of each subject (or one), variable and part, oldest first.
 
-    Those of an earlier model of the same name, and of rules on a measure whose table shows
-    another version now, are left out.
+    Beside what was written down each has its `time`, the `table` of its scores, and `codes`: code
+    and text of its notes. Those of an earlier model of the same name, and of rules on a measure
+    whose table shows another version now, are left out.
     """
-    current = {name: str(setup) for name, (setup, _) in current_setups(store).items()}
-    hashes = dict(store.rows("SELECT model, hash FROM models"))
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
-    for subject, variable, part, digest, result in store.rows(
-        "SELECT subject, variable, part, hash, result FROM validations ORDER BY validation"
+    for kind, name, variable, part, text, time, run in store.rows(
+        "SELECT kind, subject, variable, part, result, time, run FROM validations "
+        f"WHERE run IN (SELECT run FROM results WHERE {CURRENT}) AND ? IN (subject, '') "
+        "ORDER BY validation",
+        (subject or "",),
     ):
-        table = str(subject).partition(":")[0]
-        if digest == hashes.get(subject, current.get(table, digest)):
-            found.pop((subject, variable, part), None)
-            found[subject, variable, part] = json.loads(result)
+        found.pop((name, variable, part), None)
+        found[name, variable, part] = json.loads(text) | {
+            "kind": kind,
+            "time": time,
+            "table": _scores(store, run),
+            "codes": notes_of(store, run),
+        }
     return list(found.values())
 
 
-def validations_of(store: Store, subject: str, digest: str) -> list[dict[str, Any]]:
-    """Return the newest validation of a model by variable and part: with `time` and `result`.
-
-    Those of another model that had the same name, whose hash differs, are left out.
-    """
+def _scores(store: Store, run: int) -> list[dict[str, Any]]:
     rows = store.rows(
-        "SELECT variable, part, time, result FROM validations WHERE validation IN "
-        "(SELECT max(validation) FROM validations WHERE subject = ? AND hash = ? "
-        "GROUP BY variable, part) ORDER BY validation",
-        (subject, digest),
+        "SELECT metric, class, estimate, low, high, n FROM results WHERE run = ? "
+        "AND ifnull(method, '') NOT LIKE ? ORDER BY result",
+        (run, f"{WEIGHTED}%"),
     )
-    names = ("variable", "part", "time", "result")
-    return [dict(zip(names, row, strict=True)) | {"result": json.loads(row[3])} for row in rows]
+    names = ("score", "class", "estimate", "low", "high", "n")
+    return [dict(zip(names, row, strict=True)) for row in rows]

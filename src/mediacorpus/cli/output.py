@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import dataclasses
 import json
-import math
 import os
 import sys
 import traceback
 from collections.abc import Callable
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mediacorpus.errors import MediacorpusError
+from mediacorpus.result import plain
 
 # Typer brings its own copy of click in some versions, so the base class is found from here.
 USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -53,41 +51,6 @@ def show_json(content: Any) -> None:
     """Print anything that a verb returns as JSON."""
     text = json.dumps(plain(content), indent=2, ensure_ascii=False)
     sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
-
-
-def plain(content: Any) -> Any:
-    """Turn data frames, data classes and numbers of any kind into what JSON can hold.
-
-    >>> plain({"a": float("nan"), "b": (1, 2)})
-    {'a': None, 'b': [1, 2]}
-    """
-    if hasattr(content, "to_dict") and not hasattr(content, "columns"):
-        return plain(content.to_dict())
-    if hasattr(content, "columns") and hasattr(content, "itertuples"):
-        names = [str(name) for name in content.columns]
-        rows = content.itertuples(index=False, name=None)
-        return [dict(zip(names, map(plain, row), strict=True)) for row in rows]
-    if dataclasses.is_dataclass(content) and not isinstance(content, type):
-        fields = dataclasses.fields(content)
-        return {f.name: plain(getattr(content, f.name)) for f in fields}
-    if isinstance(content, dict):
-        return {str(key): plain(value) for key, value in content.items()}
-    if isinstance(content, (list, tuple, set, frozenset)):
-        return [plain(value) for value in content]
-    return _scalar(content)
-
-
-def _scalar(content: Any) -> Any:
-    if isinstance(content, Enum):
-        return content.value
-    if hasattr(content, "tolist"):
-        return plain(content.tolist())
-    if isinstance(content, float):
-        return content if math.isfinite(content) else None
-    if content is None or isinstance(content, (str, int, bool)):
-        return content
-    text = str(content)
-    return None if text in {"NaT", "<NA>"} else text
 
 
 def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:

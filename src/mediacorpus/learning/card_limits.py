@@ -7,11 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-PRIORS = "By the model's own answers:"
-"""How the warning begins that a model finds other shares in the corpus than in the test part."""
-
-TEMPERATURE = "A temperature of"
-"""How the sentence begins that probabilities are too sure, or not sure enough."""
+CODES = ("priors", "temperature")
+"""Notes on scores that limit the use of a model: other shares of the classes in the corpus than in
+the test part, and probabilities that are too sure or not sure enough."""
 
 FEW = 30
 """Items under which a class or a group says nearly nothing."""
@@ -73,10 +71,7 @@ def _of_scores(facts: Mapping[str, Any]) -> list[str]:
         )
     counts = facts["labels"]["counts"].get(last["part"], {})
     said += _of_counts(counts, "It was scored on few examples of")
-    for sentence in last.get("warnings", []):
-        if sentence.startswith((PRIORS, TEMPERATURE)):
-            said.append(sentence)
-    return said
+    return said + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
 
 
 def _of_counts(counts: Mapping[str, int], words: str) -> list[str]:

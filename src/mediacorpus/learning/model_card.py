@@ -98,7 +98,7 @@ def model_card(store: Store, name: str) -> ModelCard:
         "agreement": agreement_of(
             log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
         ),
-        "scores": [_score(row) for row in people.validations_of(store, name, row["hash"])],
+        "scores": [_score(found) for found in people.validations(store, name)],
         "audits": list(_audits(store.folder / "models" / name, row["hash"]).values()),
     }
     return ModelCard(facts | {"limits": limits(facts)})
@@ -249,11 +249,10 @@ def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
     return used_settings(card["settings"], card["method"])
 
 
-def _score(row: Mapping[str, Any]) -> dict[str, Any]:
-    result = row["result"]
-    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes")
+def _score(result: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes", "codes")
     found = {key: result[key] for key in (*kept, "inclusion") if result.get(key) is not None}
-    return found | {"against": row["variable"], "time": row["time"]}
+    return found | {"against": result["variable"], "time": result["time"]}
 
 
 def _finite(value: float) -> float | None:

@@ -366,7 +366,8 @@ def _result(model: ModelFolder) -> TrainedModel:
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 RESERVED = {
     "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
-    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
+    "sources", "labels", "splits", "models", "results", "validations", "gold",
+    "tidy", "wide_labels",
 }  # fmt: skip
 
 

@@ -37,6 +37,7 @@ from mediacorpus.report.content import (
 )
 from mediacorpus.report.pictures import spread, thumbs
 from mediacorpus.report.rebuilt import rebuilt_pictures
+from mediacorpus.stats.metric import label_of
 from mediacorpus.tables.query import quoted
 
 SAMPLE = 12
@@ -45,6 +46,7 @@ OF_EACH_KIND = 12
 MISTAKES_SHOWN = 24
 TAGS_SHOWN = 15
 BINS = 10
+SAID = {"exact_match": "just the right labels"}
 INTERVALS = (
     "Wilson's method for accuracy, precision and recall; percentile bootstrap over pictures "
     "for the rest"
@@ -74,7 +76,7 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
         proxies=[
             ProxyFacts(v["subject"], _evaluation(store, v), v["warnings"])
             for v in validations
-            if ":" in v["subject"]
+            if v["kind"] == "rule"
         ],
         failures=_failures(store, skipped=False),
         skipped=_failures(store, skipped=True),
@@ -214,7 +216,7 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
         facts[row["item"]] = {
             "truth": row.get("gold", row.get("true")),
             "predicted": row["predicted"],
-            "probability": None if ":" in result["subject"] else sure,
+            "probability": None if result["kind"] == "rule" else sure,
         }
     return Evaluation(
         against=result["variable"],
@@ -235,13 +237,11 @@ def _scored(result: dict[str, Any]) -> str:
     """Give the scores of predicted numbers or of several labels in a sentence; else nothing."""
     if "confusion_matrix" in result:
         return ""
-    scores = dict(result["scores"]) if "scores" in result else {}
-    if "exact_match" in result:
-        scores["just the right labels"] = result["exact_match"]
     said = "; ".join(
-        f"{name.replace('_', ' ')} {value:.3f} ({low:.3f} to {high:.3f})"
-        for name, (value, low, high) in scores.items()
-        if None not in {value, low, high}
+        f"{SAID.get(row['score']) or label_of(row['score'])} "
+        f"{row['estimate']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        for row in result["table"]
+        if not row["class"] and None not in {row["estimate"], row["low"], row["high"]}
     )
     where = "labelled items" if result["part"] == "labelled" else f"items of {result['part']}"
     return f"Scores on {result['n']:,} {where}: {said}."

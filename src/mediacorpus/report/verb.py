@@ -111,7 +111,7 @@ def results(store: Store) -> dict[str, Any]:
     rules = {
         v["subject"]: {"variable": v["variable"], "n": v["n"], **_scores(v)}
         for v in validated.values()
-        if ":" in v["subject"]
+        if v["kind"] == "rule"
     }
     held = overview(store)
     counts = {

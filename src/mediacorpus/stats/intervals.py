@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,15 @@ class Interval:
         if math.isnan(self.low) or math.isnan(self.high):
             return None
         return [self.low, self.high]
+
+    def row(self, metric: str, **about: Any) -> dict[str, Any]:
+        """Return a row of a long table: the metric, what it is of, and this interval.
+
+        >>> Interval(0.5, 0.25, 0.75, method="wilson").row("recall", n=8)["high"]
+        0.75
+        """
+        limits = {"estimate": self.estimate, "low": self.low, "high": self.high}
+        return {"metric": metric, **about, **limits, "level": self.level, "method": self.method}
 
 
 def short(value: float) -> str:

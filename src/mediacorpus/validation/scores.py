@@ -12,6 +12,7 @@ import pandas as pd
 
 from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
+from mediacorpus.result import Result
 from mediacorpus.stats.intervals import Interval
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import FEW, group_numbers, score_sample
@@ -51,8 +52,31 @@ class ClassScores:
         return self.scores[score]
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
+class ScoreTable(Result):
+    """Scores with their intervals, which are rows of the table of results."""
+
+    __slots__ = ()
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row for each score: metric, class (empty: of all), interval, n."""
+        raise NotImplementedError
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table: score, class, estimate, low, high, n.
+
+        `class` is empty for scores of all classes together. `n` is the denominator: the
+        predicted items for precision, the true ones for recall, those that are either for
+        F1, else all.
+
+        >>> score(["a", "b"], ["a", "a"]).to_frame().loc[0, "estimate"].item()
+        0.5
+        """
+        table = pd.DataFrame(self.rows()).rename(columns={"metric": "score"})
+        return table[["score", "class", "estimate", "low", "high", "n"]]
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Scores(ScoreTable):
     """How well predictions agree with the truth.
 
     A score whose denominator is zero is undefined: its estimate is NaN, it is written
@@ -118,21 +142,13 @@ class Scores:
         """Harmonic mean of precision and recall (or its macro average)."""
         return self.headline("f1")
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return a tidy table: score, class, estimate, low, high, n.
-
-        `class` is empty for scores of all classes together. `n` is the denominator: the
-        predicted items for precision, the true ones for recall, those that are either for
-        F1, else all.
-
-        >>> score(["a", "b"], ["a", "a"]).to_frame().loc[0, "estimate"].item()
-        0.5
-        """
-        rows = [(name, "", i, self.n) for name, i in self.overall.items()]
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row for each score, those of all classes first."""
+        rows = [i.row(name, **{"class": ""}, n=self.n) for name, i in self.overall.items()]
         for one in self.per_class:
-            rows += [(name, one.name, i, one.of[name]) for name, i in one.scores.items()]
-        cells = [(name, of, i.estimate, i.low, i.high, n) for name, of, i, n in rows]
-        return pd.DataFrame(cells, columns=["score", "class", "estimate", "low", "high", "n"])
+            about = {"class": one.name}
+            rows += [i.row(name, **about, n=one.of[name]) for name, i in one.scores.items()]
+        return rows
 
     def confusion_frame(self) -> pd.DataFrame:
         """Return the confusion matrix as a table with class names.
@@ -370,8 +386,8 @@ def _listed(names: Sequence[str]) -> str:
     return f"{shown} or {rest} more classes" if rest > 0 else shown
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NumberScores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class NumberScores(ScoreTable):
     """How near predicted numbers come to the true ones.
 
     Parameters
@@ -387,10 +403,9 @@ class NumberScores:
     n: int
     scores: Mapping[str, Interval]
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return one row for each score: estimate, low, high."""
-        cells = [(name, i.estimate, i.low, i.high) for name, i in self.scores.items()]
-        return pd.DataFrame(cells, columns=["score", "estimate", "low", "high"])
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row for each score."""
+        return [i.row(name, **{"class": ""}, n=self.n) for name, i in self.scores.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text."""
@@ -450,8 +465,8 @@ def score_numbers(
     return NumberScores(len(sample), {name: i[0] for name, i in found.items()})
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class SeveralScores:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class SeveralScores(ScoreTable):
     """How a model does whose items bear several labels at once.
 
     Parameters
@@ -471,10 +486,14 @@ class SeveralScores:
     exact_match: Interval
     mean_f1: float
 
-    def to_frame(self) -> pd.DataFrame:
-        """Return the scores of all labels below one another."""
-        frames = [one.to_frame().assign(label=name) for name, one in self.labels.items()]
-        return pd.concat(frames, ignore_index=True)
+    def rows(self) -> list[dict[str, Any]]:
+        """Give a row for each score, those of all labels together first."""
+        mean = Interval(self.mean_f1, math.nan, math.nan, self.exact_match.level)
+        whole = {"exact_match": self.exact_match, "mean_f1": mean}
+        rows = [i.row(name, **{"class": ""}, n=self.n) for name, i in whole.items()]
+        for name, one in self.labels.items():
+            rows += [row | {"class": row["class"] or name} for row in one.rows()]
+        return rows
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text."""
@@ -557,8 +576,8 @@ def score_several(
     return SeveralScores(len(true), labels, match, mean)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Inclusion:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Inclusion(Result):
     """Scores as drawn and weighted by the chance to be drawn, side by side.
 
     Parameters
@@ -587,6 +606,13 @@ class Inclusion:
     def weighted(self, score: str, of: str = "") -> Interval:
         """Return a weighted score, of a class or of all."""
         return next(row[3] for row in self.rows if row[:2] == (score, of))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return score, class, the estimate as drawn, and the weighted one with its limits."""
+        cells = [(*row[:2], row[2].estimate, *_plain(row[3])) for row in self.rows]
+        return pd.DataFrame(
+            cells, columns=["score", "class", "as_drawn", "weighted", "low", "high"]
+        )
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text, ready for JSON (null: undefined)."""

@@ -12,14 +12,15 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.catalogue import people, progress
+from mediacorpus.catalogue.results import WEIGHTED, write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
-from mediacorpus.learning.card_limits import PRIORS, TEMPERATURE
 from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.targets import TargetKind, number, split_values
 from mediacorpus.learning.train import measure_for
+from mediacorpus.result import Note, Result
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
@@ -104,8 +105,8 @@ class ScoreOptions:
     show: bool | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Validation:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Validation(Result):
     """How a model or a measure does against labels.
 
     Parameters
@@ -126,6 +127,8 @@ class Validation:
         Probability from which an item counts as positive, where one was asked for.
     inclusion:
         The scores weighted by the chance of each record to be drawn, where that was asked for.
+    kind:
+        `"model"`, or `"rule"` of a rule over a measure.
     """
 
     subject: str
@@ -137,10 +140,16 @@ class Validation:
     warnings: tuple[str, ...] = field(default=())
     threshold: float | None = None
     inclusion: Inclusion | None = None
+    kind: str = "model"
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a tidy table of the scores: score, class, estimate, low, high, n."""
+        return self.scores.to_frame()
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
         return {
+            "kind": self.kind,
             "subject": self.subject,
             "variable": self.variable,
             "part": self.part,
@@ -224,12 +233,12 @@ def validate(
         store, "validate", parameters=parameters, seed=chosen.seed, exclusive=False
     ) as run:
         result, digest = _validated(store, subject, against=against, options=chosen)
-        table = result.scores.to_frame().to_dict("records")
-        kept = result.to_dict() | {"table": table}
-        people.write_validation(store, kept, digest=digest, run=run.id)
-        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
+        with store.transaction():
+            people.write_validation(store, result.to_dict(), digest=digest, run=run.id)
+            _write_rows(store, run.id, result, digest=digest)
+            store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
         run.done = result.scores.n
-    if not _is_rule(subject):
+    if result.kind == "model":
         refresh_card(store, subject)
     return result
 
@@ -251,6 +260,21 @@ def _validated(
         note = f"{counted(unresolved, 'item')} with unresolved labels {is_are} left out."
         result = replace(result, warnings=(*result.warnings, note))
     return result, digest
+
+
+def _write_rows(store: Store, run: int, result: Validation, *, digest: str) -> None:
+    """Write the scores down as rows of the table of results."""
+    rows = result.scores.rows()
+    if (kept := result.inclusion) is not None:
+        rows += [
+            weighted.row(score, **{"class": of}, n=kept.n)
+            | {"method": f"{WEIGHTED} 1/{kept.column}"}
+            for score, of, _, weighted in kept.rows
+        ]
+    about = {name: getattr(result, name) for name in ("kind", "subject", "variable", "part")}
+    notes = [*getattr(result.scores, "notes", ()), *result.warnings]
+    about |= {"subject_hash": digest, "notes": notes}
+    write_results(store, run, rows, command="validate", **about)
 
 
 def _is_rule(subject: str) -> bool:
@@ -307,6 +331,7 @@ def _rule(
         missing=len(truth) - len(items),
         warnings=() if first is None else (first,),
         inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
+        kind="rule",
     )
     return result, str(setup)
 
@@ -516,10 +541,10 @@ def _calibrated(val: Predictions | None, own: Predictions) -> list[str]:
     if before - after < WORTH:
         return []
     sentence = (
-        f"{TEMPERATURE} {fitted.value:.2f}, fitted on the validation part, lowers the "
+        f"A temperature of {fitted.value:.2f}, fitted on the validation part, lowers the "
         f"expected calibration error from {before:.3f} to {after:.3f}."
     )
-    return [sentence]
+    return [Note(sentence, "temperature")]
 
 
 def _priors(
@@ -530,7 +555,7 @@ def _priors(
     warning = prior_warning(dict(said), everything) if everything else None
     if warning and weighted:
         warning += " The weighted scores allow for what comes of the drawing."
-    return [f"{PRIORS} {warning}"] if warning else []
+    return [Note(f"By the model's own answers: {warning}", "priors")] if warning else []
 
 
 def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | None:
@@ -559,4 +584,4 @@ def _touched(store: Store, name: str, *, digest: str, variable: str) -> list[str
         f"The test part has scored {others} other model{'s' if others > 1 else ''} before. "
         "Choose between models on the validation part, and report the test score of the one chosen."
     )
-    return [sentence]
+    return [Note(sentence, "test part used")]

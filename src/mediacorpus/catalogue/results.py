@@ -1,0 +1,137 @@
+"""The table of results: each estimate that a command came to is a row."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import pandas as pd
+
+from mediacorpus.catalogue.store import Store
+from mediacorpus.errors import unknown
+from mediacorpus.result import code_of, plain
+
+OPTIONAL = ("part", "model", "model_hash", "group_column", "group", "level", "n", "method")
+NUMBERS = ("estimate", "low", "high")
+NEEDED = ("kind", "subject", "subject_hash", "variable", "metric", *NUMBERS)
+WRITTEN = ("run", "command", *NEEDED, "class", *OPTIONAL, "notes")
+LISTED = ", ".join(f'results."{name}"' for name in ("result", *WRITTEN))
+COMMANDS = ("validate", "audit", "robustness", "compare", "learning_curve", "grid")
+
+WEIGHTED = "weighted by"
+"""How the method of scores begins that are weighted by the chance to be drawn."""
+
+CURRENT = """
+    CASE kind
+    WHEN 'model' THEN EXISTS (SELECT 1 FROM models AS m WHERE m.model = subject
+        AND m.hash = subject_hash) AND (results.model IS NULL OR EXISTS (SELECT 1 FROM models AS m
+        WHERE m.model = results.model AND m.hash = model_hash))
+    WHEN 'rule' THEN EXISTS (SELECT 1 FROM setups AS s WHERE s.setup = subject_hash
+        AND NOT EXISTS (SELECT 1 FROM setups AS t WHERE t.name = s.name
+        AND (t.used, t.setup) > (s.used, s.setup)))
+    ELSE subject_hash = (SELECT CAST(max(split) AS TEXT) FROM splits
+        WHERE splits.variable = subject)
+    END
+"""
+"""Whether a row is still of what its subject is now: the model, the measure's table, the split."""
+
+
+def write_results(
+    store: Store,
+    run: int,
+    rows: pd.DataFrame | Sequence[Mapping[str, Any]],
+    *,
+    command: str,
+    notes: Iterable[str] = (),
+    **same: Any,
+) -> None:
+    """Write the estimates of one command, all of them or none.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    run:
+        Id of the run under way.
+    rows:
+        One estimate a row, with the columns `NEEDED`, and `class`, `notes` (codes) and those of
+        `OPTIONAL` as far as they say something.
+    command:
+        Name of the command.
+    notes:
+        Sentences about the result as a whole; they stand in its first row.
+    same:
+        Columns that have the same value in all rows.
+    """
+    given = [{"class": None, **row, **same} for row in plain(rows)]
+    codes = [[{"code": code} for code in row.get("notes") or ()] for row in given]
+    if codes:
+        codes[0] += [{"code": code_of(one), "text": str(one)} for one in notes]
+    cells = [
+        (
+            *(run, command, *(row.get(name) for name in NEEDED), row["class"] or ""),
+            *(*(row.get(name) for name in OPTIONAL), json.dumps(own)),
+        )
+        for row, own in zip(given, codes, strict=True)
+    ]
+    columns = ", ".join(f'"{name}"' for name in WRITTEN)
+    places = ", ".join("?" * len(WRITTEN))
+    with store.transaction():
+        store.executemany(f"INSERT INTO results ({columns}) VALUES ({places})", cells)
+
+
+def notes_of(store: Store, run: int) -> list[dict[str, str]]:
+    """Return what was noted of the results of a run as a whole: `code` and `text` each."""
+    return [
+        note
+        for (text,) in store.rows("SELECT notes FROM results WHERE run = ? ORDER BY result", (run,))
+        for note in json.loads(text)
+        if "text" in note
+    ]
+
+
+def results(
+    store: Store, subject: str | None = None, command: str | None = None, **where: Any
+) -> pd.DataFrame:
+    """Return the results that were written down, the oldest first.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    subject:
+        A model, rule or variable; by default all. Comparisons with a model are among its results.
+    command:
+        One of `COMMANDS`; by default all.
+    where:
+        Further columns with the value that they must have.
+
+    Returns
+    -------
+    DataFrame
+        The columns of the table `results`, as the reference lists them. `current` tells whether a
+        row is of what its subject is now.
+
+    Raises
+    ------
+    UnknownName
+        There is no such subject or command.
+    """
+    asked = {"subject": subject, "command": command and command.replace("-", "_"), **where}
+    asked = {name: value for name, value in asked.items() if value is not None}
+    if asked.get("command", COMMANDS[0]) not in COMMANDS:
+        raise unknown("command that writes results", str(command), COMMANDS)
+    known = store.rows("SELECT subject FROM results UNION SELECT model FROM models")
+    if subject is not None and (subject,) not in known:
+        raise unknown("subject of results", subject, [name for (name,) in known])
+    tests = [
+        "? IN (subject, ifnull(results.model, ''))" if name == "subject" else f'"{name}" = ?'
+        for name in asked
+    ]
+    found = store.frame(
+        f"SELECT {LISTED}, {CURRENT} AS current FROM results WHERE {' AND '.join(tests) or '1'} "
+        "ORDER BY result",
+        list(asked.values()),
+    )
+    return found.assign(current=found["current"].astype(bool))

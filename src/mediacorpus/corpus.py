@@ -20,10 +20,10 @@ if TYPE_CHECKING:
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
-    from mediacorpus.learning.model_card import ModelCard
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.report.explaining import Explained
+    from mediacorpus.report.model_card import ModelCard
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.learning_curve import LearningCurve
@@ -122,6 +122,12 @@ class Corpus:
         from mediacorpus.report.notebook import corpus_html
 
         return corpus_html(self._store)
+
+    def _refresh_card(self, model: str) -> None:
+        """Bring the card in a model's folder up to date; a rule has none."""
+        from mediacorpus.report.model_card import refresh_card
+
+        refresh_card(self._store, model)
 
     def _chosen(self, on: Chosen) -> list[str] | None:
         """Give the ids of the items that are chosen; None where all are."""
@@ -469,7 +475,7 @@ class Corpus:
             svm_gamma=svm_gamma,
             smoothing=smoothing,
         )
-        return train(
+        trained = train(
             self._store,
             variable,
             name=name,
@@ -480,6 +486,8 @@ class Corpus:
             on_epoch=on_epoch,
             **given,
         )
+        self._refresh_card(name)
+        return trained
 
     @_command
     def grid(
@@ -622,8 +630,8 @@ class Corpus:
 
     @_command
     def card(self, model: str) -> ModelCard:
-        """Gather all that is known of a model; see `mediacorpus.learning.model_card.model_card`."""
-        from mediacorpus.learning.model_card import model_card
+        """Gather all that is known of a model; see `mediacorpus.report.model_card.model_card`."""
+        from mediacorpus.report.model_card import model_card
 
         return model_card(self._store, model)
 
@@ -678,7 +686,9 @@ class Corpus:
             only=self._chosen(on),
             show=progress,
         )
-        return validate(self._store, subject, against=against, options=options)
+        found = validate(self._store, subject, against=against, options=options)
+        self._refresh_card(subject)
+        return found
 
     @_command
     def compare(
@@ -713,7 +723,7 @@ class Corpus:
         from mediacorpus.validation.subgroups import audit
 
         columns = by.split(",") if isinstance(by, str) else by
-        return audit(
+        found = audit(
             self._store,
             model,
             against=against,
@@ -722,6 +732,8 @@ class Corpus:
             level=level,
             show=progress,
         )
+        self._refresh_card(model)
+        return found
 
     @_command
     def robustness(
@@ -737,7 +749,7 @@ class Corpus:
         """Spoil held-out pictures in ten ways; see `mediacorpus.report.explaining.robustness`."""
         from mediacorpus.report.explaining import robustness
 
-        return robustness(
+        found = robustness(
             self._store,
             model,
             against=against,
@@ -746,6 +758,8 @@ class Corpus:
             seed=seed,
             show=progress,
         )
+        self._refresh_card(model)
+        return found
 
     @_command
     def explain(
@@ -793,6 +807,33 @@ class Corpus:
             seed=seed,
             show=progress,
         )
+
+    @_command
+    def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:
+        """Return every estimate that commands came to, the oldest first.
+
+        Parameters
+        ----------
+        subject:
+            Only those of this model, rule or variable, and comparisons with this model.
+        command:
+            Only those of `"validate"`, `"audit"`, `"robustness"`, `"compare"`,
+            `"learning_curve"` or `"grid"`.
+
+        Returns
+        -------
+        DataFrame
+            The table `results`. `current` is false in rows of a model that was replaced, of a
+            measure that shows another version now, or of an earlier split.
+
+        Raises
+        ------
+        UnknownName
+            There is no such subject or command.
+        """
+        from mediacorpus.catalogue.results import results
+
+        return results(self._store, subject, command)
 
     @_command
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:

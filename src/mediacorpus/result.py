@@ -71,9 +71,13 @@ class Result:
     def _repr_html_(self) -> str:
         return f"<pre>{html.escape(str(self))}</pre>"
 
+    @property
+    def _title(self) -> str:
+        """What stands for the words where there is room for one line."""
+        return str(self).strip().partition("\n")[0]
+
     def __repr__(self) -> str:
-        first = str(self).strip().partition("\n")[0]
-        text = f"{type(self).__name__}: {first}"
+        text = f"{type(self).__name__}: {self._title}"
         return text if len(text) <= LINE else f"{text[: LINE - 1]}…"
 
 

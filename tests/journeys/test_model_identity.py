@@ -66,7 +66,6 @@ def test_nothing_of_an_earlier_model_is_shown_under_the_new_ones_name(tmp_path):
     for ask in (
         lambda: corpus.sql("SELECT count(*) FROM m"),
         lambda: corpus.table("m"),
-        lambda: corpus.validate("m", against="tone"),
     ):
         with pytest.raises(ModelError, match="trained anew and has not been applied"):
             ask()

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.report import score_figures
+from mediacorpus.report.model_card import refresh_card
 from mediacorpus.stats.metric import METRICS, Metric, metric
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import Weighted, read_sample

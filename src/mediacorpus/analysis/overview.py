@@ -8,10 +8,11 @@ from pathlib import Path
 from mediacorpus.catalogue import people, progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.records import SKIPPED
+from mediacorpus.result import Result
 
 
-@dataclass(frozen=True, slots=True)
-class Overview:
+@dataclass(frozen=True, slots=True, repr=False)
+class Overview(Result):
     """Counts of what a corpus holds.
 
     Parameters

@@ -12,11 +12,11 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.errors import unknown
 from mediacorpus.result import code_of, plain
 
-OPTIONAL = ("part", "model", "model_hash", "group_column", "group", "level", "n", "method")
-NUMBERS = ("estimate", "low", "high")
-NEEDED = ("kind", "subject", "subject_hash", "variable", "metric", *NUMBERS)
-WRITTEN = ("run", "command", *NEEDED, "class", *OPTIONAL, "notes")
-LISTED = ", ".join(f'results."{name}"' for name in ("result", *WRITTEN))
+COLUMNS = (
+    *("run", "command", "kind", "subject", "subject_hash", "variable", "part", "model"),
+    *("model_hash", "group_column", "group", "class", "metric", "estimate", "low", "high"),
+    *("level", "n", "method", "notes"),
+)
 COMMANDS = ("validate", "audit", "robustness", "compare", "learning_curve", "grid")
 
 WEIGHTED = "weighted by"
@@ -55,8 +55,7 @@ def write_results(
     run:
         Id of the run under way.
     rows:
-        One estimate a row, with the columns `NEEDED`, and `class`, `notes` (codes) and those of
-        `OPTIONAL` as far as they say something.
+        One estimate a row, with those of the `COLUMNS` that say something; `notes` are codes.
     command:
         Name of the command.
     notes:
@@ -64,21 +63,18 @@ def write_results(
     same:
         Columns that have the same value in all rows.
     """
-    given = [{"class": None, **row, **same} for row in plain(rows)]
-    codes = [[{"code": code} for code in row.get("notes") or ()] for row in given]
-    if codes:
-        codes[0] += [{"code": code_of(one), "text": str(one)} for one in notes]
-    cells = [
-        (
-            *(run, command, *(row.get(name) for name in NEEDED), row["class"] or ""),
-            *(*(row.get(name) for name in OPTIONAL), json.dumps(own)),
-        )
-        for row, own in zip(given, codes, strict=True)
-    ]
-    columns = ", ".join(f'"{name}"' for name in WRITTEN)
-    places = ", ".join("?" * len(WRITTEN))
+    given = [row | same | {"run": run, "command": command} for row in plain(rows)]
+    for place, row in enumerate(given):
+        own = [{"code": code} for code in row.get("notes") or ()]
+        own += [{"code": code_of(one), "text": str(one)} for one in notes if not place]
+        row |= {"class": row.get("class") or "", "notes": json.dumps(own)}
+    columns = ", ".join(f'"{name}"' for name in COLUMNS)
+    places = ", ".join("?" * len(COLUMNS))
     with store.transaction():
-        store.executemany(f"INSERT INTO results ({columns}) VALUES ({places})", cells)
+        store.executemany(
+            f"INSERT INTO results ({columns}) VALUES ({places})",
+            [[row.get(name) for name in COLUMNS] for row in given],
+        )
 
 
 def notes_of(store: Store, run: int) -> list[dict[str, str]]:
@@ -129,8 +125,9 @@ def results(
         "? IN (subject, ifnull(results.model, ''))" if name == "subject" else f'"{name}" = ?'
         for name in asked
     ]
+    listed = ", ".join(f'results."{name}"' for name in ("result", *COLUMNS))
     found = store.frame(
-        f"SELECT {LISTED}, {CURRENT} AS current FROM results WHERE {' AND '.join(tests) or '1'} "
+        f"SELECT {listed}, {CURRENT} AS current FROM results WHERE {' AND '.join(tests) or '1'} "
         "ORDER BY result",
         list(asked.values()),
     )

@@ -7,8 +7,8 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Quiet, app
-from mediacorpus.cli.output import out, show, write_frame
+from mediacorpus.cli.app import Folder, Json, Quiet, Rows, app
+from mediacorpus.cli.output import ROWS_SHOWN, out, show, write_frame
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
@@ -166,6 +166,32 @@ def audit(
     if output is not None:
         write_frame(found.to_frame(), output)
     show(found, as_json=as_json)
+
+
+@app.command()
+def results(
+    folder: Folder,
+    subject: Annotated[
+        str | None, typer.Argument(metavar="[SUBJECT]", help="A model, rule or variable; else all.")
+    ] = None,
+    command: Annotated[
+        str | None,
+        typer.Option(
+            help="validate, audit, robustness, compare, learning-curve or grid; else all."
+        ),
+    ] = None,
+    rows: Rows = ROWS_SHOWN,
+    as_json: Json = False,
+) -> None:
+    """List every estimate that was made, with its interval, from the catalogue."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.results(subject, command=command)
+    if not as_json:
+        hidden = ["result", "run", "kind", "subject_hash", "model_hash", "level", "method", "notes"]
+        found = found.drop(columns=hidden).dropna(axis="columns", how="all")
+    show(found, as_json=as_json, rows=rows)
 
 
 @app.command()

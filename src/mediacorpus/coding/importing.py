@@ -16,6 +16,7 @@ from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
+from mediacorpus.result import Result
 from mediacorpus.tables.read import read_table
 
 
@@ -29,8 +30,8 @@ class Contradiction:
     answers: tuple[str, ...]
 
 
-@dataclass(slots=True)
-class Imported:
+@dataclass(slots=True, repr=False)
+class Imported(Result):
     """What an import of labels did.
 
     Parameters

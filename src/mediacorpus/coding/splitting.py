@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ from mediacorpus.coding.split import draw_split, parse_shares
 from mediacorpus.coding.split_groups import groups_by, surplus
 from mediacorpus.coding.strata import is_scale, strata
 from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.result import Result
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,8 +26,8 @@ if TYPE_CHECKING:
 PARTS = ("train", "val", "test")
 
 
-@dataclass(frozen=True, slots=True)
-class Split:
+@dataclass(frozen=True, slots=True, repr=False)
+class Split(Result):
     """A split of the labelled items of one variable.
 
     Parameters
@@ -99,8 +101,12 @@ class Split:
             text += f" {self.unresolved:,} items with unresolved labels are in no part."
         return " ".join([text, *self.notes])
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the number of items by part and value, one row for each part."""
+        return self.counts().reset_index().rename_axis(columns=None)
+
     def _repr_html_(self) -> str:
-        return str(self.counts().to_html())
+        return f"<p>{html.escape(str(self))}</p>{self.counts().to_html()}"
 
 
 def split(

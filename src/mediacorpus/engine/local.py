@@ -18,12 +18,13 @@ from mediacorpus.engine.part import Engine, Options, PartResult, Prepared, Threa
 from mediacorpus.engine.pool import gentle_interrupt
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.records import Failure, FileFacts, Locator
+from mediacorpus.result import Result
 from mediacorpus.tables import parts
 from mediacorpus.tables.parts import write_part
 
 
-@dataclass(frozen=True, slots=True)
-class Measured:
+@dataclass(frozen=True, slots=True, repr=False)
+class Measured(Result):
     """What a run of measures did.
 
     Parameters

@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import pandas as pd
 
+from mediacorpus.catalogue.results import write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
@@ -42,6 +43,7 @@ from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
 from mediacorpus.learning.train import Watch, examples_of, measure_for, watched
 from mediacorpus.records import Example
+from mediacorpus.result import Result, plain
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 from mediacorpus.stats.intervals import wilson
@@ -96,8 +98,8 @@ class Honest:
     chosen: tuple[Point, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Grid(Result):
     """What a grid of settings gave.
 
     Parameters
@@ -149,13 +151,35 @@ class Grid:
             f"{agreed} of {len(h.chosen)} outer folds chose the same setting."
         )
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the table: one row per setting."""
+        return self.table
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give all estimates as rows of the table of results: each setting, and the choice."""
+        found = []
+        for row in plain(self.table):
+            point = {name: value for name, value in row.items() if name not in RESULTS}
+            about: dict[str, Any] = {"group_column": "setting", "group": _words(_used(point))}
+            about["notes"] = ["chosen"] if row["chosen"] else []
+            folds = f"mean over {row['folds']} folds" if self.honest else "validation part"
+            found += [
+                {"metric": name, "estimate": row[name], "method": folds} | about
+                for name in ("accuracy", "log_loss")
+            ]
+        if (h := self.honest) is not None:
+            about = {"n": h.n, "notes": ["honest"], "method": "nested cross-validation"}
+            limits = {"low": h.low, "high": h.high, "level": 0.95}
+            found.append({"metric": "accuracy", "estimate": h.accuracy} | limits | about)
+            found.append({"metric": "log_loss", "estimate": h.log_loss} | about)
+        return found
+
     def _repr_html_(self) -> str:
         table = self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}")
         return f"<p>{html.escape(str(self))}</p>{table}"
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        rows = self.table.astype(object).where(self.table.notna(), None).to_dict("records")
         honest = None
         if self.honest is not None:
             h = self.honest
@@ -167,7 +191,7 @@ class Grid:
             "seconds": self.seconds,
             "best": dict(self.best),
             "honest": honest,
-            "table": [{str(k): _plain(v) for k, v in row.items()} for row in rows],
+            "table": plain(self.table),
         }
 
 
@@ -409,10 +433,6 @@ def _counted(number: int) -> str:
     return f"{number:,} setting{'' if number == 1 else 's'}"
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
 SOURCE = "embedding"
 VIEWS = "views"
 """Folder of the pictures as the fits of a grid see them."""
@@ -469,7 +489,7 @@ def grid_of(
             "Name at least one setting with the values to try, as in --lr .001,.01."
         )
     points = expand(lists)
-    _, split = splitting.latest(store, variable)
+    number, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="grid")
     details = {
         "variable": variable,
@@ -504,6 +524,9 @@ def grid_of(
             forget_views(place / VIEWS)
             with writing(store.folder):
                 found.table.to_csv(place / "grid.csv", index=False)
+            about: dict[str, Any] = dict.fromkeys(("subject", "variable"), variable)
+            about |= {"kind": "variable", "subject_hash": str(number), "notes": [str(found)]}
+            write_results(store, current.id, found.rows(), command="grid", **about)
             current.done = len(points)
             current.note = f"{place.relative_to(store.folder)}"
     return replace(found, folder=place)

@@ -47,12 +47,12 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
-from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
 from mediacorpus.measures.verb import measure, measure_as
 from mediacorpus.records import Example, Kind, Place
+from mediacorpus.result import Result
 
 if TYPE_CHECKING:
     from mediacorpus.engine.progress import Report
@@ -106,8 +106,8 @@ LEAST = 2
 """Pictures that each class needs in the training part."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TrainedModel:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class TrainedModel(Result):
     """What training gave.
 
     Parameters
@@ -138,17 +138,13 @@ class TrainedModel:
         """What the curves say, in words."""
         return describe_curves(self.curves)
 
+    def to_frame(self) -> pd.DataFrame:
+        """Return the curves."""
+        return self.curves
+
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        return {
-            "name": self.name,
-            "folder": str(self.folder),
-            "seconds": self.seconds,
-            "words": self.words,
-            "notes": list(self.notes),
-            "card": dict(self.card),
-            "curves": self.curves.to_dict("records"),
-        }
+        return Result.to_dict(self) | {"words": self.words}
 
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]
@@ -463,7 +459,6 @@ def train(
             " ".join(notes) or None,
         )
         _record(store, trained, split=number, run=run)
-    refresh_card(store, name)
     return trained
 
 

@@ -19,10 +19,8 @@ from mediacorpus.catalogue.store import Store
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import ModelError
-from mediacorpus.learning.card_text import agreement_words
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.model import model_of
-from mediacorpus.learning.model_card import agreement_of, model_card
 from mediacorpus.learning.settings import used_settings
 from mediacorpus.records import SKIPPED, Failure, Info
 from mediacorpus.report.content import (
@@ -35,6 +33,7 @@ from mediacorpus.report.content import (
     SplitFacts,
     VariableFacts,
 )
+from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
 from mediacorpus.report.pictures import spread, thumbs
 from mediacorpus.report.rebuilt import rebuilt_pictures
 from mediacorpus.stats.metric import label_of

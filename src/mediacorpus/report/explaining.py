@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from mediacorpus.catalogue import derived, holdings, people
+from mediacorpus.catalogue.results import write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
@@ -22,7 +23,6 @@ from mediacorpus.files import atomic_write
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.model import model_of
-from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.train import examples_of, measure_for
 from mediacorpus.media.opening import Opener
@@ -30,6 +30,7 @@ from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
 from mediacorpus.report.robustness_figures import robustness as draw_robustness
+from mediacorpus.result import Result
 from mediacorpus.validation.explain import (
     Cue,
     Explanation,
@@ -56,8 +57,8 @@ FEW = 8
 """Pictures of a class from which a cue is looked for."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Explained:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explained(Result):
     """What explaining some items gave.
 
     Parameters
@@ -155,7 +156,7 @@ def robustness(
         raise ParameterError(f"The model {name!r} does not learn classes; accuracy cannot be told.")
     truth, _ = truth_of(store, against)
     classes = [str(c) for c in model["card"]["classes"]]
-    gold, _, _ = held_out(store, model, truth=truth, variable=against, part=None)
+    gold, part, _ = held_out(store, model, truth=truth, variable=against, part=None)
     items = [item for item in gold if gold[item] in classes]
     chosen = items[:: max(1, len(items) // pictures)][:pictures]
     if not chosen:
@@ -176,11 +177,9 @@ def robustness(
                 progress=so_far(report),
             )
         run.done = len(chosen)
-    entry: dict[str, Any] = {"kind": "robustness", "against": against, "n": found.n}
-    worst = max(found.conditions, key=lambda one: one.drop.estimate)
-    if worst.drop.estimate > 0:
-        entry["worst"] = f"What hurts most: {worst.sentence()}"
-    record_audit(store, name, entry | {"sentences": found.sentences()})
+        about = {"subject": name, "subject_hash": model["hash"], "variable": against}
+        about |= {"kind": "model", "part": part, "notes": found.notes()}
+        write_results(store, run.id, found.rows(), command="robustness", **about)
     if output is not None:
         _write(output, draw_robustness(found))
     return found
@@ -280,7 +279,7 @@ def curve_of(
         The variable cannot be learned.
     """
     _check_svg(output)
-    _, split = splitting.latest(store, variable)
+    number, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="learning-curve")
     labelled = examples_of(store, split)
     measure_for(store, "embedding", [e.item for e in labelled], show=show)
@@ -301,6 +300,14 @@ def curve_of(
                 seed=seed,
                 progress=so_far(report),
             )
+        about: dict[str, Any] = dict.fromkeys(("subject", "variable"), variable)
+        about |= {
+            "kind": "variable",
+            "subject_hash": str(number),
+            "part": "val",
+            "notes": found.sentences(),
+        }
+        write_results(store, run.id, found.rows(), command="learning_curve", **about)
         run.done = len(examples)
     if output is not None:
         _write(output, draw_curve(found))

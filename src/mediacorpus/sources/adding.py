@@ -26,6 +26,7 @@ from mediacorpus.records import (
     Locator,
     Shot,
 )
+from mediacorpus.result import Result
 from mediacorpus.sources.derive import SHOTS, Rules, derive
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.links import write_downloads
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
 _AS_WHAT = {Kind.VIDEO: "a video", Kind.AUDIO: "sound", Kind.DOCUMENT: "a document"}
 
 
-@dataclass(slots=True)
-class Added:
+@dataclass(slots=True, repr=False)
+class Added(Result):
     """What adding a source did.
 
     Parameters

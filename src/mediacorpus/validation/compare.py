@@ -11,12 +11,14 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.catalogue import people
+from mediacorpus.catalogue.results import write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.result import Result, plain
 from mediacorpus.stats.intervals import Interval, p_words
 from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.stats.resampling import FEW, group_numbers, score_paired
@@ -87,8 +89,8 @@ class Difference:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Comparison:
+@dataclass(frozen=True, slots=True, repr=False)
+class Comparison(Result):
     """Several models on the same items.
 
     Parameters
@@ -132,6 +134,25 @@ class Comparison:
         ]
         return pd.DataFrame(cells, columns=["model", "score", "estimate", "low", "high", "n"])
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Give all estimates as rows of the table of results.
+
+        Those of one model come first. A pair's have the other in `model`: the first's score minus
+        the second's, and the p-value of equal accuracies.
+        """
+        found = [
+            i.row(name, subject=model, n=self.n)
+            for model, scores in self.scores.items()
+            for name, i in scores.items()
+        ]
+        test = "McNemar" if self.groups is None else "sign flip over groups"
+        for one in self.differences:
+            pair = {"subject": one.first, "model": one.second, "n": self.n}
+            found += [i.row(name, **pair) for name, i in one.scores.items()]
+            p = {"metric": "p_corrected", "estimate": one.p_corrected}
+            found.append(p | pair | {"method": f"{test}, Holm"})
+        return found
+
     def differences_frame(self) -> pd.DataFrame:
         """Return the differences: first, second, score, difference, low, high, p-values.
 
@@ -168,8 +189,8 @@ class Comparison:
                     "second": one.second,
                     "only_first_right": one.only_first,
                     "only_second_right": one.only_second,
-                    "p_value": one.p_value,
-                    "p_corrected": one.p_corrected,
+                    "p_value": plain(one.p_value),
+                    "p_corrected": plain(one.p_corrected),
                     **plain_scores(one.scores),
                 }
                 for one in self.differences
@@ -404,6 +425,13 @@ def compare_models(
             level=level,
             seed=seed,
         )
+        hashes = {str(model["model"]): model["hash"] for model, _ in usable}
+        rows = found.rows()
+        for row in rows:
+            row["subject_hash"] = hashes[row["subject"]]
+            row["model_hash"] = hashes.get(row.get("model", ""))
+        about = {"kind": "model", "variable": variable, "notes": found.notes}
+        write_results(store, run.id, rows, command="compare", **about)
         run.done = len(items)
     return found
 

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.linear import fit_probe
+from mediacorpus.result import Result, plain
 from mediacorpus.stats.intervals import Interval, wilson
 
 Floats: TypeAlias = NDArray[np.float64]
@@ -35,8 +36,8 @@ _STEEPEST = 2.0
 _FLAT = 0.005
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class LearningCurve:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class LearningCurve(Result):
     """Accuracy on a fixed validation part at growing numbers of labels.
 
     Parameters
@@ -75,10 +76,24 @@ class LearningCurve:
         """Give the accuracy of each subset, `(S, repeats)`."""
         return np.asarray(self.right.mean(axis=2))
 
+    def _limits(self) -> list[Interval]:
+        means = self.scores().mean(axis=1)
+        return [wilson(mean * self.n_val, self.n_val, level=LEVEL) for mean in means]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Give all estimates as rows of the table of results: each size, and twice the labels."""
+        about = {"group_column": "labels", "n": self.n_val}
+        return [
+            *(
+                limits.row("accuracy", group=str(size), **about)
+                for size, limits in zip(self.sizes, self._limits(), strict=True)
+            ),
+            self.gain(2 * self.n).row("accuracy_gain", group=str(2 * self.n), **about),
+        ]
+
     def to_frame(self) -> pd.DataFrame:
         """Give one row per size: mean, sd over subsets, Wilson limits, and the fitted value."""
-        scores = self.scores()
-        limits = [wilson(m * self.n_val, self.n_val, level=LEVEL) for m in scores.mean(axis=1)]
+        scores, limits = self.scores(), self._limits()
         return pd.DataFrame(
             {
                 "n": self.sizes,
@@ -148,12 +163,11 @@ class LearningCurve:
 
     def to_dict(self) -> dict[str, Any]:
         """Give all as plain values for JSON; what is undefined is None."""
-        table = self.to_frame().astype(object)
         gain = self.gain(2 * self.n)
         return {
             "n": self.n,
             "n_val": self.n_val,
-            "sizes": table.where(table.notna(), None).to_dict("records"),
+            "sizes": plain(self.to_frame()),
             "curve": dict(zip("abc", self.curve.tolist(), strict=True)) if self.fitted else None,
             "doubling": gain.estimate if gain.defined else None,
             "doubling_interval": gain.limits(),

@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    import pandas as pd
-
     from mediacorpus.stats.intervals import Interval
 
 WIDTH = 120
@@ -106,14 +104,3 @@ def plain_scores(scores: Mapping[str, Interval]) -> dict[str, Any]:
     """
     numbers = {name: i.estimate if i.defined else None for name, i in scores.items()}
     return numbers | {"intervals": {name: i.limits() for name, i in scores.items()}}
-
-
-def records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the rows of a table by column name, None where a cell is missing.
-
-    >>> import pandas as pd
-    >>> records(pd.DataFrame({"a": [1, 2]}))
-    [{'a': 1}, {'a': 2}]
-    """
-    rows = table.astype(object).where(table.notna(), None).to_dict("records")
-    return [{str(name): cell for name, cell in row.items()} for row in rows]

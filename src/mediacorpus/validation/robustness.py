@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.media.perturb import PERTURBATIONS, STRENGTHS, perturb
+from mediacorpus.result import Note, Result, plain
 from mediacorpus.stats.intervals import (
     Interval,
     check_level,
@@ -127,8 +128,8 @@ class Condition:
         return f"{verb} {found} under {self.told} ({p_words(self.p_adjusted)})."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RobustnessAudit:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class RobustnessAudit(Result):
     """What an audit of robustness found.
 
     Parameters
@@ -174,19 +175,43 @@ class RobustnessAudit:
             rows.append(row | {"p": one.p, "p_adjusted": one.p_adjusted})
         return pd.DataFrame(rows)
 
+    def rows(self) -> list[dict[str, Any]]:
+        """Give all estimates as rows of the table of results, the clean pictures first."""
+        found = [self.clean.row("accuracy", n=self.n)]
+        of = {"class": self.plan.positive}
+        found += [self.clean_f1.row("f1", **of, n=self.n)] if self.clean_f1.defined else []
+        found.append(self.mean_drop.row("accuracy_drop", n=self.n))
+        for one in (*self.conditions, self.mirrored):
+            about = {"group_column": "perturbation", "n": self.n}
+            about["group"] = f"{one.perturbation} {one.strength}" if one.strength else MIRROR
+            drop = one.drop.row("accuracy_drop", **about)
+            beyond = one.p_adjusted < 1 - self.plan.level
+            found += [
+                one.accuracy.row("accuracy", **about),
+                *([one.f1.row("f1", **of, **about)] if one.f1.defined else []),
+                drop | {"notes": ["beyond chance"] if beyond else []},
+                one.changed.row("changed", **about),
+            ]
+        return found
+
+    def notes(self) -> list[str]:
+        """Give what was found in words, what hurts most first."""
+        worst = max(self.conditions, key=lambda one: one.drop.estimate)
+        hurts = Note(f"What hurts most: {worst.sentence()}", "worst")
+        return [*([hurts] if worst.drop.estimate > 0 else []), *self.sentences()]
+
     def to_dict(self) -> dict[str, Any]:
         """Give all as plain values for JSON; what is undefined is None."""
-        table = self.to_frame().astype(object)
         return {
             "n": self.n,
             "classes": list(self.classes),
             "positive": self.plan.positive,
             "level": self.plan.level,
             "seed": self.plan.seed,
-            "mean_drop": self.mean_drop.estimate,
+            "mean_drop": plain(self.mean_drop.estimate),
             "mean_drop_interval": self.mean_drop.limits(),
-            "conditions": table.where(table.notna(), None).to_dict("records"),
-            "worst": self.worst.to_dict("records"),
+            "conditions": plain(self.to_frame()),
+            "worst": plain(self.worst),
             "sentences": self.sentences(),
         }
 

@@ -12,7 +12,7 @@ import pandas as pd
 
 from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
-from mediacorpus.result import Result
+from mediacorpus.result import Result, plain
 from mediacorpus.stats.intervals import Interval
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import FEW, group_numbers, score_sample
@@ -409,7 +409,7 @@ class NumberScores(ScoreTable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text."""
-        scores = {name: [i.estimate, i.low, i.high] for name, i in self.scores.items()}
+        scores = {name: _plain(i) for name, i in self.scores.items()}
         return {"n": self.n, "scores": scores}
 
     def __str__(self) -> str:
@@ -497,11 +497,10 @@ class SeveralScores(ScoreTable):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text."""
-        i = self.exact_match
         return {
             "n": self.n,
-            "exact_match": [i.estimate, i.low, i.high],
-            "mean_f1": self.mean_f1,
+            "exact_match": _plain(self.exact_match),
+            "mean_f1": plain(self.mean_f1),
             "labels": {name: one.to_dict() for name, one in self.labels.items()},
         }
 
@@ -651,8 +650,7 @@ class Inclusion(Result):
 
 
 def _plain(interval: Interval) -> list[float | None]:
-    numbers = (interval.estimate, interval.low, interval.high)
-    return [value if math.isfinite(value) else None for value in numbers]
+    return [plain(value) for value in (interval.estimate, interval.low, interval.high)]
 
 
 def weigh(

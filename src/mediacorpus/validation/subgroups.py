@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.catalogue import people
+from mediacorpus.catalogue.results import write_results
 from mediacorpus.catalogue.runs import running
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.result import Note, Result, plain
 from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
@@ -26,7 +27,6 @@ from mediacorpus.validation.printing import (
     html_page,
     html_table,
     in_blocks,
-    records,
 )
 from mediacorpus.validation.validate import positive_of
 
@@ -58,13 +58,14 @@ FAIRNESS = {
 """What the field calls it when a rate is the same for all groups."""
 
 SCORES = ["column", "group", "items", "class", "score", "estimate", "low", "high", "n", "small"]
+SCORES += ["method"]
 COMPARED = ["column", "group", "against", "class", "score", "estimate", "other", "difference"]
 COMPARED += ["low", "high", "p", "test"]
 TESTED = ["column", "class", "score", "groups", "statistic", "df", "p"]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class GroupAudit:
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class GroupAudit(Result):
     """Every score of a classifier by group, differences between groups, and their tests.
 
     Parameters
@@ -76,7 +77,7 @@ class GroupAudit:
         `bottom` (F1: those of the Jaccard index).
     scores:
         Column, group, items, class, score, estimate, low, high, n (the denominator), small
-        (whether the group has fewer than `least` items).
+        (whether the group has fewer than `least` items), method (of the interval).
     differences:
         Each group against the rest or a reference: column, group, against, class, score,
         estimate, other, difference, low, high, p, test, p_corrected.
@@ -174,17 +175,17 @@ class GroupAudit:
             "least": self.least,
             "correction": self.correction,
             "reference": dict(self.reference),
-            "scores": records(self.scores),
-            "differences": records(self.differences),
-            "overall": records(self.overall),
+            "scores": plain(self.scores),
+            "differences": plain(self.differences),
+            "overall": plain(self.overall),
             "sentences": self.sentences(),
         }
 
     def sentences(self) -> list[str]:
         """Say in one sentence each what was found, and what could not be tested."""
-        words = [_finding(row) for row in records(self.findings)]
+        words = [_finding(row) for row in plain(self.findings)]
         uneven = self.overall[self.overall["p_corrected"] < 1 - self.level]
-        words += [_spread(row) for row in records(uneven[uneven["groups"] > 2])]  # noqa: PLR2004
+        words += [_spread(row) for row in plain(uneven[uneven["groups"] > 2])]  # noqa: PLR2004
         if not words:
             made = int(self.differences["p"].notna().sum())
             words.append(
@@ -364,8 +365,9 @@ def _scores(
                 yield {"class": label, "score": one.name, **_limits(interval), "n": len(own)}
 
 
-def _limits(found: Interval) -> dict[str, float]:
-    return {"estimate": found.estimate, "low": found.low, "high": found.high}
+def _limits(found: Interval) -> dict[str, Any]:
+    limits = {"estimate": found.estimate, "low": found.low, "high": found.high}
+    return limits | {"method": found.method}
 
 
 def _differences(
@@ -463,7 +465,7 @@ def _untested(audit: GroupAudit) -> list[str]:
         for items in own.loc[own["group"] == MISSING, "items"]:
             have = "item has" if items == 1 else "items have"
             words.append(f"{items:,} {have} no value of {column}: shown, not tested.")
-        small = records(own[own["small"] & (own["group"] != MISSING)])
+        small = plain(own[own["small"] & (own["group"] != MISSING)])
         named = [f"{row['group']} ({counted(row['items'], 'item')})" for row in small]
         under, end = f"under {audit.least}", ": shown with *, not tested."
         if len(small) == 1:
@@ -568,28 +570,51 @@ def audit(
             ordinal=kind is TargetKind.ORDINAL,
             level=level,
         )
+        about = {"subject": name, "subject_hash": model["hash"], "variable": against}
+        about |= {"kind": "model", "part": own.part, "level": level, "notes": _notes(found)}
+        write_results(store, run.id, _rows(found), command="audit", **about)
         store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (model["hash"], run.id))
         run.done = found.n
-    record_audit(store, name, _entry(found, against=against, by=list(columns)))
     return found
 
 
-def _entry(found: GroupAudit, *, against: str, by: list[str]) -> dict[str, Any]:
-    """Give what the model's card keeps of an audit."""
-    accuracy = found.scores[found.scores["score"] == "accuracy"]
-    rows = records(accuracy[accuracy["group"] != MISSING])
-    large = [row for row in rows if not row["small"]]
-    entry: dict[str, Any] = {"kind": "groups", "against": against, "by": by, "n": found.n}
-    entry["small"] = [
-        f"{row['column']} = {row['group']} ({row['items']:,})" for row in rows if row["small"]
+def _rows(found: GroupAudit) -> list[dict[str, Any]]:
+    """Give an audit as rows of the table of results: all together, each group, differences."""
+    column = found.counts["column"].iloc[0]
+    of_all = found.counts[found.counts[["column", "score"]].eq([column, "accuracy"]).all(axis=1)]
+    whole = metric("accuracy").interval(
+        int(of_all["top"].sum()), int(of_all["bottom"].sum()), level=found.level
+    )
+    names = {"column": "group_column", "score": "metric"}
+    scores = plain(found.scores.rename(columns=names))
+    gaps = found.differences.assign(
+        metric=found.differences["score"] + "_difference",
+        estimate=found.differences["difference"],
+        method="against " + found.differences["against"],
+        beyond=found.differences["p_corrected"] < 1 - found.level,
+    ).drop(columns="score")
+    return [
+        whole.row("accuracy", n=found.n),
+        *(row | {"notes": ["small"] if row["small"] else []} for row in scores),
+        *(
+            row | {"notes": ["beyond chance"] if row["beyond"] else []}
+            for row in plain(gaps.rename(columns=names))
+        ),
     ]
-    if large:
-        worst = min(large, key=lambda row: float(row["estimate"]))
-        entry["worst"] = (
-            f"Lowest accuracy: {worst['column']} = {worst['group']}, {worst['estimate']:.3f} "
-            f"[{worst['low']:.3f}, {worst['high']:.3f}] on {worst['items']:,} items."
-        )
-    return entry | {"sentences": found.sentences()}
+
+
+def _notes(found: GroupAudit) -> list[str]:
+    """Give what an audit says in words, the group with the lowest accuracy first."""
+    rows = found.scores[(found.scores["score"] == "accuracy") & ~found.scores["small"]]
+    rows = rows[rows["group"] != MISSING]
+    if rows.empty:
+        return found.sentences()
+    worst = min(plain(rows), key=lambda row: float(row["estimate"]))
+    sentence = (
+        f"Lowest accuracy: {worst['column']} = {worst['group']}, {worst['estimate']:.3f} "
+        f"[{worst['low']:.3f}, {worst['high']:.3f}] on {worst['items']:,} items."
+    )
+    return [Note(sentence, "worst"), *found.sentences()]
 
 
 def _groups(store: Store, items: Sequence[str], column: str) -> list[object]:

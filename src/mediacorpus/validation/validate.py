@@ -17,10 +17,9 @@ from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
-from mediacorpus.learning.model_card import refresh_card
 from mediacorpus.learning.targets import TargetKind, number, split_values
 from mediacorpus.learning.train import measure_for
-from mediacorpus.result import Note, Result
+from mediacorpus.result import Note, Result, plain
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
@@ -41,7 +40,7 @@ from mediacorpus.validation.predictions import (
     rows_of,
     truth_of,
 )
-from mediacorpus.validation.printing import counted, records
+from mediacorpus.validation.printing import counted
 from mediacorpus.validation.proxy import Proxy, apply_proxy, parse_proxy, positive_value
 from mediacorpus.validation.scores import (
     HALF,
@@ -158,7 +157,7 @@ class Validation(Result):
             "threshold": self.threshold,
             "inclusion": None if self.inclusion is None else self.inclusion.to_dict(),
             "warnings": list(self.warnings),
-            "mistakes": records(self.mistakes),
+            "mistakes": plain(self.mistakes),
         }
 
     def __str__(self) -> str:
@@ -238,8 +237,6 @@ def validate(
             _write_rows(store, run.id, result, digest=digest)
             store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
         run.done = result.scores.n
-    if result.kind == "model":
-        refresh_card(store, subject)
     return result
 
 

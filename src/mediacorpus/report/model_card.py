@@ -1,0 +1,613 @@
+"""The card of a model: data, labels, agreement, scores, audits, limits, licence, all in one."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from mediacorpus.catalogue import people
+from mediacorpus.catalogue.results import notes_of, results
+from mediacorpus.catalogue.runs import now
+from mediacorpus.coding.gold import ratings_of
+from mediacorpus.coding.resolving import gold_labels
+from mediacorpus.errors import LabelError, writing
+from mediacorpus.learning.cache import write_json, write_whole
+from mediacorpus.learning.settings import used_settings
+from mediacorpus.learning.targets import TargetKind, against_rest
+from mediacorpus.result import Result, plain
+from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
+from mediacorpus.stats.metric import label_of, metrics
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from mediacorpus.catalogue.store import Store
+
+
+FEW = 30
+"""Items under which a class or a group says nearly nothing."""
+
+SMALL = 100
+"""Items under which a test part is small."""
+
+CODES = ("priors", "temperature")
+"""Notes on scores that limit the use of a model: other shares of the classes in the corpus than in
+the test part, and probabilities that are too sure or not sure enough."""
+
+AUDITS = {"audit": "groups", "robustness": "robustness"}
+"""Commands whose results are audits, and how cards name these."""
+
+LOW_ALPHA = 0.667
+"""Krippendorff's alpha under which labels carry no conclusions (Krippendorff, 2004)."""
+
+
+def limits(facts: Mapping[str, Any]) -> list[str]:
+    """Say what limits the use of a model, one sentence each.
+
+    Parameters
+    ----------
+    facts:
+        What `mediacorpus.report.model_card` gathers: `variable`, `labels`, `agreement`,
+        `scores`, `audits`.
+
+    References
+    ----------
+    Krippendorff, K. (2004). *Content Analysis*, 2nd ed., p. 241 (alpha of .667 and .800).
+
+    Examples
+    --------
+    >>> facts = {"variable": "face", "labels": {"counts": {"train": {"no": 8, "yes": 40}}},
+    ...          "agreement": {"coders": 1, "items": 0}, "scores": [], "audits": []}
+    >>> for sentence in limits(facts):
+    ...     print(sentence)
+    It has not been validated: nothing is known of how well it does.
+    It learned from few examples of 'no' (8).
+    One coder gave all labels, so agreement cannot be told.
+    It has not been audited: whether it does equally well for all groups is not known.
+    """
+    return [
+        *_of_scores(facts),
+        *_of_counts(facts["labels"]["counts"].get("train", {}), "It learned from few examples of"),
+        *_of_agreement(facts["agreement"]),
+        *_of_audits(facts["audits"]),
+    ]
+
+
+def _of_scores(facts: Mapping[str, Any]) -> list[str]:
+    own = [s for s in facts["scores"] if s["against"] == facts["variable"]]
+    tested = [s for s in own if s["part"] == "test"]
+    if not own:
+        return ["It has not been validated: nothing is known of how well it does."]
+    said = []
+    if not tested:
+        said.append(
+            "It has been scored on the validation part only, which also serves to choose between "
+            "models; such scores may be a little too good."
+        )
+    last = (tested or own)[-1]
+    if last["n"] < SMALL:
+        said.append(
+            f"It was scored on {last['n']:,} items only: read the intervals, not the estimates."
+        )
+    counts = facts["labels"]["counts"].get(last["part"], {})
+    said += _of_counts(counts, "It was scored on few examples of")
+    return said + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
+
+
+def _of_counts(counts: Mapping[str, int], words: str) -> list[str]:
+    few = {name: n for name, n in counts.items() if n < FEW}
+    if not few or len(counts) > 2 * FEW:  # so many values are numbers, or sets of labels
+        return []
+    listed = ", ".join(f"{name!r} ({n:,})" for name, n in few.items())
+    return [f"{words} {listed}."]
+
+
+def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
+    if agreement["coders"] == 1:
+        return ["One coder gave all labels, so agreement cannot be told."]
+    if not agreement["items"]:
+        return ["No item was labelled by two coders, so agreement cannot be told."]
+    alpha, items = agreement.get("krippendorff_alpha"), agreement["items"]
+    said = []
+    if items < FEW:
+        said.append(f"Agreement rests on {items:,} items that several coders labelled.")
+    if alpha is not None and alpha < LOW_ALPHA:
+        said.append(
+            f"Coders agree too little (Krippendorff's alpha {alpha:.2f}; under {LOW_ALPHA} labels "
+            "carry no conclusions): the model has learned from labels that others would not give."
+        )
+    return said
+
+
+def _of_audits(audits: list[Mapping[str, Any]]) -> list[str]:
+    grouped = [audit for audit in audits if audit["kind"] == "groups"]
+    if not grouped:
+        return [
+            "It has not been audited: whether it does equally well for all groups is not known."
+        ]
+    small = [name for audit in grouped for name in audit.get("small", [])]
+    if not small:
+        return []
+    return [f"Groups of fewer than {FEW} items, of which little can be said: {', '.join(small)}."]
+
+
+MOST = 30
+"""Rows of classes that are shown."""
+
+_SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
+_PARTS = {"train": "training", "val": "validation", "test": "test", "labelled": "all labelled"}
+
+
+def card_text(facts: Mapping[str, Any]) -> str:
+    r"""Write a card as Markdown with YAML front matter (Mitchell et al., 2019).
+
+    Whatever users typed is escaped, so that it can be no markup.
+
+    Parameters
+    ----------
+    facts:
+        What `mediacorpus.report.model_card` gathers.
+
+    References
+    ----------
+    Mitchell, M., et al. (2019). Model cards for model reporting. FAT* 2019, 220-229.
+    """
+    model = facts["model"]
+    lines = [*_front(facts), f"# {escaped(facts['name'])}", ""]
+    lines += [
+        (
+            f"A classifier of pictures for the variable “{escaped(facts['variable'])}”, made with "
+            f"mediacorpus: {escaped(model['method'])} on {escaped(model['backbone'])}."
+        ),
+        "",
+        "## Limits",
+        "",
+        *_bullets(map(escaped, facts["limits"])),
+        *_scores(facts["scores"]),
+        *_audits(facts["audits"]),
+        *_labels(facts["labels"]),
+        "### Agreement of coders",
+        "",
+        agreement_words(facts["agreement"]),
+        "",
+        *_data(facts["data"], model),
+        *_made(model, facts["settings"]),
+        f"Written on {facts['updated'][:10]}. `card.json` holds the same for machines.",
+        "Nothing in this folder runs code when it is loaded.",
+    ]
+    return "\n".join([*lines, ""])
+
+
+def escaped(value: object) -> str:
+    r"""Write what a user typed so that Markdown shows it as it is, on one line.
+
+    >>> print(escaped("a|b\n<b>"))
+    a\|b \<b\>
+    """
+    return _SPECIAL.sub(r"\\\1", " ".join(str(value).split()))
+
+
+def agreement_words(agreement: Mapping[str, Any]) -> str:
+    """Say how far coders agree.
+
+    >>> agreement_words({"coders": 1, "items": 0})
+    'One coder gave all labels, so agreement cannot be told.'
+    >>> print(agreement_words({"coders": 2, "items": 40, "percent_agreement": 0.9,
+    ...     "cohens_kappa": 0.8, "krippendorff_alpha": 0.8, "level": "nominal"}))
+    2 coders; 40 items labelled by several of them: 90 % of pairs of labels are the same, \
+Cohen's kappa .80, Krippendorff's alpha .80 (nominal).
+    """
+    if agreement["coders"] == 1:
+        return "One coder gave all labels, so agreement cannot be told."
+    if not agreement["items"]:
+        return (
+            f"{agreement['coders']} coders, but no item was labelled by two of them, so agreement "
+            "cannot be told."
+        )
+    kappa, alpha = (_short(agreement[k]) for k in ("cohens_kappa", "krippendorff_alpha"))
+    mean = "" if agreement["coders"] == 2 else " (mean of all pairs of coders)"  # noqa: PLR2004
+    return (
+        f"{agreement['coders']} coders; {agreement['items']:,} items labelled by several of them: "
+        f"{100 * agreement['percent_agreement']:.0f} % of pairs of labels are the same, Cohen's "
+        f"kappa {kappa}{mean}, Krippendorff's alpha {alpha} ({agreement['level']})."
+    )
+
+
+def _front(facts: Mapping[str, Any]) -> list[str]:
+    """Write the head that model hubs read. JSON strings are YAML too, and cannot break out."""
+    lines = ["---", "library_name: mediacorpus", "pipeline_tag: image-classification"]
+    lines += ["tags:", "- image-classification", "- onnx", "- mediacorpus"]
+    lines += ["model-index:", f"- name: {json.dumps(facts['name'])}"]
+    results = [line for score in facts["scores"] for line in _result(score)]
+    lines += ["  results:", *results] if results else ["  results: []"]
+    return [*lines, "---", ""]
+
+
+def _result(score: Mapping[str, Any]) -> list[str]:
+    metrics = [row for row in score["table"] if _is_overall(row) and row["estimate"] is not None]
+    if not metrics:
+        return []
+    head = [
+        "  - task:",
+        "      type: image-classification",
+        "    dataset:",
+        "      type: mediacorpus",
+        f"      name: {json.dumps(score['against'])}",
+        f"      split: {json.dumps(score['part'])}",
+        "    metrics:",
+    ]
+    for row in metrics:
+        head += [f"    - type: {row['score']}", f"      value: {row['estimate']:.4f}"]
+    return head
+
+
+def _is_overall(row: Mapping[str, Any]) -> bool:
+    shown = {one.name for one in metrics(at="card")}
+    return not row.get("class") and row["score"] in shown
+
+
+def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["## Scores", ""]
+    if not scores:
+        return [*lines, "It has not been validated.", ""]
+    for score in scores:
+        level = 100 * score.get("level", 0.95)
+        lines += [
+            f"### Against “{escaped(score['against'])}”, {_PARTS.get(score['part'])} items",
+            "",
+            f"{score['n']:,} items, on {score['time'][:10]}; in brackets {level:g} % intervals.",
+            "",
+            "| score | of | value |",
+            "| --- | --- | --- |",
+        ]
+        rows = [row for row in score["table"] if _is_overall(row)]
+        rows += [r for r in score["table"] if r.get("class")][: 3 * MOST]
+        lines += [
+            f"| {label_of(row['score'])} | {escaped(_of(row))} | {_value(row)} |" for row in rows
+        ]
+        lines += ["", *_inclusion(score.get("inclusion"))]
+        notes = [*score.get("notes", []), *score.get("warnings", [])]
+        lines += _bullets(map(escaped, notes)) if notes else []
+    return lines
+
+
+def _of(row: Mapping[str, Any]) -> str:
+    return str(row.get("class") or "all")
+
+
+def _inclusion(kept: Mapping[str, Any] | None) -> list[str]:
+    if kept is None:
+        return []
+    column = escaped(kept["column"])
+    accuracy = next(row for row in kept["table"] if row["score"] == "accuracy")
+    return [
+        (
+            f"Weighted by one over “{column}”, the chance of each record to be drawn: "
+            f"accuracy {_interval(*accuracy['weighted'])}."
+        ),
+        "",
+    ]
+
+
+def _audits(audits: Sequence[Mapping[str, Any]]) -> list[str]:
+    lines = ["## Audits", ""]
+    if not audits:
+        return [*lines, "It has not been audited.", ""]
+    for audit in audits:
+        what = "Spoilt pictures"
+        if audit["kind"] == "groups":
+            what = f"Groups by {escaped(', '.join(audit['by']))}"
+        lines += [f"### {what}, against “{escaped(audit['against'])}”", ""]
+        lines += [f"{audit['n']:,} items, on {audit['time'][:10]}.", ""]
+        worst = [str(audit["worst"])] if audit.get("worst") else []
+        lines += _bullets(map(escaped, [*worst, *audit["sentences"]]))
+    return lines
+
+
+def _labels(labels: Mapping[str, Any]) -> list[str]:
+    parts = list(labels["counts"])
+    values = sorted({value for own in labels["counts"].values() for value in own})
+    lines = ["## Labels", ""]
+    lines += [f"Learned as {escaped(labels['target'])}. Items by value and part:", ""]
+    lines += ["| value | " + " | ".join(_PARTS[p] for p in parts) + " |"]
+    lines += ["| --- |" + " --- |" * len(parts)]
+    for value in values[:MOST]:
+        cells = " | ".join(f"{labels['counts'][p].get(value, 0):,}" for p in parts)
+        lines.append(f"| {escaped(value)} | {cells} |")
+    if len(values) > MOST:
+        lines += ["", f"{len(values) - MOST:,} more values are in `card.json`."]
+    coders = ", ".join(f"{escaped(name)} ({n:,})" for name, n in labels["coders"].items())
+    lines += ["", f"Labels by coder: {coders}. Where several coders labelled an item, the "]
+    lines[-1] += f"{labels['rule']} decides; {labels['unresolved']:,} items are unresolved."
+    return [*lines, ""]
+
+
+def _data(data: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
+    kinds = ", ".join(f"{n:,} {escaped(kind)}" for kind, n in data["kinds"].items())
+    lines = [
+        "## Data",
+        "",
+        f"{data['items']:,} items ({kinds}) in {data['records']:,} records.",
+        "",
+        *_bullets(f"source: {escaped(source)}" for source in data["sources"]),
+    ]
+    if "unlabelled" in model:
+        lines += [f"Codes were learned from {model['unlabelled']:,} more items without labels.", ""]
+    hashes = {"items learned from": data["train_hash"], "items of the test part": data["test_hash"]}
+    return lines + _bullets(f"SHA-256 of the {k}: `{v}`" for k, v in hashes.items() if v)
+
+
+def _made(model: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
+    versions = ", ".join(f"{escaped(k)} {escaped(v)}" for k, v in model["versions"].items())
+    given = ", ".join(f"{escaped(k)} = {escaped(v)}" for k, v in settings.items())
+    facts = [
+        f"what it began with: {escaped(model['backbone'])}",
+        f"licence of that: {escaped(model.get('licence', 'not known'))}",
+        f"source: {escaped(model.get('citation', 'not known'))}",
+        f"settings: {given}",
+        f"seed: {model['seed']}",
+        f"trained on: {escaped(model['created'])}",
+        f"versions: {versions}",
+        f"hash of the model: `{model['hash']}`",
+        *(f"SHA-256 of {escaped(name)}: `{value}`" for name, value in model["files"].items()),
+    ]
+    return ["## How it was made", "", *_bullets(facts)]
+
+
+def _bullets(sentences: Iterable[str]) -> list[str]:
+    found = [f"- {sentence}" for sentence in sentences]
+    return [*(found or ["- None is known."]), ""]
+
+
+def _value(row: Mapping[str, Any]) -> str:
+    return _interval(row["estimate"], row["low"], row["high"])
+
+
+def _interval(estimate: float | None, low: float | None, high: float | None) -> str:
+    if estimate is None:
+        return "undefined"
+    if low is None or high is None:
+        return f"{estimate:.3f}"
+    return f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
+
+
+def _short(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.2f}".replace("0.", ".", 1)
+
+
+CARD, TEXT = "card.json", "README.md"
+"""Files of a model folder that are written anew; no hash of the model covers them."""
+
+_LEVELS = {TargetKind.ORDINAL: "ordinal", TargetKind.SCALE: "interval"}
+_OF_MODEL = (
+    *("method", "backbone", "licence", "citation", "seed", "created", "hash", "files"),
+    *("versions", "unlabelled", "reconstruction_error"),
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class ModelCard(Result):
+    """What is known of a model.
+
+    Parameters
+    ----------
+    facts:
+        All of it, as plain lists, numbers and text.
+    """
+
+    facts: Mapping[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, numbers and text, ready for JSON."""
+        return dict(plain(dict(self.facts)))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return all scores: against, part, score, class, estimate, low, high, n."""
+        rows = [
+            {"against": one["against"], "part": one["part"], **row}
+            for one in self.facts["scores"]
+            for row in one["table"]
+        ]
+        return pd.DataFrame(rows)
+
+    @property
+    def _title(self) -> str:
+        return f"{self.facts['name']}, a model of {self.facts['variable']}"
+
+    def __str__(self) -> str:
+        return card_text(self.facts)
+
+
+def model_card(store: Store, name: str) -> ModelCard:
+    """Gather the card of a model from the catalogue as it is now.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model.
+
+    Raises
+    ------
+    UnknownName
+        There is no such model.
+    """
+    row = people.model(store, name)
+    card, variable = row["card"], str(row["variable"])
+    log = people.label_log(store, variable)
+    parts = people.split_parts(store, row["split"])
+    facts: dict[str, Any] = {
+        "name": name,
+        "variable": variable,
+        "updated": now(),
+        "model": {key: card[key] for key in _OF_MODEL if key in card},
+        "settings": _settings(card),
+        "data": _data_facts(store, card, parts),
+        "labels": _label_facts(store, log, card=card, parts=parts),
+        "agreement": agreement_of(
+            log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
+        ),
+        "scores": [_score(found) for found in people.validations(store, name)],
+        "audits": _audits_of(store, name, row["hash"]),
+    }
+    return ModelCard(facts | {"limits": limits(facts)})
+
+
+def refresh_card(store: Store, name: str) -> None:
+    """Write `card.json` and `README.md` into a model's folder, each whole or not at all.
+
+    Where the folder is gone, or it is no model but a rule, nothing is written.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The folder cannot be written.
+    """
+    folder = store.folder / "models" / name
+    known = store.value("SELECT 1 FROM models WHERE model = ?", (name,))
+    if known is None or not folder.is_dir():
+        return
+    card = model_card(store, name)
+    with writing(folder):
+        write_json(folder / CARD, card.to_dict())
+        write_whole(folder / TEXT, str(card).encode("utf-8"))
+
+
+def _data_facts(store: Store, card: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
+    sources = store.rows("SELECT kind, location FROM sources ORDER BY source")
+    test = "\n".join(sorted(item for item, part in parts.items() if part == "test"))
+    return {
+        "items": int(store.value("SELECT count(*) FROM items")),
+        "records": int(store.value("SELECT count(*) FROM records")),
+        "kinds": dict(store.rows("SELECT kind, count(*) FROM items GROUP BY kind ORDER BY kind")),
+        # Only the last part of a path: a card is made to be passed on.
+        "sources": [f"{Path(location).name} ({kind})" for kind, location in sources],
+        "train_hash": card.get("data_hash"),
+        "test_hash": hashlib.sha256(test.encode()).hexdigest() if test else None,
+    }
+
+
+def _label_facts(
+    store: Store, log: pd.DataFrame, *, card: Mapping[str, Any], parts: Mapping[str, str]
+) -> dict[str, Any]:
+    variable = str(card["variable"])
+    values, unresolved = gold_labels(store, variable)
+    gold = dict(zip(values["item"], values["value"].astype(str), strict=True))
+    one = card["settings"].get("positive")
+    tally = Counter(
+        gold[item] if one in {None, gold[item]} else against_rest(one)
+        for item, part in parts.items()
+        if part == "test" and item in gold
+    )
+    counts = {**card.get("counts", {}), "test": dict(sorted(tally.items()))}
+    coders = log["coder"].fillna("").value_counts()
+    return {
+        "target": card.get("target", {}).get("kind", "classes"),
+        "classes": [str(name) for name in card["classes"]],
+        "counts": {part: own for part, own in counts.items() if own},
+        "coders": {str(coder) or "not named": int(n) for coder, n in coders.items()},
+        "rule": people.gold_rule(store, variable)[0],
+        "unresolved": len(unresolved),
+    }
+
+
+def agreement_of(
+    log: pd.DataFrame, kind: str = "classes", order: Sequence[str] = ()
+) -> dict[str, Any]:
+    """Tell how far coders agree on the items that several of them labelled.
+
+    Parameters
+    ----------
+    log:
+        Log of labels of one variable.
+    kind:
+        Kind of the target: ranks and scales are compared as such, all else as names.
+    order:
+        Of the ranks.
+
+    Returns
+    -------
+    dict
+        `coders`, `items` (that several labelled), and where there are any
+        `percent_agreement`, `cohens_kappa` (the mean over pairs of coders: Light, 1971),
+        `krippendorff_alpha` and its `level`; None is undefined.
+    """
+    ratings = ratings_of(log)
+    several = ratings[ratings.notna().sum(axis=1) > 1]
+    found: dict[str, Any] = {"coders": len(ratings.columns), "items": len(several)}
+    if several.empty:
+        return found
+    level = _LEVELS.get(TargetKind(kind), "nominal")
+    try:
+        alpha = krippendorff_alpha(several, level=level, order=order if level == "ordinal" else ())
+    except LabelError:
+        level, alpha = "nominal", krippendorff_alpha(several)
+    kappas = []
+    for one, other in combinations(several.columns, 2):
+        both = several[[one, other]].dropna()
+        kappas.append(cohens_kappa(both[one].tolist(), both[other].tolist()))
+    known = [kappa for kappa in kappas if not math.isnan(kappa)]
+    return found | {
+        "percent_agreement": _finite(percent_agreement(several)),
+        "cohens_kappa": sum(known) / len(known) if known else None,
+        "krippendorff_alpha": _finite(alpha),
+        "level": level,
+    }
+
+
+def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out settings that the method did not use."""
+    return used_settings(card["settings"], card["method"])
+
+
+def _score(result: Mapping[str, Any]) -> dict[str, Any]:
+    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes", "codes")
+    found = {key: result[key] for key in (*kept, "inclusion") if result.get(key) is not None}
+    return found | {"against": result["variable"], "time": result["time"]}
+
+
+def _audits_of(store: Store, name: str, digest: str) -> list[dict[str, Any]]:
+    """Gather the newest audit of each kind, by the same columns, of this very model."""
+    kept: dict[str, dict[str, Any]] = {}
+    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
+        # Earlier versions kept them in a file.
+        old = json.loads((store.folder / "models" / name / "audits.json").read_text("utf-8"))
+        needed = {"kind", "against", "n", "sentences", "time"}
+        kept = {k: e for k, e in old.items() if e.get("hash") == digest and needed <= set(e)}
+    found = results(store, name, subject_hash=digest)
+    for _, rows in found[found["command"].isin(AUDITS)].groupby("run"):
+        first, columns = rows.iloc[0], rows["group_column"].dropna().unique()
+        number = int(first["run"])
+        kind, notes = AUDITS[first["command"]], notes_of(store, number)
+        by = columns.tolist() if kind == "groups" else []
+        small = rows[(rows["metric"] == "accuracy") & rows["notes"].str.contains('"small"')]
+        kept[" ".join([kind, *by, "against", first["variable"]])] = {
+            "kind": kind,
+            "against": first["variable"],
+            "by": by,
+            "n": int(first["n"]),
+            "small": [
+                f"{row['group_column']} = {row['group']} ({int(row['n']):,})"
+                for row in small.to_dict("records")
+            ],
+            "worst": next((note["text"] for note in notes if note["code"] == "worst"), None),
+            "sentences": [note["text"] for note in notes if note["code"] != "worst"],
+            "time": store.value("SELECT ifnull(ended, started) FROM runs WHERE run = ?", (number,)),
+        }
+    return list(kept.values())
+
+
+def _finite(value: float) -> float | None:
+    return value if math.isfinite(value) else None

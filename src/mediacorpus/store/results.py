@@ -27,9 +27,11 @@ CURRENT = """
     WHEN 'model' THEN EXISTS (SELECT 1 FROM models AS m WHERE m.model = subject
         AND m.hash = subject_hash) AND (results.model IS NULL OR EXISTS (SELECT 1 FROM models AS m
         WHERE m.model = results.model AND m.hash = model_hash))
-    WHEN 'rule' THEN EXISTS (SELECT 1 FROM setups AS s WHERE s.setup = subject_hash
-        AND NOT EXISTS (SELECT 1 FROM setups AS t WHERE t.name = s.name
-        AND (t.used, t.setup) > (s.used, s.setup)))
+    WHEN 'rule' THEN NOT EXISTS (
+        SELECT 1 FROM json_each('[' || replace(subject_hash, '+', ',') || ']') AS one
+        WHERE NOT EXISTS (SELECT 1 FROM setups AS s WHERE s.setup = one.value
+            AND NOT EXISTS (SELECT 1 FROM setups AS t WHERE t.name = s.name
+            AND (t.used, t.setup) > (s.used, s.setup))))
     ELSE subject_hash = (SELECT CAST(max(split) AS TEXT) FROM splits
         WHERE splits.variable = subject)
     END

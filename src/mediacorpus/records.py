@@ -6,7 +6,7 @@ import enum
 import hashlib
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -163,12 +163,20 @@ class Place:
         What its header says.
     locators:
         Steps from the file to the item; none for the file itself.
+    stamps:
+        For each path the sizes in bytes and times of change in ns that it had when its content
+        was found to hash so; none where that is not known.
     """
 
     paths: tuple[Path, ...]
     sha256: str
     facts: FileFacts
     locators: tuple[Locator, ...] = ()
+    stamps: tuple[frozenset[tuple[int, int]], ...] = ()
+
+    def within(self, *locators: Locator) -> Place:
+        """Give the place that one gets to from the same file by other steps."""
+        return replace(self, locators=locators)
 
 
 @dataclass(frozen=True, slots=True)

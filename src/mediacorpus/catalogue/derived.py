@@ -15,7 +15,7 @@ from mediacorpus.catalogue.holdings import (
     item_id,
     item_row,
     known_records,
-    locate,
+    stamped,
 )
 from mediacorpus.catalogue.store import Store, chunks, placeholders
 from mediacorpus.records import FileFacts, Kind, Locator, Place, Shot
@@ -202,7 +202,7 @@ def places(store: Store, items: Sequence[str]) -> dict[str, Place]:
         above = {known[item][0] for item in wanted if item in known}
         wanted = {parent for parent in above if parent is not None and parent not in known}
     roots = [item for item, (parent, _, _) in known.items() if parent is None]
-    paths, facts = locate(store, roots), facts_of(store, roots)
+    there, facts = stamped(store, roots), facts_of(store, roots)
     found = {}
     for item in items:
         root, steps = item, []
@@ -210,7 +210,10 @@ def places(store: Store, items: Sequence[str]) -> dict[str, Place]:
             steps.append(entry[1])
             root = str(entry[0])
         locators = tuple(step for step in reversed(steps) if step is not None)
-        found[item] = Place(paths[root], known[root][2], facts[root], locators)
+        paths = there[root]
+        found[item] = Place(
+            tuple(paths), known[root][2], facts[root], locators, tuple(paths.values())
+        )
     return found
 
 

@@ -259,24 +259,38 @@ def locate(store: Store, items: Sequence[str], *, most: int = 4) -> dict[str, tu
     A path that many records name counts once. What the corpus keeps itself is looked for
     there. Where a file is gone, the same place relative to the corpus folder is given instead.
     """
-    found: dict[str, list[Path]] = {item: [] for item in items}
+    return {item: tuple(there) for item, there in stamped(store, items, most=most).items()}
+
+
+def stamped(
+    store: Store, items: Sequence[str], *, most: int = 4
+) -> dict[str, dict[Path, frozenset[tuple[int, int]]]]:
+    """Say where the bytes of some files may be, as `locate`, and how each was when it was read.
+
+    Returns for each item its paths with the pairs of size and time of change that records of
+    them hold. What the corpus keeps itself has none: its records tell of the archive.
+    """
+    found: dict[str, dict[Path, frozenset[tuple[int, int]]]] = {item: {} for item in items}
     for chunk in chunks(items):
-        for item, path, raw, stored, *source in store.rows(
-            "SELECT records.item, records.path, path_raw, stored, kind, location, relative "
+        for item, path, raw, stored, stamps, *source in store.rows(
+            "SELECT records.item, records.path, path_raw, stored, "
+            "json_group_array(DISTINCT size || ' ' || mtime_ns), kind, location, relative "
             "FROM records JOIN sources USING (source) "
             f"WHERE records.item IN ({placeholders(len(chunk))}) "
             "GROUP BY records.item, coalesce(stored, records.path) ORDER BY min(record)",
             chunk,
         ):
-            paths = found[item]
-            if len(paths) >= most:
+            there = found[item]
+            if len(there) >= most:
                 continue
             if stored is not None:
-                paths.append(store.folder / stored)
+                there[store.folder / stored] = frozenset()
                 continue
             original = Path(os.fsdecode(raw)) if raw is not None else Path(path)
-            paths.append(_moved(original, source, store.folder))
-    return {item: tuple(paths) for item, paths in found.items()}
+            known = [pair.split() for pair in json.loads(stamps)]
+            where = _moved(original, source, store.folder)
+            there[where] = frozenset((int(size), int(time)) for size, time in known)
+    return found
 
 
 def _moved(path: Path, source: Sequence[str | None], folder: Path) -> Path:

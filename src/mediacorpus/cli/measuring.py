@@ -54,6 +54,13 @@ def measure(
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
     ] = False,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Hash every file that is measured, even if its size and time are as before.",
+        ),
+    ] = False,
     on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -69,6 +76,7 @@ def measure(
             on=on,
             precision=precision,
             retry=retry,
+            verify=verify,
             batch_size=batch_size,
             progress=False if quiet or as_json else None,
             **parameters,

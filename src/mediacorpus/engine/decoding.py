@@ -197,10 +197,19 @@ class Decoders:
         Images with more pixels are refused; by default what the settings say.
     timeout:
         Seconds that one file may take; by default what the settings say.
+    verify:
+        Hash each file that is opened, even if its size and its time of change are as they were.
     """
 
-    def __init__(self, *, max_pixels: float | None = None, timeout: float | None = None) -> None:
+    def __init__(
+        self,
+        *,
+        max_pixels: float | None = None,
+        timeout: float | None = None,
+        verify: bool = False,
+    ) -> None:
         found = settings()
+        self.verify = verify
         self.max_pixels = max_pixels or found.max_megapixels * 1e6
         self.timeout = timeout or found.timeout
         self._local = threading.local()
@@ -240,7 +249,8 @@ class Decoders:
         with self._mine() as own:
             if _sturdy(place.facts):
                 return own.opener.pictures(place, sides)
-            found: list[Pixels] = own.child.call(_images, place, list(sides), self.max_pixels)
+            images = functools.partial(_images, max_pixels=self.max_pixels, verify=self.verify)
+            found: list[Pixels] = own.child.call(images, place, list(sides))
             return found
 
     def inspect(self, path: Path) -> tuple[str, FileFacts]:
@@ -269,7 +279,8 @@ class Decoders:
     def _mine(self) -> Iterator[_Own]:
         if not hasattr(self._local, "own"):
             self._local.own = _Own(
-                Opener(max_pixels=self.max_pixels), Child(timeout=_EARLIER * self.timeout)
+                Opener(max_pixels=self.max_pixels, verify=self.verify),
+                Child(timeout=_EARLIER * self.timeout),
             )
             self._all.append(self._local.own)
         own: _Own = self._local.own
@@ -328,12 +339,14 @@ def _collect(pipe: IO[bytes], answers: queue.SimpleQueue[bytes | None]) -> None:
 
 
 @functools.cache
-def _own_opener(max_pixels: float) -> Opener:
-    return Opener(max_pixels=max_pixels)
+def _own_opener(*, max_pixels: float, verify: bool) -> Opener:
+    return Opener(max_pixels=max_pixels, verify=verify)
 
 
-def _images(place: Place, sides: list[int | None], max_pixels: float) -> list[Pixels]:
-    return _own_opener(max_pixels).pictures(place, sides)
+def _images(
+    place: Place, sides: list[int | None], *, max_pixels: float, verify: bool
+) -> list[Pixels]:
+    return _own_opener(max_pixels=max_pixels, verify=verify).pictures(place, sides)
 
 
 def _probed(path: Path, max_pixels: float) -> FileFacts:

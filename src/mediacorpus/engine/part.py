@@ -86,7 +86,10 @@ class Work:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """How a part is run: its run's id, batch size, threads, limits on one file, size of a part."""
+    """How a part is run: its run's id, batch size, threads, limits on one file, size of a part.
+
+    `verify` hashes each file, whatever its size and its time of change say.
+    """
 
     run: int = 0
     batch_size: int = 16
@@ -94,6 +97,7 @@ class Options:
     timeout: float = 60.0
     max_pixels: float = 200e6
     part_size: int = 2000
+    verify: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +192,9 @@ class Threads:
     def __init__(self, options: Options) -> None:
         self.options = options
         self._crew = Crew(options.workers, timeout=options.timeout)
-        self._decoders = Decoders(max_pixels=options.max_pixels, timeout=options.timeout)
+        self._decoders = Decoders(
+            max_pixels=options.max_pixels, timeout=options.timeout, verify=options.verify
+        )
 
     def __enter__(self) -> Self:
         return self

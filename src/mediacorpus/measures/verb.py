@@ -18,10 +18,12 @@ from mediacorpus.errors import ModelError, ParameterError, unknown_option
 from mediacorpus.settings import settings
 
 PRECISIONS = ("fp32", "int8")
-OPTIONS = {"of", "on", "precision", "retry", "batch_size", "progress"}
+OPTIONS = {"of", "on", "precision", "retry", "verify", "batch_size", "progress"}
 
 
-def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Options:
+def options(
+    run: int, *, batch_size: int = 16, workers: int | None = None, verify: bool = False
+) -> Options:
     """Gather what the engine needs from the settings and the arguments.
 
     >>> options(1).batch_size
@@ -37,6 +39,7 @@ def options(run: int, *, batch_size: int = 16, workers: int | None = None) -> Op
         timeout=found.timeout,
         max_pixels=found.max_megapixels * 1e6,
         part_size=found.part_size,
+        verify=verify,
     )
 
 
@@ -46,6 +49,7 @@ def measure(
     *,
     precision: str = "fp32",
     retry: bool = False,
+    verify: bool = False,
     batch_size: int = 16,
     workers: int | None = None,
     of: str | None = None,
@@ -65,6 +69,9 @@ def measure(
         `"fp32"`, or `"int8"` for the faster, slightly rounded networks.
     retry:
         Try items again that failed before.
+    verify:
+        Hash each file that is measured, to be sure that it is what was added. Otherwise a file
+        whose size and time of change are as they were is taken to be unchanged.
     batch_size:
         Pictures that are measured together.
     workers:
@@ -110,6 +117,8 @@ def measure(
     recorded = {"measures": wanted, "batch_size": batch_size, "of": of} | given
     if only is not None:
         recorded["chosen"] = len(only)
+    if verify:
+        recorded["verify"] = True
     with running(store, "measure", parameters=recorded, model_hash=model_hash) as run:
         run.note = note
         prepared = [
@@ -129,7 +138,7 @@ def measure(
             store,
             prepared,
             run,
-            options=options(run.id, batch_size=batch_size, workers=workers),
+            options=options(run.id, batch_size=batch_size, workers=workers, verify=verify),
             of=of,
             only=only,
             show=show,

@@ -6,7 +6,7 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self
+from typing import Self, TypeAlias, TypeVar
 
 from mediacorpus.errors import MediacorpusError, MediaError
 from mediacorpus.files import sha256_file
@@ -22,6 +22,9 @@ from mediacorpus.media.video import VideoReader, probe_video
 from mediacorpus.records import FileFacts, Kind, Locator, Place
 
 HEAD = 4096
+
+Found = TypeVar("Found")
+Stamps: TypeAlias = frozenset[tuple[int, int]]
 
 _hashes: dict[tuple[str, int, int], str] = {}
 _hashing = threading.Lock()
@@ -85,12 +88,15 @@ def probe_any(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     return probe(data, max_pixels=max_pixels)
 
 
-def hash_file(path: Path, *, beat: Callable[[], None] | None = None) -> str:
-    """Give the SHA-256 of a file, read in blocks; a file that has not changed is read once."""
+def hash_file(path: Path, *, beat: Callable[[], None] | None = None, verify: bool = False) -> str:
+    """Give the SHA-256 of a file, read in blocks; a file that has not changed is read once.
+
+    `verify` reads it even if its size and its time of change are those of the last time.
+    """
     try:
         status = path.stat()
         key = (str(path), status.st_size, status.st_mtime_ns)
-        if key in _hashes:
+        if key in _hashes and not verify:
             return _hashes[key]
         digest = sha256_file(path, beat=beat)
     except OSError as error:
@@ -111,10 +117,14 @@ class Opener:
     ----------
     max_pixels:
         Pictures with more pixels are refused.
+    verify:
+        Hash each file that is read, even if its size and its time of change say that it is as
+        it was when it was added.
     """
 
-    def __init__(self, *, max_pixels: float = MAX_PIXELS) -> None:
+    def __init__(self, *, max_pixels: float = MAX_PIXELS, verify: bool = False) -> None:
         self.max_pixels = max_pixels
+        self.verify = verify
         self._sha256 = ""
         self._kept: tuple[tuple[str, tuple[Locator, ...]], Pixels] | None = None
         self._open: VideoReader | AnimationReader | Document | None = None
@@ -151,7 +161,7 @@ class Opener:
             return self._file(place, sides)
         last = place.locators[-1]
         if last.kind is Kind.REGION:
-            above = Place(place.paths, place.sha256, place.facts, place.locators[:-1])
+            above = place.within(*place.locators[:-1])
             cut = crop_box(self._whole(above), last.box or (0, 0, 1, 1), fractions=True)
             return [reduce(cut, side) for side in sides]
         return [self._within(place, last, side) for side in sides]
@@ -164,7 +174,7 @@ class Opener:
         return self._kept[1]
 
     def _file(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
-        data = content(place)
+        data = content(place, verify=self.verify)
         if place.facts.format == "JPEG" or len(sides) == 1:
             short = min(place.facts.width, place.facts.height)
             by_factor: dict[int, Pixels] = {}
@@ -196,51 +206,73 @@ class Opener:
         if self._open is None or self._sha256 != place.sha256:
             self.close()
             if place.facts.kind is Kind.DOCUMENT:
-                self._open = Document(content(place))
+                self._open = Document(content(place, verify=self.verify))
             elif place.facts.kind is Kind.VIDEO:
-                self._open = VideoReader(_unchanged(place), max_pixels=self.max_pixels)
+                self._open = VideoReader(
+                    unchanged(place, verify=self.verify), max_pixels=self.max_pixels
+                )
             else:
-                self._open = AnimationReader(content(place), max_pixels=self.max_pixels)
+                self._open = AnimationReader(
+                    content(place, verify=self.verify), max_pixels=self.max_pixels
+                )
             self._sha256 = place.sha256
         return self._open
 
 
-def content(place: Place) -> bytes:
+def content(place: Place, *, verify: bool = False) -> bytes:
     """Read the first of several copies that can be read and is still what was added.
+
+    A copy whose size and time of change are those it had when it was added is taken to be
+    unchanged. Any other is hashed, and so is each with `verify`.
 
     Raises
     ------
     MediaError
         None of them is.
     """
+
+    def get(path: Path, known: Stamps) -> bytes | None:
+        data = read(path)
+        # Looked at after reading, so that a file that is being written does not pass.
+        same = _stamp(path) in known or hashlib.sha256(data).hexdigest() == place.sha256
+        return data if same else None
+
+    return _first(place, get, verify=verify)
+
+
+def unchanged(place: Place, *, verify: bool = False) -> Path:
+    """Give the first copy that is still what was added, as `content`, without its bytes."""
+
+    def check(path: Path, known: Stamps) -> Path | None:
+        same = _stamp(path) in known or hash_file(path, verify=verify) == place.sha256
+        return path if same else None
+
+    return _first(place, check, verify=verify)
+
+
+def _first(place: Place, get: Callable[[Path, Stamps], Found | None], *, verify: bool) -> Found:
+    """Give what `get` gives for the first copy that has not changed."""
+    none: list[Stamps] = [frozenset()] * len(place.paths)
+    stamps = none if verify else [*place.stamps, *none]
     first: MediacorpusError | None = None
-    for path in place.paths:
+    for path, known in zip(place.paths, stamps, strict=False):
         try:
-            data = read(path)
+            found = get(path, known)
         except MediacorpusError as error:
             first = first or error
             continue
-        if hashlib.sha256(data).hexdigest() == place.sha256:
-            return data
-        first = first or _changed()
+        if found is not None:
+            return found
+        first = first or MediaError(
+            "The file has changed since it was added. Add it again to measure it as it is now."
+        )
     raise first or MediaError("No file is known for this item.")
 
 
-def _unchanged(place: Place) -> Path:
-    """Give the first copy that is still what was added, without reading it into memory."""
-    first: MediacorpusError | None = None
-    for path in place.paths:
-        try:
-            if hash_file(path) == place.sha256:
-                return path
-        except MediacorpusError as error:
-            first = first or error
-            continue
-        first = first or _changed()
-    raise first or MediaError("No file is known for this item.")
-
-
-def _changed() -> MediaError:
-    return MediaError(
-        "The file has changed since it was added. Add it again to measure it as it is now."
-    )
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Give size and time of change of a file, by which one that changed is known."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError):
+        return None
+    return status.st_size, status.st_mtime_ns

@@ -99,7 +99,7 @@ def _glances(name: str, place: Place) -> Iterator[tuple[str, Place]]:
         raise ParameterError(f"{name} is sound without pictures; there is nothing to draw.")
     for step in _steps(place):
         own = f"{step.time:.1f} s" if step.time is not None else f"page {step.page}"
-        yield f"{name}, {own}", Place(place.paths, place.sha256, place.facts, (step,))
+        yield f"{name}, {own}", place.within(step)
 
 
 def _steps(place: Place) -> list[Locator]:

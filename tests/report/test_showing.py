@@ -20,9 +20,9 @@ def sheet(tmp_path):
     path = tmp_path / "sheet.png"
 
     def draw(place, *items, **options):
-        tiles = show_sheet(place, items, target=path, **options)
+        drawn = show_sheet(place, items, target=path, **options)
         with Image.open(path) as image:
-            return tiles, np.asarray(image.convert("RGB"))
+            return drawn.tiles, np.asarray(image.convert("RGB"))
 
     return draw
 

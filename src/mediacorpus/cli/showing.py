@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from mediacorpus.cli.app import Json, app
-from mediacorpus.cli.output import out, show_json
+from mediacorpus.cli.output import out, show_json, some_failed
 
 
 @app.command()
@@ -37,7 +37,7 @@ def show(
     """Draw pictures on a sheet: as they are, in other colour spaces, resized, augmented."""
     from mediacorpus.report.showing import show_sheet
 
-    tiles = show_sheet(
+    drawn = show_sheet(
         place,
         items or (),
         target=output,
@@ -47,6 +47,7 @@ def show(
         seed=seed,
     )
     if as_json:
-        show_json({"file": output, "tiles": tiles})
+        show_json(drawn)
     else:
-        out(f"Drew {tiles:,} tile{'s' * (tiles != 1)} on {output}.")
+        out(str(drawn))
+    some_failed(len(drawn.failed))

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Quiet, app
-from mediacorpus.cli.output import out, show, write_frame
+from mediacorpus.cli.output import out, show, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
@@ -221,6 +221,7 @@ def explain(
             progress=False if quiet or as_json else None,
         )
     show(found, as_json=as_json)
+    some_failed(len(found.failed))
 
 
 @app.command()

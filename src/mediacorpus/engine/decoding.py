@@ -12,6 +12,7 @@ import contextlib
 import functools
 import hashlib
 import io
+import itertools
 import os
 import pickle
 import queue
@@ -20,14 +21,15 @@ import struct
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
 from mediacorpus import errors
-from mediacorpus.engine.pool import beat
+from mediacorpus.engine.pool import Crew, beat
 from mediacorpus.errors import MediacorpusError, MediaError
-from mediacorpus.media.decode import read
+from mediacorpus.media.decode import load, read
 from mediacorpus.media.opening import Opener, first_bytes, hash_file, probe_any
 from mediacorpus.media.scale import Pixels
 from mediacorpus.media.sniff import is_moving
@@ -48,6 +50,8 @@ _NUMPY = {
     ("numpy.core.multiarray", "_reconstruct"),
     ("numpy.core.numeric", "_frombuffer"),
 }
+_TOGETHER = 4
+"""Neighbours of one file that a thread takes at a time."""
 _CHILD = "from mediacorpus.engine.decoding import serve; serve()"
 _EARLIER = 0.9
 """Share of the time limit after which a child is killed: before its thread would be given up."""
@@ -253,6 +257,15 @@ class Decoders:
             found: list[Pixels] = own.child.call(images, place, list(sides))
             return found
 
+    def load(self, path: Path, min_side: int | None = None) -> Pixels:
+        """Give the pixels of an image file that no catalogue knows; raises as `images`."""
+        decode = functools.partial(load, min_side=min_side, max_pixels=self.max_pixels)
+        if first_bytes(path).lstrip().startswith(_HEADS):
+            return decode(path)
+        with self._mine() as own:
+            found: Pixels = own.child.call(decode, path)
+            return found
+
     def inspect(self, path: Path) -> tuple[str, FileFacts]:
         """Find out what a file is, and hash its content; raises as `images`."""
         head = first_bytes(path)
@@ -286,6 +299,89 @@ class Decoders:
         own: _Own = self._local.own
         with own.lock:
             yield own
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Opened:
+    """One of several items that were to be opened: its pixels, or None and why."""
+
+    key: str
+    pixels: Pixels | None
+    reason: str = ""
+
+
+def open_all(
+    places: Iterable[tuple[str, Place]], min_side: int | None = None, *, workers: int | None = None
+) -> Iterator[Opened]:
+    """Decode items in threads, and give them in their order.
+
+    Parameters
+    ----------
+    places:
+        A name of each item, which comes back with its pixels, and where it is. Neighbours that
+        lie in one file are decoded one after another.
+    min_side:
+        As in `Opener.pixels`.
+    workers:
+        Threads; by default what the settings say.
+
+    Yields
+    ------
+    Opened
+        One for each item, also for those that cannot be decoded.
+
+    Examples
+    --------
+    >>> gone = Place((Path("gone.jpg"),), "ab" * 32, FileFacts("JPEG", 8, 8, "RGB", 9))
+    >>> [(one.key, one.pixels) for one in open_all([("a", gone)])]
+    [('a', None)]
+    """
+    found = settings()
+    workers = workers or found.workers
+    with Decoders() as decoders, Crew(workers, timeout=found.timeout) as crew:
+
+        def open_run(run: Sequence[tuple[str, Place]]) -> list[Opened]:
+            opened = []
+            for key, place in run:
+                try:
+                    opened.append(Opened(key, decoders.pixels(place, min_side)))
+                except Exception as error:  # noqa: BLE001 - any decoder error is this item's own
+                    opened.append(Opened(key, None, reason_of(error)))
+                beat()
+            return opened
+
+        runs = _runs(places)
+        while window := list(itertools.islice(runs, 2 * workers)):
+            ready: dict[int, list[Opened]] = {}
+            following = 0
+            numbered = enumerate(window)
+            for outcome in crew.outcomes(lambda task: open_run(task[1]), numbered):
+                number, run = outcome.task
+                why = reason_of(outcome.error)
+                ready[number] = outcome.value or [Opened(key, None, why) for key, _ in run]
+                while following in ready:
+                    yield from ready.pop(following)
+                    following += 1
+
+
+def _runs(places: Iterable[tuple[str, Place]]) -> Iterator[list[tuple[str, Place]]]:
+    """Put neighbours that lie in one file together, a few at a time."""
+    for _, group in itertools.groupby(places, key=lambda entry: entry[1].sha256):
+        while run := list(itertools.islice(group, _TOGETHER)):
+            yield run
+
+
+def reason_of(error: BaseException | None) -> str:
+    """Put into words why a file could not be had.
+
+    >>> reason_of(MediaError("The file is cut off.")), reason_of(ValueError("odd"))
+    ('The file is cut off.', 'ValueError: odd')
+    """
+    if isinstance(error, TimeoutError):
+        return f"Given up: {error}. The file may be damaged, or the disk too slow."
+    if isinstance(error, MediacorpusError):
+        return str(error)
+    return f"{type(error).__name__}: {error}".strip()
 
 
 class _Own:

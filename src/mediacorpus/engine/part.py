@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from mediacorpus.catalogue.derived import derived_id, region_of
 from mediacorpus.engine.contract import MEASURES, Batch, Measure, Picture, Pixels
-from mediacorpus.engine.decoding import Decoders
+from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediacorpusError, ParameterError
@@ -229,7 +229,7 @@ class Threads:
                         singles.extend([work] for work in outcome.task)
                         continue
                     else:
-                        reason = _reason(outcome.error)
+                        reason = reason_of(outcome.error)
                         done = _all_failed(outcome.task[0], measures, stage="read", reason=reason)
                     result.add(done)
                     report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
@@ -317,7 +317,7 @@ def _decoded(
             decoded.append(decoders.images(work.place, sides))
             good.append(work)
         except Exception as error:  # noqa: BLE001 - any decoder error is this file's failure
-            result.add(_all_failed(work, measures, stage="read", reason=_reason(error)))
+            result.add(_all_failed(work, measures, stage="read", reason=reason_of(error)))
         beat()
     return good, decoded
 
@@ -340,7 +340,7 @@ def _measure(
                 _measure(prepared, Batch([picture]), works=[work], run=run, result=result)
             return
         result.failed.setdefault(name, []).append(works[0].n)
-        result.troubles.append(Trouble(works[0], name, _reason(error)))
+        result.troubles.append(Trouble(works[0], name, reason_of(error)))
         return
     result.rows.setdefault(name, []).append(rows)
     result.done.setdefault(name, []).extend(work.n for work in works)
@@ -382,11 +382,3 @@ def _all_failed(work: Work, measures: Sequence[Prepared], *, stage: str, reason:
         failed={m.info.name: [work.n] for m in measures},
         troubles=[Trouble(work, stage, reason)],
     )
-
-
-def _reason(error: BaseException | None) -> str:
-    if isinstance(error, TimeoutError):
-        return f"Given up: {error}. The file may be damaged, or the disk too slow."
-    if isinstance(error, MediacorpusError):
-        return str(error)
-    return f"{type(error).__name__}: {error}".strip()

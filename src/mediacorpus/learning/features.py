@@ -19,14 +19,13 @@ from numpy.typing import NDArray
 from mediacorpus.catalogue import progress
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Outcome, outcomes
-from mediacorpus.errors import MediacorpusError, ParameterError, StorageFull, TrainingError, unknown
+from mediacorpus.errors import ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
 from mediacorpus.measures.efficientnet import CROP, open_session, preprocess
 from mediacorpus.measures.efficientnet_graph import SIDE
 from mediacorpus.media.augment import Augmentation, random_resized_crop
-from mediacorpus.media.decode import load
-from mediacorpus.media.opening import Opener
 from mediacorpus.media.resize import center_crop, rescale_crop, squish
 from mediacorpus.records import Example, Info, Shape
 from mediacorpus.settings import settings
@@ -252,11 +251,6 @@ def prepare(
     StorageFull
         The disk has too little space.
     """
-
-    def make(row: int) -> NDArray[Any]:
-        views = _views(examples[row], plan, row=row)
-        return views if fixed is None else fixed(views)
-
     probe = np.zeros((plan.views, plan.size, plan.size, 3), np.uint8)
     if fixed is not None:
         shape: tuple[int, ...] = fixed(probe).shape
@@ -266,7 +260,13 @@ def prepare(
         shape, dtype = (plan.views, side, side, 3), np.dtype(np.uint8)
     _check_space(path, len(examples) * int(np.prod(shape)) * dtype.itemsize)
     cache = RowCache(path, rows=len(examples), shape=shape, dtype=dtype)
-    failed = _fill(cache, make, progress)
+    with Decoders() as decoders:
+
+        def make(row: int) -> NDArray[Any]:
+            views = _views(examples[row], plan, row=row, decoders=decoders)
+            return views if fixed is None else fixed(views)
+
+        failed = _fill(cache, make, progress, order=lambda row: _order(examples[row]))
     rows = np.array([row for row in range(len(examples)) if row not in failed], np.int64)
     targets = encode([examples[row].label for row in rows])
     unreadable = [
@@ -319,14 +319,20 @@ def embedded_views(
     return found
 
 
-def _views(example: Example, plan: Plan, *, row: int) -> Pixels:
-    side = min_side(plan.size, plan.crop)
-    limit = settings().max_megapixels * 1e6
+def _order(example: Example) -> tuple[Any, ...]:
+    """Give what to sort by so that items of one file follow one another, as they lie in it."""
     if example.place is None:
-        pixels = load(example.path, min_side=side, max_pixels=limit)
+        return ("",)
+    steps = [(s.pts or 0, s.page or 0) for s in example.place.locators]
+    return (example.place.sha256, steps)
+
+
+def _views(example: Example, plan: Plan, *, row: int, decoders: Decoders) -> Pixels:
+    side = min_side(plan.size, plan.crop)
+    if example.place is None:
+        pixels = decoders.load(Path(example.path), side)
     else:
-        with Opener(max_pixels=limit) as opener:
-            pixels = opener.pixels(example.place, side)
+        pixels = decoders.pixels(example.place, side)
     if plan.squares:
         return rescale_crop(pixels, side)[None]
     if plan.views == 1:
@@ -337,11 +343,15 @@ def _views(example: Example, plan: Plan, *, row: int) -> Pixels:
 
 
 def _fill(
-    cache: RowCache, make: Callable[[int], NDArray[Any]], progress: Progress | None
+    cache: RowCache,
+    make: Callable[[int], NDArray[Any]],
+    progress: Progress | None,
+    *,
+    order: Callable[[int], Any],
 ) -> dict[int, str]:
-    """Write the rows that are missing; return why some could not be had."""
+    """Write the rows that are missing, in some order; return why some could not be had."""
     chosen = settings()
-    missing = cache.missing()
+    missing = sorted(cache.missing(), key=order)
     failed: dict[int, str] = {}
     threads = cv2.getNumThreads()
     cv2.setNumThreads(1)
@@ -366,9 +376,7 @@ def _reason(outcome: Outcome[int, Any]) -> str:
     error = outcome.error
     if error is None or not isinstance(error, Exception):
         raise error or RuntimeError("a picture gave no views")
-    if isinstance(error, TimeoutError | MediacorpusError):
-        return str(error)
-    return f"{type(error).__name__}: {error}"
+    return reason_of(error)
 
 
 def _check_space(path: Path, wanted: int) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,14 +13,14 @@ from mediacorpus.catalogue import derived
 from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.contract import Pixels
+from mediacorpus.engine.decoding import open_all
 from mediacorpus.engine.progress import progress
-from mediacorpus.errors import MediacorpusError, ParameterError, writing
+from mediacorpus.errors import ParameterError, writing
 from mediacorpus.files import atomic_write
 from mediacorpus.measures.efficientnet import onnx_file, preprocess
 from mediacorpus.measures.onnx_session import Session
 from mediacorpus.measures.quantization import quantize
 from mediacorpus.measures.stored import intact
-from mediacorpus.media.opening import Opener
 
 FOLDER = "efficientnet_lite0_int8"
 CALIBRATION = 64
@@ -120,10 +119,9 @@ def _spread(store: Store, count: int) -> list[str]:
 
 def _pictures(store: Store, items: Sequence[str]) -> Iterator[Pixels]:
     places = derived.places(store, items)
-    with Opener() as opener:
-        for item in items:
-            with contextlib.suppress(MediacorpusError):
-                yield preprocess(opener.pixels(places[item], MIN_SIDE))
+    for one in open_all([(item, places[item]) for item in items], MIN_SIDE):
+        if one.pixels is not None:
+            yield preprocess(one.pixels)
 
 
 def _agreement(pictures: Sequence[Pixels], one: Session, other: Session) -> float:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +15,10 @@ from mediacorpus.catalogue import derived, holdings, people
 from mediacorpus.catalogue.runs import running
 from mediacorpus.catalogue.store import Store
 from mediacorpus.coding import splitting
+from mediacorpus.engine.decoding import open_all
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.engine.progress import so_far
-from mediacorpus.errors import LabelError, MediacorpusError, ParameterError, unknown, writing
+from mediacorpus.errors import LabelError, MediaError, ParameterError, unknown, writing
 from mediacorpus.files import atomic_write
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
@@ -25,7 +26,6 @@ from mediacorpus.learning.model import model_of
 from mediacorpus.learning.model_card import record_audit
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.train import examples_of, measure_for
-from mediacorpus.media.opening import Opener
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
@@ -68,11 +68,14 @@ class Explained:
         For each class with enough pictures, whether attention lies at one place at the border.
     files:
         Sheets that were written.
+    failed:
+        Items that could not be read → why.
     """
 
     rows: Sequence[Explanation]
     cues: Sequence[Cue]
     files: Sequence[Path]
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each item: gold and predicted value, probability, nearest items."""
@@ -91,13 +94,15 @@ class Explained:
             for row in self.rows
         ]
         cues = [{"words": str(cue), "found": cue.found} for cue in self.cues]
-        return {"items": rows, "cues": cues, "files": [str(f) for f in self.files]}
+        files = [str(f) for f in self.files]
+        return {"items": rows, "cues": cues, "files": files, "failed": dict(self.failed)}
 
     def __str__(self) -> str:
         lines = [
             f"{row.item}: {row.said} ({row.probability:.3f}), {_against(row.truth, row.said)}"
             for row in self.rows
         ]
+        lines += [f"{item}: not read. {why}" for item, why in self.failed.items()]
         lines += [str(cue) for cue in self.cues]
         return "\n".join([*lines, *(f"Drawn on {file}." for file in self.files)])
 
@@ -163,19 +168,21 @@ def robustness(
     plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
     predict = picture_predictor(model_of(store, name))
     parameters = {"subject": name, "against": against, "pictures": len(chosen)}
+    lost: dict[str, str] = {}
     with running(
         store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
     ) as run:
         with show_progress(f"spoiling for {name}", total=len(chosen), show=show) as report:
             found = audit_robustness(
                 predict,
-                _pictures(store, chosen),
+                _pictures(store, chosen, lost),
                 truth=gold,
                 classes=classes,
                 plan=plan,
                 progress=so_far(report),
             )
-        run.done = len(chosen)
+        run.done, run.failed = len(chosen) - len(lost), len(lost)
+        run.note = "; ".join(f"{item}: {why}" for item, why in lost.items()) or None
     entry: dict[str, Any] = {"kind": "robustness", "against": against, "n": found.n}
     worst = max(found.conditions, key=lambda one: one.drop.estimate)
     if worst.drop.estimate > 0:
@@ -218,6 +225,8 @@ def explain_items(
     ------
     UnknownName, ModelError, ParameterError
         There is no such model, item or method.
+    MediaError
+        None of the items can be read.
     """
     if method not in METHODS:
         raise unknown("method to explain", method, METHODS)
@@ -227,11 +236,12 @@ def explain_items(
     chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, gold)
     reference = _reference(store, row, show=show)
     nearest = method == "neighbours"
+    lost: dict[str, str] = {}
     with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
         rows = []
         for one in explain(
             model,
-            _pictures(store, chosen),
+            _pictures(store, chosen, lost),
             method="auto" if nearest else method,
             truth=gold,
             reference=reference,
@@ -245,7 +255,7 @@ def explain_items(
     maps = {said: np.stack(found) for said, found in by_class.items() if len(found) >= FEW}
     cues = find_cues(maps) if maps else []
     files = [] if output is None else _sheets(store, rows, maps, output=output, name=name)
-    return Explained(rows, cues, files)
+    return Explained(rows, cues, files, lost)
 
 
 def curve_of(
@@ -307,16 +317,21 @@ def curve_of(
     return found
 
 
-def _pictures(store: Store, items: Sequence[str]) -> Iterator[tuple[str, Pixels]]:
-    """Give the pixels of items; those that cannot be read are left out."""
+def _pictures(
+    store: Store, items: Sequence[str], lost: dict[str, str] | None = None
+) -> Iterator[tuple[str, Pixels]]:
+    """Give the pixels of items; those that cannot be read are set down in `lost`, with why.
+
+    That none of them can be read is an error, where `lost` is given.
+    """
     places = derived.places(store, items)
-    with Opener() as opener:
-        for item in items:
-            try:
-                pixels = opener.pixels(places[item], SIDE)
-            except MediacorpusError:
-                continue
-            yield item, pixels
+    for one in open_all([(item, places[item]) for item in items], SIDE):
+        if one.pixels is not None:
+            yield one.key, one.pixels
+        elif lost is not None:
+            lost[one.key] = one.reason
+    if lost and len(lost) == len(set(items)):
+        raise MediaError(f"None of the {len(lost):,} items can be read. {one.reason}")
 
 
 def _some(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> list[str]:

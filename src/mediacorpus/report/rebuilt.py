@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.catalogue import derived, people
-from mediacorpus.errors import MediacorpusError
+from mediacorpus.engine.decoding import open_all
 from mediacorpus.learning.autoencoder import rebuild, reconstruction_error
 from mediacorpus.learning.features import plain_view
 from mediacorpus.learning.networks import AUTOENCODER
-from mediacorpus.media.opening import Opener
 from mediacorpus.report.drawing import INK, canvas, style, to_svg
 
 if TYPE_CHECKING:
@@ -48,12 +46,12 @@ def rebuilt_pictures(store: Store, model: ModelFolder, *, split: int) -> Pair | 
         return None
     held_out = sorted(i for i, part in people.split_parts(store, split).items() if part == "val")
     chosen = held_out[:: max(1, len(held_out) // SHOWN)][:SHOWN]
-    places, size, views = derived.places(store, chosen), int(card["size"]), []
-    with Opener() as opener:
-        for item in chosen:
-            with contextlib.suppress(MediacorpusError):
-                pixels = opener.pixels(places[item], size)
-                views.append(plain_view(pixels, size, float(card["crop"])))
+    places, size, crop = derived.places(store, chosen), int(card["size"]), float(card["crop"])
+    views = [
+        plain_view(one.pixels, size, crop)
+        for one in open_all([(item, places[item]) for item in chosen], size)
+        if one.pixels is not None
+    ]
     if not views:
         return None
     shown = np.stack(views)

@@ -2,19 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.store import DATABASE, Store
-from mediacorpus.errors import ParameterError
-from mediacorpus.media.opening import Opener, inspect
+from mediacorpus.engine.decoding import Decoders, reason_of
+from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.representations import channels
 from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A sheet that was drawn.
+
+    Parameters
+    ----------
+    file:
+        Where it was written.
+    tiles:
+        Number of tiles on it.
+    failed:
+        What could not be read: name and reason.
+    """
+
+    file: Path
+    tiles: int
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        drawn = f"Drew {self.tiles:,} tile{'s' * (self.tiles != 1)} on {self.file}."
+        return "\n".join(
+            [drawn, *(f"{name}: not read. {why}" for name, why in self.failed.items())]
+        )
+
 
 GLANCES = 12
 """Frames or pages by which a video or a document is shown."""
@@ -30,8 +57,10 @@ def show_sheet(
     resize: str | None = None,
     augment: int = 0,
     seed: int = 1,
-) -> int:
-    """Draw pictures on a sheet and write it to a file; return how many tiles it has.
+) -> Sheet:
+    """Draw pictures on a sheet and write it to a file.
+
+    What cannot be read is left out, and named in what is returned.
 
     Parameters
     ----------
@@ -54,7 +83,7 @@ def show_sheet(
     Raises
     ------
     MediaError
-        A picture cannot be read.
+        None of the pictures can be read.
     UnknownName, ParameterError
         An item, a kind or a way to resize is not known, or no item was named.
     """
@@ -64,40 +93,49 @@ def show_sheet(
                 f"Name an item of the corpus in {place}; `mediacorpus items {place}` lists them."
             )
         with Store(place) as store:
-            found = _of_corpus(store, items)
+            found: list[tuple[str, Place | Path]] = _of_corpus(store, items)
     elif items:
         raise ParameterError(
             f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "
             "items, or one media file alone."
         )
     else:
-        digest, facts = inspect(place)
-        found = [(place.name, Place((place,), digest, facts))]
+        found = [(place.name, place)]
     tiles: list[Captioned] = []
-    with Opener() as opener:
+    failed: dict[str, str] = {}
+    with Decoders() as decoders:
         for name, where in found:
-            for caption, one in _glances(name, where):
-                pixels = opener.pixels(one)
-                tiles += _tiles(caption, pixels, kind, resize=resize, augment=augment, seed=seed)
+            own: list[Captioned] = []
+            try:
+                for caption, one in _glances(name, where, decoders):
+                    pixels = decoders.pixels(one)
+                    own += _tiles(caption, pixels, kind, resize=resize, augment=augment, seed=seed)
+            except (MediaError, TimeoutError) as error:
+                failed[name] = reason_of(error)
+            tiles += own
+    if failed and not tiles:
+        raise MediaError("\n".join(failed.values()))
     write_sheet(target, sheet(tiles))
-    return len(tiles)
+    return Sheet(target, len(tiles), failed)
 
 
-def _of_corpus(store: Store, items: Sequence[str]) -> list[tuple[str, Place]]:
+def _of_corpus(store: Store, items: Sequence[str]) -> list[tuple[str, Place | Path]]:
     ids = [holdings.resolve_item(store, text) for text in items]
     places, names = derived.places(store, ids), derived.names_of(store, ids)
     return [(Path(names.get(item, item)).name, places[item]) for item in ids]
 
 
-def _glances(name: str, place: Place) -> Iterator[tuple[str, Place]]:
+def _glances(name: str, place: Place | Path, decoders: Decoders) -> Iterator[tuple[str, Place]]:
     """Give a picture itself, and of a video or a document some frames or pages."""
+    if isinstance(place, Path):
+        place = Place((place,), *decoders.inspect(place))
     kind = place.facts.kind
     if place.locators or kind is Kind.PICTURE:
         yield name, place
         return
     if kind is Kind.AUDIO:
         raise ParameterError(f"{name} is sound without pictures; there is nothing to draw.")
-    for step in _steps(place):
+    for step in decoders.call(_steps, place):
         own = f"{step.time:.1f} s" if step.time is not None else f"page {step.page}"
         yield f"{name}, {own}", place.within(step)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from mediacorpus.catalogue import columns, derived, holdings
 from mediacorpus.catalogue.holdings import NewRecord, path_text
 from mediacorpus.catalogue.store import Store, chunks, placeholders
-from mediacorpus.engine.decoding import Decoders
+from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
@@ -30,7 +30,7 @@ from mediacorpus.sources.derive import SHOTS, Rules, derive
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.links import write_downloads
 from mediacorpus.sources.occurrence import Box, Occurrence
-from mediacorpus.sources.reading import Status, known_files, look, read_file, reason, same
+from mediacorpus.sources.reading import Status, known_files, look, read_file, same
 
 if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched
@@ -210,7 +210,7 @@ class Adding:
                 ready[outcome.task] = outcome.value
                 continue
             unknown = isinstance(outcome.error, MediaError)
-            why = reason(outcome.error)
+            why = reason_of(outcome.error)
             for occurrence in {path_text(o.path): o for o, _ in by_path[outcome.task]}.values():
                 text = path_text(occurrence.path)
                 stage = SKIPPED if unknown and not occurrence.sure else "add"
@@ -284,7 +284,7 @@ class Adding:
         for outcome in self.crew.outcomes(task, todo, interrupt=interrupt):
             if outcome.value is None:
                 text = path_text(files[outcome.task].path)
-                failure = Failure(text, text, "add", reason(outcome.error))
+                failure = Failure(text, text, "add", reason_of(outcome.error))
                 holdings.write_failures(self.store, [failure], self.run)
                 self.added.failed += 1
                 continue

@@ -12,7 +12,6 @@ from mediacorpus.catalogue import holdings
 from mediacorpus.catalogue.holdings import path_text
 from mediacorpus.catalogue.store import Store
 from mediacorpus.engine.decoding import Decoders
-from mediacorpus.errors import MediacorpusError
 from mediacorpus.records import Failure, FileFacts
 from mediacorpus.sources.occurrence import Occurrence
 
@@ -78,12 +77,3 @@ def known_files(store: Store, fresh: Sequence[tuple[Occurrence, Status]]) -> dic
 def read_file(path: Path, *, decoders: Decoders) -> Content:
     """Hash and probe a file; raises `MediaError`."""
     return Content(*decoders.inspect(path))
-
-
-def reason(error: BaseException | None) -> str:
-    """Put into words why a file could not be had."""
-    if isinstance(error, MediacorpusError):
-        return str(error)
-    if isinstance(error, TimeoutError):
-        return f"Given up: {error}. The file may be damaged, or the disk too slow."
-    return f"{type(error).__name__}: {error}"

@@ -235,14 +235,15 @@ def validations(store: Store) -> list[dict[str, Any]]:
     Those of an earlier model of the same name, and of rules on a measure whose table shows
     another version now, are left out.
     """
-    current = {name: str(setup) for name, (setup, _) in current_setups(store).items()}
+    current = {str(setup) for setup, _ in current_setups(store).values()}
     hashes = dict(store.rows("SELECT model, hash FROM models"))
     found: dict[tuple[str, str, str], dict[str, Any]] = {}
     for subject, variable, part, digest, result in store.rows(
         "SELECT subject, variable, part, hash, result FROM validations ORDER BY validation"
     ):
-        table = str(subject).partition(":")[0]
-        if digest == hashes.get(subject, current.get(table, digest)):
+        # A rule's is made of the setups that its tables show: such as 3, or 3+5.
+        of_rule = set(digest.split("+")) if digest.replace("+", "").isdigit() else set()
+        if hashes.get(subject, digest) == digest and of_rule <= current:
             found.pop((subject, variable, part), None)
             found[subject, variable, part] = json.loads(result)
     return list(found.values())

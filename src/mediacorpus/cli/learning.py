@@ -287,7 +287,9 @@ def validate(
     folder: Folder,
     name: Annotated[
         str,
-        typer.Argument(metavar="NAME", help="A model, or a rule such as 'tags:Crowd>=0.5'."),
+        typer.Argument(
+            metavar="NAME", help="A model, or a rule such as 'tags:Crowd>=0.5' or 'faces>=2'."
+        ),
     ],
     against: Annotated[str, typer.Option(help="The variable whose labels are the truth.")],
     positive: Annotated[

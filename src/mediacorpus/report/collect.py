@@ -38,6 +38,7 @@ from mediacorpus.report.evaluation import Evaluation
 from mediacorpus.report.pictures import spread, thumbs
 from mediacorpus.report.rebuilt import rebuilt_pictures
 from mediacorpus.tables.query import quoted
+from mediacorpus.validation.rules import is_rule
 
 SAMPLE = 12
 FAILURES_SHOWN = 50
@@ -74,7 +75,7 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
         proxies=[
             ProxyFacts(v["subject"], _evaluation(store, v), v["warnings"])
             for v in validations
-            if ":" in v["subject"]
+            if is_rule(v["subject"])
         ],
         failures=_failures(store, skipped=False),
         skipped=_failures(store, skipped=True),
@@ -214,7 +215,7 @@ def _evaluation(store: Store, result: dict[str, Any]) -> Evaluation:
         facts[row["item"]] = {
             "truth": row.get("gold", row.get("true")),
             "predicted": row["predicted"],
-            "probability": None if ":" in result["subject"] else sure,
+            "probability": None if is_rule(result["subject"]) else sure,
         }
     return Evaluation(
         against=result["variable"],

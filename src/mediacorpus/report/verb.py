@@ -19,6 +19,7 @@ from mediacorpus.files import atomic_write
 from mediacorpus.report.collect import collect
 from mediacorpus.report.html import render
 from mediacorpus.stats.metric import metrics
+from mediacorpus.validation.rules import is_rule
 
 REPORT = "report.html"
 RESULTS = "results.json"
@@ -111,7 +112,7 @@ def results(store: Store) -> dict[str, Any]:
     rules = {
         v["subject"]: {"variable": v["variable"], "n": v["n"], **_scores(v)}
         for v in validated.values()
-        if ":" in v["subject"]
+        if is_rule(v["subject"])
     }
     held = overview(store)
     counts = {

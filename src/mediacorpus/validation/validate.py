@@ -41,7 +41,15 @@ from mediacorpus.validation.predictions import (
     truth_of,
 )
 from mediacorpus.validation.printing import counted, records
-from mediacorpus.validation.proxy import Proxy, apply_proxy, parse_proxy, positive_value
+from mediacorpus.validation.rules import (
+    Rows,
+    Rule,
+    apply_rule,
+    comparisons,
+    is_rule,
+    parse_rule,
+    positive_value,
+)
 from mediacorpus.validation.scores import (
     HALF,
     Inclusion,
@@ -191,7 +199,7 @@ def validate(
     """Score a model, or a measure taken as a classifier, against labels.
 
     A model is scored on the test part of the split that it was trained under; where that split
-    has no test part, on the validation part. A measure, written like `tags:Crowd>=0.5`, is
+    has no test part, on the validation part. A rule over measures, such as `tags:Crowd>=0.5`, is
     scored on all labelled items. What has not been predicted or measured of these is done first.
 
     Parameters
@@ -199,7 +207,8 @@ def validate(
     store:
         The catalogue.
     subject:
-        Name of a model, or a rule `table:name>=threshold`.
+        Name of a model, or a rule over measures, such as `tags:Crowd>=0.5`, `faces>=2` or
+        `colour:red_share>=0.3 and not facts:format=GIF`: see `rules.parse_rule`.
     against:
         The variable whose gold labels are the truth.
     options:
@@ -229,7 +238,7 @@ def validate(
         people.write_validation(store, kept, digest=digest, run=run.id)
         store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
         run.done = result.scores.n
-    if not _is_rule(subject):
+    if not is_rule(subject):
         refresh_card(store, subject)
     return result
 
@@ -239,8 +248,8 @@ def _validated(
 ) -> tuple[Validation, str]:
     """Score a model or a rule; give the result and the hash of what was scored."""
     truth, unresolved = truth_of(store, against)
-    if _is_rule(subject):
-        rule = parse_proxy(subject)
+    if is_rule(subject):
+        rule = parse_rule(subject)
         result, digest = _rule(store, rule, truth=truth, variable=against, options=options)
     else:
         model = people.model(store, subject)
@@ -253,13 +262,9 @@ def _validated(
     return result, digest
 
 
-def _is_rule(subject: str) -> bool:
-    return ":" in subject or any(sign in subject for sign in "<>=")
-
-
 def _rule(
     store: Store,
-    proxy: Proxy,
+    rule: Rule,
     *,
     truth: Mapping[str, str],
     variable: str,
@@ -268,29 +273,22 @@ def _rule(
     """Score a rule on all labelled items."""
     if options.threshold is not None or options.by not in {None, NO_GROUPS}:
         raise ParameterError(
-            f"A rule has its threshold in itself ({proxy}), and no groups; leave both out."
+            f"A rule has its threshold in itself ({rule}), and no groups; leave both out."
         )
     if options.only is not None:
         allowed = set(options.only)
         truth = {item: value for item, value in truth.items() if item in allowed}
-    first = None
-    if proxy.table in MEASURES:
-        first = measure_for(store, proxy.table, list(truth), show=options.show)
-    setups = progress.current_setups(store)
-    if proxy.table not in setups:
-        raise unknown("measure", proxy.table, {*setups, *MEASURES.names()})
-    setup, info = setups[proxy.table]
     chosen = positive_value(truth.values(), variable, positive=options.positive)
     others = sorted({v for v in truth.values() if v != chosen})
     names = [others[0] if len(others) == 1 else f"not {chosen}", chosen]
-    measured = _measured(store, setup, list(truth))
-    rows = rows_of(store, setup, info=info, items=measured)
-    answer = apply_proxy(proxy, rows, measured)
+    tables = dict.fromkeys(one.table for one in comparisons(rule))
+    read = {table: _rows(store, table, list(truth), show=options.show) for table in tables}
+    answer = apply_rule(rule, {table: rows for table, (_, rows, _) in read.items()}, list(truth))
     items = [str(item) for item in answer.index]
     if not items:
         raise LabelError(
-            f"No item with a label of {variable!r} was measured by {proxy.table!r}. "
-            f"See: mediacorpus failures {store.folder}"
+            f"No item with a label of {variable!r} was measured by {' and '.join(read)} so that "
+            f"the rule can be told. See: mediacorpus failures {store.folder}"
         )
     gold = [names[int(truth[item] == chosen)] for item in items]
     said = answer.to_numpy(dtype=np.int64)
@@ -299,16 +297,33 @@ def _rule(
     )
     found = scores_of(sample, level=options.level, seed=options.seed)
     result = Validation(
-        str(proxy),
+        str(rule),
         variable,
         "labelled",
         found,
         mistakes(items, replace(sample, matrix=np.eye(BINARY)[said])),
         missing=len(truth) - len(items),
-        warnings=() if first is None else (first,),
+        warnings=tuple(dict.fromkeys(first for _, _, first in read.values() if first)),
         inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
     )
-    return result, str(setup)
+    return result, "+".join(str(setup) for setup, _, _ in read.values())
+
+
+def _rows(
+    store: Store, table: str, items: list[str], *, show: bool | None
+) -> tuple[int, Rows, str | None]:
+    """Give the setup that a table shows, its rows for some items, and a warning about them."""
+    first = measure_for(store, table, items, show=show) if table in MEASURES else None
+    setups = progress.current_setups(store)
+    if table not in setups:
+        raise unknown("measure", table, {*setups, *MEASURES.names()})
+    setup, info = setups[table]
+    measured = _measured(store, setup, items)
+    return (
+        setup,
+        Rows(info.shape, rows_of(store, setup, info=info, items=measured), measured),
+        first,
+    )
 
 
 def _measured(store: Store, setup: int, items: list[str]) -> list[str]:

@@ -17,10 +17,11 @@ from mediacorpus.engine.decoding import open_all
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import ParameterError, writing
 from mediacorpus.files import atomic_write
-from mediacorpus.measures.efficientnet import onnx_file, preprocess
-from mediacorpus.measures.onnx_session import Session
+from mediacorpus.measures.efficientnet import onnx_file
 from mediacorpus.measures.quantization import quantize
-from mediacorpus.measures.stored import intact
+from mediacorpus.networks.onnx_session import Session
+from mediacorpus.networks.stored import intact
+from mediacorpus.networks.views import preprocess
 
 FOLDER = "efficientnet_lite0_int8"
 CALIBRATION = 64

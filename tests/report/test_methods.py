@@ -67,7 +67,7 @@ def test_number_one_is_singular():
     assert "1 distinct image," in text
     assert "1 record repeated" in text
     assert "1 failure in reading or measuring files was recorded" in text
-    assert "The following measure was computed: facts (version 1; 1 picture)." in text
+    assert "The following measure was computed: facts (version 1; 1 image)." in text
     assert "1 image was labelled (1 a)" in text
     assert "1 coder gave labels" in text
     assert "1 image on which coders differed was left out" in text

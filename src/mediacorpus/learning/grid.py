@@ -180,19 +180,7 @@ class Grid(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        honest = None
-        if self.honest is not None:
-            h = self.honest
-            honest = {name: getattr(h, name) for name in ("accuracy", "low", "high", "log_loss")}
-            honest |= {"n": h.n, "chosen": [dict(one) for one in h.chosen]}
-        return {
-            "words": str(self),
-            "aim": self.aim,
-            "seconds": self.seconds,
-            "best": dict(self.best),
-            "honest": honest,
-            "table": plain(self.table),
-        }
+        return Result.to_dict(self) | {"words": str(self)}
 
 
 def expand(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:

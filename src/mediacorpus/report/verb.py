@@ -114,12 +114,7 @@ def results(store: Store) -> dict[str, Any]:
         if v["kind"] == "rule"
     }
     held = overview(store)
-    counts = {
-        "items": held.items,
-        "records": held.records,
-        "failures": held.failures,
-        "skipped": held.skipped,
-    }
+    counts = {n: getattr(held, n) for n in ("items", "records", "failures", "skipped")}
     return {**counts, "models": models, "rules": rules}
 
 

@@ -127,12 +127,9 @@ class Comparison(Result):
         >>> compare(["a", "b"], {"m": ["a", "b"]}).to_frame().loc[0, "estimate"].item()
         1.0
         """
-        cells = [
-            (model, name, i.estimate, i.low, i.high, self.n)
-            for model, scores in self.scores.items()
-            for name, i in scores.items()
-        ]
-        return pd.DataFrame(cells, columns=["model", "score", "estimate", "low", "high", "n"])
+        rows = pd.DataFrame([row for row in self.rows() if "model" not in row])
+        table = rows.rename(columns={"subject": "model", "metric": "score"})
+        return table[["model", "score", "estimate", "low", "high", "n"]]
 
     def rows(self) -> list[dict[str, Any]]:
         """Give all estimates as rows of the table of results.

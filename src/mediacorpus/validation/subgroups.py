@@ -169,17 +169,7 @@ class GroupAudit(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        return {
-            "n": self.n,
-            "level": self.level,
-            "least": self.least,
-            "correction": self.correction,
-            "reference": dict(self.reference),
-            "scores": plain(self.scores),
-            "differences": plain(self.differences),
-            "overall": plain(self.overall),
-            "sentences": self.sentences(),
-        }
+        return Result.to_dict(self) | {"sentences": self.sentences()}
 
     def sentences(self) -> list[str]:
         """Say in one sentence each what was found, and what could not be tested."""

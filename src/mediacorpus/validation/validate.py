@@ -15,7 +15,7 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
 from mediacorpus.learning.targets import TargetKind, number, split_values
 from mediacorpus.learning.train import measure_for
-from mediacorpus.result import Note, Result, plain
+from mediacorpus.result import Note, Result
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
@@ -155,18 +155,9 @@ class Validation(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        return {
-            "kind": self.kind,
-            "subject": self.subject,
-            "variable": self.variable,
-            "part": self.part,
-            **self.scores.to_dict(),
-            "missing": self.missing,
-            "threshold": self.threshold,
-            "inclusion": None if self.inclusion is None else self.inclusion.to_dict(),
-            "warnings": list(self.warnings),
-            "mistakes": plain(self.mistakes),
-        }
+        facts = Result.to_dict(self)
+        scores: dict[str, Any] = facts.pop("scores")
+        return facts | scores
 
     def __str__(self) -> str:
         lines = [f"{self.subject} against {self.variable}, {_PART_WORDS[self.part]}:"]

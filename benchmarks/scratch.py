@@ -25,13 +25,13 @@ from typing import Any
 import numpy as np
 import torch
 
-from mediacorpus.learning import export
-from mediacorpus.learning.backbones import create
 from mediacorpus.learning.features import Part, plan_for
 from mediacorpus.learning.loop import fit, predict
-from mediacorpus.learning.networks import taught_dropout
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import create
+from mediacorpus.networks.scratch import taught_dropout
 
 DATA = Path("/usr/share/datasets/fashion-mnist")
 SEEDS = (1, 2, 3)
@@ -87,8 +87,8 @@ def ours(arch: str, data: Mapping[str, Part], *, seed: int, epochs: int) -> dict
     network = create(
         arch, weights="random", classes=len(CLASSES), dropout=taught_dropout(arch), seed=seed
     )
-    _, learning = export.split(network, "all")
-    module = torch.nn.Sequential(export.standardizer(network), *learning)
+    _, learning = frozen.split(network, "all")
+    module = torch.nn.Sequential(frozen.standardizer(network), *learning)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     found: dict[str, Any] = {"seed": seed}
 

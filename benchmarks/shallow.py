@@ -21,8 +21,9 @@ from mediacorpus.learning.grid import expand, grid
 from mediacorpus.learning.grid_runners import features_runner
 from mediacorpus.learning.settings import MODELS, ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
-from mediacorpus.measures.efficientnet import open_session, preprocess
+from mediacorpus.measures.efficientnet import open_session
 from mediacorpus.media.decode import load
+from mediacorpus.networks.views import preprocess
 
 SEEDS = (1, 2, 3)
 PUBLISHED = 0.9705

@@ -22,9 +22,11 @@ import numpy as np
 from pictures import write
 
 import mediacorpus as mc
-from mediacorpus.measures.efficientnet import load_network, onnx_file, open_session, preprocess
+from mediacorpus.measures.efficientnet import onnx_file, open_session
 from mediacorpus.measures.int8 import corpus_model
 from mediacorpus.media.decode import decode, read
+from mediacorpus.networks.lite import load_network
+from mediacorpus.networks.views import preprocess
 from mediacorpus.settings import settings
 
 PICTURES, PEER_PICTURES, ROUNDS = 800, 60, 3

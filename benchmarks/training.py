@@ -19,9 +19,10 @@ import torch
 from pictures import DATA
 
 import mediacorpus as mc
-from mediacorpus.measures.efficientnet import load_network, preprocess
 from mediacorpus.media.augment import Augmentation
 from mediacorpus.media.decode import load
+from mediacorpus.networks.lite import load_network
+from mediacorpus.networks.views import preprocess
 
 TAUGHT_EPOCHS, STEP = 50, 7
 EPOCHS = int(sys.argv[2]) if sys.argv[1:2] == ["--epochs"] else TAUGHT_EPOCHS

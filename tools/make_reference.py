@@ -159,7 +159,7 @@ def _facts_of(info: Any) -> str:
 
 def backbones() -> str:
     """List the pretrained networks that `train` knows by name."""
-    from mediacorpus.learning.backbones import BACKBONES
+    from mediacorpus.networks.backbones import BACKBONES
 
     infos = [i for i in BACKBONES if BACKBONES.get(i.name).__module__.startswith("mediacorpus.")]
     rows = [[f"`{i.name}`", i.summary, i.licence, i.citation] for i in infos]

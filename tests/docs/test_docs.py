@@ -105,7 +105,7 @@ def test_each_measure_on_board_is_in_the_reference():
 
 
 def test_each_backbone_is_in_the_reference():
-    from mediacorpus.learning.backbones import BACKBONES
+    from mediacorpus.networks.backbones import BACKBONES
 
     page = text(DOCS / "reference" / "backbones.md")
     assert [info.name for info in BACKBONES if f"`{info.name}`" not in page] == []

@@ -30,8 +30,9 @@ def faces(
 @pytest.fixture(scope="session")
 def embeddings(faces: list[Example]) -> np.ndarray:
     """Their embeddings by EfficientNet-Lite0."""
-    from mediacorpus.measures.efficientnet import open_session, preprocess
+    from mediacorpus.measures.efficientnet import open_session
     from mediacorpus.media.decode import load
+    from mediacorpus.networks.views import preprocess
 
     return open_session().run(np.stack([preprocess(load(e.path)) for e in faces]))[0]
 

@@ -13,7 +13,7 @@ from hypothesis.extra.numpy import arrays
 
 from mediacorpus.learning.export import linear_graph
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks.onnx_session import open_session
 
 TARGETS = (
     Target(TargetKind.CLASSES, ("a", "b", "c")),

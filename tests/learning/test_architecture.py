@@ -20,9 +20,10 @@ from mediacorpus.learning.architecture import (
     layer_table,
     parameter_counts,
 )
-from mediacorpus.learning.backbones import create
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import create
 from mediacorpus.report.architecture_figure import _boxes, draw_architecture
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -38,7 +39,7 @@ def network(name, classes=2):
 
 
 def exported(made):
-    return export.fitted_graph(made, *export.split(made, "all"), target=TWO)
+    return export.fitted_graph(made, *frozen.split(made, "all"), target=TWO)
 
 
 def layers(name, classes=2, *, frozen=0):

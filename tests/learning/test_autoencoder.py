@@ -20,10 +20,10 @@ from mediacorpus.learning.autoencoder import (
     rebuild,
     reconstruction_error,
 )
-from mediacorpus.learning.backbones import create
 from mediacorpus.learning.features import Part, plan_for
 from mediacorpus.learning.model import load_model
 from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.networks.backbones import create
 
 ARCH: dict[str, Any] = {"method": "scratch", "arch": "autoencoder"}
 SIDE = 32

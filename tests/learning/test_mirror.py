@@ -6,9 +6,10 @@ import pytest
 from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning import export
-from mediacorpus.learning.backbones import create
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import create
+from mediacorpus.networks.onnx_session import open_session
 
 THREE = Target(TargetKind.CLASSES, ("a", "b", "c"))
 
@@ -20,7 +21,7 @@ def fitted(name, **given):
     head = network.module.get_submodule(network.last).weight
     network.module.eval()
     with torch.inference_mode():
-        whole = torch.nn.Sequential(export.standardizer(network), network.module)
+        whole = torch.nn.Sequential(frozen.standardizer(network), network.module)
         torch.nn.init.normal_(head)
         head /= whole(torch.from_numpy(pixels(network))).abs().mean()
     return network
@@ -36,7 +37,7 @@ def pixels(network, count=3):
 @pytest.mark.parametrize("name", ["lenet", "efficientnet_lite0", "squeezenet1_1"])
 def test_the_mean_of_both_sides(name):
     network = fitted(name)
-    parts, views = export.split(network, "all"), pixels(network)
+    parts, views = frozen.split(network, "all"), pixels(network)
     plain = open_session(export.fitted_graph(network, *parts, target=THREE))
     both = export.fitted_graph(network, *parts, target=THREE, mirror=True)
     assert export.agreement(network, both, views, target=THREE, mirror=True) < 1e-4
@@ -55,7 +56,7 @@ def test_the_mean_of_both_sides(name):
 def test_any_number_of_pictures():
     network = fitted("lenet")
     session = open_session(
-        export.fitted_graph(network, *export.split(network, "all"), target=THREE, mirror=True)
+        export.fitted_graph(network, *frozen.split(network, "all"), target=THREE, mirror=True)
     )
     for count in (0, 1, 5):
         assert session.run(None, {"pixels": pixels(network, count)})[0].shape == (count, 3)
@@ -64,15 +65,15 @@ def test_any_number_of_pictures():
 def test_a_network_sees_pictures_of_another_size():
     network = fitted("efficientnet_lite0", size=96)
     views = pixels(network)
-    content = export.fitted_graph(network, *export.split(network, "all"), target=THREE)
+    content = export.fitted_graph(network, *frozen.split(network, "all"), target=THREE)
     assert views.shape == (3, 96, 96, 3)
     assert export.agreement(network, content, views, target=THREE) < 1e-4
-    fixed, _ = export.split(network, 2)
-    maps = open_session(export.fixed_graph(network, fixed)).run(None, {"pixels": views})[0]
+    fixed, _ = frozen.split(network, 2)
+    maps = open_session(frozen.fixed_graph(network, fixed)).run(None, {"pixels": views})[0]
     assert maps.shape == (3, 192, 3, 3)
 
 
 def test_a_size_that_a_network_cannot_see():
-    export.check_size(create("squeezenet1_1", weights="random", classes=3, size=64))
+    frozen.check_size(create("squeezenet1_1", weights="random", classes=3, size=64))
     with pytest.raises(ParameterError, match="inception_v3 cannot see images of 32 x 32 pixels"):
-        export.check_size(create("inception_v3", weights="random", classes=3, size=32))
+        frozen.check_size(create("inception_v3", weights="random", classes=3, size=32))

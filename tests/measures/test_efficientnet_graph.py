@@ -3,9 +3,10 @@ import pytest
 
 from mediacorpus.errors import ModelError
 from mediacorpus.extras import need
-from mediacorpus.measures.efficientnet import load_network, preprocess
-from mediacorpus.measures.efficientnet_graph import graph
-from mediacorpus.measures.onnx_session import Session
+from mediacorpus.networks.efficientnet_graph import graph
+from mediacorpus.networks.lite import load_network
+from mediacorpus.networks.onnx_session import Session
+from mediacorpus.networks.views import preprocess
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,8 @@ import pytest
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.measures.efficientnet import onnx_file
-from mediacorpus.measures.onnx_session import CHUNK, Session
-from mediacorpus.measures.stored import store
+from mediacorpus.networks.onnx_session import CHUNK, Session
+from mediacorpus.networks.stored import store
 
 
 @pytest.fixture(scope="module")

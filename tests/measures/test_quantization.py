@@ -3,9 +3,10 @@ import pytest
 
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ModelError, ParameterError
-from mediacorpus.measures.efficientnet import forward, onnx_file, open_session, preprocess
+from mediacorpus.measures.efficientnet import forward, onnx_file, open_session
 from mediacorpus.measures.quantization import quantize
-from mediacorpus.measures.stored import intact
+from mediacorpus.networks.stored import intact
+from mediacorpus.networks.views import preprocess
 
 GRAY = np.full((224, 224, 3), 127, np.uint8)
 

@@ -3,10 +3,10 @@ import numpy as np
 import torch
 
 from mediacorpus.engine.contract import Batch, Picture
-from mediacorpus.learning.backbones import create
-from mediacorpus.measures.efficientnet import preprocess
 from mediacorpus.measures.embedding import embedding
 from mediacorpus.measures.spatial_embedding import spatial_embedding
+from mediacorpus.networks.backbones import create
+from mediacorpus.networks.views import preprocess
 from mediacorpus.records import FileFacts
 
 

@@ -17,8 +17,9 @@ from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.learning.model import ModelFolder, load_model
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import fit_model as train
-from mediacorpus.measures.efficientnet import open_session, preprocess
+from mediacorpus.measures.efficientnet import open_session
 from mediacorpus.media.sheet import write_sheet
+from mediacorpus.networks.views import preprocess
 from mediacorpus.records import Example
 from mediacorpus.validation.explain import Reference, background_share, explain, find_cues, nearest
 

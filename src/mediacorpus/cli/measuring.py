@@ -47,6 +47,14 @@ def measure(
     precision: Annotated[
         str, typer.Option(help="fp32, or int8: faster, slightly rounded.")
     ] = "fp32",
+    backbone: Annotated[
+        str | None,
+        typer.Option(help="For embedding: another network, such as resnet18, or timm:NAME."),
+    ] = None,
+    weights: Annotated[
+        str | None,
+        typer.Option(help="For embedding: its weights, a .safetensors or .pth file."),
+    ] = None,
     top: Annotated[
         int | None, typer.Option(help="Tags kept for each image, where tags are asked for.")
     ] = None,
@@ -68,7 +76,8 @@ def measure(
     """Measure every image that lacks one of the measures, in one pass over the pixels."""
     from mediacorpus.corpus import Corpus
 
-    parameters = {} if top is None else {"top": top}
+    given = {"top": top, "backbone": backbone, "weights": weights}
+    parameters = {name: value for name, value in given.items() if value is not None}
     with Corpus(folder) as corpus:
         measured = corpus.measure(
             *names,

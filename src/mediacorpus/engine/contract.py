@@ -77,6 +77,26 @@ class Measure(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Configured:
+    """A measure whose facts depend on its parameters, such as the length of its vectors.
+
+    Parameters
+    ----------
+    function:
+        The measure.
+    info:
+        Its facts, in place of those that the registry has of the name.
+    """
+
+    function: Measure
+    info: Info
+
+    def __call__(self, batch: Batch) -> Sequence[Value]:
+        """Measure each image of the batch."""
+        return self.function(batch)
+
+
 MeasureFactory: TypeAlias = Callable[..., Measure]
 
 MEASURES: Registry[MeasureFactory] = Registry(

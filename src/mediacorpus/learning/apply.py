@@ -19,11 +19,12 @@ from mediacorpus.engine.part import Prepared
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError, unknown
 from mediacorpus.learning.export import ANSWER
-from mediacorpus.learning.features import min_side, plain_view, rows_of
+from mediacorpus.learning.features import rows_of
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.measures.onnx_session import open_session
 from mediacorpus.measures.verb import measure, measure_as, options
+from mediacorpus.networks.onnx_session import open_session
+from mediacorpus.networks.views import min_side, plain_view
 from mediacorpus.records import Info, Shape, Tag
 from mediacorpus.store import parts as parquet
 from mediacorpus.store import people, progress

@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning import export
 from mediacorpus.learning.features import Part
 from mediacorpus.learning.loop import Fit, OnEpoch, fit, predict
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.networks import frozen
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mediacorpus.learning.backbones import Network
     from mediacorpus.learning.features import Plan
     from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.networks.backbones import Network
 
 LEAST = 10
 """Images that are needed at least."""
@@ -134,7 +134,7 @@ def codes_of(network: Network, pictures: Part) -> NDArray[np.float32]:
     images:
         As in `learn_codes`.
     """
-    encoder = need("torch").nn.Sequential(export.standardizer(network), *network.module[:-1])
+    encoder = need("torch").nn.Sequential(frozen.standardizer(network), *network.module[:-1])
     codes: NDArray[np.float32] = predict(encoder, pictures).numpy()
     return codes
 
@@ -207,7 +207,7 @@ def _reconstruction_class() -> Any:
     class Reconstruction(torch.nn.Module):  # type: ignore[misc,name-defined]
         def __init__(self, network: Network, decoder: Any) -> None:
             super().__init__()
-            self.standardizer = export.standardizer(network)
+            self.standardizer = frozen.standardizer(network)
             self.encoder, self.decoder = network.module[:-1], decoder
 
         def forward(self, pixels: Any) -> Any:

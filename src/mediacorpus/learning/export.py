@@ -2,30 +2,23 @@
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import logging
-import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mediacorpus._version import __version__
-from mediacorpus.errors import ParameterError, TrainingError
+from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning.settings import LITE
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.measures.efficientnet_graph import STAGES, graph
-from mediacorpus.measures.onnx_session import open_session
-from mediacorpus.measures.stored import stored
-from mediacorpus.settings import settings
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import LITE
+from mediacorpus.networks.onnx_session import open_session
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mediacorpus.learning.backbones import Network
+    from mediacorpus.networks.backbones import Network
 
 
 LOGITS, ANSWER = "logits", "probabilities"
@@ -165,135 +158,6 @@ def with_mirror(model: Any) -> Any:
 TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
 
-OPSET = 18
-
-LUMA = (0.299, 0.587, 0.114)
-"""Shares of red, green and blue in luma (ITU-R BT.601)."""
-
-
-def split(network: Network, unfreeze: str | int) -> tuple[list[Any], list[Any]]:
-    """Part a network's modules into those that do not learn and those that do.
-
-    What lies between the last block and the last layer and has no weights, such as pooling,
-    is counted to what does not learn where only the last layer does.
-
-    Examples
-    --------
-    >>> from mediacorpus.learning.backbones import create
-    >>> network = create("efficientnet_lite0", weights="random", classes=2)
-    >>> [len(part) for part in split(network, 1)], [len(part) for part in split(network, "head")]
-    ([17, 4], [19, 2])
-    """
-    nn = need("torch.nn")
-    count = len(network.blocks) - network.learning_blocks(unfreeze)
-    fixed, learning = list(network.blocks[:count]), list(network.blocks[count:])
-    head = list(network.head) if isinstance(network.head, nn.Sequential) else [network.head]
-    while not learning and not isinstance(head[0], nn.Dropout) and not _has_weights(head[0]):
-        fixed.append(head.pop(0))
-    return fixed, learning + head
-
-
-def check_size(network: Network) -> None:
-    """Raise if a network cannot see images of the size that it is to see.
-
-    Raises
-    ------
-    ParameterError
-        It fails on a black image of that size.
-
-    Examples
-    --------
-    >>> from mediacorpus.learning.backbones import create
-    >>> check_size(create("squeezenet1_1", weights="random", classes=2, size=96))
-    """
-    torch = need("torch")
-    network.module.eval()
-    try:
-        with torch.inference_mode():
-            network.module(torch.zeros(1, 1 if network.gray else 3, network.size, network.size))
-    except (RuntimeError, AssertionError, ValueError) as error:
-        raise ParameterError(
-            f"{network.name} cannot see images of {network.size} x {network.size} pixels "
-            f"({str(error).splitlines()[0]}). Leave --size out, or ask for another."
-        ) from error
-
-
-def standardizer(network: Network) -> Any:
-    """Make the module that turns images into a network's input.
-
-    Examples
-    --------
-    >>> from mediacorpus.learning.backbones import create
-    >>> module = standardizer(create("efficientnet_lite0", weights="random", classes=2))
-    >>> module(need("torch").full((1, 2, 2, 3), 255, dtype=need("torch").uint8)).unique()
-    tensor([1.])
-
-    A network that takes gray gets the luma of ITU-R BT.601.
-
-    >>> module = standardizer(create("lenet", weights="random", classes=2))
-    >>> red = need("torch").tensor([255, 0, 0], dtype=need("torch").uint8)
-    >>> module(red.expand(1, 28, 28, 3)).shape, module(red.expand(1, 1, 1, 3)).item()
-    (torch.Size([1, 1, 28, 28]), -0.40...)
-    """
-    return _standardizer_class()(network.mean, network.sd, gray=network.gray)
-
-
-@functools.cache
-def _standardizer_class() -> Any:
-    torch = need("torch")
-
-    class Standardizer(torch.nn.Module):  # type: ignore[misc,name-defined]
-        def __init__(self, mean: Sequence[float], sd: Sequence[float], *, gray: bool) -> None:
-            super().__init__()
-            self.gray = gray
-            center, spread = (torch.tensor(v).view(3, 1, 1) for v in (mean, sd))
-            self.register_buffer("gain", 1 / (255 * spread), persistent=False)
-            self.register_buffer("shift", -center / spread, persistent=False)
-            luma = torch.tensor(LUMA).view(3, 1, 1)
-            self.register_buffer("luma", luma, persistent=False)
-
-        def forward(self, pixels: Any) -> Any:
-            # (N, size, size, 3) uint8 → (N, 3, size, size) float32, or (N, 1, size, size)
-            x = pixels.permute(0, 3, 1, 2).float() * self.gain + self.shift
-            return (x * self.luma).sum(1, keepdim=True) if self.gray else x
-
-    return Standardizer
-
-
-def _has_weights(module: Any) -> bool:
-    return next(module.parameters(), None) is not None
-
-
-def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
-    """Write the part of a network that does not learn as ONNX.
-
-    Traced networks are kept in the user's cache.
-
-    Parameters
-    ----------
-    network:
-        The network.
-    fixed:
-        Its modules that do not learn, in order; at least one.
-
-    Returns
-    -------
-    bytes
-        Input `pixels` uint8 `(N, size, size, 3)`; output `features` float32 `(N, ...)`.
-    """
-    if network.name == LITE:
-        return _lite_prefix(network, len(fixed))
-    key = hashlib.sha256(f"{__version__} {OPSET} {need('torch').__version__}".encode())
-    for module in fixed:
-        key.update(str(module).encode())
-        for tensor in module.state_dict().values():
-            key.update(tensor.contiguous().numpy().tobytes())
-    key.update(f"{network.size} {network.mean} {network.sd} {network.gray}".encode())
-    name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
-    make = functools.partial(_trace_fixed, network, fixed)
-    path = stored(settings().cache / "networks" / name, make)
-    return path.read_bytes()
-
 
 def fitted_graph(
     network: Network,
@@ -310,7 +174,7 @@ def fitted_graph(
     network:
         The network, with its fitted weights.
     fixed, learning:
-        What `split` gave.
+        What `frozen.split` gave.
     target:
         What was learned.
     mirror:
@@ -323,9 +187,9 @@ def fitted_graph(
         `(N, classes)`.
     """
     if network.name == LITE:
-        model = _only_logits(_lite(network))
+        model = _only_logits(frozen.lite_graph(network))
     else:
-        model = need("onnx").load_from_string(_trace(network, [*fixed, *learning], LOGITS))
+        model = need("onnx").load_from_string(frozen.trace(network, [*fixed, *learning], LOGITS))
     if mirror:
         model = with_mirror(model)
     content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
@@ -402,7 +266,7 @@ def agreement(
         The difference is larger than 0.001, so the exported network must not be used.
     """
     torch = need("torch")
-    module = torch.nn.Sequential(standardizer(network), network.module).eval()
+    module = torch.nn.Sequential(frozen.standardizer(network), network.module).eval()
     with torch.inference_mode():
         logits = module(torch.from_numpy(pixels))
         if mirror:
@@ -419,61 +283,8 @@ def agreement(
     return difference
 
 
-def _lite(network: Network) -> Any:
-    tensors = [tensor.detach().numpy() for tensor in network.module.state_dict().values()]
-    return graph(tensors, {}, side=network.size)
-
-
-def _lite_prefix(network: Network, count: int) -> bytes:
-    """Cut the written graph after some blocks."""
-    onnx = need("onnx")
-    names = ["stem.relu6"]
-    for stage, (blocks, _) in enumerate(STAGES):
-        names += [f"blocks.{stage}.{b}.{'sum' if b else 'project'}" for b in range(blocks)]
-    names += ["head.relu6", "embedding"]
-    whole = onnx.shape_inference.infer_shapes(_lite(network))
-    model = onnx.utils.Extractor(whole).extract_model(["pixels"], [names[count - 1]])
-    model.graph.node.append(onnx.helper.make_node("Identity", [names[count - 1]], ["features"]))
-    model.graph.output[0].name = "features"
-    content: bytes = model.SerializeToString(deterministic=True)
-    return content
-
-
 def _only_logits(model: Any) -> Any:
     outputs = [output for output in model.graph.output if output.name == LOGITS]
     del model.graph.output[:]
     model.graph.output.extend(outputs)
     return model
-
-
-def _trace_fixed(network: Network, fixed: Sequence[Any]) -> bytes:
-    return _trace(network, fixed, "features")
-
-
-def _trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
-    """Trace modules from pixels on with PyTorch's exporter, without its chatter."""
-    torch = need("torch")
-    need("onnxscript")
-    whole = torch.nn.Sequential(standardizer(network), *modules).eval()
-    whole = whole.to(memory_format=torch.contiguous_format)
-    example = torch.zeros(2, network.size, network.size, 3, dtype=torch.uint8)
-    logger = logging.getLogger("torch.onnx")
-    level = logger.level
-    logger.setLevel(logging.ERROR)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            program = torch.onnx.export(
-                whole,
-                (example,),
-                dynamo=True,
-                dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
-                input_names=["pixels"],
-                output_names=[output],
-                opset_version=OPSET,
-                verbose=False,
-            )
-    finally:
-        logger.setLevel(level)
-    content: bytes = program.model_proto.SerializeToString(deterministic=True)
-    return content

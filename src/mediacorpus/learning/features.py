@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import math
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,10 +20,11 @@ from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Outcome, outcomes
 from mediacorpus.errors import ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
-from mediacorpus.measures.efficientnet import CROP, open_session, preprocess
-from mediacorpus.measures.efficientnet_graph import SIDE
+from mediacorpus.measures.efficientnet import open_session
 from mediacorpus.media.augment import Augmentation, random_resized_crop
-from mediacorpus.media.resize import center_crop, rescale_crop, squish
+from mediacorpus.media.resize import rescale_crop
+from mediacorpus.networks.efficientnet_graph import SIDE
+from mediacorpus.networks.views import CROP, min_side, plain_view
 from mediacorpus.records import Example, Info, Shape
 from mediacorpus.settings import settings
 from mediacorpus.store import progress
@@ -32,7 +32,8 @@ from mediacorpus.store.parts import read_parts
 from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
-    from mediacorpus.learning.backbones import Network
+    from mediacorpus.networks.backbones import Network
+    from mediacorpus.networks.frozen import FrozenNetwork
     from mediacorpus.records import Example
 
 
@@ -40,42 +41,6 @@ Pixels = NDArray[np.uint8]
 
 AREA = (0.35, 1.0)
 """Least and greatest share of the image that a varied view shows."""
-
-
-def min_side(size: int, crop: float) -> int:
-    """Give the pixels that the short side must have for a view of `size` at its full detail.
-
-    >>> min_side(224, 0.875)
-    256
-    """
-    return math.ceil(size / crop)
-
-
-def plain_view(pixels: Pixels, size: int = SIDE, crop: float = CROP) -> Pixels:
-    """Cut out the central square (`crop` of the short side) and bring it to `size`.
-
-    Parameters
-    ----------
-    pixels:
-        RGB `(H, W, 3)`, uint8.
-    size:
-        Height and width of the view in pixels.
-    crop:
-        Share of the short side, above 0, at most 1.
-
-    Returns
-    -------
-    uint8 array `(size, size, 3)`
-
-    Examples
-    --------
-    >>> plain_view(np.zeros((300, 400, 3), np.uint8), 96, 1.0).shape
-    (96, 96, 3)
-    """
-    if (size, crop) == (SIDE, CROP):
-        return preprocess(pixels)
-    side = max(1, round(crop * min(pixels.shape[:2])))
-    return squish(center_crop(pixels, side), size)
 
 
 def fixed_views(
@@ -281,6 +246,7 @@ def embedded_views(
     path: Path,
     *,
     seed: int,
+    network: FrozenNetwork | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> NDArray[np.float32] | None:
     """Embed mirrored and cut-out views of the training images, for the probe to learn from.
@@ -293,25 +259,31 @@ def embedded_views(
         File to keep the embeddings in.
     seed:
         Of the cut-outs.
+    network:
+        The backbone; None is the one on board.
     progress:
         Told `"views"`, how many images are done, and of how many.
 
     Returns
     -------
-    float32 array `(N, VIEWS - 1, 1280)` or None
+    float32 array `(N, VIEWS - 1, features)` or None
         NaN for an image that cannot be read any more. None where there are so many training
         images that views add little.
     """
     own = [example for example in examples if example.part == "train"]
     if len(own) > MOST_VIEWED:
         return None
-    session = open_session()
+    if network is None:
+        session = open_session()
+        size, crop, fixed = SIDE, CROP, lambda views: session.run(views)[0]
+    else:
+        size, crop, fixed = network.size, network.crop, network.run
     part, _ = prepare(
         own,
         lambda labels: np.zeros(len(labels)),
         path,
-        plan=Plan(SIDE, CROP, views=VIEWS, squares=False, seed=seed),
-        fixed=lambda views: session.run(views)[0],
+        plan=Plan(size, crop, views=VIEWS, squares=False, seed=seed),
+        fixed=fixed,
         progress=None if progress is None else functools.partial(progress, "views"),
     )
     found = np.array(part.views[:, 1:])
@@ -428,12 +400,15 @@ def rows_of(
     UnknownName
         Nothing has been measured under that name.
     """
-    setups = progress.current_setups(store)
-    if measure not in setups:
-        raise unknown("measure", measure, {*setups, *MEASURES.names()})
-    shown, info = setups[measure]
+    if setup is None:
+        setups = progress.current_setups(store)
+        if measure not in setups:
+            raise unknown("measure", measure, {*setups, *MEASURES.names()})
+        setup, info = setups[measure]
+    else:
+        info = progress.info_of(store, setup)
     names = columns_of(info)
-    files = progress.files_of(store, shown if setup is None else setup)
+    files = progress.files_of(store, setup)
     for batch in read_parts(files, info, columns=["item", *names]).to_batches():
         rows = batch if wanted is None else batch.filter(pc.is_in(batch["item"], value_set=wanted))
         if rows.num_rows:

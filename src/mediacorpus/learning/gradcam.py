@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
-from mediacorpus.learning.backbones import Network, create
-from mediacorpus.learning.export import standardizer
 from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.networks.backbones import Network, create
+from mediacorpus.networks.frozen import standardizer
 
 if TYPE_CHECKING:
     from mediacorpus.learning.model import ModelFolder

@@ -38,7 +38,7 @@ from mediacorpus.learning.grid_runners import (
 )
 from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
-from mediacorpus.learning.train import Watch, examples_of, measure_for, watched
+from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for, watched
 from mediacorpus.records import Example
 from mediacorpus.result import Result, plain
 from mediacorpus.settings import one_worker
@@ -527,7 +527,7 @@ def _tell(watch: Watch, title: str, *done: int) -> None:
 def _on_features(
     store: Store, examples: Sequence[Example], *, seed: int, show: bool | None
 ) -> Runner:
-    measure_for(store, SOURCE, [e.item for e in examples], show=show)
+    embedding_for(store, [e.item for e in examples], show=show)
     kept, features = matrix(store, examples, SOURCE)
     return FeaturesRunner(features[:, None], _division(kept, seed=seed))
 

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
-from mediacorpus.learning import export
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.features import Part, Plan, plan_for, prepare
 from mediacorpus.learning.folds import Division, division
 from mediacorpus.learning.linear import fit_probe
 from mediacorpus.learning.loop import fit, predict, rate_factor
 from mediacorpus.learning.methods import features_of, network_for, plan_to_score
-from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import OF_LOOP, OF_MODEL, TrainSettings
 from mediacorpus.learning.shallow import check_counts, fit_plain
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.networks import frozen
+from mediacorpus.networks.scratch import AUTOENCODER
 
 if TYPE_CHECKING:
-    from mediacorpus.learning.backbones import Network
     from mediacorpus.learning.folds import Fold, Point
+    from mediacorpus.networks.backbones import Network
     from mediacorpus.records import Example
 
 
@@ -530,7 +530,7 @@ class TrainingRunner:
         """Raise if a setting cannot be used, or the data cannot be divided so."""
         self.items.check(folds)
         s = self._settings(point)
-        export.split(network_for(s, self._target(s)), _depth(s))
+        frozen.split(network_for(s, self._target(s)), _depth(s))
 
     def ready(self, point: Point) -> None:
         """Make the views that the fits of a setting share."""
@@ -545,9 +545,9 @@ class TrainingRunner:
         target = self._target(s)
         network = network_for(s, target)
         plan, varied, plain = self._views(network, s)
-        fixed, learning = export.split(network, _depth(s))
+        fixed, learning = frozen.split(network, _depth(s))
         module = need("torch.nn").Sequential(
-            *([] if fixed else [export.standardizer(network)]), *learning
+            *([] if fixed else [frozen.standardizer(network)]), *learning
         )
         with tempfile.TemporaryDirectory() as work:
             fit(
@@ -584,7 +584,7 @@ class TrainingRunner:
         self, network: Network, s: TrainSettings, *, read: Read | None = None
     ) -> tuple[Plan, Part, Part]:
         """Give the views that teach and those that score; made once, then read from the disk."""
-        fixed, _ = export.split(network, _depth(s))
+        fixed, _ = frozen.split(network, _depth(s))
         plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
         features = functools.cache(lambda: features_of(network, fixed))
         found = []

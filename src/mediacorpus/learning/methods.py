@@ -17,7 +17,6 @@ from mediacorpus.extras import need
 from mediacorpus.learning import export
 from mediacorpus.learning.architecture import describe_onnx
 from mediacorpus.learning.autoencoder import codes_of, learn_codes, rebuild, reconstruction_error
-from mediacorpus.learning.backbones import Network, create
 from mediacorpus.learning.features import (
     Fixed,
     Part,
@@ -30,11 +29,14 @@ from mediacorpus.learning.features import (
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.loop import Fit, OnEpoch, fit
-from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import Network, create
+from mediacorpus.networks.frozen import FrozenNetwork
+from mediacorpus.networks.onnx_session import open_session
+from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.records import Example
 
 UNLABELLED = "unlabelled"
@@ -69,13 +71,19 @@ def fit_on_embeddings(
     work: Path,
     on_epoch: OnEpoch | None,
     on_read: OnRead | None,
+    network: FrozenNetwork | None = None,
 ) -> Made:
-    """Fit a linear model to embeddings `(N, features)`, a row for each example."""
+    """Fit a linear model to embeddings `(N, features)`, a row for each example.
+
+    `network` is what gave them; None is the one on board.
+    """
     encoded = target.encode([e.label for e in examples])
     train = np.array([e.part == "train" for e in examples])
     views = None
     if s.augment is not False:
-        views = embedded_views(examples, work / "views.bin", seed=s.seed, progress=on_read)
+        views = embedded_views(
+            examples, work / "views.bin", seed=s.seed, network=network, progress=on_read
+        )
     if views is not None:
         views = np.where(np.isnan(views), embeddings[train][:, None], views)
     probe = fit_linear(
@@ -99,6 +107,7 @@ def fit_on_embeddings(
             "validation": target.scores(answer, encoded[~train]),
             "C": probe.strength,
             "unreadable": [],
+            **({} if network is None else {"size": network.size, "crop": network.crop}),
         },
     )
 
@@ -153,7 +162,7 @@ def fit_on_pictures(
     """Train a network, pretrained or from scratch, on the images themselves."""
     nn = need("torch.nn")
     network = network_for(s, target)
-    fixed, learning = export.split(network, s.unfreeze if s.unfreeze is not None else "head")
+    fixed, learning = frozen.split(network, s.unfreeze if s.unfreeze is not None else "head")
     plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
     parts, unreadable = _read(
         examples,
@@ -165,7 +174,7 @@ def fit_on_pictures(
         on_read=on_read,
         mirror=bool(s.mirror),
     )
-    first = [] if fixed else [export.standardizer(network)]
+    first = [] if fixed else [frozen.standardizer(network)]
     found = fit(
         nn.Sequential(*first, *learning),
         parts["train"],
@@ -186,7 +195,7 @@ def fit_on_pictures(
 
 def _weighted_layers(network: Network, fixed: Sequence[Any]) -> int:
     """Count the layers with weights in the part of a network that does not learn."""
-    layers = describe_onnx(export.fixed_graph(network, fixed)) if fixed else []
+    layers = describe_onnx(frozen.fixed_graph(network, fixed)) if fixed else []
     return sum(layer.parameters > 0 for layer in layers)
 
 
@@ -202,7 +211,7 @@ def network_for(s: TrainSettings, target: Target) -> Network:
         size=s.size,
     )
     if s.size:
-        export.check_size(network)
+        frozen.check_size(network)
     return network
 
 
@@ -269,7 +278,7 @@ def _made(
     network.module.eval()
     mirror = bool(s.mirror)
     content = export.fitted_graph(
-        network, *export.split(network, "all"), target=target, mirror=mirror
+        network, *frozen.split(network, "all"), target=target, mirror=mirror
     )
     pixels = np.random.default_rng(s.seed).integers(
         0, 256, (CHECKED, network.size, network.size, 3), np.uint8
@@ -337,7 +346,7 @@ def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
     """Give what computes the part of a network that does not learn; None where all of it does."""
     if not fixed:
         return None
-    session = open_session(export.fixed_graph(network, fixed))
+    session = open_session(frozen.fixed_graph(network, fixed))
 
     def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
         found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]

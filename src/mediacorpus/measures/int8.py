@@ -14,10 +14,11 @@ from mediacorpus.engine.decoding import open_all
 from mediacorpus.engine.progress import progress
 from mediacorpus.errors import ParameterError, writing
 from mediacorpus.files import atomic_write
-from mediacorpus.measures.efficientnet import onnx_file, preprocess
-from mediacorpus.measures.onnx_session import Session
+from mediacorpus.measures.efficientnet import onnx_file
 from mediacorpus.measures.quantization import quantize
-from mediacorpus.measures.stored import intact
+from mediacorpus.networks.onnx_session import Session
+from mediacorpus.networks.stored import intact
+from mediacorpus.networks.views import preprocess
 from mediacorpus.store import derived
 from mediacorpus.store.progress import VISUAL_ITEMS
 from mediacorpus.store.store import Store

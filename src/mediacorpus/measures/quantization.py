@@ -11,9 +11,9 @@ import numpy as np
 
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
-from mediacorpus.measures.efficientnet_graph import SIDE
-from mediacorpus.measures.onnx_session import CHUNK
-from mediacorpus.measures.stored import store
+from mediacorpus.networks.efficientnet_graph import SIDE
+from mediacorpus.networks.onnx_session import CHUNK
+from mediacorpus.networks.stored import store
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -12,20 +12,20 @@ from mediacorpus.measures.efficientnet import (
     CITATION,
     LICENCE,
     VERSION,
-    WEIGHTS_SHA256,
     onnx_file,
-    preprocess,
 )
-from mediacorpus.measures.efficientnet_graph import SIDE
-from mediacorpus.measures.onnx_session import CHUNK, open_session
-from mediacorpus.measures.stored import stored
+from mediacorpus.networks.efficientnet_graph import SIDE
+from mediacorpus.networks.lite import WEIGHTS_SHA256
+from mediacorpus.networks.onnx_session import CHUNK, open_session
+from mediacorpus.networks.stored import stored
+from mediacorpus.networks.views import preprocess
 from mediacorpus.records import Info, Shape
 from mediacorpus.settings import settings
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from mediacorpus.measures.onnx_session import Floats
+    from mediacorpus.networks.onnx_session import Floats
 
 LAST = "blocks.5.3.sum"
 """The feature maps that are pooled, `(N, 192, 7, 7)`: the last before those of objects."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from mediacorpus.measures.onnx_session import Floats
+    from mediacorpus.networks.onnx_session import Floats
 
 CLASSES = 1000
 

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.engine import local
-from mediacorpus.engine.contract import MEASURES
+from mediacorpus.engine.contract import MEASURES, Configured
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options, Prepared
 from mediacorpus.errors import ModelError, ParameterError, unknown_option
+from mediacorpus.networks.backbones import LITE
+from mediacorpus.networks.frozen import is_other, kept_network
 from mediacorpus.settings import settings
 from mediacorpus.store import progress
 from mediacorpus.store.runs import running
@@ -106,13 +108,19 @@ def measure(
         MEASURES.get(name)
     given = {"precision": precision} | parameters
     note, model_hash = None, None
+    network = _network(store, wanted, given)
+    if network:
+        model_hash = network["weights"]
     if precision == "int8" and any("model" in _accepts(name) for name in wanted):
         from mediacorpus.measures.int8 import corpus_model
 
         made = corpus_model(store, show=show)
         given["model"] = made.path
         note, model_hash = made.note, made.digest
-    ready = {name: _prepare(name, given) for name in wanted}
+    ready = {
+        name: _prepare(name, given | network if "backbone" in _accepts(name) else given)
+        for name in wanted
+    }
     _check_used(ready, parameters)
     recorded = {"measures": wanted, "batch_size": batch_size, "of": of} | given
     if only is not None:
@@ -123,14 +131,13 @@ def measure(
         run.note = note
         prepared = [
             Prepared(
-                MEASURES.info(name),
+                info,
                 kept,
                 function,
-                progress.setup_id(
-                    store, MEASURES.info(name), _identity(kept, model_hash), run=run.id
-                ),
+                progress.setup_id(store, info, _identity(kept, model_hash), run=run.id),
             )
             for name, (function, kept) in ready.items()
+            for info in [function.info if isinstance(function, Configured) else MEASURES.info(name)]
         ]
         if retry:
             progress.forget_failed(store, [p.setup for p in prepared])
@@ -193,6 +200,28 @@ def measure_as(
     return found
 
 
+def _network(store: Store, wanted: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
+    """Give the parameters of another network than that on board, which the corpus then keeps.
+
+    Where the one on board is named, it is as if none was: its rows are the same.
+    """
+    if not any("backbone" in _accepts(name) for name in wanted):
+        return {}
+    backbone, weights = given.get("backbone"), given.get("weights")
+    if not is_other(backbone, weights):
+        for name in ("backbone", "weights"):
+            given.pop(name, None)
+        return {}
+    if given["precision"] != "fp32":
+        raise ParameterError(
+            f"int8 is made for {LITE} with its own weights; leave --precision out, or --backbone "
+            "and --weights."
+        )
+    name = str(backbone or LITE)
+    path, digest = kept_network(store.folder, name, None if weights is None else str(weights))
+    return {"backbone": name, "weights": digest, "model": path}
+
+
 def _accepts(name: str) -> set[str]:
     return set(inspect.signature(MEASURES.get(name)).parameters)
 
@@ -206,6 +235,8 @@ def _prepare(name: str, given: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
 
 def _check_used(ready: dict[str, tuple[Any, dict[str, Any]]], parameters: dict[str, Any]) -> None:
     used = {key for _, kept in ready.values() for key in kept}
+    if any("backbone" in _accepts(measure) for measure in ready):
+        used |= {"backbone", "weights"}
     for name in sorted(set(parameters) - used):
         own = {key for measure in ready for key in _accepts(measure)}
         raise unknown_option(f"measure {' '.join(ready)}", name, sorted(own | OPTIONS))
@@ -213,4 +244,6 @@ def _check_used(ready: dict[str, tuple[Any, dict[str, Any]]], parameters: dict[s
 
 def _identity(kept: dict[str, Any], model_hash: str | None) -> dict[str, Any]:
     """Give what tells this setup from others: a model file counts by its content."""
+    if "backbone" in kept:  # its weights' hash says it all
+        return {key: value for key, value in kept.items() if key != "model"}
     return {key: model_hash if isinstance(value, Path) else value for key, value in kept.items()}

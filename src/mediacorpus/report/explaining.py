@@ -21,7 +21,7 @@ from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, check_classes, target_of
-from mediacorpus.learning.train import examples_of, measure_for
+from mediacorpus.learning.train import embedding_for, examples_of
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
 from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
@@ -292,7 +292,7 @@ def curve_of(
     number, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="learning-curve")
     labelled = examples_of(store, split)
-    measure_for(store, "embedding", [e.item for e in labelled], show=show)
+    embedding_for(store, [e.item for e in labelled], show=show)
     examples, features = matrix(store, labelled, "embedding")
     classes = sorted({e.label for e in examples})
     targets = np.array([classes.index(e.label) for e in examples], np.int64)
@@ -358,7 +358,7 @@ def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> 
     train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]
     if not train:
         return None
-    measure_for(store, "embedding", [e.item for e in train], show=show)
+    embedding_for(store, [e.item for e in train], show=show)
     kept, embeddings = matrix(store, train, "embedding")
     return Reference([e.item for e in kept], [e.label for e in kept], embeddings)
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mediacorpus.engine.decoding import open_all
 from mediacorpus.learning.autoencoder import rebuild, reconstruction_error
-from mediacorpus.learning.features import plain_view
-from mediacorpus.learning.networks import AUTOENCODER
+from mediacorpus.networks.scratch import AUTOENCODER
+from mediacorpus.networks.views import plain_view
 from mediacorpus.report.drawing import INK, canvas, style, to_svg
 from mediacorpus.store import derived, people
 

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.features import plain_view
 from mediacorpus.learning.gradcam import gradcam, has_places
 from mediacorpus.learning.model import ModelFolder
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.measures.efficientnet import CROP
 from mediacorpus.measures.efficientnet import open_session as embedding_session
-from mediacorpus.measures.efficientnet_graph import SIDE
+from mediacorpus.networks.backbones import LITE
+from mediacorpus.networks.efficientnet_graph import SIDE
+from mediacorpus.networks.views import CROP, plain_view
 from mediacorpus.stats.significance import holm
 from mediacorpus.validation.saliency import (
     attention,
@@ -245,12 +245,25 @@ def explain(
         raise ParameterError(
             f"The model {model.card['name']!r} has layers of its own; ask for 'gradcam'."
         )
+    if chosen == "cam" and not _on_lite(model):
+        raise ParameterError(
+            f"The model {model.card['name']!r} works on the embedding of "
+            f"{model.card['backbone']}, and 'cam' is for {LITE}; ask for 'occlusion'."
+        )
     return _explanations(model, pictures, chosen, truth=truth or {}, reference=reference, k=k)
+
+
+def _on_lite(model: ModelFolder) -> bool:
+    """Tell whether a model on the embedding has it from the network on board."""
+    measured = model.card.get("measured") or {}
+    return "backbone" not in measured.get("parameters", {})
 
 
 def _method(model: ModelFolder) -> str:
     if model.card["input"] == "pixels":
         return "gradcam" if has_places(model) else "occlusion"
+    if not _on_lite(model):
+        return "occlusion"
     linear = {"weight", "bias"} <= set(model.weights())
     return (
         "cam"

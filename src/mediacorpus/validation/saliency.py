@@ -13,11 +13,12 @@ from numpy.typing import ArrayLike, NDArray
 from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning.apply import Classifier
-from mediacorpus.learning.features import plain_view
-from mediacorpus.measures.efficientnet import CROP, onnx_file
+from mediacorpus.measures.efficientnet import onnx_file
 from mediacorpus.measures.efficientnet import open_session as embedding_session
-from mediacorpus.measures.efficientnet_graph import FEATURES, SIDE
-from mediacorpus.measures.onnx_session import open_session
+from mediacorpus.networks.efficientnet_graph import FEATURES, SIDE
+from mediacorpus.networks.frozen import frozen_of
+from mediacorpus.networks.onnx_session import open_session
+from mediacorpus.networks.views import CROP, plain_view
 
 if TYPE_CHECKING:
     from mediacorpus.learning.model import ModelFolder
@@ -55,7 +56,9 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
     if model.card["input"] == "pixels":
         view = plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
         return _gray(view) if model.card.get("gray", model.card.get("grey")) else view
-    return plain_view(pixels, SIDE, CROP)
+    # The card of a probe on another backbone says at what its network looks.
+    card = model.card
+    return plain_view(pixels, int(card.get("size", SIDE)), float(card.get("crop", CROP)))
 
 
 def _gray(view: Views) -> Views:
@@ -70,7 +73,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
     Parameters
     ----------
     model:
-        A model on images or on the embedding, which EfficientNet-Lite0 then gives.
+        A model on images or on the embedding, which its backbone then gives.
 
     Returns
     -------
@@ -93,8 +96,12 @@ def view_predictor(model: ModelFolder) -> PredictViews:
             "models on images and on the embedding can be looked into."
         )
 
+    measured = model.card.get("measured") or {}
+    own = frozen_of(model.path.parent.parent, measured.get("parameters", {}))
+
     def predict(views: Views) -> NDArray[Any]:
-        return classifier.from_features(embedding_session().run(views)[0])
+        features = embedding_session().run(views)[0] if own is None else own.run(views)
+        return classifier.from_features(features)
 
     return predict
 

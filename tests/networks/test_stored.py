@@ -5,7 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from mediacorpus.errors import ParameterError, StorageFull
-from mediacorpus.measures.stored import digest_path, intact, store, stored
+from mediacorpus.networks.stored import digest_path, intact, store, stored
 
 
 def test_a_stored_file_is_made_once(tmp_path):

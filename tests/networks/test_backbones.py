@@ -7,8 +7,8 @@ import pytest
 
 from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound
 from mediacorpus.extras import need
-from mediacorpus.learning.backbones import BACKBONES, backbone_info, create
-from mediacorpus.learning.networks import scratch_names
+from mediacorpus.networks.backbones import BACKBONES, backbone_info, create
+from mediacorpus.networks.scratch import scratch_names
 
 WANTED = {
     "efficientnet_lite0",

@@ -11,17 +11,16 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.extras import need
-from mediacorpus.measures.stored import digest_path
+from mediacorpus.networks.stored import digest_path
 
 if TYPE_CHECKING:
     from pathlib import Path
-
-    from mediacorpus.engine.contract import Pixels
 
 CHUNK = 8
 """Images per call of the network: more gain no speed and take more memory."""
 
 Floats = NDArray[np.float32]
+Pixels = NDArray[np.uint8]
 
 
 class Session:

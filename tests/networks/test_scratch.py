@@ -8,9 +8,10 @@ import pytest
 from mediacorpus.errors import UnknownName, WeightsNotFound
 from mediacorpus.extras import need
 from mediacorpus.learning import export
-from mediacorpus.learning.backbones import BACKBONES, create
-from mediacorpus.learning.networks import scratch_names, taught_dropout
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.networks import frozen
+from mediacorpus.networks.backbones import BACKBONES, create
+from mediacorpus.networks.scratch import scratch_names, taught_dropout
 
 PARAMETERS = {
     "mlp": 266_610,  # Géron (2019), ch. 10: model.summary() of the network for Fashion-MNIST
@@ -41,7 +42,7 @@ def test_parameters_and_parts(name):
     torch = need("torch")
     network = create(name, weights="random", classes=10)
     assert sum(p.numel() for p in network.module.parameters()) == PARAMETERS[name]
-    x = export.standardizer(network)(torch.from_numpy(pixels(network)))
+    x = frozen.standardizer(network)(torch.from_numpy(pixels(network)))
     assert x.shape == (4, 1 if network.gray else 3, network.size, network.size)
     network.module.eval()
     with torch.inference_mode():
@@ -58,24 +59,24 @@ def test_export_agrees(name):
     network = create(name, weights="random", classes=10)
     need("torch").nn.init.normal_(network.module.last.weight)
     network.module.eval()
-    content = export.fitted_graph(network, *export.split(network, "all"), target=LETTERS)
+    content = export.fitted_graph(network, *frozen.split(network, "all"), target=LETTERS)
     assert export.agreement(network, content, pixels(network), target=LETTERS) < 1e-4
 
 
 def test_the_fixed_part_of_a_gray_network(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path))
-    from mediacorpus.measures.onnx_session import open_session
+    from mediacorpus.networks.onnx_session import open_session
 
     network = create("mlp", weights="random", classes=2)
-    fixed, _ = export.split(network, 1)
-    found = open_session(export.fixed_graph(network, fixed)).run(None, {"pixels": pixels(network)})
+    fixed, _ = frozen.split(network, 1)
+    found = open_session(frozen.fixed_graph(network, fixed)).run(None, {"pixels": pixels(network)})
     assert found[0].shape == (4, 300)
 
 
 def test_luma():
     """ITU-R BT.601: 0.299 R + 0.587 G + 0.114 B; then (y - 0.5) / 0.5."""
     torch = need("torch")
-    module = export.standardizer(create("lenet", weights="random", classes=2))
+    module = frozen.standardizer(create("lenet", weights="random", classes=2))
     color = torch.tensor([[[[10, 200, 90]]]], dtype=torch.uint8)
     luma = (0.299 * 10 + 0.587 * 200 + 0.114 * 90) / 255
     assert module(color).item() == pytest.approx(2 * luma - 1, abs=1e-6)

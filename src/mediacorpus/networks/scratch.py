@@ -9,8 +9,8 @@ from typing import Any
 
 from mediacorpus.errors import WeightsNotFound, unknown
 from mediacorpus.extras import need
-from mediacorpus.learning import backbones
-from mediacorpus.learning.backbones import BACKBONES, BackboneFactory, Network
+from mediacorpus.networks import backbones
+from mediacorpus.networks.backbones import BACKBONES, BackboneFactory, Network
 from mediacorpus.records import Info
 
 AUTOENCODER = "autoencoder"

@@ -133,22 +133,23 @@ def cut_timm(module: Any, dropout: float) -> Cut:
     module.drop_rate = dropout
     if isinstance(getattr(module, "head_drop", None), need("torch.nn").Dropout):
         module.head_drop.p = dropout
-    method = _method_module()
+    method = method_module()
     return [method(module, "forward_features")], method(module, "forward_head")
 
 
 @functools.cache
-def _method_module() -> Any:
+def method_module() -> Any:
     """Make the class of modules that run one method of another module."""
 
     class Method(need("torch.nn").Module):  # type: ignore[misc]
-        def __init__(self, module: Any, name: str) -> None:
+        def __init__(self, module: Any, name: str, **options: Any) -> None:
             super().__init__()
             self.module = module
             self.name = name
+            self.options = options
 
         def forward(self, x: Any) -> Any:
-            return getattr(self.module, self.name)(x)
+            return getattr(self.module, self.name)(x, **self.options)
 
     return Method
 
@@ -266,6 +267,9 @@ Triple: TypeAlias = tuple[float, float, float]
 HEAD_SD = 0.01
 """Standard deviation of the Gaussian from which the last layer's weights are drawn."""
 
+LITE = "efficientnet_lite0"
+"""The backbone whose weights are on board."""
+RANDOM = "random"
 TIMM = "timm:"
 _HALF = (0.5, 0.5, 0.5)
 
@@ -284,7 +288,7 @@ class Network:
     last:
         Dotted name of the last layer in the module.
     cut:
-        Function that cuts the module; see `mediacorpus.learning.networks`.
+        Function that cuts the module; see `mediacorpus.networks.scratch`.
     size:
         Height and width of the input in pixels.
     crop:
@@ -331,7 +335,7 @@ class Network:
 BackboneFactory: TypeAlias = Callable[..., Network]
 
 BACKBONES: Registry[BackboneFactory] = Registry(
-    "backbone", "mediacorpus.backbones", builtin=("mediacorpus.learning.networks",)
+    "backbone", "mediacorpus.backbones", builtin=("mediacorpus.networks.scratch",)
 )
 """All backbones. A factory takes `pretrained` and returns a `Network` with its old last layer."""
 
@@ -450,7 +454,7 @@ def _replace_last(network: Network, classes: int, generator: Any) -> None:
 )
 def efficientnet_lite0(*, pretrained: bool) -> Network:
     """Make EfficientNet-Lite0 (4.7 million weights)."""
-    from mediacorpus.measures.efficientnet import load_network
+    from mediacorpus.networks.lite import load_network
 
     if pretrained:
         module = load_network()

@@ -1,0 +1,1 @@
+"""Networks by name: their layers, their weights, and their export to ONNX."""

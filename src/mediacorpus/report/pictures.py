@@ -10,8 +10,7 @@ from typing import Any
 from mediacorpus.catalogue import derived, holdings
 from mediacorpus.catalogue.progress import PICTORIAL_ITEMS
 from mediacorpus.catalogue.store import Store
-from mediacorpus.engine.decoding import Decoders
-from mediacorpus.errors import MediacorpusError
+from mediacorpus.engine.decoding import open_all
 from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report.content import Thumb
@@ -50,22 +49,22 @@ def thumbs(
         Items whose file cannot be read any more, and of which no thumbnail was kept, are left
         out.
     """
-    made = []
     places, names = derived.places(store, items), derived.names_of(store, items)
-    with Decoders() as decoders:
-        for item in items:
-            kept = store.folder / THUMBNAILS / item[:2] / f"{item}-{side}.jpg"
-            jpeg = _read(kept)
-            if jpeg is None:
-                try:
-                    jpeg = thumbnail_jpeg(decoders.pixels(places[item], side), side)
-                except (MediacorpusError, TimeoutError):
-                    continue
-                if store.writable:
-                    _keep(kept, jpeg)
-            uri = data_uri(jpeg)
-            made.append(Thumb(item, uri, names.get(item, item), **(facts or {}).get(item, {})))
-    return made
+    files = {item: store.folder / THUMBNAILS / item[:2] / f"{item}-{side}.jpg" for item in items}
+    found = {item: _read(file) for item, file in files.items()}
+    missing = [(item, places[item]) for item, jpeg in found.items() if jpeg is None]
+    for one in open_all(missing, side):
+        if one.pixels is None:
+            continue
+        made = thumbnail_jpeg(one.pixels, side)
+        found[one.key] = made
+        if store.writable:
+            _keep(files[one.key], made)
+    return [
+        Thumb(item, data_uri(jpeg), names.get(item, item), **(facts or {}).get(item, {}))
+        for item in items
+        if (jpeg := found[item]) is not None
+    ]
 
 
 def _read(path: Path) -> bytes | None:

@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from mediacorpus.stats.sample import read_sample
-from mediacorpus.validation.mistakes import COLUMNS
-from mediacorpus.validation.mistakes import mistakes as of_sample
+from mediacorpus.validation.predictions import COLUMNS
+from mediacorpus.validation.predictions import mistakes as of_sample
 
 CLASSES = ["ant", "bee", "cat"]
 

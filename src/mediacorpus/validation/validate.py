@@ -31,11 +31,13 @@ from mediacorpus.store.parts import read_parts
 from mediacorpus.store.results import WEIGHTED, write_results
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
-from mediacorpus.validation.mistakes import mistakes, mistakes_of_labels, mistakes_of_numbers
 from mediacorpus.validation.predictions import (
     NO_GROUPS,
     Predictions,
     groups_for,
+    mistakes,
+    mistakes_of_labels,
+    mistakes_of_numbers,
     predictions_of,
     rows_of,
     truth_of,
@@ -125,7 +127,7 @@ class Validation(Result):
     scores:
         The scores with their intervals.
     mistakes:
-        All errors, as `mediacorpus.validation.mistakes.mistakes` gives them.
+        All errors, as `mediacorpus.validation.predictions.mistakes` gives them.
     missing:
         Labelled items that could not be scored because they were not measured.
     warnings:

@@ -19,7 +19,7 @@ LOOP = {"finetune", "scratch"}
 NETWORKS = {"probe", "finetune", "scratch"}
 OPTIONS: dict[str, tuple[object, set[str]]] = {
     "backbone": ("resnet18", {"probe", "finetune"}),
-    "weights": ("random", {"finetune"}),
+    "weights": ("mine.safetensors", {"probe", "finetune"}),
     "epochs": (3, LOOP),
     "lr": (0.1, LOOP),
     "momentum": (0.5, LOOP),

@@ -62,7 +62,7 @@ def test_the_worst_pictures_are_real_turns(audit: RobustnessAudit):
     worst = audit.worst
     assert 0 < len(worst) <= 20
     assert worst["item"].is_unique
-    assert (worst["truth"] != worst["said"]).all()
+    assert (worst["gold"] != worst["predicted"]).all()
     assert worst["strength"].is_monotonic_increasing
 
 

@@ -149,7 +149,7 @@ class RobustnessAudit(Result):
     mean_drop:
         Mean over all conditions, with an interval over images.
     worst:
-        `item`, `perturbation`, `strength`, `truth`, `said`, `probability`: images that were
+        `item`, `perturbation`, `strength`, `gold`, `predicted`, `probability`: images that were
         right when clean, with the weakest perturbation that turns them, the weakest first and
         of these the surest.
     """
@@ -166,11 +166,11 @@ class RobustnessAudit(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row for the clean images (strength 0), each condition, and the mirror."""
-        rows: list[dict[str, Any]] = [{"perturbation": "clean", "strength": 0, "told": "as it is"}]
+        rows: list[dict[str, Any]] = [{"perturbation": "clean", "strength": 0, "description": "as it is"}]
         rows[0] |= _limits("accuracy", self.clean) | _limits("f1", self.clean_f1)
         for one in (*self.conditions, self.mirrored):
             row: dict[str, Any] = {"perturbation": one.perturbation, "strength": one.strength}
-            row |= {"told": one.told} | _limits("accuracy", one.accuracy) | _limits("f1", one.f1)
+            row |= {"description": one.told} | _limits("accuracy", one.accuracy) | _limits("f1", one.f1)
             row |= _limits("drop", one.drop) | _limits("changed", one.changed)
             rows.append(row | {"p": one.p, "p_adjusted": one.p_adjusted})
         return pd.DataFrame(rows)
@@ -271,7 +271,7 @@ Predict: TypeAlias = Callable[[Sequence[Pixels]], NDArray[Any]]
 MIRROR = "mirror"
 """Name of the check by mirroring, which has no strength."""
 
-_TABLE = ["item", "perturbation", "strength", "truth", "said", "probability"]
+_TABLE = ["item", "perturbation", "strength", "gold", "predicted", "probability"]
 
 
 def audit_robustness(

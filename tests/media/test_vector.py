@@ -158,7 +158,7 @@ def test_transparency_is_laid_on_white():
 
 
 def test_fitting_keeps_preserve_aspect_ratio():
-    """A square box in a drawing twice as wide is centerd, with margins to its sides."""
+    """A square box in a drawing twice as wide is centered, with margins to its sides."""
     found = render_vector(svg(rect(), head='width="200" height="100" viewBox="0 0 100 100"'))
     assert (
         found[256, [0, 255, 257, 766, 769, 1023]].tolist() == [WHITE, WHITE, RED, RED] + [WHITE] * 2

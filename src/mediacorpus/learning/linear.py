@@ -68,7 +68,7 @@ def fit_probe(
 ) -> Probe:
     """Fit a logistic regression with an L2 penalty to scaled embeddings.
 
-    Each feature is centerd and divided by its standard deviation plus the mean standard
+    Each feature is centered and divided by its standard deviation plus the mean standard
     deviation of all, so that features that hardly vary do not become noise (the shrinkage of
     Tusher et al.). C is chosen on the training part alone, by stratified cross-validation: the
     smallest C whose log loss is at most one standard error above the lowest one. The scaling

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from mediacorpus.engine.contract import Batch
 
-VERSION = "1"
-"""Raised whenever the converted network or the preprocessing gives other numbers."""
+VERSION = "2"
+"""Raised whenever the converted network or the preprocessing gives other numbers or names."""
 
 LICENCE = "Apache-2.0 (code and weights)"
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from mediacorpus.engine.contract import Pixels
 
-PREPARATION = ("channels_first", "float", "centerd")
+PREPARATION = ("channels_first", "float", "centered")
 """Nodes between the pixels and the first convolution."""
 
 
@@ -155,14 +155,14 @@ def _quantize(model: Any, reader: _Reader, target: Path) -> None:
             per_channel=True,
             calibrate_method=quantization.CalibrationMethod.MinMax,
             nodes_to_exclude=list(PREPARATION),
-            extra_options={"TensorQuantOverrides": {"centerd": [exact]}},
+            extra_options={"TensorQuantOverrides": {"centered": [exact]}},
         )
 
 
 def _take_pixels(model: Any) -> None:
     """Let the first convolution read the pixels, which are its 8-bit input as they stand."""
     nodes = model.graph.node
-    into = next(n for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == "centerd")
+    into = next(n for n in nodes if n.op_type == "QuantizeLinear" and n.input[0] == "centered")
     transpose = need("onnx.helper").make_node(
         "Transpose", ["pixels"], [into.output[0]], name=PREPARATION[0], perm=[0, 3, 1, 2]
     )

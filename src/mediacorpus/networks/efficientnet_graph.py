@@ -138,7 +138,7 @@ def _write(writer: _Writer) -> None:
     # the zeros of the padding mean gray; the division is folded into the first weights.
     x = writer.node("Transpose", ["pixels"], "channels_first", perm=[0, 3, 1, 2])
     x = writer.node("Cast", [x], "float", to=int(need("onnx").TensorProto.FLOAT))
-    x = writer.node("Sub", [x, writer.constant("middle", 127.5)], "centerd")
+    x = writer.node("Sub", [x, writer.constant("middle", 127.5)], "centered")
     x = writer.convolution(x, "stem", stride=2, scale=1 / 127.5)
     for stage, (blocks, stride) in enumerate(STAGES):
         for block in range(blocks):

@@ -166,11 +166,17 @@ class RobustnessAudit(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row for the clean images (strength 0), each condition, and the mirror."""
-        rows: list[dict[str, Any]] = [{"perturbation": "clean", "strength": 0, "description": "as it is"}]
+        rows: list[dict[str, Any]] = [
+            {"perturbation": "clean", "strength": 0, "description": "as it is"}
+        ]
         rows[0] |= _limits("accuracy", self.clean) | _limits("f1", self.clean_f1)
         for one in (*self.conditions, self.mirrored):
             row: dict[str, Any] = {"perturbation": one.perturbation, "strength": one.strength}
-            row |= {"description": one.told} | _limits("accuracy", one.accuracy) | _limits("f1", one.f1)
+            row |= (
+                {"description": one.told}
+                | _limits("accuracy", one.accuracy)
+                | _limits("f1", one.f1)
+            )
             row |= _limits("drop", one.drop) | _limits("changed", one.changed)
             rows.append(row | {"p": one.p, "p_adjusted": one.p_adjusted})
         return pd.DataFrame(rows)

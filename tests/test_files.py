@@ -94,4 +94,4 @@ def test_no_other_module_has_a_writer_of_its_own(request):
         if any(sign in path.read_text("utf-8") for sign in ("os.replace(", "temporary.replace("))
     }
     # A download's name is that of its content, which is known only at its end.
-    assert own == {"catalogue/originals.py", "files.py"}
+    assert own == {"store/originals.py", "files.py"}

@@ -91,3 +91,15 @@ def test_train_says_what_is_wrong(corpus: mc.Corpus, run: Callable[..., Said]) -
         assert code == 1
         assert said in err
         assert len(err.strip().splitlines()) == 1
+
+
+def test_a_grid_of_classic_models(corpus: mc.Corpus, run: Callable[..., Said]) -> None:
+    corpus.measure("color", progress=False)
+    said = run(
+        *("grid", corpus.folder, "red", "--method", "shallow", "--model", "svm,knn,random_forest"),
+        *("--features", "color", "--C", "1,10", "--kernel", "linear", "--neighbors", "3,auto"),
+        *("--trees", "5", "--folds", "3", "--json", "-q"),
+    )
+    table = json.loads(said.out)["table"]
+    assert [row["model"] for row in table] == ["svm", "svm", "knn", "knn", "random_forest"]
+    assert [row["C"] for row in table] == [1, 10, None, None, None]

@@ -23,8 +23,8 @@ Values = Annotated[str | None, typer.Option(help="Values to try, with commas.")]
 GridMethod = Annotated[
     str | None,
     typer.Option(
-        help="finetune or scratch: each fit is a whole training. Else a last layer on frozen "
-        "features."
+        help="probe or shallow: each fit takes seconds. finetune or scratch: each is a whole "
+        "training. Else a last layer on frozen features."
     ),
 ]
 Depths = Annotated[
@@ -66,6 +66,14 @@ def grid(
     backbone: Values = None,
     weights: Values = None,
     arch: Values = None,
+    model: Values = None,
+    features: Values = None,
+    C: Annotated[str | None, typer.Option("--C", help="Values, with commas.")] = None,  # noqa: N803
+    kernel: Values = None,
+    neighbors: Values = None,
+    svm_gamma: Values = None,
+    trees: Values = None,
+    smoothing: Values = None,
     folds: Annotated[int, typer.Option(help="Folds, at least 3; 0 for the val part.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of folds and training.")] = 1,
     quiet: Quiet = False,

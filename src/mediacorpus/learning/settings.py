@@ -223,7 +223,7 @@ def check_used(given: Mapping[str, Any], method: str) -> None:
     >>> check_used({"weights": "random"}, "scratch")
     Traceback (most recent call last):
     mediacorpus.errors.ParameterError: The method scratch does not use weights, which is a \
-setting of finetune. Leave it out, or ask for --method finetune.
+setting of probe and finetune. Leave it out, or ask for --method probe.
     """
     for name in given:
         users = USERS.get(name, (method,))

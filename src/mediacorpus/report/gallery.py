@@ -45,7 +45,7 @@ class Gallery:
     --------
     >>> from mediacorpus.report.content import Thumb
     >>> thumb = Thumb("3f2a", "data:image/jpeg;base64,AAAA", "cat.jpg")
-    >>> gallery = Gallery("Some pictures", [thumb], total=12)
+    >>> gallery = Gallery("Some images", [thumb], total=12)
     >>> len(gallery), gallery.heading
     (1, 'Some images (1 of 12 shown)')
     """

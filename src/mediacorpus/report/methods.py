@@ -66,7 +66,7 @@ def methods_text(content: ReportContent) -> str:
     >>> from mediacorpus.report.content import CorpusFacts, ReportContent
     >>> facts = CorpusFacts(items=40, records=42)
     >>> text = methods_text(ReportContent("Ants", datetime(2025, 3, 1), facts))
-    >>> text.splitlines()[0][:48]
+    >>> text.splitlines()[0][:46]
     'The corpus held 40 distinct images, which occu'
     """
     paragraphs, sources = methods_parts(content)

@@ -74,7 +74,7 @@ def count(value: int, noun: str, plural: str = "") -> str:
 
     Examples
     --------
-    >>> count(1, "copy", "copies"), count(1200, "picture")
+    >>> count(1, "copy", "copies"), count(1200, "image")
     ('1 copy', '1,200 images')
     """
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"

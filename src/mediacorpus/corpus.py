@@ -164,9 +164,7 @@ class Corpus:
         """
         from mediacorpus.analysis.selecting import Selection, select
 
-        named = (items,) if isinstance(items, str) else items
-        chosen = Selection(None if named is None else tuple(named), where, split, sample, seed)
-        found = select(self._store, chosen)
+        found = select(self._store, Selection(items, where, split, sample, seed))
         if found is None:
             rows = self._store.rows("SELECT item FROM items WHERE found_by IS NULL ORDER BY n")
             found = [str(item) for (item,) in rows]

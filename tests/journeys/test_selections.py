@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import runpy
 from pathlib import Path
 
@@ -169,3 +171,64 @@ def test_an_item_is_explained_by_its_file_name(corpus: mc.Corpus) -> None:
     some = corpus.select(split="red:val", sample=2)
     found = corpus.explain("quick", on=some, method="neighbors", progress=False)
     assert set(found.to_frame()["item"]) == set(some)
+
+
+def test_a_selection_takes_lists_and_one_name(corpus: mc.Corpus) -> None:
+    (first, second, *_) = corpus.items()["item"]
+    assert corpus.measure("hu", on=mc.Selection(items=[first, second]), progress=False).items == 2
+    assert corpus.measure("lbp", on=mc.Selection(items="000.png"), progress=False).items == 1
+    assert corpus.measure("hog", on=corpus.items()["item"][:3], progress=False).items == 3
+
+
+def test_a_name_within_a_text_is_no_table(corpus: mc.Corpus) -> None:
+    corpus.measure("tags", on=corpus.select(sample=2), progress=False)
+    assert len(corpus.select(where="region <> 'the tags.png' AND region = 'north'")) == 40
+
+
+def test_runs_say_how_many_items_were_chosen(corpus: mc.Corpus) -> None:
+    north = corpus.select(where="region = 'north'")
+    corpus.train("red", name="quick", on=north, progress=False)
+    corpus.apply("quick", on=north[:5], progress=False)
+    runs = corpus.runs()
+    for verb, count in (("train", 40), ("apply", 5)):
+        asked = json.loads(runs[runs["verb"] == verb]["parameters"].iloc[-1])
+        assert asked["chosen"] == count
+
+
+def newer(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    info, factory = mc.MEASURES._entries[name]
+    entry = (dataclasses.replace(info, version="99"), factory)
+    monkeypatch.setitem(mc.MEASURES._entries, name, entry)
+
+
+def test_training_learns_from_the_version_that_the_program_has(
+    corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus.measure("color", progress=False)
+    newer(monkeypatch, "color")
+    trained = corpus.train(
+        "red", name="nn", method="shallow", model="knn", features="color", progress=False
+    )
+    assert trained.card["measured"]["version"] == "99"
+    assert corpus.apply("nn", progress=False).items == 80
+
+
+def test_a_rule_on_a_table_of_an_earlier_version_is_scored_as_it_is(
+    corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corpus.measure("color", on=corpus.select(sample=30), progress=False)
+    newer(monkeypatch, "color")
+    found = corpus.validate("color:red_mean>=0.4", against="red", progress=False)
+    assert (found.scores.n, found.missing) == (30, 50)
+    assert set(corpus.table("color")["run"]) == {
+        corpus.runs().query("verb == 'measure'")["run"].max()
+    }
+
+
+def test_a_rule_on_items_without_a_label(corpus: mc.Corpus) -> None:
+    first, second, third = corpus.items()["item"][:3]
+    answers = pd.DataFrame({"item": [first, second], "variable": "rare", "value": ["yes", "no"]})
+    corpus.import_labels(answers, coder="me")
+    with pytest.raises(LabelError, match="None of the 1 items that are selected has a label"):
+        corpus.validate("color:red_mean>=0.4", against="rare", on=[third], progress=False)
+    assert "measure" not in set(corpus.runs()["verb"].iloc[-1:]), "nothing was measured for it"

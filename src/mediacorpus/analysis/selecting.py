@@ -18,6 +18,7 @@ from mediacorpus.store.store import Store, chunks, placeholders
 
 PARTS = ("train", "val", "test")
 _TABLE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)\s*\.")
+_TEXT = re.compile(r"'(?:[^']|'')*'")
 _LINE = re.compile(r"\(line (\d+), ")
 
 
@@ -47,11 +48,16 @@ class Selection:
     Selection(where='year > 1990', sample=100)
     """
 
-    items: tuple[str, ...] | None = None
+    items: Sequence[str] | str | None = None
     where: str | None = None
     split: str | None = None
     sample: int | None = None
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.items is not None:
+            named = (self.items,) if isinstance(self.items, str) else self.items
+            object.__setattr__(self, "items", tuple(map(str, named)))
 
     def __repr__(self) -> str:
         names = ("items", "where", "split", "sample")
@@ -90,8 +96,7 @@ def select(store: Store, chosen: Chosen) -> list[str] | None:
         Nothing is selected.
     """
     if chosen is not None and not isinstance(chosen, Selection):
-        named = [chosen] if isinstance(chosen, str) else chosen
-        chosen = Selection(items=tuple(map(str, named)))
+        chosen = Selection(items=chosen)
     if chosen in {None, Selection()}:
         return None
     found = _meant(store, chosen)
@@ -126,7 +131,7 @@ def _where(store: Store, condition: str) -> set[str]:
         raise ParameterError("The condition of the selection is empty; try 'width > 500'.")
     known = views(store)
     joined = []
-    for name in dict.fromkeys(_TABLE.findall(condition)):
+    for name in dict.fromkeys(_TABLE.findall(_TEXT.sub("''", condition))):
         view = known.get(name)
         if name in {"items", "records"} or not isinstance(view, PartsView):
             continue

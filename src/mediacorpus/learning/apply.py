@@ -189,7 +189,10 @@ def apply(
     features = None
     if source is not None:
         features = _features(store, model["card"], source, only=only, retry=retry, show=show)
-    with running(store, "apply", parameters={"model": name}, model_hash=model["hash"]) as run:
+    details: dict[str, Any] = {"model": name}
+    if only is not None:
+        details["chosen"] = len(only)
+    with running(store, "apply", parameters=details, model_hash=model["hash"]) as run:
         setup = progress.setup_id(store, info, {"hash": model["hash"]}, run=run.id)
         if retry:
             progress.forget_failed(store, [setup])

@@ -446,6 +446,8 @@ def train(
         examples, embeddings = matrix(store, examples, source)
     target = store.folder / "models" / name
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
+    if only is not None:
+        details["chosen"] = len(only)
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
         facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
         facts["codebook"] = codebook_of(split.labels, split.parts)
@@ -481,24 +483,24 @@ def train(
 def measure_for(
     store: Store, source: str, items: Collection[str], *, show: bool | None
 ) -> str | None:
-    """Measure some items as the measure's table shows it, or by the defaults if there is none.
+    """Measure some items as the measure's table shows it.
+
+    Where there is no such table, or it is of another version of the measure than the program's,
+    they are measured by the defaults.
 
     Returns
     -------
     str or None
         A sentence that says for how many items it was done; None where all had it.
     """
-    setups = progress.current_setups(store)
-    identity = None
-    if source in setups:
-        identity = progress.identity_of(store, setups[source][0])
-        with progress.chosen(store, items) as these:
-            if not progress.count_pending(store, [setups[source][0]], only=these):
-                return None
-    if identity is not None and identity["version"] == MEASURES.info(source).version:
-        measure_as(store, identity, only=items, show=show)
-    else:
+    setup, info = progress.current_setups(store).get(source, (None, None))
+    if setup is None or info is None or info.version != MEASURES.info(source).version:
         measure(store, [source], only=items, show=show)
+    else:
+        with progress.chosen(store, items) as these:
+            if not progress.count_pending(store, [setup], only=these):
+                return None
+        measure_as(store, progress.identity_of(store, setup), only=items, show=show)
     return _measured_first(source, len(items))
 
 

@@ -292,6 +292,11 @@ def _rule(
     if options.only is not None:
         allowed = set(options.only)
         truth = {item: value for item, value in truth.items() if item in allowed}
+        if not truth:
+            raise LabelError(
+                f"None of the {len(allowed):,} items that are selected has a label of "
+                f"{variable!r}, so there is nothing to score."
+            )
     chosen = positive_value(truth.values(), variable, positive=options.positive)
     others = sorted({v for v in truth.values() if v != chosen})
     names = [others[0] if len(others) == 1 else f"not {chosen}", chosen]
@@ -328,8 +333,13 @@ def _rows(
     store: Store, table: str, items: list[str], *, show: bool | None
 ) -> tuple[int, Rows, str | None]:
     """Give the setup that a table shows, its rows for some items, and a warning about them."""
-    first = measure_for(store, table, items, show=show) if table in MEASURES else None
     setups = progress.current_setups(store)
+    here = MEASURES.info(table).version if table in MEASURES else None
+    first = None
+    # A table of another version is scored as it is: measured anew, it would show these items only.
+    if here is not None and (table not in setups or setups[table][1].version == here):
+        first = measure_for(store, table, items, show=show)
+        setups = progress.current_setups(store)
     if table not in setups:
         raise unknown("measure", table, {*setups, *MEASURES.names()})
     setup, info = setups[table]
@@ -407,7 +417,7 @@ def _model(
             own.items, own.gold, answers=own.answers, classes=own.classes, threshold=cut
         )
     else:
-        val = None if own.part == "val" else _of_val(store, model, truth)
+        val = None if own.part == "val" else _of_val(store, model, truth, show=options.show)
         scores, wrong, more = _classes(
             store, model, own, val=val, notes=notes, options=options, given=given
         )
@@ -432,11 +442,13 @@ def _from_0_to_1(threshold: float | str | None) -> float:
     return value
 
 
-def _of_val(store: Store, model: Mapping[str, Any], truth: Mapping[str, str]) -> Predictions | None:
+def _of_val(
+    store: Store, model: Mapping[str, Any], truth: Mapping[str, str], *, show: bool | None
+) -> Predictions | None:
     """Give the predictions for the validation part, where there are any."""
     variable = str(model["variable"])
     try:
-        return predictions_of(store, model, truth=truth, variable=variable, part="val")
+        return predictions_of(store, model, truth=truth, variable=variable, part="val", show=show)
     except LabelError:
         return None
 

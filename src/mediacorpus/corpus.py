@@ -119,7 +119,7 @@ class Corpus:
         return str(overview(self._store))
 
     def _repr_html_(self) -> str:
-        from mediacorpus.report.notebook import corpus_html
+        from mediacorpus.report.pictures import corpus_html
 
         return corpus_html(self._store)
 
@@ -299,7 +299,7 @@ class Corpus:
         most:
             Number of images at the most.
         """
-        from mediacorpus.report.notebook import gallery
+        from mediacorpus.report.pictures import gallery
 
         return gallery(self._store, items, most=most)
 

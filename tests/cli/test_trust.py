@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.cli.values import values_of
+from mediacorpus.cli.trust import values_of
 from mediacorpus.errors import ParameterError
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))

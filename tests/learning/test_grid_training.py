@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.cli.values import values_of
+from mediacorpus.cli.trust import values_of
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning import grid, grid_runners

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.report import learning_curve_figure
+from mediacorpus.report import score_figures
 from mediacorpus.validation.learning_curve import (
     LearningCurve,
     _stratified,
@@ -63,7 +63,7 @@ def test_more_labels_help(curve: LearningCurve):
 
 
 def test_it_is_drawn(curve: LearningCurve):
-    svg = learning_curve_figure.learning_curve(curve)
+    svg = score_figures.learning_curve(curve)
     assert svg.startswith("<svg")
     assert ">400<" in svg
 
@@ -73,7 +73,7 @@ def test_few_sizes_are_said_to_be_too_few():
     curve = LearningCurve(np.array([10, 20]), right, np.full(3, np.nan), np.empty((0, 3)))
     assert "too few sizes" in str(curve)
     assert curve.to_dict()["doubling"] is None
-    assert learning_curve_figure.learning_curve(curve).startswith("<svg")
+    assert score_figures.learning_curve(curve).startswith("<svg")
 
 
 def test_a_flat_curve_is_called_flat():

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError, UnknownName
-from mediacorpus.report.robustness_figures import robustness
+from mediacorpus.report.score_figures import robustness
 from mediacorpus.stats.intervals import paired_difference
 from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, audit_robustness
 

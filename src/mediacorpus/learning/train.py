@@ -469,13 +469,9 @@ def train(
                 on_read=watch.read,
             )
         run.done = len(examples)
-        notes = [] if measured_now is None else [measured_now]
-        if split.unresolved:
-            notes.append(_of_unresolved(store, variable, split.unresolved))
-        trained, run.note = (
-            replace(trained, notes=(*trained.notes, *notes)),
-            " ".join(notes) or None,
-        )
+        notes = [note for note in (measured_now, _of_unresolved(store, split)) if note]
+        trained = replace(trained, notes=(*trained.notes, *notes))
+        run.note = " ".join(notes) or None
         _record(store, trained, split=number, run=run)
     return trained
 
@@ -538,8 +534,11 @@ def _measured_first(source: str, count: int) -> str:
     return f"{source} was measured first, for the {count:,} labelled items that are needed."
 
 
-def _of_unresolved(store: Store, variable: str, count: int) -> str:
+def _of_unresolved(store: Store, split: splitting.Split) -> str:
     """Say how many items were left out because their labels disagree, and how to list them."""
+    if not split.unresolved:
+        return ""
+    variable, count = split.variable, split.unresolved
     one = count == 1
     are = f"item{'' if one else 's'} {'has' if one else 'have'} labels that disagree and "
     are += "was" if one else "were"

@@ -24,8 +24,8 @@ from mediacorpus.learning.targets import TargetKind, check_classes, target_of
 from mediacorpus.learning.train import embedding_for, examples_of
 from mediacorpus.media.sheet import write_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet
-from mediacorpus.report.learning_curve_figure import learning_curve as draw_curve
-from mediacorpus.report.robustness_figures import robustness as draw_robustness
+from mediacorpus.report.score_figures import learning_curve as draw_curve
+from mediacorpus.report.score_figures import robustness as draw_robustness
 from mediacorpus.result import Result
 from mediacorpus.store import derived, holdings, people
 from mediacorpus.store.results import write_results

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import Any
 
+from mediacorpus.analysis.overview import overview
 from mediacorpus.engine.decoding import open_all
 from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
@@ -122,3 +124,22 @@ def gallery(store: Store, items: Sequence[str] | None = None, *, most: int = 24)
         chosen = [holdings.resolve_item(store, text) for text in items[:most]]
         total = len(items)
     return Gallery("Images of the corpus", thumbs(store, chosen), total=total)
+
+
+SHOWN = 12
+
+
+def corpus_html(store: Store) -> str:
+    """Give the counts of a corpus and some of its images as HTML."""
+    facts = overview(store)
+    rows = [
+        ("items", f"{facts.items:,}"),
+        ("records", f"{facts.records:,}"),
+        ("failures", f"{facts.failures:,}"),
+        ("size", f"{facts.bytes / 1e6:,.1f} MB"),
+        ("measured", ", ".join(f"{name} ({n:,})" for name, n in facts.measures.items()) or "none"),
+        ("labelled", ", ".join(f"{name} ({n:,})" for name, n in facts.variables.items()) or "none"),
+    ]
+    cells = "".join(f"<tr><th>{escape(k)}</th><td>{escape(v)}</td></tr>" for k, v in rows)
+    pictures = gallery(store, most=SHOWN)._repr_html_() if facts.items else ""
+    return f"<p><b>Corpus {escape(str(facts.folder))}</b></p><table>{cells}</table>{pictures}"

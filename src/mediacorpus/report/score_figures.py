@@ -1,4 +1,4 @@
-"""Figures of how well a classifier does, each as an SVG string."""
+"""Figures of scores: with intervals, confusion, calibration, perturbations, learning curves."""
 
 from __future__ import annotations
 
@@ -10,15 +10,30 @@ import numpy as np
 import pandas as pd
 
 from mediacorpus.extras import need
+from mediacorpus.media.perturb import PERTURBATIONS
 from mediacorpus.report import words
 from mediacorpus.report.content import is_overall
-from mediacorpus.report.drawing import BLUE, GRAY, INK, PALE, canvas, label, style, to_svg
+from mediacorpus.report.drawing import (
+    BLUE,
+    GRAY,
+    INK,
+    PALE,
+    VERMILION,
+    canvas,
+    label,
+    style,
+    to_svg,
+)
 from mediacorpus.stats.metric import metrics
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from numpy.typing import NDArray
+
+    from mediacorpus.validation.learning_curve import LearningCurve
+    from mediacorpus.validation.robustness import Condition, RobustnessAudit
+
 
 MOST_SCORES = 30
 """Scores drawn at most; beyond this, only F1 is drawn by class."""
@@ -221,3 +236,125 @@ def _score_start(drawn: pd.DataFrame) -> float:
     lowest = drawn[["low", "estimate"]].min().min()
     start = 0.0 if math.isnan(lowest) else math.floor(10 * min(lowest, 0.9)) / 10
     return 0.0 if 0 <= start < _FROM_ZERO else start
+
+
+_COLUMNS = 5
+_PANEL = 1.45
+
+
+def robustness(audit: RobustnessAudit) -> str:
+    """Draw accuracy by strength, one small panel for each perturbation, as SVG.
+
+    The dashed line is the accuracy on the images as they are; bands are intervals. Losses
+    beyond chance after Holm's correction have filled dots.
+
+    Parameters
+    ----------
+    audit:
+        What `audit_robustness` gave.
+    """
+    names = list(dict.fromkeys(one.perturbation for one in audit.conditions))
+    columns = min(_COLUMNS, len(names))
+    rows = math.ceil(len(names) / columns)
+    with style():
+        figure, axes = canvas(0.35 + _PANEL * rows, columns, rows=rows, sharex=True, sharey=True)
+        lowest = min(one.accuracy.low for one in audit.conditions)
+        floor = max(0.0, math.floor(10 * lowest) / 10)
+        for axis, name in zip(axes.flat, names, strict=False):
+            _panel(axis, audit, name)
+            axis.set(ylim=(floor, 1.0), xlim=(0.6, 5.4), xticks=range(1, 6))
+        for axis in axes.flat[len(names) :]:
+            axis.set_visible(False)
+        # The lowest visible panel of each column bears the numbers.
+        for place in range(len(names) - columns, len(names)):
+            axes.flat[place].tick_params(labelbottom=True)
+        told = f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
+        lost = any(_beyond(one, audit) for one in audit.conditions)
+        told += "; red: loss beyond chance)" if lost else ")"
+        figure.supxlabel(told, size=8.5, color=INK)
+        figure.supylabel("Accuracy", size=8.5, color=INK)
+        mean = audit.mean_drop.estimate
+        alt = (
+            f"Accuracy by strength of {words.count(len(names), 'perturbation')}: "
+            f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
+            f"{100 * mean:.1f} points less on average when they are spoilt."
+        )
+        return to_svg(figure, alt)
+
+
+def _beyond(one: Condition, audit: RobustnessAudit) -> bool:
+    return one.p_adjusted < 1 - audit.plan.level and one.drop.estimate > 0
+
+
+def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
+    own = [one for one in audit.conditions if one.perturbation == name]
+    x = [one.strength for one in own]
+    y = [one.accuracy.estimate for one in own]
+    low, high = ([getattr(one.accuracy, side) for one in own] for side in ("low", "high"))
+    axis.axhline(audit.clean.estimate, color=GRAY, lw=0.9, ls=(0, (4, 3)))
+    axis.fill_between(x, low, high, color=BLUE, alpha=0.18, lw=0)
+    axis.plot(x, y, color=BLUE, clip_on=False)
+    for one in own:
+        lost = _beyond(one, audit)
+        fill = VERMILION if lost else "white"
+        edge = VERMILION if lost else BLUE
+        axis.plot(
+            one.strength,
+            one.accuracy.estimate,
+            "o",
+            ms=4,
+            mfc=fill,
+            mec=edge,
+            mew=1,
+            clip_on=False,
+            zorder=3,
+        )
+    axis.set_title(PERTURBATIONS[name].title, size=8, weight="normal", pad=6)
+    axis.grid(axis="y", color=PALE, lw=0.5)
+    axis.set_axisbelow(True)
+
+
+_ROOM = 0.05
+
+
+def learning_curve(curve: LearningCurve) -> str:
+    """Draw the accuracy by number of labels, and the curve on to twice as many, as SVG.
+
+    Small dots are subsets, large ones their means; the band is the interval of the curve, which
+    is dashed where it goes beyond the labels at hand.
+
+    Parameters
+    ----------
+    curve:
+        What `validation.learning_curve.learning_curve` gave.
+    """
+    scores, sizes = curve.scores(), curve.sizes
+    ticker = need("matplotlib.ticker")
+    with style():
+        figure, axes = canvas(2.8)
+        axis = axes[0, 0]
+        axis.set_xscale("log")
+        lowest = float(scores.min())
+        if curve.fitted:
+            inside = np.geomspace(sizes[0], curve.n, 60)
+            beyond = np.geomspace(curve.n, 2 * curve.n, 20)
+            for part, line in ((inside, "-"), (beyond, (0, (4, 3)))):
+                middle, low, high = curve.at(part)
+                axis.fill_between(part, low, high, color=BLUE, alpha=0.18, lw=0)
+                axis.plot(part, middle, color=BLUE, ls=line)
+                lowest = min(lowest, float(low.min()))
+            axis.axvline(curve.n, color=PALE, lw=0.8, zorder=0)
+        whole = {"clip_on": False, "zorder": 3}  # dots at 1 are not cut in half
+        for own, size in zip(scores, sizes, strict=True):
+            axis.plot(
+                np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GRAY, mew=0.6, **whole
+            )
+        axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5, **whole)
+        ticks = [*sizes.tolist(), 2 * curve.n] if curve.fitted else sizes.tolist()
+        axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
+        axis.xaxis.set_minor_locator(ticker.NullLocator())
+        axis.set(ylim=(max(0.0, lowest - _ROOM), 1.0), xlabel="Labels", ylabel="Accuracy")
+        axis.grid(axis="y", color=PALE, lw=0.5)
+        axis.set_axisbelow(True)
+        points = words.count(len(sizes), "number")
+        return to_svg(figure, f"Accuracy at {points} of labels. {curve.sentences()[-1]}")

@@ -150,3 +150,27 @@ def test_a_value_of_the_columns_type_says_what_was_written(values):
             assert given_back is None if value == "" else given_back == float(value)
         else:
             assert given_back == str(value)
+
+
+_FAMILIES = st.sampled_from(
+    [
+        st.from_regex(r"-?(0|[1-9][0-9]{0,14})?", fullmatch=True),
+        st.from_regex(r"-?(0|[1-9][0-9]{0,14})\.[0-9]{1,30}", fullmatch=True) | st.just("7"),
+        st.text(),
+        st.sampled_from(["2020-01-01", "1936-03-01T12:00:00Z", ""]),
+        st.integers(-(2**63), 2**63 - 1),
+        st.booleans(),
+        _VALUES,
+    ]
+)
+
+
+@given(_FAMILIES.flatmap(lambda own: st.lists(own | st.none(), min_size=1)), st.data())
+def test_values_are_the_same_read_all_at_once_or_one_by_one(values, data):
+    rows = [{"c": v} if data.draw(st.booleans()) else {"c": v, "d": "x"} for v in values]
+    forms = forms_of([*rows, {"d": "x"}])
+    known = [columns.OwnColumn(n, n, type_of(f), f) for n, f in forms.items()]
+    found = columns.own_values([json.dumps(row) for row in rows], known)
+    for column in known:
+        wanted = [column.value(row.get(column.name)) for row in rows]
+        assert found[column.shown].to_pylist() == wanted

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import lru_cache, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
 from mediacorpus.store import people, progress
-from mediacorpus.store.columns import OwnColumn, own_columns
+from mediacorpus.store.columns import OwnColumn, own_columns, own_values
 from mediacorpus.store.query import (
     TYPES,
     FetchView,
@@ -21,7 +20,7 @@ from mediacorpus.store.query import (
     View,
 )
 from mediacorpus.store.results import CURRENT
-from mediacorpus.store.store import ROWS_AT_ONCE, Store, placeholders
+from mediacorpus.store.store import Store, placeholders
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,14 +43,14 @@ class Listing:
         What follows FROM.
     order:
         What the rows are ordered by.
-    make:
-        Column -> what turns SQLite's value into that of the column.
+    own:
+        Column -> that of the user, whose values are read from the JSON of the record.
     """
 
     columns: Mapping[str, str]
     source: str
     order: str
-    make: Mapping[str, Callable[[Any], Any]] = field(default_factory=dict)
+    own: Mapping[str, OwnColumn] = field(default_factory=dict)
 
     def view(self, store: Store, *, only: str = "") -> ScanView:
         """Give the table as a query can read it; `only` is a condition that its rows must meet."""
@@ -182,13 +181,12 @@ def records(store: Store) -> Listing:
         source="sources.kind || ':' || records.source",
         added="records.run",
     )
-    listed, make = dict(base.columns), {}
-    for column in own_columns(store):
-        expression, turned = _own(column)
-        listed[column.shown] = f"{_SQL_TYPES.get(column.type, 'VARCHAR')} {expression}"
-        if turned is not None:
-            make[column.shown] = turned
-    return Listing(listed, base.source, base.order, make)
+    own = {column.shown: column for column in own_columns(store)}
+    listed = {
+        shown: f"{_SQL_TYPES.get(column.type, 'VARCHAR')} {_in_sqlite(column)}"
+        for shown, column in own.items()
+    }
+    return Listing({**base.columns, **listed}, base.source, base.order, own)
 
 
 def records_of_items(store: Store) -> tuple[Listing, dict[str, str]]:
@@ -207,30 +205,20 @@ def records_of_items(store: Store) -> tuple[Listing, dict[str, str]]:
         own = f"items.{name}" if expression == name else expression
         listed[hidden] = f"{kind} {own}"
     source = f"{base.source} JOIN items ON items.item = records.item"
-    return Listing(listed, source, base.order, base.make), names
+    return Listing(listed, source, base.order, base.own), names
 
 
-def _own(column: OwnColumn) -> tuple[str, Callable[[Any], Any] | None]:
-    """Give SQLite's expression for one of the user's columns, and what makes its value of that."""
-    if not column.in_sql:
-        return "columns", partial(_from_json, column)
+def _in_sqlite(column: OwnColumn) -> str:
+    """Give SQLite's expression for one of the user's columns, for conditions."""
     path = f'$."{column.name}"'.replace("'", "''")
     value = f"json_extract(columns, '{path}')"
-    if column.type == "integer":
-        return f"CAST(nullif({value}, '') AS INTEGER)", None
+    return f"CAST(nullif({value}, '') AS INTEGER)" if column.type == "integer" else value
+
+
+def _same_in_sqlite(column: OwnColumn | None) -> bool:
+    """Tell whether SQLite gives the values of a column just as they are."""
     # SQLite's own reading of decimals may differ from Python's in the last digit.
-    return value, column.value if column.type == "real" else None
-
-
-def _from_json(column: OwnColumn, text: str) -> Any:
-    return column.value(_parsed(text).get(column.name))
-
-
-@lru_cache(ROWS_AT_ONCE)
-def _parsed(text: str) -> dict[str, Any]:
-    """Parse the columns of a record, once for all of them that a batch of rows asks for."""
-    found: dict[str, Any] = json.loads(text)
-    return found
+    return column is None or (column.in_sql and column.type != "real")
 
 
 def columns(store: Store) -> pd.DataFrame:
@@ -255,28 +243,29 @@ def _scan(  # noqa: PLR0917 - the first two are bound
 ) -> Iterator[pa.RecordBatch]:
     """Give some columns of a table of the catalogue, batch by batch."""
     expressions = {name: text.partition(" ")[2] for name, text in listing.columns.items()}
-    listed = ", ".join(f"{expressions[name]} AS c{n}" for n, name in enumerate(wanted))
-    held = [
-        f"{expressions[name]} IN ({placeholders(len(values))})"
-        for name, values in limits.items()
-        if name not in listing.make
-    ]
-    source = _where(listing.source, held)
-    given = [v for name, values in limits.items() if name not in listing.make for v in values]
-    types = [TYPES[listing.columns[name].partition(" ")[0]] for name in wanted]
-    schema = pa.schema(list(zip(wanted, types, strict=True)))
-    for rows in store.batches(f"SELECT {listed} FROM {source} ORDER BY {listing.order}", given):
-        arrays = [
-            _array(values, kind, listing.make.get(name))
-            for name, kind, values in zip(wanted, types, zip(*rows, strict=True), strict=True)
-        ]
-        yield pa.record_batch(arrays, schema=schema)
+    own = [listing.own[name] for name in wanted if name in listing.own]
+    ours = [name for name in wanted if name not in listing.own]
+    listed = [f"{expressions[name]} AS c{n}" for n, name in enumerate(ours)]
+    listed += ["columns AS own"] if own else []
+    asked = {
+        name: values for name, values in limits.items() if _same_in_sqlite(listing.own.get(name))
+    }
+    source = _where(
+        listing.source,
+        [f"{expressions[n]} IN ({placeholders(len(values))})" for n, values in asked.items()],
+    )
+    query = f"SELECT {', '.join(listed)} FROM {source} ORDER BY {listing.order}"
+    types = {name: TYPES[listing.columns[name].partition(" ")[0]] for name in wanted}
+    schema = pa.schema(list(types.items()))
+    for rows in store.batches(query, [v for values in asked.values() for v in values]):
+        fetched = list(zip(*rows, strict=True))
+        made = own_values(fetched.pop(), own) if own else {}
+        made |= {n: _array(values, types[n]) for n, values in zip(ours, fetched, strict=True)}
+        yield pa.record_batch([made[name] for name in wanted], schema=schema)
 
 
-def _array(values: Sequence[Any], kind: pa.DataType, make: Callable[[Any], Any] | None) -> pa.Array:
-    if make is not None:
-        values = [make(value) for value in values]
-    elif pa.types.is_boolean(kind):
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    if pa.types.is_boolean(kind):
         return pa.array(values, pa.int8()).cast(kind)
     return pa.array(values, kind)
 

@@ -59,7 +59,7 @@ def python() -> str:
         pieces.append(_named(mediacorpus, name))
     pieces += [
         "### errors\n\nThe module of all errors: see [Errors](errors.md).",
-        "### media\n\nPictures as arrays: see [Pictures as arrays](media.md).",
+        "### media\n\nImages as arrays: see [Images as arrays](media.md).",
         "## Results",
         words("python", "results"),
     ]

@@ -35,7 +35,7 @@ class Manner:
     max_bytes:
         Size of one file at most, decompressed.
     types:
-        Kinds of content that are kept, of `picture`, `video`, `audio`, `pdf` and `svg`, as told
+        Kinds of content that are kept, of `image`, `video`, `audio`, `pdf` and `svg`, as told
         by the first bytes.
     allow_private:
         Fetch from private addresses too, such as a server on this machine.

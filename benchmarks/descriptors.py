@@ -1,4 +1,4 @@
-"""All descriptors over 1-megapixel JPEGs in one pass, beside the bare library calls.
+"""Descriptors over JPEGs in one pass, beside the bare library calls: all of them, or some.
 
 The limit is the sum of the single library calls: each image is decoded once at each scale that
 is wanted, brought to the working sizes, and given to what scikit-image, mahotas and OpenCV have
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import functools
 import json
 import multiprocessing
 import statistics
@@ -19,7 +20,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,22 @@ MEASURES = (
     *("histogram", "correlogram", "keypoints", "pixels"),
 )
 CIRCLES = ((8, 1), (16, 2), (24, 3))
+SMALL = 256
+SIZES = {
+    "color": ("rgb 256",),
+    "composition": ("rgb 256", "gray 256"),
+    "quality": ("full gray",),
+    "hog": ("square 128",),
+    "lbp": ("gray 256",),
+    "haralick": ("gray 256",),
+    "hu": ("gray 256",),
+    "zernike": ("square 128",),
+    "histogram": ("rgb 256",),
+    "correlogram": ("rgb 128",),
+    "keypoints": ("gray 512",),
+    "pixels": ("square 15",),
+}
+"""Working sizes that a descriptor takes."""
 
 _own = threading.local()
 
@@ -50,6 +67,8 @@ _own = threading.local()
 
 def resized(pixels: np.ndarray, side: int) -> np.ndarray:
     scale = side / min(pixels.shape[:2])
+    if scale >= 1:
+        return pixels
     size = round(pixels.shape[1] * scale), round(pixels.shape[0] * scale)
     return cv2.resize(pixels, size, interpolation=cv2.INTER_AREA)
 
@@ -58,22 +77,26 @@ def square(gray: np.ndarray, side: int) -> np.ndarray:
     return cv2.resize(gray, (side, side), interpolation=cv2.INTER_AREA)
 
 
-def working(file: Path) -> dict[str, np.ndarray]:
-    """Decode a file and bring it to the working sizes that the descriptors share."""
+def working(file: Path, measures: Sequence[str] = MEASURES) -> dict[str, np.ndarray]:
+    """Decode a file and bring it to the working sizes that some descriptors share."""
     data = np.frombuffer(file.read_bytes(), np.uint8)
-    full = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
-    half = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2), cv2.COLOR_BGR2RGB)
+    needed = {size for name in measures for size in SIZES[name]}
+    found: dict[str, np.ndarray] = {}
+    full = half = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_COLOR), cv2.COLOR_BGR2RGB)
+    if needed & {"full gray", "gray 512"}:
+        found["full gray"] = cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)
+    if min(full.shape[:2]) >= 2 * SMALL:
+        half = cv2.cvtColor(cv2.imdecode(data, cv2.IMREAD_REDUCED_COLOR_2), cv2.COLOR_BGR2RGB)
     gray = cv2.cvtColor(half, cv2.COLOR_RGB2GRAY)
-    full_gray = cv2.cvtColor(full, cv2.COLOR_RGB2GRAY)
-    return {
-        "full gray": full_gray,
-        "rgb 256": resized(half, 256),
-        "rgb 128": resized(half, 128),
-        "gray 256": resized(gray, 256),
-        "gray 512": resized(full_gray, 512),
-        "square 128": square(gray, 128),
-        "square 15": square(gray, 15),
+    made = {
+        "rgb 256": lambda: resized(half, SMALL),
+        "rgb 128": lambda: resized(half, 128),
+        "gray 256": lambda: resized(gray, SMALL),
+        "gray 512": lambda: resized(found["full gray"], 512),
+        "square 128": lambda: square(gray, 128),
+        "square 15": lambda: square(gray, 15),
     }
+    return found | {size: make() for size, make in made.items() if size in needed}
 
 
 def color(arrays: dict[str, np.ndarray]) -> None:
@@ -190,22 +213,22 @@ CALLS: dict[str, Callable[[dict[str, np.ndarray]], None]] = dict(
 )
 
 
-def one_picture(file: Path) -> None:
-    arrays = working(file)
-    for call in CALLS.values():
-        call(arrays)
+def one_picture(file: Path, measures: Sequence[str] = MEASURES) -> None:
+    arrays = working(file, measures)
+    for name in measures:
+        CALLS[name](arrays)
 
 
-def single_calls(files: list[Path]) -> dict[str, float]:
+def single_calls(files: list[Path], measures: Sequence[str]) -> dict[str, float]:
     """Milliseconds an image of each step alone, on one core."""
-    spent = dict.fromkeys(("decode and resize", *CALLS), 0.0)
+    spent = dict.fromkeys(("decode and resize", *measures), 0.0)
     for file in files:
         started = time.perf_counter()
-        arrays = working(file)
+        arrays = working(file, measures)
         spent["decode and resize"] += time.perf_counter() - started
-        for name, call in CALLS.items():
+        for name in measures:
             started = time.perf_counter()
-            call(arrays)
+            CALLS[name](arrays)
             spent[name] += time.perf_counter() - started
     return {name: 1000 * seconds / len(files) for name, seconds in spent.items()}
 
@@ -218,58 +241,67 @@ def alone_on_its_core() -> None:
     threadpoolctl.threadpool_limits(1, user_api="blas")
 
 
-def by_threads(files: list[Path]) -> float:
+def by_threads(files: list[Path], measures: Sequence[str]) -> float:
     with concurrent.futures.ThreadPoolExecutor(settings().workers) as pool:
         started = time.perf_counter()
-        for _ in pool.map(one_picture, files):
+        for _ in pool.map(functools.partial(one_picture, measures=measures), files):
             pass
         return len(files) / (time.perf_counter() - started)
 
 
-def by_processes(files: list[Path]) -> float:
+def by_processes(files: list[Path], measures: Sequence[str]) -> float:
     context = multiprocessing.get_context("spawn")
+    work = functools.partial(one_picture, measures=measures)
     with concurrent.futures.ProcessPoolExecutor(
         settings().workers, mp_context=context, initializer=alone_on_its_core
     ) as pool:
-        list(pool.map(one_picture, files[: 2 * settings().workers]))  # loads what it needs
+        list(pool.map(work, files[: 2 * settings().workers]))  # loads what it needs
         started = time.perf_counter()
-        for _ in pool.map(one_picture, files, chunksize=4):
+        for _ in pool.map(work, files, chunksize=4):
             pass
         return len(files) / (time.perf_counter() - started)
 
 
-def measured(folder: Path) -> float:
+def measured(folder: Path, measures: Sequence[str]) -> float:
     """Measure a fresh corpus of the images; return images per second of the whole verb."""
     with tempfile.TemporaryDirectory() as place, mc.Corpus.create(Path(place) / "c") as corpus:
         corpus.add(folder, progress=False)
         started = time.perf_counter()
-        done = corpus.measure(*MEASURES, progress=False)
+        done = corpus.measure(*measures, progress=False)
         seconds = time.perf_counter() - started
         assert done.failed == 0
         return done.items / seconds
 
 
-def main(pictures: int = PICTURES, rounds: int = ROUNDS) -> dict[str, Any]:
+def main(
+    pictures: int = PICTURES,
+    rounds: int = ROUNDS,
+    *,
+    measures: Sequence[str] = MEASURES,
+    size: tuple[int, int] = (WIDTH, HEIGHT),
+) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
-        folder = write(Path(place) / "pictures", pictures, width=WIDTH, height=HEIGHT)
+        folder = write(Path(place) / "pictures", pictures, width=size[0], height=size[1])
         files = sorted(folder.glob("*.jpg"))
         with threadpoolctl.threadpool_limits(1, user_api="blas"):
             cv2.setNumThreads(1)
-            one_picture(files[0])
-            alone = single_calls(files[:40])
+            one_picture(files[0], measures)
+            alone = single_calls(files[:40], measures)
         found: list[dict[str, float]] = []
         for _ in range(rounds):
-            row = {"measure": measured(folder)}
+            row = {"measure": measured(folder, measures)}
             with threadpoolctl.threadpool_limits(1, user_api="blas"):
                 cv2.setNumThreads(1)
-                row["threads"], row["processes"] = by_threads(files), by_processes(files)
+                row["threads"] = by_threads(files, measures)
+                row["processes"] = by_processes(files, measures)
             row["limit"] = max(row["threads"], row["processes"])
             row["share of limit"] = row["measure"] / row["limit"]
             found.append(row)
     middle = {key: statistics.median(row[key] for row in found) for key in found[0]}
     return {
         "pictures": pictures,
-        "megapixels": WIDTH * HEIGHT / 1e6,
+        "megapixels": size[0] * size[1] / 1e6,
+        "measures": list(measures),
         "milliseconds of single calls": {name: round(value, 2) for name, value in alone.items()},
         **middle,
         "rounds": found,
@@ -278,7 +310,10 @@ def main(pictures: int = PICTURES, rounds: int = ROUNDS) -> dict[str, Any]:
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("measures", nargs="*", default=MEASURES, metavar="MEASURE")
     parser.add_argument("--pictures", type=int, default=PICTURES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--size", type=int, nargs=2, default=(WIDTH, HEIGHT))
     asked = parser.parse_args()
-    json.dump(main(asked.pictures, asked.rounds), sys.stdout, indent=1)
+    done = main(asked.pictures, asked.rounds, measures=asked.measures, size=tuple(asked.size))
+    json.dump(done, sys.stdout, indent=1)

@@ -4,6 +4,8 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 DEMO ?= mediacorpus-demo
+# Tests of one file share what they make, so one worker runs them all.
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 .PHONY: demo test test-all check docs bench clean
 
@@ -28,10 +30,10 @@ demo: $(VENV)/.demo
 	$(BIN)/mediacorpus demo $(DEMO)
 
 test: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(JOBS) -m "not slow"
+	$(PYTEST) -m "not slow"
 
 test-all: $(VENV)/.test
-	$(BIN)/python -m pytest -n $(JOBS)
+	$(PYTEST)
 
 check: $(VENV)/.check
 	$(BIN)/ruff format --check .

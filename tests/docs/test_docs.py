@@ -198,6 +198,7 @@ def run_tool(*words):
     )
 
 
+@pytest.mark.slow  # `make check` looks for it too
 def test_the_reference_is_fresh():
     done = run_tool("tools/make_reference.py", "--check")
     assert (done.returncode, done.stdout) == (0, ""), done.stderr
@@ -220,6 +221,7 @@ def test_a_stale_reference_is_named(tmp_path):
     assert re.findall(r"(\w+\.md) is stale", done.stdout) == ["tables.md", "errors.md"]
 
 
+@pytest.mark.slow
 def test_the_readme_example_runs(tmp_path, monkeypatch, capsys):
     [example] = re.findall(r"```python\n(.*?)```", text(ROOT / "README.md"), re.DOTALL)
     assert len([line for line in example.splitlines() if line.strip()]) <= 12

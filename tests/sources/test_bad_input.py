@@ -343,12 +343,12 @@ def add_many(folder, rows, *, twice):
 @pytest.mark.parametrize(
     "rows",
     [
-        200_000,
+        50_000,
         pytest.param(1_000_000, marks=pytest.mark.slow),
     ],
 )
 def test_a_long_table_of_duplicates(tmp_path, rows):
-    twice = rows > 200_000
+    twice = rows > 50_000
     found = add_many(tmp_path, rows, twice=twice)
     missing = len(range(0, rows, 1000))
     assert (found["items"], found["records"]) == (40, rows - missing)

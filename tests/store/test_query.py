@@ -325,6 +325,7 @@ def test_a_scan_that_fails_says_why_in_its_own_words(folder):
         list(run_sql("SELECT n FROM numbers", views, folder=folder).batches())
 
 
+@pytest.mark.slow
 def test_with_little_memory_more_than_that_is_sorted_and_joined(folder):
     many, more = Numbers(200_000), Numbers(200_000)
     result = run_sql(

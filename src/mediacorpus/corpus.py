@@ -119,7 +119,7 @@ class Corpus:
         return str(overview(self._store))
 
     def _repr_html_(self) -> str:
-        from mediacorpus.report.pictures import corpus_html
+        from mediacorpus.report.gallery import corpus_html
 
         return corpus_html(self._store)
 
@@ -299,7 +299,7 @@ class Corpus:
         most:
             Number of images at the most.
         """
-        from mediacorpus.report.pictures import gallery
+        from mediacorpus.report.gallery import gallery
 
         return gallery(self._store, items, most=most)
 
@@ -838,6 +838,6 @@ class Corpus:
     @_command
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:
         """Write the report as one HTML file and return its path."""
-        from mediacorpus.report.verb import report
+        from mediacorpus.report.report import report
 
         return report(self._store, title=title, output=Path(output) if output else None)

@@ -139,7 +139,7 @@ def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
     labels = pd.DataFrame({"item": items, "variable": "mood", "value": "good"})
 
     from mediacorpus.coding import importing, splitting
-    from mediacorpus.report import verb as reporting
+    from mediacorpus.report import report as reporting
     from mediacorpus.validation import compare, subgroups, validate
 
     slow = {

@@ -7,12 +7,11 @@ import xml.etree.ElementTree as ET
 import matplotlib as mpl
 
 from mediacorpus.report import figures
-from mediacorpus.report.drawing import canvas, for_page, style, to_svg
+from mediacorpus.report.drawing import canvas, for_page, to_svg
 
 
 def a_figure(text="label", alt="A line."):
-    with style():
-        figure, axes = canvas(2.0)
+    with canvas(2.0) as (figure, axes):
         axes[0, 0].plot([1, 2, 3], [0.123456, 2, 1])
         axes[0, 0].set_title(text)
         return to_svg(figure, alt)

@@ -41,8 +41,8 @@ def test_tags_are_drawn_most_frequent_first_with_shares_of_all_items():
     assert ET.fromstring(svg).get("aria-label").index("bee") < svg.index("daisy")
 
 
-def test_picture_sizes_count_orientation():
-    svg = figures.picture_sizes({(640, 480): 30, (480, 640): 8, (50, 50): 2})
+def test_image_sizes_count_orientation():
+    svg = figures.image_sizes({(640, 480): 30, (480, 640): 8, (50, 50): 2})
     found = texts(svg)
     assert "30  (75.0\u00a0%)" in found
     assert "8  (20.0\u00a0%)" in found
@@ -53,7 +53,7 @@ def test_picture_sizes_count_orientation():
 def test_very_many_sizes_stay_a_small_figure():
     rng = np.random.default_rng(1)
     pairs = rng.integers(100, 5000, (20_000, 2))
-    svg = figures.picture_sizes({(int(w), int(h)): 1 for w, h in pairs})
+    svg = figures.image_sizes({(int(w), int(h)): 1 for w, h in pairs})
     assert len(svg) < 150_000
 
 

@@ -3,26 +3,27 @@
 import dataclasses
 import html.parser
 import re
+import runpy
+from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
 from mediacorpus import extras
 from mediacorpus.errors import MissingExtra
-from mediacorpus.records import Failure
+from mediacorpus.records import Failure, Info
 from mediacorpus.report.content import (
-    CorpusFacts,
     Evaluation,
     MeasureFacts,
     ModelFacts,
-    ProxyFacts,
     ReportContent,
     SplitFacts,
-    Thumb,
     VariableFacts,
 )
+from mediacorpus.report.gallery import Thumb
 from mediacorpus.report.html import render
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_report.py"))
 
 VOID = {"meta", "img", "br", "hr", "link", "input"}
 EVIL = (
@@ -76,59 +77,51 @@ def full_page(full_content):
 PICTURE = "data:image/jpeg;base64,AAAA"
 
 
-def evil_evaluation():
-    confusion = np.array([[20, 2], [3, 30]])
-    scores = pd.DataFrame(
-        [("accuracy", "", 0.9, 0.8, 0.95, 55), ("f1", TABLED, 0.9, 0.8, 0.95, 55)],
-        columns=["score", "class", "estimate", "low", "high", "n"],
-    )
-    return Evaluation(
-        EVIL,
-        "test",
-        scores,
-        confusion,
-        (EVIL, "b"),
-        [Thumb(EVIL, PICTURE, EVIL, EVIL, "b", 0.9)],
-        notes=[EVIL],
-        interval=EVIL,
-    )
-
-
 def evil_content():
-    scored = evil_evaluation()
+    scored = made["evaluation"]([[20, 2], [3, 30]], [TABLED, "b"], variable=EVIL, subject=EVIL)
+    scored = Evaluation(
+        {**scored.result, "classes": [EVIL, "b"], "notes": [EVIL], "warnings": [EVIL]},
+        [Thumb(EVIL, PICTURE, EVIL, EVIL, "b", 0.9)],
+    )
+    typed = {"backbone": EVIL, "licence": EVIL, "citation": EVIL, "settings": {EVIL: EVIL}}
+    audit = {"kind": "groups", "by": [EVIL], "n": 1, "time": EVIL, "sentences": [EVIL]}
     model = ModelFacts(
-        EVIL,
-        EVIL,
-        "finetune",
-        EVIL,
-        EVIL,
-        EVIL,
-        {EVIL: EVIL},
+        made["facts"](EVIL, EVIL, "finetune", **typed, limits=[EVIL], audits=[audit]),
+        scored,
         curves=pd.DataFrame({"epoch": [1], "val_loss": [1.0]}),
-        fit=EVIL,
-        evaluation=scored,
+        applied=True,
         predicted=pd.DataFrame({"class": [TABLED], "items": [1], "records": [1]}),
         probabilities={EVIL: [1, 2]},
         warnings=[EVIL],
     )
-    corpus = CorpusFacts(EVIL, 3, 4, 1, 10, {EVIL: 3}, {(4, 3): 3, (3, 4): 1}, [EVIL], [EVIL])
     return ReportContent(
         EVIL,
         None,
-        corpus,
-        [MeasureFacts(EVIL, EVIL, 3, parameters={EVIL: EVIL}, licence=EVIL, citation=EVIL)],
-        [VariableFacts(EVIL, {EVIL: 2}, {EVIL: 2, "b": 1}, EVIL, 1, EVIL)],
-        [SplitFacts(EVIL, {"train": {EVIL: 2}}, EVIL, 1, EVIL)],
-        [model],
-        [ProxyFacts(EVIL, scored, [EVIL])],
-        [Failure("", EVIL, EVIL, EVIL)],
-        [Thumb("a", PICTURE, EVIL)],
-        EVIL,
-        {EVIL: 2},
-        EVIL,
-        "",
-        {EVIL: EVIL},
-        pd.DataFrame({TABLED: [TABLED]}),
+        made["overview"](EVIL.replace("\0", ""), items=3, records=4, failures=1, bytes=10),
+        formats={EVIL: 3},
+        sizes={(4, 3): 3, (3, 4): 1},
+        sources=[EVIL],
+        columns=[EVIL],
+        measures=[MeasureFacts(Info(EVIL, EVIL, EVIL, EVIL, EVIL), 3, 0, {EVIL: EVIL})],
+        labels=[
+            VariableFacts(
+                EVIL,
+                {EVIL: 2},
+                {EVIL: 2, "b": 1},
+                EVIL,
+                1,
+                EVIL,
+                splits=[SplitFacts({"train": {EVIL: 2}}, EVIL, 1, EVIL)],
+            ),
+            VariableFacts(EVIL, {EVIL: 2}),
+        ],
+        models=[model, dataclasses.replace(model, evaluation=None, applied=False)],
+        rules=[scored],
+        failures=[Failure("", EVIL, EVIL, EVIL)],
+        sample=[Thumb("a", PICTURE, EVIL)],
+        tags={EVIL: 2},
+        versions={EVIL: EVIL},
+        runs=pd.DataFrame({TABLED: [TABLED]}),
     )
 
 
@@ -157,7 +150,7 @@ def test_every_link_inside_the_page_has_its_target(full_page):
     ids = [attrs["id"] for _, attrs in page.tags if "id" in attrs]
     assert len(ids) == len(set(ids))
     targets = {attrs["href"][1:] for attrs in page.all("a", "use")}
-    assert {"corpus", "methods", "model-1", "model-2", "proxy-1"} <= targets <= set(ids)
+    assert {"corpus", "methods", "model-1", "model-2", "rule-1"} <= targets <= set(ids)
 
 
 def test_pictures_and_figures_have_words(full_page):
@@ -228,8 +221,8 @@ def test_hostile_names_stay_text_everywhere(full_content):
 
 
 def test_many_models_are_all_listed(full_content):
-    one = dataclasses.replace(full_content.models[0], evaluation=None, predicted=None, curves=None)
-    models = [dataclasses.replace(one, name=f"model-{k}") for k in range(40)]
+    facts = full_content.models[0].facts
+    models = [ModelFacts({**facts, "name": f"model-{k}"}) for k in range(40)]
     page = Page(render(dataclasses.replace(full_content, models=models)))
     assert all(f"4.{k} model-{k - 1}" in page.text for k in range(1, 41))
 

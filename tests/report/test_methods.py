@@ -1,11 +1,21 @@
 """The methods text."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import pytest
 
-from mediacorpus.report.content import CorpusFacts, MeasureFacts, ReportContent, VariableFacts
-from mediacorpus.report.methods import methods_text, summary
+from mediacorpus.report.content import Evaluation, ReportContent, VariableFacts
+from mediacorpus.report.methods import methods_parts, summary
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_report.py"))
+
+
+def methods_text(content):
+    paragraphs, sources = methods_parts(content)
+    listed = "\n".join(f"[{n}] {source}" for n, source in enumerate(sources, 1))
+    return "\n\n".join([*paragraphs, f"References\n{listed}"])
 
 
 def test_methods_of_a_whole_study(full_content):
@@ -36,9 +46,9 @@ def test_methods_of_a_whole_study(full_content):
 
 def test_every_leading_subset_of_a_study_reads_well(full_content):
     """Fill the parts one after another; no text may hold a gap or a stray None."""
-    empty = ReportContent(full_content.title, full_content.created)
+    empty = ReportContent(full_content.title, full_content.created, made["overview"]())
     given = {}
-    for part in ("corpus", "measures", "labels", "splits", "models", "proxies", "versions"):
+    for part in ("corpus", "measures", "labels", "models", "rules", "versions"):
         given[part] = getattr(full_content, part)
         text = methods_text(dataclasses.replace(empty, **given))
         prose = text.split("References\n")[0]
@@ -48,9 +58,9 @@ def test_every_leading_subset_of_a_study_reads_well(full_content):
         assert all(line.endswith(".") for line in prose.split("\n") if line)
 
 
-@pytest.mark.parametrize("part", ["corpus", "measures", "labels", "splits", "models", "versions"])
+@pytest.mark.parametrize("part", ["corpus", "measures", "labels", "models", "versions"])
 def test_any_part_may_be_missing(full_content, part):
-    default = ReportContent(full_content.title, full_content.created)
+    default = ReportContent(full_content.title, full_content.created, made["overview"]())
     text = methods_text(dataclasses.replace(full_content, **{part: getattr(default, part)}))
     assert text.startswith("The corpus held")
 
@@ -59,8 +69,8 @@ def test_number_one_is_singular():
     content = ReportContent(
         "One",
         None,
-        CorpusFacts(items=1, records=2, failures=1),
-        measures=[MeasureFacts("facts", "1", 1)],
+        made["overview"](items=1, records=2, failures=1),
+        measures=[made["measure"]("facts", 1)],
         labels=[VariableFacts("v", {"a": 1}, {"ann": 1}, unresolved=1)],
     )
     text = methods_text(content)
@@ -76,8 +86,8 @@ def test_number_one_is_singular():
 def test_validation_scores_of_a_finetuned_model_are_marked_as_optimistic(full_content):
     model = full_content.models[1]
     assert "may be optimistic" not in methods_text(full_content)
-    scored = dataclasses.replace(model.evaluation, scored_on="val")
-    changed = dataclasses.replace(model, evaluation=scored)
+    scored = dict(model.evaluation.result, part="val")
+    changed = dataclasses.replace(model, evaluation=Evaluation(scored))
     assert "may be optimistic" in methods_text(dataclasses.replace(full_content, models=[changed]))
 
 

@@ -1,14 +1,18 @@
 """What stands in which section, and what empty sections advise."""
 
 import dataclasses
+import runpy
+from pathlib import Path
 
 import pandas as pd
 import pytest
 
 from mediacorpus.records import Failure
-from mediacorpus.report.content import CorpusFacts, SplitFacts, VariableFacts
+from mediacorpus.report.content import SplitFacts, VariableFacts
 from mediacorpus.report.document import Hint, Table, Text
 from mediacorpus.report.sections import MOST_ROWS, sections
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_report.py"))
 
 
 def flat(parts):
@@ -41,7 +45,7 @@ def test_an_empty_corpus_is_told_what_to_run(empty_content):
 def test_commands_quote_folders_and_variables(empty_content):
     content = dataclasses.replace(
         empty_content,
-        corpus=CorpusFacts(folder="my corpus; rm", items=1, records=1),
+        corpus=made["overview"]("/home/me/my corpus; rm", items=1, records=1),
         labels=[VariableFacts("a variable", {"x": 1})],
     )
     assert "mediacorpus split 'my corpus; rm' 'a variable' --shares 80/20" in hints(content)
@@ -53,9 +57,9 @@ def test_a_full_study_lacks_only_the_application_of_one_model(full_content):
 
 
 def test_split_table_adds_up(empty_content):
-    split = SplitFacts("face", {"train": {"a": 8, "b": 4}, "val": {"b": 3}}, "80/20", 7)
-    labels = [VariableFacts("face", {"a": 8})]
-    content = dataclasses.replace(empty_content, labels=labels, splits=[split])
+    split = SplitFacts({"train": {"a": 8, "b": 4}, "val": {"b": 3}}, "80/20", 7)
+    labels = [VariableFacts("face", {"a": 8}, splits=[split])]
+    content = dataclasses.replace(empty_content, labels=labels)
     found = table(content, "Division")
     assert list(found.columns) == ["Class", "Training", "Validation", "All"]
     assert list(map(list, found.rows)) == [
@@ -69,7 +73,7 @@ def test_split_table_adds_up(empty_content):
 
 def test_long_lists_of_failures_are_cut_and_say_so(empty_content):
     failures = [Failure("", f"{k}.jpg", "add", "broken") for k in range(90)]
-    corpus = CorpusFacts(folder="my corpus", failures=1234)
+    corpus = made["overview"]("my corpus", failures=1234)
     found = table(dataclasses.replace(empty_content, failures=failures, corpus=corpus), "Failures")
     assert len(found.rows) == MOST_ROWS
     assert found.note == "The first 50 of 1,234. All: mediacorpus failures 'my corpus'"
@@ -84,19 +88,10 @@ def test_the_last_runs_are_shown_with_any_columns(empty_content):
 
 
 def test_pictures_of_one_size_need_no_figure(empty_content):
-    corpus = CorpusFacts(items=9, records=9, sizes={(25, 30): 9})
-    texts = [
-        block.text
-        for block in flat(sections(dataclasses.replace(empty_content, corpus=corpus)))
-        if isinstance(block, Text)
-    ]
+    corpus = made["overview"](items=9, records=9)
+    content = dataclasses.replace(empty_content, corpus=corpus, sizes={(25, 30): 9})
+    texts = [block.text for block in flat(sections(content)) if isinstance(block, Text)]
     assert "All images are 25 by 30 pixels." in texts
-
-
-def test_own_methods_text_replaces_the_written_one(empty_content):
-    content = dataclasses.replace(empty_content, methods="First part.\n\nSecond part.")
-    blocks = next(part for part in sections(content) if part.key == "methods").blocks
-    assert [block.text for block in blocks[1:]] == ["First part.", "Second part."]
 
 
 @pytest.mark.parametrize("facts", [VariableFacts("v"), VariableFacts("v", {}, {"ann": 3})])

@@ -11,9 +11,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from mediacorpus.errors import ParameterError, writing
+import numpy as np
+
+from mediacorpus.errors import ParameterError
 from mediacorpus.extras import need
-from mediacorpus.files import atomic_write
 from mediacorpus.learning.architecture import (
     AVERAGE,
     CONVOLUTION,
@@ -25,7 +26,7 @@ from mediacorpus.learning.architecture import (
     Shape,
     parameter_counts,
 )
-from mediacorpus.report.drawing import style
+from mediacorpus.report.drawing import GRAY, PALE, save, style
 
 ENDINGS = (".png", ".svg", ".pdf")
 
@@ -37,7 +38,7 @@ _POOLS, _FILTERS = {MAXIMUM, AVERAGE}, {CONVOLUTION, DEPTHWISE}
 _CARRIERS = {INPUT, CONVOLUTION, DEPTHWISE, DENSE, *_POOLS}
 # From the palette of Okabe and Ito (2008), which color-blind readers can tell apart.
 _COLORS = {
-    INPUT: "#d9d9d9",
+    INPUT: PALE,
     CONVOLUTION: "#56b4e9",
     DEPTHWISE: "#0072b2",
     BLOCK: "#8fc9ec",
@@ -45,10 +46,11 @@ _COLORS = {
     AVERAGE: "#e69f00",
     DENSE: "#009e73",
 }
-_OTHER, _INK, _GRAY = "#cc79a7", "#222222", "#666666"
+_OTHER = "#cc79a7"
 _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer norm"}
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
 _LINE = 0.15
+_STATES = {True: "learned in this training", False: "frozen", None: "not known"}
 _HATCHES = {True: None, False: "////", None: "...."}
 _FEW, _THIN = 2, 16
 _BETWEEN = re.compile(r"(?<=\d)x(?=\d)")
@@ -66,11 +68,19 @@ class _Box:
     shape: Shape
     parameters: int
     learned: bool | None
-    block: str
     notes: tuple[str, ...] = ()
     layers: int = 1
     count: int = 1
-    detail: str = ""
+
+    @property
+    def is_map(self) -> bool:
+        """Whether its output has a height and a width."""
+        return len(self.shape) == _MAPS
+
+    @property
+    def units(self) -> int:
+        """Length of an output that is no map."""
+        return self.shape[-1] if self.shape else 1
 
 
 def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "") -> Path:
@@ -125,9 +135,7 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     keyed = any(box.parameters and not box.learned for box in boxes)
     below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes) + 0.3 * keyed
     width, height = max(_SLOT * len(boxes) + 0.3, 4.5), _HEIGHT + 0.55 + below
-    ending = target.suffix.lower()
-    dates = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
-    with style(), writing(target.parent):
+    with style():
         figure = need("matplotlib.figure").Figure(figsize=(width, height))
         axes = figure.add_axes((0, 0, 1, 1))
         axes.set(xlim=(0, width), ylim=(0, height))
@@ -135,10 +143,8 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
         _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
         _draw(axes, boxes, below)
         if keyed:
-            _key(axes, boxes)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        with atomic_write(target) as path:
-            figure.savefig(path, dpi=160, metadata={dates[ending]: None}, facecolor="white")
+            _key(axes, {box.learned for box in boxes if box.parameters})
+        save(figure, target)
     return target
 
 
@@ -154,17 +160,16 @@ def _headline(layers: Sequence[Layer], title: str) -> str:
     return f"{title}: {text}" if title else text
 
 
-def _key(axes: Any, boxes: Sequence[_Box]) -> None:
+def _key(axes: Any, states: set[bool | None]) -> None:
     """Say below the boxes what the hatches mean."""
     patch = need("matplotlib.patches").Rectangle
-    kinds = {box.learned for box in boxes if box.parameters}
-    names = {True: "learned in this training", False: "frozen", None: "not known"}
     x = 0.2
-    for state in (state for state in names if state in kinds):
-        hatch, face = _HATCHES[state], _shaded(_COLORS[BLOCK], 1.0)
-        axes.add_patch(patch((x, 0.14), 0.24, 0.15, hatch=hatch, facecolor=face, edgecolor="white"))
-        _write(axes, (x + 0.32, 0.215), names[state], ha="left")
-        x += 0.55 + 0.062 * len(names[state])
+    for state, name in _STATES.items():
+        if state in states:
+            look = {"hatch": _HATCHES[state], "facecolor": _COLORS[BLOCK], "edgecolor": "white"}
+            axes.add_patch(patch((x, 0.14), 0.24, 0.15, **look))
+            _write(axes, (x + 0.32, 0.215), name, ha="left")
+            x += 0.55 + 0.062 * len(name)
 
 
 def _boxes(layers: Sequence[Layer]) -> list[_Box]:
@@ -188,30 +193,23 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
     """Make a box of each layer, with what has no weights or shape of its own as notes."""
     boxes: list[_Box] = []
     for layer in layers:
-        normalizes = layer.kind in _SHORT
-        if boxes and (normalizes or _rides(layer)):
-            last = boxes[-1]
-            note = _SHORT.get(layer.kind, layer.kind)
-            known = note in last.notes or note == "flatten"
+        if boxes and (layer.kind in _SHORT or _rides(layer)):
+            last, note = boxes[-1], _SHORT.get(layer.kind, layer.kind)
+            flat = note == "flatten"
+            first = layer.parameters and not last.parameters
             boxes[-1] = replace(
                 last,
-                notes=last.notes if known else (*last.notes, note),
-                shape=last.shape if note == "flatten" else layer.shape,
+                notes=last.notes if flat or note in last.notes else (*last.notes, note),
+                shape=last.shape if flat else layer.shape,
                 parameters=last.parameters + layer.parameters,
-                learned=layer.learned if layer.parameters and not last.parameters else last.learned,
+                learned=layer.learned if first else last.learned,
             )
-        else:
-            own = "" if layer.kind == INPUT else layer.detail
-            box = _Box(
-                layer.kind,
-                f"{layer.kind} {own.partition(',')[0]}".strip(),
-                layer.shape,
-                layer.parameters,
-                layer.learned,
-                layer.block,
-                detail="" if own else layer.detail,
-            )
-            boxes.append(box)
+            continue
+        given = layer.kind == INPUT
+        title = layer.kind if given else f"{layer.kind} {layer.detail.partition(',')[0]}".strip()
+        notes = (layer.detail,) if given and layer.detail else ()
+        box = _Box(layer.kind, title, layer.shape, layer.parameters, layer.learned, notes)
+        boxes.append(box)
     return boxes
 
 
@@ -232,7 +230,6 @@ def _block(boxes: list[_Box]) -> list[_Box]:
         body[-1].shape,
         sum(box.parameters for box in body),
         next((box.learned for box in reversed(body) if box.parameters), False),
-        body[0].block,
         notes=tuple(dict.fromkeys(named)),
         layers=len(body),
     )
@@ -242,78 +239,62 @@ def _block(boxes: list[_Box]) -> list[_Box]:
 def _merge(boxes: Sequence[_Box]) -> list[_Box]:
     """Draw equal neighbors once."""
     found: list[_Box] = []
-    for box in boxes:
-        last = found[-1] if found else None
-        same = last is not None and (last.kind, last.shape, last.learned) == (
-            box.kind,
-            box.shape,
-            box.learned,
-        )
-        if last is not None and same and box.kind not in {DENSE, *_POOLS}:
-            # The first block of a stage often has one layer more, on its shortcut.
-            found[-1] = replace(
-                min(last, box, key=lambda one: one.layers),
-                count=last.count + 1,
-                parameters=last.parameters + box.parameters,
-            )
-        else:
-            found.append(box)
+    for (kind, *_), group in itertools.groupby(boxes, lambda b: (b.kind, b.shape, b.learned)):
+        own = list(group)
+        if kind in {DENSE, *_POOLS}:
+            found += own
+            continue
+        # The first block of a stage often has one layer more, on its shortcut.
+        least, weights = min(own, key=lambda box: box.layers), sum(box.parameters for box in own)
+        found.append(replace(least, count=len(own), parameters=weights))
     return found
 
 
 def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
-    sides = max([max(box.shape[1:]) for box in boxes if len(box.shape) == _MAPS], default=1)
-    channels = max([box.shape[0] for box in boxes if len(box.shape) == _MAPS], default=1)
-    channels = max(channels, _THIN)
-    units = max([box.shape[-1] for box in boxes if len(box.shape) < _MAPS and box.shape], default=1)
-    middle = below + _HEIGHT / 2
-    right = None
+    maps = [box.shape for box in boxes if box.is_map]
+    sides = max([max(shape[1:]) for shape in maps], default=1)
+    channels = max([_THIN, *(shape[0] for shape in maps)])
+    units = max([box.units for box in boxes if not box.is_map], default=1)
+    middle, right = below + _HEIGHT / 2, math.inf
     for place, box in enumerate(boxes):
         x = 0.15 + _SLOT * (place + 0.5)
-        if len(box.shape) == _MAPS:
+        if box.is_map:
             high = _HEIGHT * 0.8 * max(math.sqrt(max(box.shape[1:]) / sides), 0.06)
-            wide = 0.05 + 0.42 * math.sqrt(box.shape[0] / channels)
+            wide, slant = 0.05 + 0.42 * math.sqrt(box.shape[0] / channels), _SLANT * high
         else:
-            share = math.log2(1 + (box.shape[-1] if box.shape else 1)) / math.log2(1 + units)
-            high, wide = _HEIGHT * 0.7 * max(share, 0.1), 0.1
-        slant = _SLANT * high if len(box.shape) == _MAPS else 0.0
+            share = math.log2(1 + box.units) / math.log2(1 + units)
+            high, wide, slant = _HEIGHT * 0.7 * max(share, 0.1), 0.1, 0.0
         left = x - (wide + slant) / 2
-        if right is not None:
-            _arrow(axes, (right, left), middle)
-        right = _solid(
-            axes,
-            box,
-            corner=(left, middle - (high + slant) / 2),
-            size=(wide, high, slant),
-        )
+        if left - right > 0.08:  # noqa: PLR2004 - inches
+            look = {"arrowstyle": "-|>", "color": GRAY, "lw": 0.8, "mutation_scale": 7}
+            look |= {"shrinkA": 2, "shrinkB": 2}
+            axes.annotate("", xy=(left, middle), xytext=(right, middle), arrowprops=look)
+        corner = (left, middle - (high + slant) / 2)
+        _solid(axes, box, corner=corner, size=(wide, high, slant))
+        right = left + wide + slant
         _caption(axes, box, (x, below - 0.17))
 
 
 def _solid(
     axes: Any, box: _Box, *, corner: tuple[float, float], size: tuple[float, float, float]
-) -> float:
-    """Draw a box with its side and top; return where the arrow from it begins."""
+) -> None:
+    """Draw a box with its side and top, and above it how many there are."""
     polygon = need("matplotlib.patches").Polygon
     (x, y), (wide, high, slant) = corner, size
+    across, along, up = (wide, 0.0), (slant, slant), (0.0, high)
     color = _COLORS.get(box.kind, _OTHER)
-    front = [(x, y), (x + wide, y), (x + wide, y + high), (x, y + high)]
-    side = [(x + wide, y), (x + wide + slant, y + slant)]
-    side += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
-    top = [(x, y + high), (x + slant, y + high + slant)]
-    top += [(x + wide + slant, y + high + slant), (x + wide, y + high)]
     hatch = _HATCHES[box.learned] if box.parameters else None
-    for corners, shade in ((front, 1.0), (side, 0.8), (top, 1.15)):
-        face = _shaded(color, shade)
-        look = {"facecolor": face, "edgecolor": "white", "linewidth": 0.7, "joinstyle": "round"}
-        axes.add_patch(polygon(corners, hatch=hatch, **look))
+    for (a, b), start, shade in (
+        ((across, up), (x, y), 1.0),
+        ((along, up), (x + wide, y), 0.8),
+        ((along, across), (x, y + high), 1.15),
+    ):
+        steps = np.cumsum([start, a, b, np.negative(a)], axis=0)
+        look = {"edgecolor": "white", "linewidth": 0.7, "joinstyle": "round", "hatch": hatch}
+        axes.add_patch(polygon(steps, facecolor=_shaded(color, shade), **look))
     if box.count > 1:
-        _write(
-            axes,
-            (x + (wide + slant) / 2, y + high + slant + 0.1),
-            f"{_TIMES} {box.count}",
-            weight="bold",
-        )
-    return x + wide + slant
+        above = (x + (wide + slant) / 2, y + high + slant + 0.1)
+        _write(axes, above, f"{_TIMES} {box.count}", weight="bold")
 
 
 def _shaded(color: str, factor: float) -> tuple[float, ...]:
@@ -324,35 +305,25 @@ def _shaded(color: str, factor: float) -> tuple[float, ...]:
     return tuple(1 - (1 - value) * (2 - factor) ** 2 for value in rgb)
 
 
-def _arrow(axes: Any, ends: tuple[float, float], y: float) -> None:
-    start, end = ends
-    if end - start > 0.08:  # noqa: PLR2004 - inches
-        look = {"arrowstyle": "-|>", "color": _GRAY, "lw": 0.8, "mutation_scale": 7}
-        axes.annotate(
-            "", xy=(end, y), xytext=(start, y), arrowprops={**look, "shrinkA": 2, "shrinkB": 2}
-        )
-
-
 def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
     """Write below a box its output, what it is, and how many weights it has."""
     x, y = corner
-    if len(box.shape) == _MAPS:
+    size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
+    if box.is_map:
         size = f"{box.shape[0]:,} @ {box.shape[1]}{_TIMES}{box.shape[2]}"
-    else:
-        size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
     _write(axes, (x, y), size, size=7.5, weight="bold")
-    for place, (line, color) in enumerate(_lines(box)):
-        _write(axes, (x, y - 0.17 - _LINE * place), line, color=color)
+    for place, (line, look) in enumerate(_lines(box)):
+        _write(axes, (x, y - 0.17 - _LINE * place), line, **look)
 
 
-def _lines(box: _Box) -> list[tuple[str, str]]:
-    """Give the lines below a box, each with its color."""
-    wrap = textwrap.wrap
-    lines = [(line, _INK) for line in wrap(box.title, 17)]
-    lines += [(line, _GRAY) for note in box.notes[:3] for line in wrap(note, 17)]
-    if box.kind == INPUT and box.detail:
-        lines += [(line, _GRAY) for line in wrap(box.detail, 20)]
-    return [*lines, (f"{_rounded(box.parameters)} weights", _INK)] if box.parameters else lines
+def _lines(box: _Box) -> list[tuple[str, dict[str, str]]]:
+    """Give the lines below a box, each with its look."""
+    lines: list[tuple[str, dict[str, str]]] = [(line, {}) for line in textwrap.wrap(box.title, 17)]
+    for note in box.notes[:3]:
+        lines += [(line, {"color": GRAY}) for line in textwrap.wrap(note, 17)]
+    if box.parameters:
+        lines.append((f"{_rounded(box.parameters)} weights", {}))
+    return lines
 
 
 def _rounded(number: int) -> str:
@@ -370,6 +341,4 @@ def _rounded(number: int) -> str:
 
 def _write(axes: Any, place: tuple[float, float], text: str, **look: Any) -> None:
     given = {"size": 6.8, "ha": "center", "va": "center"} | look
-    given["color"] = given.pop("color", _INK)
-    text = _BETWEEN.sub(_TIMES, text)
-    axes.text(*place, text, family="DejaVu Sans", parse_math=False, **given)
+    axes.text(*place, _BETWEEN.sub(_TIMES, text), **given)

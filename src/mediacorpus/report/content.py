@@ -1,14 +1,36 @@
-"""What a report shows, as plain frozen records: filled from a corpus, rendered to HTML."""
+"""What a report shows, gathered from the catalogue, the tables and the model folders."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import json
+from collections import Counter
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 
-from mediacorpus.errors import ParameterError
+from mediacorpus.analysis.overview import Overview, overview
+from mediacorpus.analysis.tidy import sql
+from mediacorpus.coding.resolving import gold_labels
+from mediacorpus.coding.splitting import PARTS
+from mediacorpus.engine.decoding import open_all
+from mediacorpus.errors import ModelError
+from mediacorpus.learning.autoencoder import rebuild
+from mediacorpus.learning.model import ModelFolder, model_of
+from mediacorpus.networks.scratch import AUTOENCODER
+from mediacorpus.networks.views import plain_view
+from mediacorpus.records import SKIPPED, Failure, Info
+from mediacorpus.report import words
+from mediacorpus.report.curves import REBUILT
+from mediacorpus.report.gallery import Thumb, spread, thumbs
+from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
+from mediacorpus.store import derived, people, progress
+from mediacorpus.store.columns import own_columns
+from mediacorpus.store.query import quoted
+from mediacorpus.store.runs import machine
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,235 +38,37 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from mediacorpus.records import Failure
-
-PREDICTED_COLUMNS = ("class", "items", "records")
-"""Columns of `ModelFacts.predicted`."""
-
-SCORE_COLUMNS = ("score", "class", "estimate", "low", "high", "n")
-"""Columns of `Evaluation.scores`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Thumb:
-    """One small image with what is known of it.
-
-    Parameters
-    ----------
-    item:
-        The item's id.
-    uri:
-        The image itself as a data URI, such as `"data:image/jpeg;base64,…"`.
-    caption:
-        Usually the file name.
-    truth, predicted:
-        Gold label and predicted class, or `""`.
-    probability:
-        Probability of the predicted class, 0 to 1, or None.
-
-    Raises
-    ------
-    ParameterError
-        `uri` is no data URI of an image: the report must not point to other files.
-
-    Examples
-    --------
-    >>> Thumb("3f2a", "data:image/jpeg;base64,AAAA", "cat.jpg").alt
-    'cat.jpg'
-    >>> Thumb("3f2a", "data:image/jpeg;base64,AAAA", "cat.jpg", "cat", "dog", 0.75).alt
-    'cat.jpg; labelled cat; predicted dog; probability 0.75'
-    """
-
-    item: str
-    uri: str
-    caption: str = ""
-    truth: str = ""
-    predicted: str = ""
-    probability: float | None = None
-
-    def __post_init__(self) -> None:
-        if not self.uri.startswith("data:image/"):
-            raise ParameterError(
-                f"The thumbnail of item {self.item!r} is {self.uri[:40]!r}; give a data URI "
-                "that begins with 'data:image/', as `data_uri` makes."
-            )
-
-    @property
-    def alt(self) -> str:
-        """What the image is, in words."""
-        parts = [self.caption or f"item {self.item[:12]}"]
-        if self.truth:
-            parts.append(f"labelled {self.truth}")
-        if self.predicted:
-            parts.append(f"predicted {self.predicted}")
-        if self.probability is not None:
-            parts.append(f"probability {self.probability:.2f}")
-        return "; ".join(parts)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Evaluation:
-    """Predictions against gold labels.
-
-    Parameters
-    ----------
-    against:
-        Variable that holds the gold labels.
-    scored_on:
-        Part of the split: `"val"`, `"test"`, or `""` for all labelled items.
-    scores:
-        One row per score and class with the columns `score`, `class` (`""` for scores over all
-        classes), `estimate`, `low`, `high` (NaN where undefined) and `n`. Averages over
-        classes are named `macro_f1`, `weighted_f1` and so on.
-    confusion:
-        Counts `(classes, classes)`: rows are gold labels, columns are predictions.
-    classes:
-        Names of the rows and columns of `confusion`.
-    mistakes:
-        Wrong images, most confident first; usually some of them only.
-    positive:
-        Class that the headline precision, recall and F1 are for; `""`: macro averages.
-    notes:
-        What readers must know of the scores, one sentence each.
-    interval:
-        How intervals were computed, as in `"Wilson for accuracy, bootstrap for the rest"`.
-    level:
-        Coverage of the intervals, 0 to 1.
-    inclusion:
-        Scores as drawn and weighted by the chance to be drawn, as
-        `mediacorpus.validation.scores.Inclusion.to_dict` gives them; or None.
-
-    Raises
-    ------
-    ParameterError
-        `scores` lacks a column, or `confusion` does not fit `classes`.
-
-    Examples
-    --------
-    >>> e = Evaluation("ants", confusion=np.array([[6, 2], [1, 3]]), classes=("no", "yes"))
-    >>> e.n, e.errors, round(e.baseline, 3)
-    (12, 3, 0.667)
-    """
-
-    against: str
-    scored_on: str = ""
-    scores: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=SCORE_COLUMNS))
-    confusion: NDArray[np.int64] = field(default_factory=lambda: np.zeros((0, 0), np.int64))
-    classes: Sequence[str] = ()
-    mistakes: Sequence[Thumb] = ()
-    positive: str = ""
-    notes: Sequence[str] = ()
-    interval: str = ""
-    level: float = 0.95
-    inclusion: Mapping[str, Any] | None = None
-
-    def __post_init__(self) -> None:
-        missing = [name for name in SCORE_COLUMNS if name not in self.scores.columns]
-        if missing:
-            raise ParameterError(
-                f"The scores against {self.against!r} lack the column {missing[0]!r}; "
-                f"give {', '.join(SCORE_COLUMNS)}."
-            )
-        if np.shape(self.confusion) != (len(self.classes), len(self.classes)):
-            raise ParameterError(
-                f"The confusion matrix against {self.against!r} has the shape "
-                f"{np.shape(self.confusion)}; with {len(self.classes)} classes it must be "
-                f"({len(self.classes)}, {len(self.classes)})."
-            )
-
-    @property
-    def n(self) -> int:
-        """Number of items that were scored."""
-        return int(np.sum(self.confusion))
-
-    @property
-    def errors(self) -> int:
-        """Number of items whose prediction differs from the gold label."""
-        return self.n - int(np.trace(self.confusion)) if self.n else 0
-
-    @property
-    def baseline(self) -> float:
-        """Accuracy of always giving the most common class; NaN without items."""
-        return float(np.sum(self.confusion, axis=1).max() / self.n) if self.n else float("nan")
-
-    def headline(self, score: str) -> tuple[float, float, float] | None:
-        """Give estimate, low and high of a score, or None where it is not there.
-
-        Precision, recall and F1 are those of the positive class, or macro averages.
-        """
-        named, averaged = self.scores["score"], is_overall(self.scores["class"])
-        if score == "accuracy":
-            rows = self.scores[(named == score) & averaged]
-        elif self.positive:
-            rows = self.scores[(named == score) & (self.scores["class"] == self.positive)]
-        else:
-            rows = self.scores[(named == f"macro_{score}") & averaged]
-        if rows.empty:
-            return None
-        row = rows.iloc[0]
-        return float(row["estimate"]), float(row["low"]), float(row["high"])
-
-
-def is_overall(classes: pd.Series) -> pd.Series:
-    """Tell which rows of a score table are over all classes: no class is named there.
-
-    Examples
-    --------
-    >>> is_overall(pd.Series(["", None, "ants"])).tolist()
-    [True, True, False]
-    """
-    return classes.isna() | (classes.astype("object") == "")
-
-
-@dataclass(frozen=True, slots=True)
-class CorpusFacts:
-    """Counts of what the corpus holds.
-
-    Parameters
-    ----------
-    folder:
-        How commands name the corpus.
-    items, records, failures:
-        Numbers of distinct contents, of occurrences, and of failures.
-    skipped:
-        Files that were skipped because they are no media.
-    bytes:
-        Size of all items together, in bytes.
-    formats:
-        Number of items by file format.
-    sizes:
-        Number of items by (width, height) in pixels.
-    sources:
-        Folders and manifests that the records came from.
-    columns:
-        The researcher's own columns of the records.
-    """
-
-    folder: str = "DIR"
-    items: int = 0
-    records: int = 0
-    failures: int = 0
-    bytes: int = 0
-    formats: Mapping[str, int] = field(default_factory=dict)
-    sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    sources: Sequence[str] = ()
-    columns: Sequence[str] = ()
-    skipped: int = 0
+SAMPLE = 12
+FAILURES_SHOWN = 50
+OF_EACH_KIND = 12
+MISTAKES_SHOWN = 24
+TAGS_SHOWN = 15
+BINS = 10
 
 
 @dataclass(frozen=True, slots=True)
 class MeasureFacts:
     """One measure that was run, in one version and with one set of parameters."""
 
-    name: str
-    version: str
+    info: Info
     items: int
-    seconds: float | None = None
     failed: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
-    summary: str = ""
-    licence: str = ""
-    citation: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SplitFacts:
+    """How the labelled items of one variable were divided.
+
+    `counts` holds, for each part (`"train"`, `"val"`, `"test"`), the number of items by class.
+    `shares` is what was asked for, such as `"80/20"`; `method` how classes were treated, such
+    as `"stratified by class"`.
+    """
+
+    counts: Mapping[str, Mapping[str, int]]
+    shares: str = ""
+    seed: int | None = None
+    method: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +91,8 @@ class VariableFacts:
         How gold was computed from several coders, such as `"majority"`.
     superseded:
         Labels that their coder has changed since; they stay in the log.
+    splits:
+        How its items were divided: for the models, and the newest.
     """
 
     variable: str
@@ -276,22 +102,67 @@ class VariableFacts:
     unresolved: int = 0
     rule: str = ""
     superseded: int = 0
+    splits: Sequence[SplitFacts] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class SplitFacts:
-    """How the labelled items of one variable were divided.
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """Predictions against gold labels.
 
-    `counts` holds, for each part (`"train"`, `"val"`, `"test"`), the number of items by class.
-    `shares` is what was asked for, such as `"80/20"`; `method` how classes were treated, such
-    as `"stratified by class"`.
+    Parameters
+    ----------
+    result:
+        A validation as `mediacorpus.store.people.validations` gives it back.
+    mistakes:
+        Wrong images, most confident first; usually some of them only.
+
+    Examples
+    --------
+    >>> e = Evaluation({"n": 12, "confusion_matrix": [[6, 2], [1, 3]]})
+    >>> e.errors, round(e.baseline, 3)
+    (3, 0.667)
     """
 
-    variable: str
-    counts: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
-    shares: str = ""
-    seed: int | None = None
-    method: str = ""
+    result: Mapping[str, Any]
+    mistakes: Sequence[Thumb] = ()
+
+    @property
+    def n(self) -> int:
+        """Number of items that were scored."""
+        return int(self.result["n"])
+
+    @property
+    def of_classes(self) -> bool:
+        """Whether the predictions are single classes, not numbers or sets of labels."""
+        return "confusion_matrix" in self.result
+
+    @property
+    def confusion(self) -> NDArray[np.int64]:
+        """Counts `(classes, classes)`: rows are gold labels, columns are predictions."""
+        return np.asarray(self.result["confusion_matrix"], np.int64)
+
+    @property
+    def errors(self) -> int:
+        """Number of items whose prediction differs from the gold label."""
+        return self.n - int(np.trace(self.confusion))
+
+    @property
+    def baseline(self) -> float:
+        """Accuracy of always giving the most common class."""
+        return float(self.confusion.sum(axis=1).max() / self.n)
+
+    @property
+    def scores(self) -> pd.DataFrame:
+        """One row per score and class: `score`, `class`, `estimate`, `low`, `high`, `n`."""
+        return pd.DataFrame(self.result["table"])
+
+    def headline(self, score: str) -> tuple[float | None, float | None, float | None]:
+        """Give estimate, low and high of a score, None where it is undefined.
+
+        Precision, recall and F1 are those of the positive class, or macro averages.
+        """
+        limits = self.result.get("intervals", {}).get(score) or (None, None)
+        return (self.result.get(score), *limits)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -300,81 +171,35 @@ class ModelFacts:
 
     Parameters
     ----------
-    name, variable:
-        The model's name and the variable that it learned.
-    method:
-        `"probe"` or `"finetune"`.
-    backbone, licence, citation:
-        Pretrained network, the licence of its weights, its source.
-    settings:
-        Hyper-parameters by name.
-    seconds:
-        Training time.
-    trained_on:
-        Number of items that it learned from.
-    curves:
-        For `finetune` one row per epoch: `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
-        `val_accuracy`. For `probe` one row per tried value: `C`, `log_loss`. A column `best`
-        (bool) may mark the row that was kept; else it is the one with the lowest loss.
-    fit:
-        What the curves say, in words.
+    facts:
+        What its card holds: `name`, `variable`, `model`, `settings`, `labels`, `limits`,
+        `audits` and so on, as `mediacorpus.report.model_card.model_card` gathers them.
     evaluation:
-        Scores on held-out items, or None.
+        Its newest validation, or None.
+    curves:
+        How training went, as `mediacorpus.report.curves.training_curves` draws it.
+    rebuilt:
+        For an autoencoder: images it has not learned from, and what it makes of them, each
+        uint8 `(N, size, size, 3)`.
+    applied:
+        Whether it has predicted something in the corpus.
     predicted:
-        What it says of the whole corpus: columns `class`, `items`, `records`; or None.
+        What it says of the whole corpus: columns `class`, `items`, `records`; empty where it has
+        said nothing, or its answers are no classes.
     probabilities:
         For each predicted class, numbers of items in equal bins of the probability of that
         class, from 0 to 1.
     warnings:
         Sentences that readers must see.
-    scored:
-        Scores in a sentence, of models whose answers are no classes.
-    rebuilt:
-        For an autoencoder: images it has not learned from, and what it makes of them, each
-        uint8 `(N, size, size, 3)`.
-    limits:
-        What a reader must beware of, one sentence each.
-    audits:
-        What audits found: `kind`, `by`, `against`, `n`, `time`, `sentences`, and `worst` where
-        there is one.
     """
 
-    name: str
-    variable: str
-    method: str
-    backbone: str = ""
-    licence: str = ""
-    citation: str = ""
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    seconds: float | None = None
-    trained_on: int | None = None
-    curves: pd.DataFrame | None = None
-    fit: str = ""
+    facts: Mapping[str, Any]
     evaluation: Evaluation | None = None
-    predicted: pd.DataFrame | None = None
-    probabilities: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    warnings: Sequence[str] = ()
-    scored: str = ""
+    curves: pd.DataFrame | None = None
     rebuilt: tuple[NDArray[np.uint8], NDArray[np.uint8]] | None = None
-    limits: Sequence[str] = ()
-    audits: Sequence[Mapping[str, Any]] = ()
-
-    def __post_init__(self) -> None:
-        if self.predicted is not None:
-            missing = [name for name in PREDICTED_COLUMNS if name not in self.predicted.columns]
-            if missing:
-                raise ParameterError(
-                    f"The predictions of model {self.name!r} lack the column {missing[0]!r}; "
-                    f"give {', '.join(PREDICTED_COLUMNS)}."
-                )
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class ProxyFacts:
-    """A rule over a measure, such as `tags:Crowd>=0.5`, taken as a classifier."""
-
-    rule: str
-    evaluation: Evaluation
+    applied: bool = False
+    predicted: pd.DataFrame = field(default_factory=pd.DataFrame)
+    probabilities: Mapping[str, Sequence[int]] = field(default_factory=dict)
     warnings: Sequence[str] = ()
 
 
@@ -388,18 +213,24 @@ class ReportContent:
         Heading of the report.
     created:
         When it was made.
-    failures:
-        The first failures; `corpus.failures` is their number in all.
-    skipped:
-        The first files that were skipped; `corpus.skipped` is their number in all.
+    corpus:
+        Counts of what the corpus holds.
+    formats, sizes:
+        Number of items by file format, and by (width, height) in pixels.
+    sources:
+        Folders and tables that the records came from, without the folders above them.
+    columns:
+        The researcher's own columns of the records.
+    rules:
+        Validations of rules over a measure, such as `tags:Crowd>=0.5`, taken as classifiers.
+    failures, skipped:
+        The first failures, and the first files that were skipped; `corpus` has their numbers.
+    sample:
+        Images taken at equal steps through the corpus.
     unseen:
         Images that the sample lacks because neither file nor thumbnail could be read.
-    sample, sample_note:
-        Some images of the corpus, and how they were drawn.
-    tags, tags_note:
-        The most frequent tags with their numbers of items, and how they were counted.
-    methods:
-        Methods text; by default it is written from the facts (see `methods_text`).
+    tags:
+        The most frequent best tags with their numbers of items.
     versions:
         Software by name.
     runs:
@@ -408,22 +239,22 @@ class ReportContent:
 
     title: str
     created: datetime
-    corpus: CorpusFacts = field(default_factory=CorpusFacts)
+    corpus: Overview
+    formats: Mapping[str, int] = field(default_factory=dict)
+    sizes: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    sources: Sequence[str] = ()
+    columns: Sequence[str] = ()
     measures: Sequence[MeasureFacts] = ()
     labels: Sequence[VariableFacts] = ()
-    splits: Sequence[SplitFacts] = ()
     models: Sequence[ModelFacts] = ()
-    proxies: Sequence[ProxyFacts] = ()
+    rules: Sequence[Evaluation] = ()
     failures: Sequence[Failure] = ()
+    skipped: Sequence[Failure] = ()
     sample: Sequence[Thumb] = ()
-    sample_note: str = ""
+    unseen: int = 0
     tags: Mapping[str, int] = field(default_factory=dict)
-    tags_note: str = ""
-    methods: str = ""
     versions: Mapping[str, str] = field(default_factory=dict)
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
-    skipped: Sequence[Failure] = ()
-    unseen: int = 0
 
     @property
     def of_unseen(self) -> str:
@@ -432,7 +263,229 @@ class ReportContent:
             return ""
         whose = "Its file" if self.unseen == 1 else "Their files"
         return (
-            f"{self.unseen:,} image{'s' * (self.unseen != 1)} could not be shown. {whose} cannot "
-            "be read where the corpus looks, and no thumbnail was kept; bring the files back and "
-            "write the report again."
+            f"{words.count(self.unseen, 'image')} could not be shown. {whose} cannot be read "
+            "where the corpus looks, and no thumbnail was kept; bring the files back and write "
+            "the report again."
         )
+
+
+def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
+    """Gather all that a report shows."""
+    models, validations = people.models(store), people.validations(store)
+    names = {entry["model"] for entry in models}
+    measures = {k: v for k, v in progress.current_setups(store).items() if k not in names}
+    wanted = spread(store, SAMPLE)
+    sample = _thumbs(store, wanted)
+    return ReportContent(
+        title=title,
+        created=created,
+        corpus=overview(store),
+        formats=dict(
+            store.rows("SELECT format, count(*) FROM items GROUP BY format ORDER BY 2 DESC")
+        ),
+        sizes={
+            (w, h): n
+            for w, h, n in store.rows(
+                "SELECT width, height, count(*) FROM items "
+                f"WHERE {progress.VISUAL_ITEMS} GROUP BY width, height"
+            )
+        },
+        sources=_handed_out(store, _sources(store)),
+        columns=[own.shown for own in own_columns(store)],
+        measures=[_measure(store, setup, info) for setup, info in measures.values()],
+        labels=[_variable(store, name, models) for name in people.variables(store)],
+        models=[_model(store, entry, validations) for entry in models],
+        rules=[_evaluation(store, found) for found in validations if found["kind"] == "rule"],
+        failures=_failures(store, skipped=False),
+        skipped=_failures(store, skipped=True),
+        sample=sample,
+        unseen=len(wanted) - len(sample),
+        tags=_tags(store) if "tags" in measures else {},
+        versions={"python": machine()["python"], **machine()["packages"]},
+        runs=store.frame(
+            "SELECT run, verb, status, version, started, done, failed FROM runs ORDER BY run"
+        ),
+    )
+
+
+def _sources(store: Store) -> list[str]:
+    return [row[0] for row in store.rows("SELECT location FROM sources ORDER BY source")]
+
+
+def _handed_out(store: Store, paths: Sequence[str]) -> list[str]:
+    """Give paths from their sources on: a report is made to be passed on."""
+    sources = _sources(store)
+    return [_from_source(path, sources) for path in paths]
+
+
+def _from_source(path: str, sources: Sequence[str]) -> str:
+    """Leave out the folders of this machine.
+
+    >>> _from_source("/home/me/images/a/b.jpg", ["/home/me/images"])
+    'images/a/b.jpg'
+    >>> _from_source("/home/me/c.jpg", []), _from_source("https://example.org/c.jpg", [])
+    ('c.jpg', 'https://example.org/c.jpg')
+    """
+    place = Path(path)
+    if not place.is_absolute():
+        return path
+    above = [Path(source).parent for source in sources if place.is_relative_to(source)]
+    return place.relative_to(above[0]).as_posix() if above else place.name
+
+
+def _thumbs(
+    store: Store, items: Sequence[str], facts: Mapping[str, Mapping[str, Any]] | None = None
+) -> list[Thumb]:
+    found = thumbs(store, items, facts=facts)
+    captions = _handed_out(store, [thumb.caption for thumb in found])
+    return [replace(thumb, caption=own) for thumb, own in zip(found, captions, strict=True)]
+
+
+def _measure(store: Store, setup: int, info: Info) -> MeasureFacts:
+    done, failed = store.rows(
+        "SELECT count(part), count(*) - count(part) FROM measured WHERE setup = ?", (setup,)
+    )[0]
+    parameters = json.loads(store.value("SELECT parameters FROM setups WHERE setup = ?", (setup,)))
+    return MeasureFacts(info, done, failed, {k: v for k, v in parameters.items() if v is not None})
+
+
+def _variable(store: Store, name: str, models: Sequence[Mapping[str, Any]]) -> VariableFacts:
+    log = people.label_log(store, name)
+    values, unresolved = gold_labels(store, name)
+    agreement = agreement_of(log)
+    valid = log.drop_duplicates(["item", "coder"], keep="last")
+    gold = dict(zip(values["item"], values["value"].astype(str), strict=True))
+    newest = people.latest_split(store, name)
+    splits = {entry["split"] for entry in models if entry["variable"] == name}
+    splits |= set() if newest is None else {newest}
+    return VariableFacts(
+        variable=name,
+        counts={str(k): int(n) for k, n in values["value"].value_counts().items()},
+        coders={str(k) or "not named": int(n) for k, n in valid["coder"].value_counts().items()},
+        superseded=len(log) - len(valid),
+        agreement=agreement_words(agreement) if agreement["items"] else None,
+        unresolved=len(unresolved),
+        rule=people.gold_rule(store, name)[0],
+        splits=[_split(store, number, gold) for number in sorted(splits)],
+    )
+
+
+def _split(store: Store, number: int, gold: Mapping[str, str]) -> SplitFacts:
+    ((shares, seed, method),) = store.rows(
+        "SELECT shares, seed, method FROM splits WHERE split = ?", (number,)
+    )
+    items = people.split_parts(store, number)
+    counts = {
+        part: dict(
+            sorted(Counter(gold.get(i, "none") for i, p in items.items() if p == part).items())
+        )
+        for part in PARTS
+    }
+    return SplitFacts({part: own for part, own in counts.items() if own}, shares, seed, method)
+
+
+def _model(
+    store: Store, entry: Mapping[str, Any], validations: Sequence[Mapping[str, Any]]
+) -> ModelFacts:
+    name = entry["model"]
+    curves, rebuilt, warnings = None, None, []
+    try:
+        found = model_of(store, name)
+        curves, rebuilt = found.curves, _rebuilt(store, found, split=entry["split"])
+    except ModelError as error:
+        warnings.append(str(error))
+    own = [result for result in validations if result["subject"] == name]
+    setups = progress.current_setups(store)
+    applied = name in setups
+    of_classes = applied and "value" not in setups[name][1].outputs
+    classes = [str(c) for c in entry["card"]["classes"]]
+    none: tuple[pd.DataFrame, dict[str, list[int]]] = pd.DataFrame(), {}
+    predicted, probabilities = _predictions(store, name, classes) if of_classes else none
+    return ModelFacts(
+        model_card(store, name).facts,
+        _evaluation(store, own[-1]) if own else None,
+        curves,
+        rebuilt,
+        applied,
+        predicted,
+        probabilities,
+        warnings,
+    )
+
+
+def _evaluation(store: Store, result: Mapping[str, Any]) -> Evaluation:
+    if "confusion_matrix" not in result:
+        return Evaluation(result)
+    shown = [row for row in result["mistakes"] if row["rank"] <= OF_EACH_KIND][:MISTAKES_SHOWN]
+    facts = {
+        row["item"]: {
+            "gold": row["gold"],
+            "predicted": row["predicted"],
+            "probability": None if result["kind"] == "rule" else row["probability"],
+        }
+        for row in shown
+    }
+    return Evaluation(result, _thumbs(store, list(facts), facts))
+
+
+def _predictions(
+    store: Store, name: str, classes: list[str]
+) -> tuple[pd.DataFrame, dict[str, list[int]]]:
+    """Count what a model says of the whole corpus, by item and by record, and how surely."""
+    best = f"(SELECT item, tag, score FROM {quoted(name)} WHERE rank = 1)"
+    counted = sql(
+        store,
+        f"SELECT tag AS class, count(DISTINCT best.item) AS items, count(record) AS records "
+        f"FROM {best} AS best LEFT JOIN records ON records.item = best.item GROUP BY tag",
+    )
+    if counted.empty:
+        return counted, {}
+    binned = sql(
+        store,
+        f"SELECT tag, least(floor(score * {BINS}), {BINS - 1}) AS bin, count(*) AS n "
+        f"FROM {best} GROUP BY ALL",
+    )
+    bins = binned.pivot(index="tag", columns="bin", values="n")
+    bins = bins.reindex(index=classes, columns=range(BINS)).fillna(0).astype(int)
+    counted = counted.set_index("class").reindex(classes, fill_value=0).reset_index()
+    return counted, dict(zip(classes, bins.to_numpy().tolist(), strict=True))
+
+
+def _rebuilt(
+    store: Store, model: ModelFolder, *, split: int
+) -> tuple[NDArray[np.uint8], NDArray[np.uint8]] | None:
+    """Give some images of the val part as an autoencoder sees them and as it makes them again."""
+    card = model.card
+    if card.get("backbone") != AUTOENCODER:
+        return None
+    held_out = sorted(i for i, part in people.split_parts(store, split).items() if part == "val")
+    chosen = held_out[:: max(1, len(held_out) // REBUILT)][:REBUILT]
+    places, size, crop = derived.places(store, chosen), int(card["size"]), float(card["crop"])
+    views = [
+        plain_view(one.pixels, size, crop)
+        for one in open_all([(item, places[item]) for item in chosen], size)
+        if one.pixels is not None
+    ]
+    if not views:
+        return None
+    shown = np.stack(views)
+    return shown, rebuild(model.weights(), shown)
+
+
+def _failures(store: Store, *, skipped: bool) -> list[Failure]:
+    rows = store.rows(
+        f"SELECT subject, path, stage, reason FROM failures WHERE (stage = ?) = {int(skipped)} "
+        "ORDER BY path LIMIT ?",
+        (SKIPPED, FAILURES_SHOWN),
+    )
+    paths = _handed_out(store, [path or subject for subject, path, *_ in rows])
+    return [Failure(row[0], path, *row[2:]) for row, path in zip(rows, paths, strict=True)]
+
+
+def _tags(store: Store) -> dict[str, int]:
+    frame = sql(
+        store,
+        "SELECT tag, count(*) AS n FROM tags WHERE rank = 1 GROUP BY tag "
+        f"ORDER BY n DESC, tag LIMIT {TAGS_SHOWN}",
+    )
+    return dict(zip(frame["tag"], frame["n"].tolist(), strict=True))

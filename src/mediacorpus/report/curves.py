@@ -8,15 +8,34 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediacorpus.extras import need
+from mediacorpus.learning.autoencoder import reconstruction_error
+from mediacorpus.learning.curves import describe_curves
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, end_labels, style, to_svg
+from mediacorpus.report.drawing import (
+    BLUE,
+    GRAY,
+    INK,
+    VERMILION,
+    WIDTH,
+    canvas,
+    end_labels,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
+REBUILT = 8
+"""Images that are shown of what an autoencoder makes again."""
+
 _MOST_MARKERS = 20
-_LINES = (("training", "train"), ("validation", "val"))
+_PANELS = {"Loss": "loss", "Accuracy": "accuracy"}
+_LINES: dict[str, tuple[str, dict[str, Any]]] = {
+    "train": ("training", {"color": VERMILION, "linestyle": (0, (4, 1.5))}),
+    "val": ("validation", {"color": BLUE}),
+}
+_DESCRIBED = {"train_loss", "val_loss"}
 
 
 def training_curves(curves: pd.DataFrame) -> str:
@@ -29,7 +48,9 @@ def training_curves(curves: pd.DataFrame) -> str:
     Parameters
     ----------
     curves:
-        As in `ModelFacts.curves`.
+        For fine-tuning one row per epoch: `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
+        `val_accuracy`. For a probe one row per tried value: `C`, `log_loss`. A column `best`
+        (bool) may mark the row that was kept; else it is the one with the lowest loss.
 
     Examples
     --------
@@ -54,9 +75,26 @@ def drawable(curves: pd.DataFrame) -> bool:
     False
     """
     if "epoch" in curves.columns:
-        drawn = {f"{part}_{what}" for _, part in _LINES for what in ("loss", "accuracy")}
+        drawn = {f"{part}_{what}" for part in _LINES for what in _PANELS.values()}
         return bool(drawn & set(curves.columns))
     return {"C", "log_loss"} <= set(curves.columns)
+
+
+def described(curves: pd.DataFrame) -> str:
+    """Say how training went, as far as the curves tell it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> described(pd.DataFrame({"epoch": [1], "score": [0.5]}))
+    ''
+    """
+    columns = set(curves.columns)
+    if "epoch" in columns:
+        known = columns >= _DESCRIBED and curves["val_loss"].notna().any()
+    else:
+        known = "best" in columns and curves["best"].any()
+    return describe_curves(curves) if known else ""
 
 
 def best_row(curves: pd.DataFrame) -> int | None:
@@ -77,21 +115,18 @@ def best_row(curves: pd.DataFrame) -> int | None:
 
 
 def _epoch_curves(curves: pd.DataFrame) -> str:
-    panels = [
-        (title, [(which, f"{part}_{what}") for which, part in _LINES if f"{part}_{what}" in curves])
-        for title, what in (("Loss", "loss"), ("Accuracy", "accuracy"))
-    ]
-    panels = [(title, lines) for title, lines in panels if lines]
+    panels = {
+        title: [part for part in _LINES if f"{part}_{what}" in curves]
+        for title, what in _PANELS.items()
+    }
+    panels = {title: parts for title, parts in panels.items() if parts}
     best = best_row(curves)
     epochs = curves["epoch"].to_numpy(float)
     whole_numbers = need("matplotlib.ticker").MaxNLocator
-    with style():
-        figure, axes = canvas(2.5, max(len(panels), 1))
-        for axis, (title, lines) in zip(axes[0], panels, strict=False):
-            ends = []
-            for which, column in lines:
-                y = curves[column].to_numpy(float)
-                ends.append(_curve(axis, epochs, y, which=which))
+    with canvas(2.5, max(len(panels), 1)) as (figure, axes):
+        for axis, (title, parts) in zip(axes[0], panels.items(), strict=False):
+            columns = {part: curves[f"{part}_{_PANELS[title]}"].to_numpy(float) for part in parts}
+            ends = [_curve(axis, epochs, y, part=part) for part, y in columns.items()]
             axis.set_title(title, pad=12)
             axis.set_xlabel("Epoch")
             if len(epochs) == 1:
@@ -106,14 +141,14 @@ def _epoch_curves(curves: pd.DataFrame) -> str:
         return to_svg(figure, alt)
 
 
-def _curve(axis: Any, x: NDArray[Any], y: NDArray[Any], *, which: str) -> tuple[float, str, str]:
-    training = which == "training"
-    color = VERMILION if training else BLUE
-    marker = {"marker": "o", "markersize": 3} if len(x) <= _MOST_MARKERS else {}
-    axis.plot(x, y, color=color, linestyle=(0, (4, 1.5)) if training else "-", **marker)
+def _curve(axis: Any, x: NDArray[Any], y: NDArray[Any], *, part: str) -> tuple[float, str, str]:
+    """Draw a line; give its end, its name with the last value, and its color."""
+    name, look = _LINES[part]
+    marker = "o" if len(x) <= _MOST_MARKERS else None
+    axis.plot(x, y, marker=marker, markersize=3, **look)
     known = y[~np.isnan(y)]
     last = float(known[-1]) if known.size else 0.0
-    return last, f"{which} {last:.3g}" if known.size else "", color
+    return last, f"{name} {last:.3g}" if known.size else "", str(look["color"])
 
 
 def _room(axis: Any, *, accuracy: bool) -> tuple[float, float]:
@@ -134,8 +169,7 @@ def _strength_curve(curves: pd.DataFrame) -> str:
     ordered = curves.sort_values("C", kind="stable").reset_index(drop=True)
     strengths, loss = ordered["C"].to_numpy(float), ordered["log_loss"].to_numpy(float)
     best = best_row(ordered)
-    with style():
-        figure, axes = canvas(2.5)
+    with canvas(2.5) as (figure, axes):
         axis = axes[0, 0]
         axis.plot(strengths, loss, color=BLUE, marker="o", markersize=4)
         axis.set_xscale("log")
@@ -147,17 +181,43 @@ def _strength_curve(curves: pd.DataFrame) -> str:
         axis.set(xlabel="C (inverse strength of regularisation)", ylabel="Log loss")
         alt = f"Cross-validated log loss for {words.count(len(ordered), 'value')} of C."
         if best is not None:
-            said = f"kept: C = {words.number(strengths[best])}, log loss {loss[best]:.3g}"
-            axis.plot(strengths[best], loss[best], "o", ms=9, mfc="none", mec=INK)
+            at = (strengths[best], loss[best])
+            said = f"kept: C = {words.number(at[0])}, log loss {at[1]:.3g}"
+            axis.plot(*at, "o", ms=9, mfc="none", mec=INK)
             # Below a point near the axis the words would lie on its numbers.
             low = loss[best] < 0.3 * np.nanmax(loss)
-            axis.annotate(
-                said,
-                (strengths[best], loss[best]),
-                (0, 14 if low else -13),
-                textcoords="offset points",
-                ha="left" if low and best < len(ordered) - 3 else "center",
-                va="bottom" if low else "top",
-            )
+            aside = low and best < len(ordered) - 3
+            look = {"ha": "left" if aside else "center", "va": "bottom" if low else "top"}
+            offset = (0, 14 if low else -13)
+            axis.annotate(said, at, offset, textcoords="offset points", **look)
             alt += f" {said[0].upper()}{said[1:]}."
+        return to_svg(figure, alt)
+
+
+def rebuilt_figure(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> str:
+    """Draw images above and what an autoencoder made of their codes below, as SVG.
+
+    Parameters
+    ----------
+    pair:
+        Images and what was made of them, each uint8 `(N, size, size, 3)`.
+
+    Examples
+    --------
+    >>> gray = np.full((2, 8, 8, 3), 90, np.uint8)
+    >>> rebuilt_figure((gray, gray))[:4]
+    '<svg'
+    """
+    columns = len(pair[0])
+    with canvas(2 * WIDTH / max(columns, REBUILT), columns, rows=2) as (figure, axes):
+        for row, (views, name) in enumerate(zip(pair, ("image", "made again"), strict=True)):
+            for axis, view in zip(axes[row], views, strict=True):
+                axis.imshow(view, interpolation="nearest")
+                axis.set(xticks=[], yticks=[])
+                axis.spines[:].set_visible(False)
+            axes[row][0].set_ylabel(name)
+        alt = (
+            f"{columns} images, and below them the same made again from their codes; mean "
+            f"squared error {reconstruction_error(*pair):.4f}."
+        )
         return to_svg(figure, alt)

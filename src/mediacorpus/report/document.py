@@ -1,9 +1,15 @@
-"""The report as sections of blocks: what is said, before it is HTML."""
+"""What pages are made of: sections of blocks, and the templates that show them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar, TypeAlias
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from mediacorpus._version import __version__
+from mediacorpus.extras import need
+from mediacorpus.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,39 +17,46 @@ if TYPE_CHECKING:
     from mediacorpus.report.gallery import Gallery
 
 
+class Block:
+    """A part of a section."""
+
+    __slots__ = ()
+
+    @property
+    def kind(self) -> str:
+        """Name by which the template knows it."""
+        return type(self).__name__.lower()
+
+
 @dataclass(frozen=True, slots=True)
-class Text:
+class Text(Block):
     """A paragraph."""
 
-    kind: ClassVar[str] = "text"
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Caution:
+class Caution(Block):
     """A sentence that must not be missed."""
 
-    kind: ClassVar[str] = "caution"
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class Hint(Block):
     """What is not there yet, and the command that makes it."""
 
-    kind: ClassVar[str] = "hint"
     text: str
     command: str
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class Table(Block):
     """Rows under a caption. Columns named in `numeric` are set flush right.
 
     `note` stands below the table.
     """
 
-    kind: ClassVar[str] = "table"
     caption: str
     columns: Sequence[str]
     rows: Sequence[Sequence[str]]
@@ -51,46 +64,35 @@ class Table:
     note: str = ""
     small: bool = False
 
-    def __post_init__(self) -> None:
-        for row in self.rows:
-            assert len(row) == len(self.columns), (self.caption, row)
-
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
+class Drawing(Block):
     """A figure as SVG."""
 
-    kind: ClassVar[str] = "drawing"
     svg: str
     caption: str
 
 
 @dataclass(frozen=True, slots=True)
-class Pictures:
+class Images(Block):
     """A gallery; `brief` leaves out what its title says."""
 
-    kind: ClassVar[str] = "pictures"
     gallery: Gallery
     brief: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(Block):
     """A heading inside a section, without a number."""
 
-    kind: ClassVar[str] = "heading"
     text: str
 
 
 @dataclass(frozen=True, slots=True)
-class References:
+class References(Block):
     """Numbered sources."""
 
-    kind: ClassVar[str] = "references"
     entries: Sequence[str]
-
-
-Block: TypeAlias = Text | Caution | Hint | Table | Drawing | Pictures | Heading | References
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,3 +103,49 @@ class Section:
     title: str
     blocks: Sequence[Block] = ()
     sections: Sequence[Section] = field(default=())
+
+
+def hint(corpus: Path, text: str, rest: str) -> Hint:
+    """Say what is missing and the command for it: `DIR` in `rest` stands for the corpus folder.
+
+    Examples
+    --------
+    >>> hint(Path("/home/me/my corpus"), "Nothing is there.", "add DIR SOURCE").command
+    "mediacorpus add 'my corpus' SOURCE"
+    """
+    # Only the last part of the path: a page is made to be passed on.
+    folder = words.name(words.quoted(corpus.name), limit=200)
+    return Hint(text, f"mediacorpus {rest.replace('DIR', folder, 1)}")
+
+
+def page(template: str, *, style: str = "", **values: Any) -> str:
+    """Write a self-contained HTML page, which loads nothing and runs no script.
+
+    Parameters
+    ----------
+    template:
+        One of the package's templates.
+    style:
+        CSS beside that of all pages.
+    values:
+        What the template shows.
+
+    Raises
+    ------
+    MissingExtra
+        jinja2 is not installed.
+    """
+    jinja2 = need("jinja2")
+    environment = jinja2.Environment(
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=jinja2.StrictUndefined,
+        loader=jinja2.FunctionLoader(_packaged),
+    )
+    values |= {"style": _packaged("report.css") + style, "version": __version__}
+    return words.printable(str(environment.get_template(template).render(values)))
+
+
+def _packaged(name: str) -> str:
+    return resources.files("mediacorpus.report").joinpath("templates", name).read_text("utf-8")

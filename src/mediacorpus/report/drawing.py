@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 import re
 import threading
 import warnings
@@ -10,11 +11,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 from xml.sax.saxutils import quoteattr
 
+from mediacorpus.errors import writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.report import words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
 BLUE, VERMILION = "#0072b2", "#d55e00"
 """From the palette of Okabe and Ito (2008), which color-blind readers can tell apart."""
@@ -26,6 +30,7 @@ WIDTH = 6.5
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 _STYLE = {
+    "axes.axisbelow": True,
     "axes.edgecolor": GRAY,
     "axes.labelcolor": INK,
     "axes.labelsize": 8.5,
@@ -41,6 +46,8 @@ _STYLE = {
     # wide, so the reader's own font, put in its place afterwards, always fits.
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
+    "grid.color": PALE,
+    "grid.linewidth": 0.5,
     "lines.linewidth": 1.5,
     "svg.fonttype": "none",
     "svg.hashsalt": "mediacorpus",
@@ -75,11 +82,30 @@ def style() -> Iterator[None]:
         yield
 
 
-def canvas(height: float, columns: int = 1, *, rows: int = 1, **shared: Any) -> tuple[Any, Any]:
-    """Make a figure as wide as the text, `height` inches high, with a 2-D array of axes."""
-    figure = need("matplotlib.figure").Figure(figsize=(WIDTH, height), layout="constrained")
-    axes = figure.subplots(rows, columns, squeeze=False, **shared)
-    return figure, axes
+@contextmanager
+def canvas(
+    height: float, columns: int = 1, *, rows: int = 1, width: float = WIDTH, **shared: Any
+) -> Iterator[tuple[Any, Any]]:
+    """Open a figure in our style, `height` inches high, with a 2-D array of axes."""
+    with style():
+        figure = need("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+        yield figure, figure.subplots(rows, columns, squeeze=False, **shared)
+
+
+@contextmanager
+def panels(count: int, across: int, *, xlabel: str, ylabel: str) -> Iterator[tuple[Any, Any]]:
+    """Open a figure of small panels with the same axes, at most `across` in a row."""
+    columns = min(across, count)
+    rows = math.ceil(count / columns)
+    height = 0.35 + 1.45 * rows
+    with canvas(height, columns, rows=rows, sharex=True, sharey=True) as (figure, axes):
+        for place, axis in enumerate(axes.flat):
+            axis.set_visible(place < count)
+            # The lowest visible panel of each column bears the numbers.
+            axis.tick_params(labelbottom=place + columns >= count)
+        figure.supxlabel(xlabel, size=8.5, color=INK)
+        figure.supylabel(ylabel, size=8.5, color=INK)
+        yield figure, axes.flat[:count]
 
 
 def to_svg(figure: Any, alt: str) -> str:
@@ -116,6 +142,24 @@ def _tidy(found: re.Match[str]) -> str:
     return _NUMBER.sub(lambda n: f"{float(n.group()):.2f}".rstrip("0").rstrip("."), tag)
 
 
+_DATES = {".png": "Software", ".svg": "Date", ".pdf": "CreationDate"}
+
+
+def save(figure: Any, target: Path) -> None:
+    """Write a figure to a file whose ending names the format, the same on every day.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The file cannot be written.
+    """
+    undated = {name: None for ending, name in _DATES.items() if ending == target.suffix.lower()}
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(target) as path:
+            figure.savefig(path, dpi=160, metadata=undated, facecolor="white")
+
+
 def for_page(svg: str, prefix: str) -> str:
     """Prepare an SVG to stand inside an HTML page.
 
@@ -138,26 +182,15 @@ def label(text: str, limit: int = 26) -> str:
 
 def bars(axes: Any, names: Sequence[str], counts: Sequence[int], *, whole: int) -> None:
     """Draw one horizontal bar per name, first on top, with number and share at its end."""
-    positions = range(len(names))
-    axes.barh(positions, counts, height=0.62, color=BLUE)
-    axes.set_yticks(positions, [label(name) for name in names])
+    drawn = axes.barh(range(len(names)), counts, height=0.62, color=BLUE)
+    said = [f"{n:,}" + (f"  ({words.share(n, whole)})" if whole else "") for n in counts]
+    axes.bar_label(drawn, said, padding=4, color=INK)
+    axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.tick_params(axis="y", length=0)
-    axes.invert_yaxis()
-    for position, value in zip(positions, counts, strict=True):
-        said = f"{value:,}" + (f"  ({words.share(value, whole)})" if whole else "")
-        axes.annotate(
-            said,
-            (value, position),
-            (4, 0),
-            textcoords="offset points",
-            va="center_baseline",
-            color=INK,
-        )
-    axes.set_xlim(0, 1.22 * max(*counts, 1))
     axes.xaxis.set_visible(False)
     axes.spines["bottom"].set_visible(False)
     axes.spines["left"].set_bounds(-0.5, len(names) - 0.5)
-    axes.set_ylim(len(names) - 0.45, -0.55)
+    axes.set(xlim=(0, 1.22 * max(*counts, 1)), ylim=(len(names) - 0.45, -0.55))
 
 
 def end_labels(axes: Any, ends: Sequence[tuple[float, str, str]], x: float) -> None:

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.resize import pad
 from mediacorpus.media.sheet import sheet
+from mediacorpus.report.words import count
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -92,31 +93,20 @@ def explanation_sheet(
     if not rows:
         raise ParameterError("There is nothing to explain; give at least one item.")
     most = max(len(row.neighbors) for row in rows) if neighbor is not None else 0
+    blank = np.full((side, side, 3), 255, np.uint8)
     tiles: list[tuple[str, Pixels]] = []
     for row in rows:
         label = f"labelled {row.truth}" if row.truth else f"{row.item[:12]}, no gold label"
-        tiles.append((label, pad(row.view, side)))
         wrong = "wrong: " if row.truth not in {"", row.said} else ""
-        said = f"{wrong}{row.said}, {row.probability:.2f}"
-        tiles.append((said, pad(overlay(row.view, row.map), side)))
-        tiles += [_near(row, place, neighbor=neighbor, side=side) for place in range(most)]
+        predicted = f"{wrong}{row.said}, {row.probability:.2f}"
+        heat = overlay(row.view, row.map)
+        tiles += [(label, pad(row.view, side)), (predicted, pad(heat, side))]
+        for near in row.neighbors[:most]:
+            pixels = None if neighbor is None else neighbor(near)
+            shown = blank if pixels is None else pad(np.ascontiguousarray(pixels), side)
+            tiles.append((f"like {near.label}, {near.similarity:.2f}", shown))
+        tiles += [("", blank)] * (most - len(row.neighbors))
     return sheet(tiles, columns=2 + most, side=side, title=title)
-
-
-def _near(
-    row: Explanation,
-    place: int,
-    *,
-    neighbor: Callable[[Neighbor], Pixels | None] | None,
-    side: int,
-) -> tuple[str, Pixels]:
-    blank = np.full((side, side, 3), 255, np.uint8)
-    if neighbor is None or place >= len(row.neighbors):
-        return "", blank
-    near = row.neighbors[place]
-    pixels = neighbor(near)
-    shown = blank if pixels is None else pad(np.ascontiguousarray(pixels), side)
-    return f"like {near.label}, {near.similarity:.2f}", shown
 
 
 def mean_map_sheet(
@@ -140,15 +130,13 @@ def mean_map_sheet(
     ParameterError
         There are no maps.
     """
-    means = {}
     for name, own in maps.items():
         if not len(own):
             raise ParameterError(f"The class {name!r} has no maps; leave it out.")
-        means[name] = np.asarray(own, np.float64).mean(axis=0)
+    means = {name: np.asarray(own, np.float64).mean(axis=0) for name, own in maps.items()}
     top = max((float(mean.max()) for mean in means.values()), default=0.0)
-    tiles = []
-    for name, own in maps.items():
-        noun = "image" if len(own) == 1 else "pictures"
-        small = _colored(means[name], top=top)
-        tiles.append((f"{name}, mean of {len(own)} {noun}", pad(small, side)))
+    tiles = [
+        (f"{name}, mean of {count(len(maps[name]), 'image')}", pad(_colored(mean, top=top), side))
+        for name, mean in means.items()
+    ]
     return sheet(tiles, side=side, title=title)

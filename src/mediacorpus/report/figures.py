@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mediacorpus.report import words
-from mediacorpus.report.drawing import (
-    BLUE,
-    PALE,
-    bars,
-    canvas,
-    label,
-    style,
-    to_svg,
-)
+from mediacorpus.report.drawing import BLUE, PALE, bars, canvas, label, panels, to_svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
 
 
 MOST_BARS = 20
@@ -47,12 +40,9 @@ def class_bars(counts: Mapping[str, int]) -> str:
     shown = dict(counts)
     if len(shown) > MOST_BARS:
         largest = sorted(shown.items(), key=lambda pair: -pair[1])
-        rest = largest[MOST_BARS - 1 :]
-        shown = dict(largest[: MOST_BARS - 1])
-        shown[f"{len(rest):,} others"] = sum(value for _, value in rest)
-    whole = sum(counts.values())
-    alt = "Bar chart of items by class: " + _spoken(shown, whole)
-    return _bar_figure(shown, whole, alt)
+        rest = [n for _, n in largest[MOST_BARS - 1 :]]
+        shown = dict(largest[: MOST_BARS - 1]) | {f"{len(rest):,} others": sum(rest)}
+    return _bar_figure("items by class", shown, sum(counts.values()))
 
 
 def tag_bars(counts: Mapping[str, int], items: int) -> str:
@@ -64,8 +54,7 @@ def tag_bars(counts: Mapping[str, int], items: int) -> str:
     1
     """
     shown = dict(sorted(counts.items(), key=lambda pair: -pair[1])[:MOST_BARS])
-    alt = "Bar chart of the most frequent tags: " + _spoken(shown, items)
-    return _bar_figure(shown, items, alt)
+    return _bar_figure("the most frequent tags", shown, items)
 
 
 def _spoken(counts: Mapping[str, int], whole: int) -> str:
@@ -73,14 +62,13 @@ def _spoken(counts: Mapping[str, int], whole: int) -> str:
     return ", ".join(said) + "."
 
 
-def _bar_figure(counts: Mapping[str, int], whole: int, alt: str) -> str:
-    with style():
-        figure, axes = canvas(0.25 + 0.23 * len(counts))
+def _bar_figure(of: str, counts: Mapping[str, int], whole: int) -> str:
+    with canvas(0.25 + 0.23 * len(counts)) as (figure, axes):
         bars(axes[0, 0], list(counts), list(counts.values()), whole=whole)
-        return to_svg(figure, alt)
+        return to_svg(figure, f"Bar chart of {of}: {_spoken(counts, whole)}")
 
 
-def picture_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
+def image_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
     """Draw widths against heights; the area of a dot is the number of images.
 
     Parameters
@@ -90,57 +78,55 @@ def picture_sizes(sizes: Mapping[tuple[int, int], int]) -> str:
 
     Examples
     --------
-    >>> picture_sizes({(640, 480): 30, (480, 640): 4}).count("<svg")
+    >>> image_sizes({(640, 480): 30, (480, 640): 4}).count("<svg")
     1
     """
-    points = _binned_sizes(sizes)
-    width, height, n = (np.array(column, float) for column in zip(*points, strict=True))
-    sides = [side for size in sizes for side in size]
-    lowest, highest = min(sides), max(sides)
-    with style():
-        figure, axes = canvas(3.0, 2, gridspec_kw={"width_ratios": [1.3, 1]})
+    sides, n = np.array(list(sizes), float), np.array(list(sizes.values()))
+    points, weights = _binned(sides, n)
+    lowest, highest = sides.min(), sides.max()
+    wide = highest / max(lowest, 1) > _WIDE_RANGE
+    limits = (lowest / 1.35, highest * 1.35) if wide else (0.0, highest * 1.12)
+    with canvas(3.0, 2, gridspec_kw={"width_ratios": [1.3, 1]}) as (figure, axes):
         left, right = axes[0]
-        wide = highest / max(lowest, 1) > _WIDE_RANGE
-        limits = (lowest / 1.35, highest * 1.35) if wide else (0.0, highest * 1.12)
         left.axline((limits[1], limits[1]), (limits[1] / 2, limits[1] / 2), color=PALE, lw=0.8)
-        area = 12 + 288 * n / n.max()
-        left.scatter(width, height, s=area, color=BLUE, alpha=0.6, linewidth=0)
-        for axis, scale in ((left.xaxis, left.set_xscale), (left.yaxis, left.set_yscale)):
-            if wide:
-                scale("log")
-                _plain_log_ticks(axis, limits)
+        area = 12 + 288 * weights / weights.max()
+        left.scatter(*points.T, s=area, color=BLUE, alpha=0.6, linewidth=0)
+        if wide:
+            left.set(xscale="log", yscale="log")
+            _plain_log_ticks(left.xaxis, limits)
+            _plain_log_ticks(left.yaxis, limits)
         left.set(xlim=limits, ylim=limits, xlabel="Width, pixels", ylabel="Height, pixels")
         left.set_title("Size")
         right.set_title("Orientation")
         _orientation_bars(right, sizes)
+        width, height = (_median(own, n) for own in sides.T)
         alt = (
             f"Dot plot of image sizes. Sides run from {words.number(lowest)} to "
-            f"{words.number(highest)} pixels; the median width is "
-            f"{_median([(w, k) for (w, _), k in sizes.items()]):,}, the median height "
-            f"{_median([(h, k) for (_, h), k in sizes.items()]):,}."
+            f"{words.number(highest)} pixels; the median width is {width:,.0f}, the median height "
+            f"{height:,.0f}."
         )
         return to_svg(figure, alt)
 
 
-def _median(weighted: Sequence[tuple[int, int]]) -> int:
+def _median(values: NDArray[np.float64], n: NDArray[np.int64]) -> float:
     """Give the lower median of values with their numbers of occurrences."""
-    ordered = sorted(weighted)
-    running = np.cumsum([n for _, n in ordered])
-    return ordered[int(np.searchsorted(running, running[-1] / 2))][0]
+    order = np.argsort(values)
+    running = np.cumsum(n[order])
+    return float(values[order][np.searchsorted(running, running[-1] / 2)])
 
 
-def _binned_sizes(sizes: Mapping[tuple[int, int], int]) -> list[tuple[float, float, int]]:
-    points = [(float(w), float(h), n) for (w, h), n in sorted(sizes.items())]
+def _binned(
+    points: NDArray[np.float64], n: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], NDArray[Any]]:
+    """Put points together, where there are very many, and add up their numbers."""
     if len(points) <= _MOST_POINTS:
-        return points
+        return points, n
     for steps in (8, 4, 2):
-        binned: dict[tuple[int, int], int] = {}
-        for width, height, n in points:
-            cell = (round(steps * math.log2(width)), round(steps * math.log2(height)))
-            binned[cell] = binned.get(cell, 0) + n
-        if len(binned) <= 2 * _MOST_POINTS:
+        nearest = np.round(steps * np.log2(points))
+        cells, place = np.unique(nearest, axis=0, return_inverse=True)
+        if len(cells) <= 2 * _MOST_POINTS:
             break
-    return [(2 ** (w / steps), 2 ** (h / steps), n) for (w, h), n in sorted(binned.items())]
+    return 2 ** (cells / steps), np.bincount(place.ravel(), n)
 
 
 def _orientation_bars(axes: Any, sizes: Mapping[tuple[int, int], int]) -> None:
@@ -177,26 +163,14 @@ def probability_histogram(bins: Mapping[str, Sequence[int]]) -> str:
     1
     """
     ordered = sorted(bins, key=lambda name: -sum(bins[name]))[:MOST_PANELS]
-    shown = [name for name in bins if name in ordered]
-    columns = min(len(shown), 3)
-    rows = math.ceil(len(shown) / columns)
-    with style():
-        figure, axes = canvas(0.35 + 1.45 * rows, columns, rows=rows, sharex=True, sharey=True)
-        for axis in axes.ravel()[len(shown) :]:
-            axis.set_visible(False)
-        for axis, name in zip(axes.ravel(), shown, strict=False):
-            counts = np.asarray(bins[name], float)
-            edges = np.linspace(0, 1, len(counts) + 1)
-            axis.bar(
-                edges[:-1], counts, 1 / len(counts), align="edge", color=BLUE, ec="white", lw=0.5
-            )
-            axis.set_title(f"{label(name, 20)}  ({int(counts.sum()):,})")
+    shown = {name: sum(bins[name]) for name in bins if name in ordered}
+    with panels(len(shown), 3, xlabel="Probability", ylabel="Items") as (figure, axes):
+        for axis, (name, total) in zip(axes, shown.items(), strict=True):
+            edges = np.linspace(0, 1, len(bins[name]) + 1)
+            look = {"align": "edge", "color": BLUE, "ec": "white", "lw": 0.5}
+            axis.bar(edges[:-1], bins[name], edges[1], **look)
+            axis.set_title(f"{label(name, 20)}  ({total:,})")
             axis.set(xlim=(0, 1), xticks=(0, 0.5, 1))
             axis.yaxis.get_major_locator().set_params(integer=True, nbins=4)
-        for axis in axes[-1]:
-            axis.set_xlabel("Probability")
-        for axis in axes[:, 0]:
-            axis.set_ylabel("Items")
-        total = {name: sum(bins[name]) for name in shown}
         alt = "Histograms of the probability of the predicted class: "
-        return to_svg(figure, alt + _spoken(total, sum(total.values())))
+        return to_svg(figure, alt + _spoken(shown, sum(shown.values())))

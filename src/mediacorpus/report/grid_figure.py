@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.errors import unknown, writing
+from mediacorpus.errors import unknown
 from mediacorpus.extras import need
-from mediacorpus.files import atomic_write
 from mediacorpus.learning.grid import RESULTS
+from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, save
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 SCORES = {"accuracy": "Accuracy", "log_loss": "Log loss"}
@@ -25,8 +28,6 @@ PANELS = 4
 """Panels in one row of the figure."""
 
 AXES = 3
-INK, MUTED = "#1b1b1b", "#5b5b5b"
-CHOSEN = "#d55e00"  # vermilion of Okabe and Ito, seen with every kind of color blindness
 
 
 def draw_grid(
@@ -85,14 +86,11 @@ def draw_grid(
         said.append(f"All with {fixed}, as chosen.")
     if aim is not None and aim != score:
         said.append(f"Marked: chosen by {SCORES[aim].lower()}.")
-    matplotlib = need("matplotlib")
-    style = {"font.size": 9, "text.color": INK, "axes.labelcolor": INK, "axes.titlesize": 9}
-    with matplotlib.rc_context(style), writing(target.parent):
-        figure = _line(table, axes, score) if len(axes) == 1 else _maps(table, axes, score)
+    draw = _line if len(axes) == 1 else _maps
+    with draw(table, axes, score) as figure:
         if said:
-            figure.suptitle(" ".join(said), fontsize=9, color=MUTED)
-        with atomic_write(target) as path:
-            figure.savefig(path, dpi=150)
+            figure.suptitle(" ".join(said), fontsize=9, color=GRAY)
+        save(figure, target)
 
 
 def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:
@@ -103,99 +101,80 @@ def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:
     return found[:AXES], found[AXES:]
 
 
-def _line(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
-    rows = table.sort_values(axes[0], key=_order)
-    figure = need("matplotlib.figure").Figure(figsize=(5, 3), layout="constrained")
-    ax = figure.subplots()
-    x = np.arange(len(rows))
-    spread = rows[f"{score}_sd"].fillna(0).to_numpy(float)
-    ax.errorbar(x, rows[score], yerr=spread, color="#00336f", marker="o", capsize=3, lw=1.5)
-    best = rows["chosen"].to_numpy(bool)
-    ax.plot(x[best], rows[score][best], "o", ms=11, mfc="none", mec=CHOSEN, mew=2)
-    ax.set_xticks(x, [_text(value) for value in rows[axes[0]]])
-    ax.set_xlabel(_label(axes[0]))
-    sd = " (bars: sd over folds)" if spread.any() else ""
-    ax.set_ylabel(SCORES[score] + sd)
-    ax.spines[["top", "right"]].set_visible(False)
-    ax.grid(axis="y", color="#dddddd", lw=0.6)
-    ax.set_axisbelow(True)
-    return figure
+@contextmanager
+def _line(table: pd.DataFrame, axes: Sequence[str], score: str) -> Iterator[Any]:
+    x, names = _places(table[axes[0]])
+    with canvas(3, width=5) as (figure, ((ax,),)):
+        spread = table[f"{score}_sd"].fillna(0).to_numpy(float)
+        means, best = table[score].to_numpy(float), table["chosen"].to_numpy(bool)
+        order = np.argsort(x)
+        look = {"color": BLUE, "marker": "o", "capsize": 3}
+        ax.errorbar(x[order], means[order], yerr=spread[order], **look)
+        ax.plot(x[best], means[best], "o", ms=11, mfc="none", mec=VERMILION, mew=2)
+        ax.set_xticks(range(len(names)), names)
+        sd = " (bars: sd over folds)" if spread.any() else ""
+        ax.set(xlabel=_label(axes[0]), ylabel=SCORES[score] + sd)
+        ax.grid(axis="y")
+        yield figure
 
 
-def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Any:
-    columns, rows = _values(table, axes[0]), _values(table, axes[1])
-    panels = _values(table, axes[2]) if len(axes) == AXES else [None]
-    down = -(-len(panels) // PANELS)
-    across = -(-len(panels) // down)
+@contextmanager
+def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Iterator[Any]:
+    places = [_places(table[name]) for name in axes]
+    (x, columns), (y, rows) = places[:2]
+    panel, titles = places[2] if len(axes) == AXES else (np.zeros(len(table), int), [""])
+    down = math.ceil(len(titles) / PANELS)
+    across = math.ceil(len(titles) / down)
     wide = across * max(1.8, 0.75 * len(columns)) + 1.6
     high = down * max(1.1, 0.5 * len(rows) + 0.35) + 0.9
-    figure = need("matplotlib.figure").Figure(figsize=(wide, high), layout="constrained")
-    grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
     values = table[score].to_numpy(float)
     low, top = np.nanmin(values), np.nanmax(values)
-    kind = "cividis" if score == "accuracy" else "cividis_r"  # light is good
     norm = need("matplotlib.colors").Normalize(low, top if top > low else low + 1e-3)
-    colors = need("matplotlib").colormaps[kind]
-    mappable = need("matplotlib.cm").ScalarMappable(norm, colors)
-    for ax in list(grid.flat)[len(panels) :]:
-        ax.set_visible(False)
-    for place, (ax, panel) in enumerate(zip(grid.flat, panels, strict=False)):
-        own = table if panel is None else table[table[axes[2]].map(_text) == _text(panel)]
-        _map(ax, own, axes, (columns, rows), score, mappable)
-        ax.tick_params(labelbottom=place + across >= len(panels))
-        if panel is not None:
-            ax.set_title(f"{_label(axes[2])} {_text(panel)}")
-    figure.supxlabel(_label(axes[0]), fontsize=9)
-    figure.supylabel(_label(axes[1]), fontsize=9)
-    bar = figure.colorbar(mappable, ax=list(grid.flat), shrink=0.9, aspect=15, pad=0.02)
-    bar.set_label(SCORES[score])
-    bar.outline.set_visible(False)
-    return figure
+    kind = "cividis" if score == "accuracy" else "cividis_r"  # light is good
+    mappable = need("matplotlib.cm").ScalarMappable(norm, kind)
+    with canvas(high, across, rows=down, width=wide, sharex=True, sharey=True) as (figure, grid):
+        for place, ax in enumerate(grid.flat):
+            ax.set_visible(place < len(titles))
+            ax.set(xlim=(-0.5, len(columns) - 0.5), ylim=(-0.5, len(rows) - 0.5))
+            ax.set_xticks(range(len(columns)), columns)
+            ax.set_yticks(range(len(rows)), rows)
+            ax.tick_params(length=0, labelbottom=place + across >= len(titles))
+            ax.spines[:].set_visible(False)
+        for ax, title in zip(grid.flat, titles, strict=False):
+            if len(axes) == AXES:
+                ax.set_title(f"{_label(axes[2])} {title}", weight="normal", loc="center")
+        for place, *cell in zip(panel, x, y, values, table["chosen"], strict=True):
+            _cell(grid.flat[place], *cell, mappable=mappable)
+        figure.supxlabel(_label(axes[0]), fontsize=9)
+        figure.supylabel(_label(axes[1]), fontsize=9)
+        bar = figure.colorbar(mappable, ax=list(grid.flat), shrink=0.9, aspect=15, pad=0.02)
+        bar.set_label(SCORES[score])
+        bar.outline.set_visible(False)
+        yield figure
 
 
-def _map(  # noqa: PLR0917 - private; all are needed
-    ax: Any,
-    own: pd.DataFrame,
-    axes: Sequence[str],
-    values: tuple[list[Any], list[Any]],
-    score: str,
-    mappable: Any,
-) -> None:
-    """Fill one panel; a setting without a score stays white."""
+def _cell(ax: Any, x: int, y: int, value: float, chosen: bool, *, mappable: Any) -> None:  # noqa: FBT001, PLR0917 - private; as they come
+    """Fill one cell; a setting without a score stays white."""
     rectangle = need("matplotlib.patches").Rectangle
-    columns, rows = ([_text(value) for value in part] for part in values)
-    for record in own.to_dict("records"):
-        x, y = columns.index(_text(record[axes[0]])), rows.index(_text(record[axes[1]]))
-        value = float(record[score])
-        known = np.isfinite(value)
-        color = mappable.to_rgba(value) if known else (1, 1, 1, 1)
-        ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1))
-        light = np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.5  # noqa: PLR2004 - half of white
-        text = f"{value:.3f}" if known else "none"
-        ax.text(x, y, text, ha="center", va="center", color=INK if light else "white")
-        if record["chosen"]:
-            box = (x - 0.46, y - 0.44)
-            ax.add_patch(rectangle(box, 0.92, 0.88, fill=False, ec=CHOSEN, lw=2.2, zorder=3))
-    ax.set_xlim(-0.5, len(columns) - 0.5)
-    ax.set_ylim(-0.5, len(rows) - 0.5)
-    ax.set_xticks(range(len(columns)), columns)
-    ax.set_yticks(range(len(rows)), rows)
-    ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
+    known = np.isfinite(value)
+    color = mappable.to_rgba(value) if known else (1, 1, 1, 1)
+    ax.add_patch(rectangle((x - 0.5, y - 0.5), 1, 1, fc=color, ec="white", lw=1))
+    light = np.dot(color[:3], (0.299, 0.587, 0.114)) > 0.5  # noqa: PLR2004 - half of white
+    text = f"{value:.3f}" if known else "none"
+    ax.text(x, y, text, ha="center", va="center", color=INK if light else "white")
+    if chosen:
+        look = {"fill": False, "ec": VERMILION, "lw": 2.2, "zorder": 3}
+        ax.add_patch(rectangle((x - 0.46, y - 0.44), 0.92, 0.88, **look))
 
 
-def _values(table: pd.DataFrame, name: str) -> list[Any]:
-    found = table[name].drop_duplicates()
-    return list(found.sort_values(key=_order))
-
-
-def _order(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Sort numbers as numbers; words keep the order they were given in."""
+def _places(column: pd.Series[Any]) -> tuple[NDArray[np.int64], list[str]]:
+    """Give the place of each row, and the names of the places: numbers in order, words as given."""
     import pandas as pd
 
-    if pd.api.types.is_numeric_dtype(column):
-        return column
-    return pd.Series(pd.factorize(column.map(_text))[0], index=column.index)
+    numbers = pd.api.types.is_numeric_dtype(column)
+    given = column if numbers else column.map(_text)
+    places, found = pd.factorize(given, sort=numbers, use_na_sentinel=False)
+    return places, [_text(value) for value in found]
 
 
 def _text(value: Any) -> str:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from html import escape
-from importlib import resources
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,9 +12,9 @@ import pandas as pd
 from mediacorpus.errors import writing
 from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
-from mediacorpus.learning.curves import describe_curves
 from mediacorpus.report import words
-from mediacorpus.report.curves import drawable, training_curves
+from mediacorpus.report.curves import described, drawable, training_curves
+from mediacorpus.report.document import page
 from mediacorpus.report.drawing import for_page
 
 REFRESH = 2
@@ -27,22 +25,16 @@ WIDTH = 24
 """Epochs that the small curve of a line shows."""
 
 _NAMES = {
-    "train_loss": "training loss",
-    "val_loss": "validation loss",
-    "train_accuracy": "training accuracy",
-    "val_accuracy": "validation accuracy",
-    "log_loss": "log loss",
-    "accuracy": "accuracy",
-    "C": "C",
-    "lr": "learning rate",
-    "seconds": "seconds per epoch",
+    "train_loss": ("training loss", ".3f"),
+    "val_loss": ("validation loss", ".3f"),
+    "train_accuracy": ("training accuracy", ".3f"),
+    "val_accuracy": ("validation accuracy", ".3f"),
+    "log_loss": ("log loss", ".3f"),
+    "accuracy": ("accuracy", ".3f"),
+    "C": ("C", ".3g"),
+    "lr": ("learning rate", ".3g"),
+    "seconds": ("seconds per epoch", ".1f"),
 }
-_FORMS = {"C": ".3g", "lr": ".3g", "seconds": ".1f"}
-_DESCRIBED = {"epoch", "train_loss", "val_loss"}
-_POLICY = (
-    "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; "
-    "form-action 'none'"
-)
 _CSS = (
     ".keys { gap: 1rem 1.5rem; } .keys dd { font-size: 1.25rem; } .drawing { margin-top: 1.8rem; }"
 )
@@ -65,7 +57,7 @@ class LivePage:
     Raises
     ------
     MissingExtra
-        matplotlib is not installed.
+        jinja2 or matplotlib is not installed.
     StorageFull, CorpusReadOnly
         The page cannot be written.
 
@@ -137,53 +129,25 @@ class LivePage:
             self.finish(failed=True)
 
     def _write(self, state: str, *, running: bool) -> None:
-        page = words.printable(_page(self.name, state, rows=self._rows, running=running))
+        frame = pd.DataFrame(self._rows)
+        last = self._rows[-1] if self._rows else {}
+        sentence = described(frame)
+        text = page(
+            "live.html.j2",
+            style=_CSS,
+            title=f"Training of {words.name(self.name)}",
+            refresh=REFRESH if running else None,
+            state=state,
+            key_figures=[
+                (f"{last[key]:{form}}", name)
+                for key, (name, form) in _NAMES.items()
+                if _known(last.get(key))
+            ],
+            sentence=f"So far: {sentence}" if running and sentence else sentence,
+            drawing=for_page(training_curves(frame), "f1-") if drawable(frame) else "",
+        )
         with writing(self.path.parent), atomic_write(self.path) as temporary:
-            temporary.write_text(page, encoding="utf-8")
-
-
-def _page(name: str, state: str, *, rows: Sequence[Mapping[str, Any]], running: bool) -> str:
-    title = f"Training of {words.name(name)}"
-    style = resources.files("mediacorpus.report").joinpath("templates", "report.css")
-    head = [
-        '<meta charset="utf-8">',
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">',
-        '<meta name="viewport" content="width=device-width, initial-scale=1">',
-    ]
-    if running:
-        head.append(f'<meta http-equiv="refresh" content="{REFRESH}">')
-    head += [f"<title>{escape(title)}</title>", f"<style>{style.read_text('utf-8')}{_CSS}</style>"]
-    body = [f"<h1>{escape(title)}</h1>", f'<p class="byline">{escape(state)}.</p>']
-    if rows:
-        body += _results(pd.DataFrame(list(rows)), running=running)
-    parts = ["<!DOCTYPE html>", '<html lang="en">', "<head>", *head, "</head>", "<body>", *body]
-    return "\n".join([*parts, "</body>", "</html>", ""])
-
-
-def _results(frame: pd.DataFrame, *, running: bool) -> list[str]:
-    """Write the last numbers, the figure, and the sentence on how it went."""
-    last = {str(k): v for k, v in frame.iloc[-1].items()}
-    body = ['<dl class="keys">']
-    for key, name in _NAMES.items():
-        if _known(last.get(key)):
-            said = f"{last[key]:{_FORMS.get(key, '.3f')}}"
-            body.append(f"<div><dd>{escape(said)}</dd><dt>{escape(name)}</dt></div>")
-    body.append("</dl>")
-    sentence = _sentence(frame)
-    if sentence:
-        body.append(f"<p>{escape(f'So far: {sentence}' if running else sentence)}</p>")
-    if drawable(frame):
-        svg = for_page(training_curves(frame), "f1-")
-        body.append(f'<figure class="drawing"><div class="scroll">{svg}</div></figure>')
-    return body
-
-
-def _sentence(frame: pd.DataFrame) -> str:
-    if "epoch" in frame.columns:
-        fit = set(frame.columns) >= _DESCRIBED and frame["val_loss"].notna().any()
-        return describe_curves(frame) if fit else ""
-    chosen = "best" in frame.columns and bool(frame["best"].any())
-    return describe_curves(frame) if chosen else ""
+            temporary.write_text(text, encoding="utf-8")
 
 
 def _known(value: object) -> bool:

@@ -5,85 +5,64 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.report import words
+from mediacorpus.sources.labelling import FOLDERS
+from mediacorpus.stats.metric import label_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from mediacorpus.analysis.overview import Overview
     from mediacorpus.report.content import (
-        CorpusFacts,
         Evaluation,
         MeasureFacts,
         ModelFacts,
-        ProxyFacts,
         ReportContent,
         SplitFacts,
         VariableFacts,
     )
 
-FOLDERS = "folders"
-"""How a split came about whose parts the folders of a source gave."""
-_PARTS = {"train": "training", "val": "validation", "test": "test"}
-_SAID_SCORES = {"precision": "precision", "recall": "recall", "f1": "F1"}
+INTERVALS = (
+    "Wilson's method for accuracy, precision and recall; percentile bootstrap over images "
+    "for the rest"
+)
+"""How the intervals of scores were computed."""
+
+_METHODS = {
+    "probe": "logistic regression on the fixed embeddings of {}",
+    "finetune": "fine-tuning of {} from pretrained weights",
+}
+_SHOWN = 12
+"""Classes whose numbers are told."""
 
 
-def part_name(part: str) -> str:
-    """Write the name of a part of a split for reading.
-
-    Examples
-    --------
-    >>> part_name("val"), part_name("fold 1")
-    ('validation', 'fold 1')
-    """
-    return _PARTS.get(part, part)
-
-
-def method_name(model: ModelFacts) -> str:
+def method_name(made: Mapping[str, Any]) -> str:
     """Say in words how a classifier was made.
 
     Examples
     --------
-    >>> from mediacorpus.report.content import ModelFacts
-    >>> method_name(ModelFacts("m", "ants", "probe", backbone="resnet18"))
+    >>> method_name({"method": "probe", "backbone": "resnet18"})
     'logistic regression on the fixed embeddings of resnet18'
     """
-    backbone = words.name(model.backbone) or "a pretrained network"
-    if model.method == "probe":
-        return f"logistic regression on the fixed embeddings of {backbone}"
-    if model.method == "finetune":
-        return f"fine-tuning of {backbone} from pretrained weights"
-    return f"{words.name(model.method)} on {backbone}" if model.backbone else model.method
-
-
-def methods_text(content: ReportContent) -> str:
-    """Write the methods text from the facts of a report, in plain English and the past tense.
-
-    Paragraphs are divided by empty lines; sources are numbered in square brackets, and the
-    last paragraph lists them. Parts that are missing are passed over.
-
-    Examples
-    --------
-    >>> from datetime import datetime
-    >>> from mediacorpus.report.content import CorpusFacts, ReportContent
-    >>> facts = CorpusFacts(items=40, records=42)
-    >>> text = methods_text(ReportContent("Ants", datetime(2025, 3, 1), facts))
-    >>> text.splitlines()[0][:46]
-    'The corpus held 40 distinct images, which occu'
-    """
-    paragraphs, sources = methods_parts(content)
-    if sources:
-        listed = "\n".join(f"[{n}] {source}" for n, source in enumerate(sources, 1))
-        paragraphs = [*paragraphs, f"References\n{listed}"]
-    return "\n\n".join(paragraphs)
+    method, backbone = made["method"], words.name(made.get("backbone", ""))
+    if method in _METHODS:
+        return _METHODS[method].format(backbone or "a pretrained network")
+    return f"{words.name(method)} on {backbone}" if backbone else method
 
 
 def methods_parts(content: ReportContent) -> tuple[list[str], list[str]]:
-    """Give the paragraphs of the methods text and, apart from them, the sources it cites."""
+    """Write the methods text from the facts of a report, in plain English and the past tense.
+
+    Gives its paragraphs, and apart from them the sources that they cite by their numbers in
+    square brackets. Parts that are missing are passed over.
+    """
     sources = _Sources()
     paragraphs = [_corpus(content.corpus), _measures(content.measures, sources)]
-    paragraphs += [_variable(one, content.splits) for one in content.labels]
+    paragraphs += map(_variable, content.labels)
     paragraphs += [_model(one, sources) for one in content.models]
-    paragraphs += [_proxy(one) for one in content.proxies]
-    paragraphs.append(_software(content))
+    paragraphs += map(_rule, content.rules)
+    if content.versions:
+        listed = [f"{words.name(k)} {words.name(v)}" for k, v in content.versions.items()]
+        paragraphs.append(f"Software: {words.listing(listed)}.")
     return [one for one in paragraphs if one], sources.entries
 
 
@@ -102,26 +81,26 @@ class _Sources:
         return f" [{self.entries.index(source) + 1}]"
 
 
-def _corpus(corpus: CorpusFacts) -> str:
+def _corpus(corpus: Overview) -> str:
     if not corpus.items:
         return "The corpus held no images when this text was written."
     items = words.count(corpus.items, "distinct image")
-    said = [f"The corpus held {items}, which occurred in {words.count(corpus.records, 'record')}."]
+    said = f"The corpus held {items}, which occurred in {words.count(corpus.records, 'record')}. "
     copies = corpus.records - corpus.items
     if copies > 0:
-        said.append(
+        said += (
             "Files with identical bytes (equal SHA-256) were treated as one image: "
             f"{words.count(copies, 'record')} repeated an image that was held already. "
             "Each distinct image was measured once."
         )
     else:
-        said.append("No two files had identical bytes (by SHA-256).")
+        said += "No two files had identical bytes (by SHA-256)."
     if corpus.failures:
-        said.append(
-            f"{words.count(corpus.failures, 'failure')} in reading or measuring files "
-            f"{'was' if corpus.failures == 1 else 'were'} recorded, with the reason for each."
+        said += (
+            f" {words.count(corpus.failures, 'failure')} in reading or measuring files "
+            f"{words.were(corpus.failures)} recorded, with the reason for each."
         )
-    return " ".join(said)
+    return said
 
 
 def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
@@ -129,12 +108,13 @@ def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
         return ""
     said = []
     for one in measures:
-        settings = settings_text(one.parameters)
-        said.append(
-            f"{words.name(one.name)} (version {words.name(one.version)}"
-            f"{'; ' + settings if settings else ''}; {words.count(one.items, 'image')})"
-            f"{sources.cite(one.citation)}"
-        )
+        about = [
+            f"version {words.name(one.info.version)}",
+            settings_text(one.parameters),
+            words.count(one.items, "image"),
+        ]
+        details = "; ".join(filter(None, about))
+        said.append(f"{words.name(one.info.name)} ({details}){sources.cite(one.info.citation)}")
     noun = "measure was" if len(said) == 1 else "measures were"
     return f"The following {noun} computed: {words.listing(said)}."
 
@@ -147,23 +127,17 @@ def settings_text(settings: Mapping[str, Any]) -> str:
     >>> settings_text({"lr": 0.001, "class_weight": None})
     'lr = 0.001, class_weight = none'
     """
-    return ", ".join(f"{words.name(k)} = {_setting(v)}" for k, v in settings.items())
+    written = {k: "none" if v is None else words.value(v) for k, v in settings.items()}
+    return ", ".join(f"{words.name(k)} = {words.name(v)}" for k, v in written.items())
 
 
-def _setting(value: object) -> str:
-    return "none" if value is None else words.name(words.value(value))
-
-
-def _variable(variable: VariableFacts, splits: Sequence[SplitFacts]) -> str:
+def _variable(variable: VariableFacts) -> str:
     total = sum(variable.counts.values())
-    name = words.name(variable.variable)
-    shown = [f"{n:,} {words.name(v)}" for v, n in list(variable.counts.items())[:12]]
-    if len(variable.counts) > len(shown):
-        shown.append(f"{len(variable.counts) - len(shown):,} further classes")
+    shown = [f"{n:,} {words.name(v)}" for v, n in variable.counts.items()]
+    shown = words.first(shown, _SHOWN, "{:,} further classes")
     said = [
-        f"For the variable “{name}”, {words.count(total, 'image')} "
-        f"{'was' if total == 1 else 'were'} labelled"
-        + (f" ({words.listing(shown)})." if shown else ".")
+        f"For the variable “{words.name(variable.variable)}”, {words.count(total, 'image')} "
+        f"{words.were(total)} labelled" + (f" ({words.listing(shown)})." if shown else ".")
     ]
     people = [coder for coder in variable.coders if coder != "folder"]
     if "folder" in variable.coders:
@@ -177,68 +151,68 @@ def _variable(variable: VariableFacts, splits: Sequence[SplitFacts]) -> str:
     if variable.unresolved:
         said.append(
             f"{words.count(variable.unresolved, 'image')} on which coders differed "
-            f"{'was' if variable.unresolved == 1 else 'were'} left out."
+            f"{words.were(variable.unresolved)} left out."
         )
-    said += [_split(one) for one in splits if one.variable == variable.variable]
-    return " ".join(said)
+    return " ".join([*said, *map(_split, variable.splits)])
 
 
 def _split(split: SplitFacts) -> str:
-    parts = [
-        f"{part_name(part)} ({sum(counts.values()):,})" for part, counts in split.counts.items()
-    ]
+    sizes = {words.part(part): sum(counts.values()) for part, counts in split.counts.items()}
+    parts = words.listing([f"{part} ({n:,})" for part, n in sizes.items()]) or "no parts"
     details = [
         f"asked for: {split.shares}" if split.shares else "",
         split.method,
         f"seed {split.seed}" if split.seed is not None else "",
     ]
-    detail = "; ".join(one for one in details if one)
+    detail = "; ".join(filter(None, details))
     if split.method == FOLDERS:
         return (
-            f"The source itself gave the parts, by the names of its folders: "
-            f"{words.listing(parts) or 'no parts'}. An image that lay in several of them was "
-            "kept in the first (training before validation before test)."
+            f"The source itself gave the parts, by the names of its folders: {parts}. An image "
+            "that lay in several of them was kept in the first (training before validation "
+            "before test)."
         )
     return (
-        f"Labelled images were divided at random into {words.listing(parts) or 'no parts'}"
-        f"{' (' + detail + ')' if detail else ''}; copies of one image were never in "
-        "different parts."
+        f"Labelled images were divided at random into {parts}{f' ({detail})' if detail else ''}; "
+        "copies of one image were never in different parts."
     )
 
 
 def _model(model: ModelFacts, sources: _Sources) -> str:
+    facts, scored = model.facts, model.evaluation
+    made, learned = facts["model"], learned_from(facts)
     said = [
-        f"The classifier “{words.name(model.name)}” for “{words.name(model.variable)}” was made by "
-        f"{method_name(model)}{sources.cite(model.citation)}"
-        + (f", from {words.count(model.trained_on, 'image')}." if model.trained_on else ".")
+        f"The classifier “{words.name(facts['name'])}” for “{words.name(facts['variable'])}” was "
+        f"made by {method_name(made)}{sources.cite(made.get('citation', ''))}"
+        + (f", from {words.count(learned, 'image')}." if learned else ".")
     ]
-    settings = settings_text(model.settings)
-    if settings:
+    if settings := settings_text(facts["settings"]):
         said.append(f"Settings were: {settings}.")
-    if model.scored:
-        said.append(model.scored)
-    elif model.evaluation is None:
+    if scored is None:
         said.append("It had not been validated when this text was written.")
     else:
-        said.append(_evaluation(model.evaluation))
-        if model.method == "finetune" and model.evaluation.scored_on == "val":
+        said.append(_evaluation(scored))
+        if made["method"] == "finetune" and scored.result["part"] == "val":
             said.append(
                 "The same part decided when training stopped, so these scores may be optimistic."
             )
-    if model.predicted is not None and len(model.predicted):
-        total = int(model.predicted["items"].sum())
+    if len(model.predicted):
+        items = words.count(int(model.predicted["items"].sum()), "image")
         said.append(
-            f"It was then applied to {words.count(total, 'image')} of the corpus; the counts "
-            "reported are not corrected for its errors."
+            f"It was then applied to {items} of the corpus; the counts reported are not corrected "
+            "for its errors."
         )
     return " ".join(said)
 
 
-def _proxy(proxy: ProxyFacts) -> str:
+def learned_from(facts: Mapping[str, Any]) -> int:
+    """Give the number of items that a model learned from."""
+    return sum(facts["labels"]["counts"].get("train", {}).values())
+
+
+def _rule(scored: Evaluation) -> str:
     return (
-        f"The rule “{words.name(proxy.rule)}” was taken as a classifier for "
-        f"“{words.name(proxy.evaluation.against)}” without training. "
-        f"{_evaluation(proxy.evaluation)}"
+        f"The rule “{words.name(scored.result['subject'])}” was taken as a classifier for "
+        f"“{words.name(scored.result['variable'])}” without training. {_evaluation(scored)}"
     )
 
 
@@ -248,87 +222,68 @@ def scored_on(evaluation: Evaluation) -> str:
     Examples
     --------
     >>> from mediacorpus.report.content import Evaluation
-    >>> scored_on(Evaluation("ants", scored_on="val"))
-    'the 0 images of the validation part'
+    >>> scored_on(Evaluation({"n": 12, "part": "val"}))
+    'the 12 images of the validation part'
     """
-    pictures = words.count(evaluation.n, "image")
-    if not evaluation.scored_on:
-        return f"all {pictures} with a label"
-    return f"the {pictures} of the {part_name(evaluation.scored_on)} part"
+    images, part = words.count(evaluation.n, "image"), evaluation.result["part"]
+    if part == "labelled":
+        return f"all {images} with a label"
+    return f"the {images} of the {words.part(part)} part"
 
 
 def summary(content: ReportContent) -> list[str]:
-    """Say in a sentence or two what each validated classifier reaches, for at most five.
-
-    Examples
-    --------
-    >>> from datetime import datetime
-    >>> from mediacorpus.report.content import ReportContent
-    >>> summary(ReportContent("Ants", datetime(2025, 3, 1)))
-    []
-    """
-    return [_brief(one) for one in content.models if one.evaluation is not None][:5]
+    """Say in a sentence or two what each validated classifier reaches, for at most five."""
+    scored = [one for one in content.models if one.evaluation and one.evaluation.of_classes]
+    return [_brief(one, one.evaluation) for one in scored[:5] if one.evaluation]
 
 
-def _brief(model: ModelFacts) -> str:
-    scored = model.evaluation
-    assert scored is not None
+def _brief(model: ModelFacts, scored: Evaluation) -> str:
     said = (
-        f"The classifier “{words.name(model.name)}” gave {scored.n - scored.errors:,} of "
-        f"{scored_on(scored)} the same value of “{words.name(scored.against)}” as people did"
+        f"The classifier “{words.name(model.facts['name'])}” gave {scored.n - scored.errors:,} of "
+        f"{scored_on(scored)} the same value of “{words.name(scored.result['variable'])}” as "
+        f"people did: accuracy {_accuracy(scored)}."
     )
-    accuracy = scored.headline("accuracy")
-    if accuracy is not None:
-        said += f": accuracy {_interval(accuracy, scored.n, words.level(scored.level))}"
-    said += "."
-    if model.predicted is not None and len(model.predicted):
+    if len(model.predicted):
         total = int(model.predicted["items"].sum())
         first = model.predicted.sort_values("items", ascending=False, kind="stable").head(3)
-        shares = [
-            f"{words.share(row['items'], total)} “{words.name(row['class'])}”"
-            for _, row in first.iterrows()
-        ]
+        pairs = zip(first["class"], first["items"], strict=True)
+        shares = [f"{words.share(n, total)} “{words.name(value)}”" for value, n in pairs]
         often = "most often " if len(model.predicted) > len(shares) else ""
         said += f" Of {words.count(total, 'image')} in the corpus it calls {often}"
         said += f"{words.listing(shares)}."
     return said
 
 
-def _evaluation(evaluation: Evaluation) -> str:
-    accuracy = evaluation.headline("accuracy")
-    level = words.level(evaluation.level)
-    said = f"Against the labels of {scored_on(evaluation)},"
-    if accuracy is None:
-        return f"Its predictions were compared with the labels of {scored_on(evaluation)}."
-    said += f" accuracy was {_interval(accuracy, evaluation.n, level)}"
+def _evaluation(scored: Evaluation) -> str:
+    if not scored.of_classes:
+        return other_scores(scored)
     others = [
-        f"{name} {words.estimate(*value, n=evaluation.n)}"
-        for score, name in _SAID_SCORES.items()
-        if (value := evaluation.headline(score)) is not None
+        f"{label_of(name)} {words.estimate(*scored.headline(name), n=scored.n)}"
+        for name in ("precision", "recall", "f1")
     ]
-    if others:
-        positive = words.name(evaluation.positive)
-        of = f"for the class “{positive}”" if positive else "as means over classes"
-        said += f"; {of}, {words.listing(others)}"
-    said += f"; always giving the most common class would reach {_baseline(evaluation)}."
-    if evaluation.interval:
-        said += " " + words.sentence(f"Method of the {level} intervals: {evaluation.interval}")
-    return said
-
-
-def _interval(value: tuple[float, float, float], n: int, level: str) -> str:
-    estimate, low, high = (words.score(one, n) for one in value)
-    return f"{estimate} ({level} interval {low} to {high})" if low != "—" else estimate
-
-
-def _baseline(evaluation: Evaluation) -> str:
-    return words.score(evaluation.baseline, evaluation.n)
-
-
-def _software(content: ReportContent) -> str:
-    if not content.versions:
-        return ""
-    listed = words.listing(
-        [f"{words.name(k)} {words.name(v)}" for k, v in content.versions.items()]
+    positive, level = scored.result["positive"], words.level(scored.result["level"])
+    of = f"for the class “{words.name(positive)}”" if positive else "as means over classes"
+    return (
+        f"Against the labels of {scored_on(scored)}, accuracy was {_accuracy(scored)}; {of}, "
+        f"{words.listing(others)}; always giving the most common class would reach "
+        f"{words.score(scored.baseline, scored.n)}. Method of the {level} intervals: {INTERVALS}."
     )
-    return f"Software: {listed}."
+
+
+def other_scores(scored: Evaluation) -> str:
+    """Give the scores of predicted numbers or of several labels in a sentence."""
+    shown = "; ".join(
+        f"{'just the right labels' if row['score'] == 'exact_match' else label_of(row['score'])} "
+        f"{row['estimate']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
+        for row in scored.result["table"]
+        if not row["class"] and None not in {row["estimate"], row["low"], row["high"]}
+    )
+    part = scored.result["part"]
+    where = "labelled items" if part == "labelled" else f"items of {part}"
+    return f"Scores on {scored.n:,} {where}: {shown}."
+
+
+def _accuracy(scored: Evaluation) -> str:
+    estimate, low, high = (words.score(one, scored.n) for one in scored.headline("accuracy"))
+    level = words.level(scored.result["level"])
+    return f"{estimate} ({level} interval {low} to {high})" if low != "—" else estimate

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
-import math
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
@@ -22,6 +20,7 @@ from mediacorpus.errors import LabelError, writing
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
+from mediacorpus.report import words
 from mediacorpus.result import Result, plain
 from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
 from mediacorpus.stats.metric import label_of, metrics
@@ -30,7 +29,7 @@ from mediacorpus.store.results import notes_of, results
 from mediacorpus.store.runs import now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Sequence
 
     from mediacorpus.store.store import Store
 
@@ -105,20 +104,20 @@ def _of_scores(facts: Mapping[str, Any]) -> list[str]:
     return said + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
 
 
-def _of_counts(counts: Mapping[str, int], words: str) -> list[str]:
-    few = {name: n for name, n in counts.items() if n < FEW}
+def _of_counts(counts: Mapping[str, int], lead: str) -> list[str]:
+    few = [f"{name!r} ({n:,})" for name, n in counts.items() if n < FEW]
     if not few or len(counts) > 2 * FEW:  # so many values are numbers, or sets of labels
         return []
-    listed = ", ".join(f"{name!r} ({n:,})" for name, n in few.items())
-    return [f"{words} {listed}."]
+    return [f"{lead} {', '.join(few)}."]
 
 
 def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
+    items = agreement["items"]
     if agreement["coders"] == 1:
-        return ["One coder gave all labels, so agreement cannot be told."]
-    if not agreement["items"]:
+        return [agreement_words(agreement)]
+    if not items:
         return ["No item was labelled by two coders, so agreement cannot be told."]
-    alpha, items = agreement.get("krippendorff_alpha"), agreement["items"]
+    alpha = agreement.get("krippendorff_alpha")
     said = []
     if items < FEW:
         said.append(f"Agreement rests on {items:,} items that several coders labelled.")
@@ -132,21 +131,19 @@ def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
 
 def _of_audits(audits: list[Mapping[str, Any]]) -> list[str]:
     grouped = [audit for audit in audits if audit["kind"] == "groups"]
+    small = [name for audit in grouped for name in audit["small"]]
     if not grouped:
         return [
             "It has not been audited: whether it does equally well for all groups is not known."
         ]
-    small = [name for audit in grouped for name in audit.get("small", [])]
-    if not small:
-        return []
-    return [f"Groups of fewer than {FEW} items, of which little can be said: {', '.join(small)}."]
+    listed = f"Groups of fewer than {FEW} items, of which little can be said: {', '.join(small)}."
+    return [listed] if small else []
 
 
 MOST = 30
 """Rows of classes that are shown."""
 
 _SPECIAL = re.compile(r"([\\`*_{}\[\]<>#|~$&!])")
-_PARTS = {"train": "training", "val": "validation", "test": "test", "labelled": "all labelled"}
 
 
 def card_text(facts: Mapping[str, Any]) -> str:
@@ -164,29 +161,26 @@ def card_text(facts: Mapping[str, Any]) -> str:
     Mitchell, M., et al. (2019). Model cards for model reporting. FAT* 2019, 220-229.
     """
     model = facts["model"]
-    lines = [*_front(facts), f"# {escaped(facts['name'])}", ""]
-    lines += [
-        (
-            f"A classifier of images for the variable “{escaped(facts['variable'])}”, made with "
-            f"mediacorpus: {escaped(model['method'])} on {escaped(model['backbone'])}."
-        ),
-        "",
-        "## Limits",
-        "",
-        *_bullets(map(escaped, facts["limits"])),
-        *_scores(facts["scores"]),
-        *_audits(facts["audits"]),
-        *_labels(facts["labels"]),
-        "### Agreement of coders",
-        "",
-        agreement_words(facts["agreement"]),
-        "",
-        *_data(facts["data"], model),
-        *_made(model, facts["settings"]),
-        f"Written on {facts['updated'][:10]}. `card.json` holds the same for machines.",
-        "Nothing in this folder runs code when it is loaded.",
-    ]
-    return "\n".join([*lines, ""])
+    variable, method = escaped(facts["variable"]), escaped(model["method"])
+    intro = (
+        f"A classifier of images for the variable “{variable}”, made with mediacorpus: {method} on "
+        f"{escaped(model['backbone'])}."
+    )
+    last = (
+        f"Written on {facts['updated'][:10]}. `card.json` holds the same for machines.\n"
+        "Nothing in this folder runs code when it is loaded."
+    )
+    scores = [text for score in facts["scores"] for text in _score(score)]
+    audits = [text for audit in facts["audits"] for text in _audit(audit)]
+    paragraphs = [_front(facts), f"# {escaped(facts['name'])}", intro]
+    paragraphs += ["## Limits", _bullets(map(escaped, facts["limits"]))]
+    paragraphs += ["## Scores", *(scores or ["It has not been validated."])]
+    paragraphs += ["## Audits", *(audits or ["It has not been audited."])]
+    paragraphs += ["## Labels", *_labels(facts["labels"])]
+    paragraphs += ["### Agreement of coders", agreement_words(facts["agreement"])]
+    paragraphs += ["## Data", *_data(facts["data"], model)]
+    paragraphs += ["## How it was made", _made(model, facts["settings"]), last]
+    return "\n\n".join(paragraphs) + "\n"
 
 
 def escaped(value: object) -> str:
@@ -215,7 +209,10 @@ Cohen's kappa .80, Krippendorff's alpha .80 (nominal).
             f"{agreement['coders']} coders, but no item was labelled by two of them, so agreement "
             "cannot be told."
         )
-    kappa, alpha = (_short(agreement[k]) for k in ("cohens_kappa", "krippendorff_alpha"))
+    kappa, alpha = (
+        "undefined" if value is None else f"{value:.2f}".replace("0.", ".", 1)
+        for value in (agreement["cohens_kappa"], agreement["krippendorff_alpha"])
+    )
     mean = "" if agreement["coders"] == 2 else " (mean of all pairs of coders)"  # noqa: PLR2004
     return (
         f"{agreement['coders']} coders; {agreement['items']:,} items labelled by several of them: "
@@ -224,154 +221,123 @@ Cohen's kappa .80, Krippendorff's alpha .80 (nominal).
     )
 
 
-def _front(facts: Mapping[str, Any]) -> list[str]:
+def _front(facts: Mapping[str, Any]) -> str:
     """Write the head that model hubs read. JSON strings are YAML too, and cannot break out."""
     lines = ["---", "library_name: mediacorpus", "pipeline_tag: image-classification"]
     lines += ["tags:", "- image-classification", "- onnx", "- mediacorpus"]
     lines += ["model-index:", f"- name: {json.dumps(facts['name'])}"]
     results = [line for score in facts["scores"] for line in _result(score)]
     lines += ["  results:", *results] if results else ["  results: []"]
-    return [*lines, "---", ""]
+    return "\n".join([*lines, "---"])
 
 
 def _result(score: Mapping[str, Any]) -> list[str]:
-    metrics = [row for row in score["table"] if _is_overall(row) and row["estimate"] is not None]
-    if not metrics:
+    rows = [row for row in score["table"] if _is_overall(row) and row["estimate"] is not None]
+    if not rows:
         return []
-    head = [
-        "  - task:",
-        "      type: image-classification",
-        "    dataset:",
-        "      type: mediacorpus",
-        f"      name: {json.dumps(score['against'])}",
-        f"      split: {json.dumps(score['part'])}",
-        "    metrics:",
-    ]
-    for row in metrics:
-        head += [f"    - type: {row['score']}", f"      value: {row['estimate']:.4f}"]
-    return head
+    lines = ["  - task:", "      type: image-classification"]
+    lines += ["    dataset:", "      type: mediacorpus"]
+    lines += [f"      name: {json.dumps(score['against'])}"]
+    lines += [f"      split: {json.dumps(score['part'])}", "    metrics:"]
+    for row in rows:
+        lines += [f"    - type: {row['score']}", f"      value: {row['estimate']:.4f}"]
+    return lines
 
 
 def _is_overall(row: Mapping[str, Any]) -> bool:
-    shown = {one.name for one in metrics(at="card")}
-    return not row.get("class") and row["score"] in shown
+    return not row["class"] and row["score"] in {one.name for one in metrics(at="card")}
 
 
-def _scores(scores: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = ["## Scores", ""]
-    if not scores:
-        return [*lines, "It has not been validated.", ""]
-    for score in scores:
-        level = 100 * score.get("level", 0.95)
-        lines += [
-            f"### Against “{escaped(score['against'])}”, {_PARTS.get(score['part'])} items",
-            "",
-            f"{score['n']:,} items, on {score['time'][:10]}; in brackets {level:g} % intervals.",
-            "",
-            "| score | of | value |",
-            "| --- | --- | --- |",
-        ]
-        rows = [row for row in score["table"] if _is_overall(row)]
-        rows += [r for r in score["table"] if r.get("class")][: 3 * MOST]
-        lines += [
-            f"| {label_of(row['score'])} | {escaped(_of(row))} | {_value(row)} |" for row in rows
-        ]
-        lines += ["", *_inclusion(score.get("inclusion"))]
-        notes = [*score.get("notes", []), *score.get("warnings", [])]
-        lines += _bullets(map(escaped, notes)) if notes else []
-    return lines
+def _score(score: Mapping[str, Any]) -> list[str]:
+    level = 100 * score.get("level", 0.95)
+    rows = [row for row in score["table"] if _is_overall(row)]
+    rows += [row for row in score["table"] if row["class"]][: 3 * MOST]
+    values = [_interval(row["estimate"], row["low"], row["high"]) for row in rows]
+    names = [(label_of(row["score"]), escaped(row["class"] or "all")) for row in rows]
+    cells = [(*name, value) for name, value in zip(names, values, strict=True)]
+    paragraphs = [
+        f"### Against “{escaped(score['against'])}”, {words.part(score['part'])} items",
+        f"{score['n']:,} items, on {score['time'][:10]}; in brackets {level:g} % intervals.",
+        _table(("score", "of", "value"), cells),
+    ]
+    if kept := score.get("inclusion"):
+        accuracy = next(row for row in kept["table"] if row["score"] == "accuracy")
+        paragraphs.append(
+            f"Weighted by one over “{escaped(kept['column'])}”, the chance of each record to be "
+            f"drawn: accuracy {_interval(*accuracy['weighted'])}."
+        )
+    notes = [*score.get("notes", []), *score.get("warnings", [])]
+    return [*paragraphs, _bullets(map(escaped, notes))] if notes else paragraphs
 
 
-def _of(row: Mapping[str, Any]) -> str:
-    return str(row.get("class") or "all")
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    return "\n".join(f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows))
 
 
-def _inclusion(kept: Mapping[str, Any] | None) -> list[str]:
-    if kept is None:
-        return []
-    column = escaped(kept["column"])
-    accuracy = next(row for row in kept["table"] if row["score"] == "accuracy")
+def _audit(audit: Mapping[str, Any]) -> list[str]:
+    what = "Spoilt images"
+    if audit["kind"] == "groups":
+        what = f"Groups by {escaped(', '.join(audit['by']))}"
+    found = filter(None, [audit["worst"], *audit["sentences"]])
     return [
-        (
-            f"Weighted by one over “{column}”, the chance of each record to be drawn: "
-            f"accuracy {_interval(*accuracy['weighted'])}."
-        ),
-        "",
+        f"### {what}, against “{escaped(audit['against'])}”",
+        f"{audit['n']:,} items, on {audit['time'][:10]}.",
+        _bullets(map(escaped, found)),
     ]
 
 
-def _audits(audits: Sequence[Mapping[str, Any]]) -> list[str]:
-    lines = ["## Audits", ""]
-    if not audits:
-        return [*lines, "It has not been audited.", ""]
-    for audit in audits:
-        what = "Spoilt images"
-        if audit["kind"] == "groups":
-            what = f"Groups by {escaped(', '.join(audit['by']))}"
-        lines += [f"### {what}, against “{escaped(audit['against'])}”", ""]
-        lines += [f"{audit['n']:,} items, on {audit['time'][:10]}.", ""]
-        worst = [str(audit["worst"])] if audit.get("worst") else []
-        lines += _bullets(map(escaped, [*worst, *audit["sentences"]]))
-    return lines
-
-
 def _labels(labels: Mapping[str, Any]) -> list[str]:
-    parts = list(labels["counts"])
-    values = sorted({value for own in labels["counts"].values() for value in own})
-    lines = ["## Labels", ""]
-    lines += [f"Learned as {escaped(labels['target'])}. Items by value and part:", ""]
-    lines += ["| value | " + " | ".join(_PARTS[p] for p in parts) + " |"]
-    lines += ["| --- |" + " --- |" * len(parts)]
-    for value in values[:MOST]:
-        cells = " | ".join(f"{labels['counts'][p].get(value, 0):,}" for p in parts)
-        lines.append(f"| {escaped(value)} | {cells} |")
-    if len(values) > MOST:
-        lines += ["", f"{len(values) - MOST:,} more values are in `card.json`."]
+    counts = labels["counts"]
+    values = sorted({value for own in counts.values() for value in own})
+    rows = [
+        (escaped(value), *(f"{own.get(value, 0):,}" for own in counts.values()))
+        for value in values[:MOST]
+    ]
+    more = len(values) - MOST
     coders = ", ".join(f"{escaped(name)} ({n:,})" for name, n in labels["coders"].items())
-    lines += ["", f"Labels by coder: {coders}. Where several coders labelled an item, the "]
-    lines[-1] += f"{labels['rule']} decides; {labels['unresolved']:,} items are unresolved."
-    return [*lines, ""]
+    last = (
+        f"Labels by coder: {coders}. Where several coders labelled an item, the {labels['rule']} "
+        f"decides; {labels['unresolved']:,} items are unresolved."
+    )
+    return [
+        f"Learned as {escaped(labels['target'])}. Items by value and part:",
+        _table(("value", *map(words.part, counts)), rows),
+        *([f"{more:,} more values are in `card.json`."] if more > 0 else []),
+        last,
+    ]
 
 
 def _data(data: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
     kinds = ", ".join(f"{n:,} {escaped(kind)}" for kind, n in data["kinds"].items())
-    lines = [
-        "## Data",
-        "",
+    paragraphs = [
         f"{data['items']:,} items ({kinds}) in {data['records']:,} records.",
-        "",
-        *_bullets(f"source: {escaped(source)}" for source in data["sources"]),
+        _bullets(f"source: {escaped(source)}" for source in data["sources"]),
     ]
     if "unlabelled" in model:
-        lines += [f"Codes were learned from {model['unlabelled']:,} more items without labels.", ""]
+        more = f"{model['unlabelled']:,} more items without labels"
+        paragraphs.append(f"Codes were learned from {more}.")
     hashes = {"items learned from": data["train_hash"], "items of the test part": data["test_hash"]}
-    return lines + _bullets(f"SHA-256 of the {k}: `{v}`" for k, v in hashes.items() if v)
+    return [*paragraphs, _bullets(f"SHA-256 of the {k}: `{v}`" for k, v in hashes.items() if v)]
 
 
-def _made(model: Mapping[str, Any], settings: Mapping[str, Any]) -> list[str]:
-    versions = ", ".join(f"{escaped(k)} {escaped(v)}" for k, v in model["versions"].items())
-    given = ", ".join(f"{escaped(k)} = {escaped(v)}" for k, v in settings.items())
-    facts = [
-        f"what it began with: {escaped(model['backbone'])}",
-        f"licence of that: {escaped(model.get('licence', 'not known'))}",
-        f"source: {escaped(model.get('citation', 'not known'))}",
-        f"settings: {given}",
-        f"seed: {model['seed']}",
-        f"trained on: {escaped(model['created'])}",
-        f"versions: {versions}",
-        f"hash of the model: `{model['hash']}`",
-        *(f"SHA-256 of {escaped(name)}: `{value}`" for name, value in model["files"].items()),
-    ]
-    return ["## How it was made", "", *_bullets(facts)]
+def _made(model: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
+    facts = {
+        "what it began with": model["backbone"],
+        "licence of that": model.get("licence", "not known"),
+        "source": model.get("citation", "not known"),
+        "settings": ", ".join(f"{name} = {value}" for name, value in settings.items()),
+        "seed": model["seed"],
+        "trained on": model["created"],
+        "versions": ", ".join(f"{name} {version}" for name, version in model["versions"].items()),
+    }
+    hashes = {"hash of the model": model["hash"]}
+    hashes |= {f"SHA-256 of {escaped(name)}": value for name, value in model["files"].items()}
+    lines = [f"{name}: {escaped(value)}" for name, value in facts.items()]
+    return _bullets([*lines, *(f"{name}: `{value}`" for name, value in hashes.items())])
 
 
-def _bullets(sentences: Iterable[str]) -> list[str]:
-    found = [f"- {sentence}" for sentence in sentences]
-    return [*(found or ["- None is known."]), ""]
-
-
-def _value(row: Mapping[str, Any]) -> str:
-    return _interval(row["estimate"], row["low"], row["high"])
+def _bullets(sentences: Iterable[str]) -> str:
+    return "\n".join(f"- {sentence}" for sentence in sentences) or "- None is known."
 
 
 def _interval(estimate: float | None, low: float | None, high: float | None) -> str:
@@ -382,16 +348,16 @@ def _interval(estimate: float | None, low: float | None, high: float | None) -> 
     return f"{estimate:.3f} [{low:.3f}, {high:.3f}]"
 
 
-def _short(value: float | None) -> str:
-    return "undefined" if value is None else f"{value:.2f}".replace("0.", ".", 1)
-
-
 CARD, TEXT = "card.json", "README.md"
 """Files of a model folder that are written anew; no hash of the model covers them."""
 
+_OF_SCORES = (
+    *("part", "n", "level", "positive", "threshold", "table", "warnings", "notes", "codes"),
+    *("inclusion", "time"),
+)
 _LEVELS = {TargetKind.ORDINAL: "ordinal", TargetKind.SCALE: "interval"}
 _OF_MODEL = (
-    *("method", "backbone", "licence", "citation", "seed", "created", "hash", "files"),
+    *("method", "backbone", "licence", "citation", "seed", "seconds", "created", "hash", "files"),
     *("versions", "unlabelled", "reconstruction_error"),
 )
 
@@ -453,13 +419,17 @@ def model_card(store: Store, name: str) -> ModelCard:
         "variable": variable,
         "updated": now(),
         "model": {key: card[key] for key in _OF_MODEL if key in card},
-        "settings": _settings(card),
+        "settings": used_settings(card["settings"], card["method"]),
         "data": _data_facts(store, card, parts),
         "labels": _label_facts(store, log, card=card, parts=parts),
         "agreement": agreement_of(
             log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
         ),
-        "scores": [_score(found) for found in people.validations(store, name)],
+        "scores": [
+            {"against": found["variable"]}
+            | {key: found[key] for key in _OF_SCORES if found.get(key) is not None}
+            for found in people.validations(store, name)
+        ],
         "audits": _audits_of(store, name, row["hash"]),
     }
     return ModelCard(facts | {"limits": limits(facts)})
@@ -554,38 +524,21 @@ def agreement_of(
         alpha = krippendorff_alpha(several, level=level, order=order if level == "ordinal" else ())
     except LabelError:
         level, alpha = "nominal", krippendorff_alpha(several)
-    kappas = []
-    for one, other in combinations(several.columns, 2):
-        both = several[[one, other]].dropna()
-        kappas.append(cohens_kappa(both[one].tolist(), both[other].tolist()))
-    known = [kappa for kappa in kappas if not math.isnan(kappa)]
-    return found | {
-        "percent_agreement": _finite(percent_agreement(several)),
-        "cohens_kappa": sum(known) / len(known) if known else None,
-        "krippendorff_alpha": _finite(alpha),
-        "level": level,
+    kappas = [
+        cohens_kappa(*several[[one, other]].dropna().to_numpy().T.tolist())
+        for one, other in combinations(several.columns, 2)
+    ]
+    numbers = {
+        "percent_agreement": percent_agreement(several),
+        "cohens_kappa": pd.Series(kappas, dtype=float).mean(),
+        "krippendorff_alpha": alpha,
     }
-
-
-def _settings(card: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out settings that the method did not use."""
-    return used_settings(card["settings"], card["method"])
-
-
-def _score(result: Mapping[str, Any]) -> dict[str, Any]:
-    kept = ("part", "n", "level", "positive", "threshold", "table", "warnings", "notes", "codes")
-    found = {key: result[key] for key in (*kept, "inclusion") if result.get(key) is not None}
-    return found | {"against": result["variable"], "time": result["time"]}
+    return {**found, **plain(numbers), "level": level}
 
 
 def _audits_of(store: Store, name: str, digest: str) -> list[dict[str, Any]]:
     """Gather the newest audit of each kind, by the same columns, of this very model."""
     kept: dict[str, dict[str, Any]] = {}
-    with contextlib.suppress(OSError, ValueError, AttributeError, TypeError):
-        # Earlier versions kept them in a file.
-        old = json.loads((store.folder / "models" / name / "audits.json").read_text("utf-8"))
-        needed = {"kind", "against", "n", "sentences", "time"}
-        kept = {k: e for k, e in old.items() if e.get("hash") == digest and needed <= set(e)}
     found = results(store, name, subject_hash=digest)
     for _, rows in found[found["command"].isin(AUDITS)].groupby("run"):
         first, columns = rows.iloc[0], rows["group_column"].dropna().unique()
@@ -607,7 +560,3 @@ def _audits_of(store: Store, name: str, digest: str) -> list[dict[str, Any]]:
             "time": store.value("SELECT ifnull(ended, started) FROM runs WHERE run = ?", (number,)),
         }
     return list(kept.values())
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -2,61 +2,81 @@
 
 from __future__ import annotations
 
-import math
-import shlex
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
-from mediacorpus.report.content import is_overall
-from mediacorpus.report.curves import drawable, training_curves
+from mediacorpus.report.curves import described, drawable, rebuilt_figure, training_curves
 from mediacorpus.report.document import (
     Block,
     Caution,
     Drawing,
     Heading,
-    Hint,
-    Pictures,
+    Images,
     Section,
     Table,
     Text,
+    hint,
 )
 from mediacorpus.report.gallery import Gallery
-from mediacorpus.report.methods import method_name, part_name, scored_on, settings_text
-from mediacorpus.report.rebuilt import rebuilt_figure
+from mediacorpus.report.methods import (
+    INTERVALS,
+    learned_from,
+    method_name,
+    other_scores,
+    scored_on,
+    settings_text,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
-    from mediacorpus.report.content import Evaluation, ModelFacts, ProxyFacts, Thumb
+    import pandas as pd
+
+    from mediacorpus.report.content import Evaluation, ModelFacts
+    from mediacorpus.report.gallery import Thumb
 
 _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
 _MOST_GALLERIES = 6
 _SMALL_N = 30
+_WHOLE = "What it says of the whole corpus"
+_OF_CODES = (
+    "Training: error of the images made again from their codes, of those learned from (dashed) and "
+    "of those held out (solid), by epoch. The dotted line marks the epoch that was kept."
+)
+_OF_EPOCHS = (
+    "Training: loss and accuracy on the training part (dashed) and on the validation part (solid) "
+    "by epoch. The dotted line marks the epoch that was kept."
+)
+_OF_STRENGTHS = (
+    "Choice of the strength of regularisation: cross-validated log loss (lower is better) on the "
+    "training part. The circle marks the value that was kept."
+)
+_REBUILT = (
+    "Images of the validation part, which the autoencoder has not learned from, and below them "
+    "what it makes of their codes. What is lost there, no model on the codes can see."
+)
 
 
 def overview_table(models: Sequence[ModelFacts]) -> Table:
-    """Put all classifiers side by side with their overall scores.
-
-    Examples
-    --------
-    >>> from mediacorpus.report.content import ModelFacts
-    >>> overview_table([ModelFacts("m1", "ants", "probe")]).rows[0]
-    ('m1', 'ants', 'probe', 'not validated', '—', '—', '—')
-    """
+    """Put all classifiers side by side with their overall scores."""
     rows = []
     for model in models:
-        cells = [words.name(model.name), words.name(model.variable), words.name(model.method)]
-        scored = model.evaluation
-        if scored is None:
-            cells += ["not validated", "—", "—", "—"]
-        else:
-            part = part_name(scored.scored_on) or "all labels"
-            cells += [part, f"{scored.n:,}", _score(scored, "accuracy"), _score(scored, "f1")]
-        rows.append(tuple(cells))
-    levels = {model.evaluation.level for model in models if model.evaluation}
+        facts, scored = model.facts, model.evaluation
+        cells = ["not validated", "—", "—", "—"]
+        if scored is not None:
+            cells = [words.part(scored.result["part"]), f"{scored.n:,}"]
+            cells += [
+                words.estimate(*scored.headline(score), n=scored.n) for score in ("accuracy", "f1")
+            ]
+        names = (facts["name"], facts["variable"], facts["model"]["method"])
+        rows.append((*map(words.name, names), *cells))
+    known = [one.evaluation.result for one in models if one.evaluation]
+    levels = [result["level"] for result in known if "level" in result]
     note = (
         f"In brackets: {words.level(max(levels))} intervals. F1 is that of the positive class "
         "where one was named, else the mean over classes."
@@ -68,12 +88,7 @@ def overview_table(models: Sequence[ModelFacts]) -> Table:
     return Table(caption, columns, rows, numeric=columns[4:], note=note)
 
 
-def _score(evaluation: Evaluation, score: str) -> str:
-    value = evaluation.headline(score)
-    return words.estimate(*value, n=evaluation.n) if value else "—"
-
-
-def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> Section:
+def model_section(model: ModelFacts, n: int, corpus: Path) -> Section:
     """Describe one classifier: how it was made, how it scores, what it says of the corpus.
 
     Parameters
@@ -82,178 +97,139 @@ def model_section(model: ModelFacts, n: int, command: Callable[[str], str]) -> S
         The facts.
     n:
         Its number in the report.
-    command:
-        Completes a command line for the corpus.
+    corpus:
+        The corpus folder, for the commands of what is missing.
 
     Raises
     ------
     MissingExtra
         matplotlib is needed for a figure and is not installed.
     """
-    name = shlex.quote(words.printable(model.name))
-    variable = shlex.quote(words.printable(model.variable))
-    blocks: list[Block] = [Caution(text) for text in model.warnings]
-    blocks += _training(model)
-    if model.scored:
-        blocks.append(Text(model.scored))
-    elif model.evaluation is None:
-        line = command(f"validate DIR {name} --against {variable}")
-        blocks.append(Hint("This classifier has not been validated yet.", line))
+    facts, scored = model.facts, model.evaluation
+    name = words.quoted(facts["name"])
+    blocks: list[Block] = [*map(Caution, model.warnings), *_warnings(scored), *_training(model)]
+    if scored is None:
+        text = "This classifier has not been validated yet."
+        line = f"validate DIR {name} --against {words.quoted(facts['variable'])}"
+        blocks.append(hint(corpus, text, line))
     else:
-        blocks += evaluation_blocks(model.evaluation)
-    blocks += _audits(model)
-    if model.limits:
-        blocks += [Heading("Limits"), *map(Text, model.limits)]
-    blocks.append(Heading("What it says of the whole corpus"))
-    if model.predicted is None or not len(model.predicted):
+        blocks += evaluation_blocks(scored)
+    if facts["audits"]:
+        blocks += [Heading("Audits"), *(_audit(audit) for audit in facts["audits"])]
+    if facts["limits"]:
+        blocks += [Heading("Limits"), *map(Text, facts["limits"])]
+    if not model.applied:
         text = "This classifier has not been applied to the corpus yet."
-        blocks.append(Hint(text, command(f"apply DIR {name}")))
-    else:
-        blocks += _predictions(model)
-    return Section(f"model-{n}", words.name(model.name), blocks)
+        blocks += [Heading(_WHOLE), hint(corpus, text, f"apply DIR {name}")]
+    elif len(model.predicted):
+        blocks += [Heading(_WHOLE), *_predictions(model)]
+    return Section(f"model-{n}", words.name(facts["name"]), blocks)
 
 
-def _audits(model: ModelFacts) -> list[Block]:
-    """Say what audits found."""
-    blocks: list[Block] = [Heading("Audits")] if model.audits else []
-    for audit in model.audits:
-        what = "On spoilt images"
-        if audit["kind"] == "groups":
-            what = f"By {words.listing([words.name(column) for column in audit['by']])}"
-        said = [audit["worst"]] if audit.get("worst") else []
-        lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}: "
-        blocks.append(Text(lead + " ".join([*said, *audit["sentences"]])))
-    return blocks
+def _warnings(scored: Evaluation | None) -> list[Block]:
+    return [] if scored is None else [Caution(text) for text in scored.result["warnings"]]
 
 
-def proxy_section(proxy: ProxyFacts, n: int) -> Section:
+def _audit(audit: Mapping[str, Any]) -> Text:
+    """Say what an audit found."""
+    what = "On spoilt images"
+    if audit["kind"] == "groups":
+        what = f"By {words.listing([words.name(column) for column in audit['by']])}"
+    lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}:"
+    return Text(" ".join(filter(None, [lead, audit.get("worst"), *audit["sentences"]])))
+
+
+def rule_section(scored: Evaluation, n: int) -> Section:
     """Describe how well a rule over a measure agrees with the labels."""
-    blocks: list[Block] = [Caution(text) for text in proxy.warnings]
-    blocks += evaluation_blocks(proxy.evaluation)
-    return Section(f"proxy-{n}", words.name(proxy.rule), blocks)
+    blocks = [*_warnings(scored), *evaluation_blocks(scored)]
+    return Section(f"rule-{n}", words.name(scored.result["subject"]), blocks)
 
 
 def _training(model: ModelFacts) -> list[Block]:
+    facts, made, curves = model.facts, model.facts["model"], model.curves
+    learned = learned_from(facts)
     rows = [
-        ("Variable", words.name(model.variable)),
-        ("Method", method_name(model)),
-        ("Licence of the weights", words.name(model.licence) or "—"),
-        ("Items learned from", f"{model.trained_on:,}" if model.trained_on is not None else "—"),
-        ("Training time", words.duration(model.seconds)),
+        ("Variable", words.name(facts["variable"])),
+        ("Method", method_name(made)),
+        ("Licence of the weights", words.name(made.get("licence", "")) or "—"),
+        ("Items learned from", f"{learned:,}" if learned else "—"),
+        ("Training time", words.duration(made.get("seconds"))),
+        ("Settings", settings_text(facts["settings"])),
     ]
-    if model.settings:
-        rows.append(("Settings", settings_text(model.settings)))
-    blocks: list[Block] = [
-        Table(f"How “{words.name(model.name)}” was made", ("", ""), rows),
-    ]
-    if model.curves is not None and len(model.curves) and not drawable(model.curves):
-        columns = [words.name(column) for column in model.curves.columns]
-        cells = [
-            [words.value(cell) for cell in row]
-            for row in model.curves.tail(_MOST_PREDICTED).itertuples(index=False, name=None)
-        ]
-        blocks.append(Table("How training went", columns, cells, numeric=columns[1:]))
-    elif model.curves is not None and len(model.curves):
-        epochs = "epoch" in model.curves.columns
-        caption = (
-            "Training: error of the images made again from their codes, of those learned from "
-            "(dashed) and of those held out (solid), by epoch. The dotted line marks the epoch "
-            "that was kept."
-            if model.rebuilt is not None
-            else "Training: loss and accuracy on the training part (dashed) and on the validation "
-            "part (solid) by epoch. The dotted line marks the epoch that was kept."
-            if epochs
-            else "Choice of the strength of regularisation: cross-validated log loss (lower is "
-            "better) on the training part. The circle marks the value that was kept."
-        )
-        blocks.append(Drawing(training_curves(model.curves), caption))
-    if model.fit:
-        blocks.append(Text(model.fit))
+    caption = f"How “{words.name(facts['name'])}” was made"
+    blocks: list[Block] = [Table(caption, ("", ""), [row for row in rows if row[1]])]
+    if curves is not None and len(curves):
+        blocks += _curves(model, curves)
     if model.rebuilt is not None:
-        caption = (
-            "Images of the validation part, which the autoencoder has not learned from, and "
-            "below them what it makes of their codes. What is lost there, no model on the codes "
-            "can see."
-        )
-        blocks.append(Drawing(rebuilt_figure(model.rebuilt), caption))
+        blocks.append(Drawing(rebuilt_figure(model.rebuilt), _REBUILT))
     return blocks
 
 
-def evaluation_blocks(evaluation: Evaluation) -> list[Block]:
+def _curves(model: ModelFacts, curves: pd.DataFrame) -> list[Block]:
+    text = described(curves)
+    said: list[Block] = [Text(text)] if text else []
+    if drawable(curves):
+        of_network = _OF_EPOCHS if model.rebuilt is None else _OF_CODES
+        caption = of_network if "epoch" in curves.columns else _OF_STRENGTHS
+        return [Drawing(training_curves(curves), caption), *said]
+    columns = [words.name(column) for column in curves.columns]
+    last = curves.tail(_MOST_PREDICTED).itertuples(index=False, name=None)
+    cells = [[words.value(cell) for cell in row] for row in last]
+    return [Table("How training went", columns, cells, numeric=columns[1:]), *said]
+
+
+def evaluation_blocks(scored: Evaluation) -> list[Block]:
     """Show scores with intervals, the confusion matrix and wrong images.
 
     Raises
     ------
     MissingExtra
         matplotlib is needed for a figure and is not installed.
-
-    Examples
-    --------
-    >>> from mediacorpus.report.content import Evaluation
-    >>> [block.kind for block in evaluation_blocks(Evaluation("ants"))]
-    ['heading', 'text']
     """
-    blocks: list[Block] = [Heading("Scores")]
-    if not evaluation.n and not len(evaluation.scores):
-        return [*blocks, Text("No labelled item was there to be scored.")]
-    blocks.append(Text(_headline(evaluation)))
-    if evaluation.n < _SMALL_N:
-        scored = words.count(evaluation.n, "item")
+    if not scored.of_classes:
+        return [Text(other_scores(scored))]
+    classes, table = scored.result["classes"], scored.scores
+    blocks: list[Block] = [
+        Heading("Scores"),
+        Text(
+            f"Scored against the labels of “{words.name(scored.result['variable'])}” on "
+            f"{scored_on(scored)}: {scored.n - scored.errors:,} right, {scored.errors:,} wrong. "
+            "For comparison, always giving the most common class would reach an accuracy of "
+            f"{words.score(scored.baseline, scored.n)}."
+        ),
+    ]
+    if scored.n < _SMALL_N:
         advice = "The scores are rough: read the intervals, not the estimates."
-        blocks.append(Caution(f"Scored on {scored} only. {advice}"))
-    blocks += [Caution(note) for note in evaluation.notes]
-    if len(evaluation.scores):
-        blocks.append(Drawing(score_figures.scores(evaluation.scores), _scores_caption(evaluation)))
-    if evaluation.n:
-        caption = (
-            "Confusion matrix. Rows are labels (with their number of items), columns are "
-            "predictions. Shares are of the row; darker cells hold a larger share."
-            if len(evaluation.classes) <= score_figures.MOST_CELL_TEXTS
-            else "Confusion matrix. Rows are labels, columns are predictions, both in the same "
-            "order. Darker cells hold a larger share of their row."
-        )
-        drawing = score_figures.confusion_matrix(
-            np.asarray(evaluation.confusion), evaluation.classes
-        )
-        blocks.append(Drawing(drawing, caption))
-        blocks += [
-            *_weighted(evaluation),
-            *_further_scores(evaluation),
-            *_mistakes(evaluation),
-        ]
-    return blocks
-
-
-def _headline(evaluation: Evaluation) -> str:
-    said = f"Scored against the labels of “{words.name(evaluation.against)}” on "
-    said += f"{scored_on(evaluation)}: "
-    said += f"{evaluation.n - evaluation.errors:,} right, {evaluation.errors:,} wrong."
-    if evaluation.n:
-        said += (
-            " For comparison, always giving the most common class would reach an accuracy of "
-            f"{words.score(evaluation.baseline, evaluation.n)}."
-        )
-    return said
-
-
-def _scores_caption(evaluation: Evaluation) -> str:
-    caption = f"Scores with {words.level(evaluation.level)} intervals."
-    if evaluation.interval:
-        caption += " " + words.sentence(f"Intervals: {evaluation.interval}")
-    if score_figures.draws_only_f1(evaluation.scores):
+        blocks.append(Caution(f"Scored on {words.count(scored.n, 'item')} only. {advice}"))
+    blocks += map(Caution, scored.result["notes"])
+    caption = (
+        f"Scores with {words.level(scored.result['level'])} intervals. Intervals: {INTERVALS}."
+    )
+    if score_figures.draws_only_f1(table):
         caption += " By class only F1 is drawn, of many classes the 30 lowest."
-    return caption
+    blocks.append(Drawing(score_figures.scores(table), caption))
+    caption = (
+        "Confusion matrix. Rows are labels (with their number of items), columns are "
+        "predictions. Shares are of the row; darker cells hold a larger share."
+        if len(classes) <= score_figures.MOST_CELL_TEXTS
+        else "Confusion matrix. Rows are labels, columns are predictions, both in the same "
+        "order. Darker cells hold a larger share of their row."
+    )
+    blocks.append(Drawing(score_figures.confusion_matrix(scored.confusion, classes), caption))
+    if kept := scored.result.get("inclusion"):
+        blocks.append(_weighted(kept))
+    return [*blocks, *_further_scores(scored), *_mistakes(scored)]
 
 
-def _further_scores(evaluation: Evaluation) -> list[Block]:
-    scores = evaluation.scores
-    drawn = scores["score"].isin(score_figures.drawn_overall())
+def _further_scores(scored: Evaluation) -> list[Block]:
+    drawn = score_figures.drawn_overall()
     rows = [
         (
-            words.score_name(str(row["score"])),
-            words.estimate(row["estimate"], row["low"], row["high"], n=evaluation.n),
+            words.score_name(row["score"]),
+            words.estimate(row["estimate"], row["low"], row["high"], n=scored.n),
         )
-        for _, row in scores[is_overall(scores["class"]) & ~drawn].iterrows()
+        for row in scored.result["table"]
+        if not row["class"] and row["score"] not in drawn
     ]
     if not rows:
         return []
@@ -261,16 +237,13 @@ def _further_scores(evaluation: Evaluation) -> list[Block]:
     return [Table("Further scores over all classes", columns, rows, numeric=columns[1:])]
 
 
-def _weighted(evaluation: Evaluation) -> list[Block]:
+def _weighted(kept: Mapping[str, Any]) -> Table:
     """Put scores as drawn beside those weighted by the chance to be drawn."""
-    kept = evaluation.inclusion
-    if kept is None:
-        return []
     rows = [
         (
             words.name(row["class"]) or "all classes",
             words.score_name(row["score"]),
-            *(_told(row[how], kept["n"]) for how in ("as_drawn", "weighted")),
+            *(words.estimate(*row[how], n=kept["n"]) for how in ("as_drawn", "weighted")),
         )
         for row in kept["table"]
     ]
@@ -280,71 +253,51 @@ def _weighted(evaluation: Evaluation) -> list[Block]:
         f"was drawn: the {kept['n']:,} items stand for about {kept['population']:,.0f}, and tell "
         f"as much as {kept['effective_n']:,.0f} of equal weight."
     )
-    return [Table("Scores in the whole corpus", columns, rows, numeric=columns[2:], note=note)]
+    return Table("Scores in the whole corpus", columns, rows, numeric=columns[2:], note=note)
 
 
-def _told(limits: Sequence[float | None], n: int) -> str:
-    estimate, low, high = (math.nan if value is None else value for value in limits)
-    return words.estimate(estimate, low, high, n=n)
-
-
-def _mistakes(evaluation: Evaluation) -> list[Block]:
-    if not evaluation.errors:
+def _mistakes(scored: Evaluation) -> list[Block]:
+    if not scored.errors:
         return [Text("No image was classified wrongly.")]
     blocks: list[Block] = [Heading("Wrong images")]
-    pairs = _wrong_pairs(evaluation)
-    if len(evaluation.classes) > score_figures.MOST_CELL_TEXTS:
-        rows = [(t, p, f"{n:,}") for t, p, n in pairs[:_MOST_PAIRS]]
+    classes, confusion = scored.result["classes"], scored.confusion
+    pairs = Counter(
+        {
+            (classes[row], classes[column]): int(n)
+            for (row, column), n in np.ndenumerate(confusion)
+            if n and row != column
+        }
+    )
+    if len(classes) > score_figures.MOST_CELL_TEXTS:
+        rows = [(*map(words.name, pair), f"{n:,}") for pair, n in pairs.most_common(_MOST_PAIRS)]
         columns = ("Labelled", "Predicted", "Items")
         blocks.append(Table("Most frequent confusions", columns, rows, numeric=("Items",)))
-    if not evaluation.mistakes:
-        were = "was" if evaluation.errors == 1 else "were"
-        wrong = f"{words.count(evaluation.errors, 'image')} {were}"
+    if not scored.mistakes:
+        wrong = f"{words.count(scored.errors, 'image')} {words.were(scored.errors)}"
         return [*blocks, Text(f"{wrong} classified wrongly.")]
     grouped: dict[tuple[str, str], list[Thumb]] = {}
-    for thumb in evaluation.mistakes:
-        grouped.setdefault((thumb.truth, thumb.predicted), []).append(thumb)
+    for thumb in scored.mistakes:
+        grouped.setdefault((thumb.gold, thumb.predicted), []).append(thumb)
     if len(grouped) > _MOST_GALLERIES:
         title = "Wrong images, most confident first"
-        ordered = sorted(evaluation.mistakes, key=lambda thumb: -(thumb.probability or 0))
-        gallery = Gallery(title, ordered, evaluation.errors)
-        return [*blocks, Pictures(gallery)]
-    if any(thumb.probability is not None for thumb in evaluation.mistakes):
-        said = "Most confident first; p is the probability that the classifier gave to its answer."
-        blocks.append(Text(said))
-    totals = {(truth, predicted): n for truth, predicted, n in pairs}
-    for (truth, predicted), thumbs in grouped.items():
-        title = f"Labelled “{words.name(truth)}”, predicted “{words.name(predicted)}”"
-        total = totals.get((words.name(truth), words.name(predicted)))
-        blocks.append(Pictures(Gallery(title, thumbs, total), brief=True))
+        ordered = sorted(scored.mistakes, key=lambda thumb: -(thumb.probability or 0))
+        return [*blocks, Images(Gallery(title, ordered, scored.errors))]
+    if any(thumb.probability is not None for thumb in scored.mistakes):
+        text = "Most confident first; p is the probability that the classifier gave to its answer."
+        blocks.append(Text(text))
+    for (gold, predicted), thumbs in grouped.items():
+        title = f"Labelled “{words.name(gold)}”, predicted “{words.name(predicted)}”"
+        blocks.append(Images(Gallery(title, thumbs, pairs[gold, predicted]), brief=True))
     return blocks
 
 
-def _wrong_pairs(evaluation: Evaluation) -> list[tuple[str, str, int]]:
-    names = [words.name(name) for name in evaluation.classes]
-    confusion = np.asarray(evaluation.confusion)
-    pairs = [
-        (names[row], names[column], int(n))
-        for (row, column), n in np.ndenumerate(confusion)
-        if n and row != column
-    ]
-    return sorted(pairs, key=lambda pair: -pair[2])
-
-
 def _predictions(model: ModelFacts) -> list[Block]:
-    assert model.predicted is not None
     frame = model.predicted
     items, records = int(frame["items"].sum()), int(frame["records"].sum())
-    ordered = frame.sort_values("items", ascending=False, kind="stable")
+    ordered = frame.sort_values("items", ascending=False, kind="stable").head(_MOST_PREDICTED)
     rows = [
-        (
-            words.name(row["class"]),
-            f"{int(row['items']):,}",
-            words.share(int(row["items"]), items),
-            f"{int(row['records']):,}",
-            words.share(int(row["records"]), records),
-        )
-        for _, row in ordered.head(_MOST_PREDICTED).iterrows()
+        (words.name(name), f"{n:,}", words.share(n, items), f"{k:,}", words.share(k, records))
+        for name, n, k in ordered[["class", "items", "records"]].itertuples(index=False, name=None)
     ]
     rows.append(("All", f"{items:,}", "100\u00a0%", f"{records:,}", "100\u00a0%"))
     columns = ("Predicted class", "Items", "Share of items", "Records", "Share of records")
@@ -354,12 +307,11 @@ def _predictions(model: ModelFacts) -> list[Block]:
     )
     if len(frame) > _MOST_PREDICTED:
         note = f"The most frequent {_MOST_PREDICTED} of {len(frame):,} classes. {note}"
-    caption = f"What “{words.name(model.name)}” says of the whole corpus"
+    caption = f"What “{words.name(model.facts['name'])}” says of the whole corpus"
     blocks: list[Block] = [Table(caption, columns, rows, numeric=columns[1:], note=note)]
     if any(sum(counts) for counts in model.probabilities.values()):
         text = "How sure the classifier is: items by the probability of their predicted class."
         if len(model.probabilities) > figures.MOST_PANELS:
             text += f" The {figures.MOST_PANELS} classes with the most items."
-        drawing = figures.probability_histogram(model.probabilities)
-        blocks.append(Drawing(drawing, text))
+        blocks.append(Drawing(figures.probability_histogram(model.probabilities), text))
     return blocks

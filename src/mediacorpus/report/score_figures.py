@@ -12,7 +12,6 @@ import pandas as pd
 from mediacorpus.extras import need
 from mediacorpus.media.perturb import PERTURBATIONS
 from mediacorpus.report import words
-from mediacorpus.report.content import is_overall
 from mediacorpus.report.drawing import (
     BLUE,
     GRAY,
@@ -21,7 +20,7 @@ from mediacorpus.report.drawing import (
     VERMILION,
     canvas,
     label,
-    style,
+    panels,
     to_svg,
 )
 from mediacorpus.stats.metric import metrics
@@ -65,29 +64,25 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     1
     """
     k = len(classes)
-    rows = counts.sum(axis=1, keepdims=True)
-    shares = np.divide(counts, rows, out=np.zeros(counts.shape), where=rows > 0)
+    totals = counts.sum(axis=1)
+    shares = counts / np.maximum(totals, 1)[:, None]
     alt = (
         f"Confusion matrix of {words.count(k, 'class', 'classes')}: {int(np.trace(counts)):,} "
         f"of {int(counts.sum()):,} items are on the diagonal."
     )
-    with style():
-        figure, axes = canvas(_matrix_height(k))
+    with canvas(min(0.75 + 0.55 * k, 6.2)) as (figure, axes):
         axis = axes[0, 0]
         rectangle = need("matplotlib.patches").Rectangle
-        gap = 1.0 if k <= MOST_CELL_TEXTS else 0.0
-        for row, column in zip(*np.nonzero(counts), strict=True):
-            corner = (column - 0.5, row - 0.5)
-            shade = _shade(shares[row, column])
-            axis.add_patch(rectangle(corner, 1, 1, facecolor=shade, ec="white", lw=gap))
-        if k <= MOST_CELL_TEXTS:
-            _cell_texts(axis, counts, shares)
-        _matrix_frame(axis, classes, rows.ravel())
+        numbered = k <= MOST_CELL_TEXTS
+        for (row, column), n in np.ndenumerate(counts):
+            share = float(shares[row, column])
+            if n:
+                look = {"facecolor": _shade(share), "ec": "white", "lw": 1.0 if numbered else 0.0}
+                axis.add_patch(rectangle((column - 0.5, row - 0.5), 1, 1, **look))
+            if numbered:
+                _cell_text(axis, (column, row), n=int(n), share=share)
+        _matrix_frame(axis, classes, totals)
         return to_svg(figure, alt)
-
-
-def _matrix_height(k: int) -> float:
-    return min(0.75 + 0.55 * k, 6.2) if k <= MOST_CELL_TEXTS else 6.2
 
 
 def _shade(share: float) -> tuple[float, float, float]:
@@ -96,29 +91,22 @@ def _shade(share: float) -> tuple[float, float, float]:
     return tuple(1 - share * (1 - one) for one in full)  # type: ignore[return-value]
 
 
-def _cell_texts(axis: Any, counts: NDArray[np.int64], shares: NDArray[np.float64]) -> None:
-    for (row, column), n in np.ndenumerate(counts):
-        share = shares[row, column]
-        color = "white" if share > _DARK else INK if n else GRAY
-        axis.text(column, row - 0.02, f"{n:,}", ha="center", va="bottom", color=color, size=10)
-        if n:
-            said = words.share(float(share), 1)
-            axis.text(column, row + 0.06, said, ha="center", va="top", color=color, size=7.5)
+def _cell_text(axis: Any, place: tuple[int, int], *, n: int, share: float) -> None:
+    x, y = place
+    look = {"ha": "center", "color": "white" if share > _DARK else INK if n else GRAY}
+    axis.text(x, y - 0.02, f"{n:,}", va="bottom", size=10, **look)
+    if n:
+        axis.text(x, y + 0.06, words.share(share, 1), va="top", size=7.5, **look)
 
 
 def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) -> None:
-    k = len(classes)
-    named = k <= _MOST_CLASS_NAMES
+    k, few = len(classes), len(classes) <= _MANY_COLUMNS
+    places = range(k if k <= _MOST_CLASS_NAMES else 0)
+    across = [label(classes[place], 14 if few else 22) for place in places]
+    down = [f"{label(classes[place], 22)}  ({totals[place]:,})" for place in places]
     size = 8.5 if k <= MOST_CELL_TEXTS else 6
-    across = [label(name, 14 if k <= _MANY_COLUMNS else 22) for name in classes] if named else []
-    down = [f"{label(name, 22)}  ({n:,})" for name, n in zip(classes, totals, strict=True)]
-    axis.set_xticks(
-        range(len(across)),
-        across,
-        size=size,
-        rotation=0 if k <= _MANY_COLUMNS else 90,
-    )
-    axis.set_yticks(range(k if named else 0), down if named else [], size=size)
+    axis.set_xticks(places, across, size=size, rotation=0 if few else 90)
+    axis.set_yticks(places, down, size=size)
     axis.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), xlabel="Predicted", ylabel="Labelled")
     if k <= _FEW_CELLS:
         axis.set_box_aspect(0.42 if k <= _FEW_CELLS // 2 else 0.55)
@@ -126,8 +114,7 @@ def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) 
     axis.tick_params(length=0)
     axis.xaxis.set_ticks_position("top")
     axis.xaxis.set_label_position("top")
-    for spine in axis.spines.values():
-        spine.set_visible(True)
+    axis.spines[:].set_visible(True)
 
 
 def scores(table: pd.DataFrame) -> str:
@@ -139,7 +126,8 @@ def scores(table: pd.DataFrame) -> str:
     Parameters
     ----------
     table:
-        As in `Evaluation.scores`.
+        One row per score and class with the columns `score`, `class` (`""` for scores over all
+        classes), `estimate`, `low`, `high` (NaN where undefined) and `n`.
 
     Examples
     --------
@@ -149,31 +137,23 @@ def scores(table: pd.DataFrame) -> str:
     True
     """
     drawn = _score_rows(table)
-    groups = drawn["class"].fillna("").astype(str)
-    places = _score_places(groups.tolist())
-    height = 0.62 + 0.215 * places[-1]
-    with style():
-        figure, axes = canvas(height)
+    groups = drawn["class"].tolist()
+    names = [_score_name(*pair) for pair in zip(drawn["score"], groups, strict=True)]
+    places = _score_places(groups)
+    with canvas(0.62 + 0.215 * places[-1]) as (figure, axes):
         axis = axes[0, 0]
-        ticks, n = [], int(drawn["n"].max())
-        for (_, row), group, y in zip(drawn.iterrows(), groups, places, strict=True):
-            _whisker(axis, y, row, n=n)
-            ticks.append((y, _score_name(str(row["score"]), group)))
-        axis.set_yticks([at for at, _ in ticks], [said for _, said in ticks])
+        for (_, row), y in zip(drawn.iterrows(), places, strict=True):
+            _whisker(axis, y, row, n=int(drawn["n"].max()))
+        axis.set_yticks(places, names)
         start = _score_start(drawn)
         axis.set(ylim=(places[-1] + 0.6, 0.4), xlim=(start, 1.0), xlabel="Score")
         step = 1 if start > _FINE else 2 if start else 4
         axis.set_xticks(np.arange(round(20 * start), 21, step) / 20)
         axis.tick_params(axis="y", length=0)
-        axis.grid(axis="x", color=PALE, lw=0.5)
-        axis.set_axisbelow(True)
+        axis.grid(axis="x")
         axis.spines["left"].set_visible(False)
-        said = [f"{name} {row.estimate:.3f}" for (_, name), row in _rows(ticks, drawn)]
+        said = [f"{name} {value:.3f}" for name, value in zip(names, drawn["estimate"], strict=True)]
         return to_svg(figure, f"Scores with intervals: {', '.join(said)}.")
-
-
-def _rows(ticks: list[tuple[float, str]], drawn: pd.DataFrame) -> Any:
-    return zip(ticks, drawn.itertuples(), strict=True)
 
 
 def drawn_overall() -> list[str]:
@@ -182,11 +162,9 @@ def drawn_overall() -> list[str]:
 
 
 def _score_rows(table: pd.DataFrame) -> pd.DataFrame:
-    overall = is_overall(table["class"])
+    overall = table["class"] == ""
     averaged = table[overall & table["score"].isin(drawn_overall())]
     by_class = table[~overall]
-    order = {name: n for n, name in enumerate(by_class["class"].unique())}
-    by_class = by_class.sort_values("class", key=lambda names: names.map(order), kind="stable")
     if draws_only_f1(table):
         by_class = by_class[by_class["score"] == "f1"]
     if len(by_class) > MOST_SCORES:
@@ -202,8 +180,7 @@ def draws_only_f1(table: pd.DataFrame) -> bool:
     >>> draws_only_f1(pd.DataFrame({"score": ["accuracy"], "class": [""]}))
     False
     """
-    overall = is_overall(table["class"])
-    return int((~overall | table["score"].isin(drawn_overall())).sum()) > MOST_SCORES
+    return int(((table["class"] != "") | table["score"].isin(drawn_overall())).sum()) > MOST_SCORES
 
 
 def _score_places(groups: Sequence[str]) -> list[float]:
@@ -239,7 +216,6 @@ def _score_start(drawn: pd.DataFrame) -> float:
 
 
 _COLUMNS = 5
-_PANEL = 1.45
 
 
 def robustness(audit: RobustnessAudit) -> str:
@@ -254,30 +230,20 @@ def robustness(audit: RobustnessAudit) -> str:
         What `audit_robustness` gave.
     """
     names = list(dict.fromkeys(one.perturbation for one in audit.conditions))
-    columns = min(_COLUMNS, len(names))
-    rows = math.ceil(len(names) / columns)
-    with style():
-        figure, axes = canvas(0.35 + _PANEL * rows, columns, rows=rows, sharex=True, sharey=True)
-        lowest = min(one.accuracy.low for one in audit.conditions)
-        floor = max(0.0, math.floor(10 * lowest) / 10)
-        for axis, name in zip(axes.flat, names, strict=False):
+    lost = any(_beyond(one, audit) for one in audit.conditions)
+    said = (
+        f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
+        f"{'; red: loss beyond chance' if lost else ''})"
+    )
+    floor = max(0.0, math.floor(10 * min(one.accuracy.low for one in audit.conditions)) / 10)
+    with panels(len(names), _COLUMNS, xlabel=said, ylabel="Accuracy") as (figure, axes):
+        for axis, name in zip(axes, names, strict=True):
             _panel(axis, audit, name)
             axis.set(ylim=(floor, 1.0), xlim=(0.6, 5.4), xticks=range(1, 6))
-        for axis in axes.flat[len(names) :]:
-            axis.set_visible(False)
-        # The lowest visible panel of each column bears the numbers.
-        for place in range(len(names) - columns, len(names)):
-            axes.flat[place].tick_params(labelbottom=True)
-        told = f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
-        lost = any(_beyond(one, audit) for one in audit.conditions)
-        told += "; red: loss beyond chance)" if lost else ")"
-        figure.supxlabel(told, size=8.5, color=INK)
-        figure.supylabel("Accuracy", size=8.5, color=INK)
-        mean = audit.mean_drop.estimate
         alt = (
             f"Accuracy by strength of {words.count(len(names), 'perturbation')}: "
             f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
-            f"{100 * mean:.1f} points less on average when they are spoilt."
+            f"{100 * audit.mean_drop.estimate:.1f} points less on average when they are spoilt."
         )
         return to_svg(figure, alt)
 
@@ -289,29 +255,19 @@ def _beyond(one: Condition, audit: RobustnessAudit) -> bool:
 def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
     own = [one for one in audit.conditions if one.perturbation == name]
     x = [one.strength for one in own]
-    y = [one.accuracy.estimate for one in own]
-    low, high = ([getattr(one.accuracy, side) for one in own] for side in ("low", "high"))
+    y, low, high = (
+        [getattr(one.accuracy, name) for one in own] for name in ("estimate", "low", "high")
+    )
     axis.axhline(audit.clean.estimate, color=GRAY, lw=0.9, ls=(0, (4, 3)))
     axis.fill_between(x, low, high, color=BLUE, alpha=0.18, lw=0)
     axis.plot(x, y, color=BLUE, clip_on=False)
     for one in own:
         lost = _beyond(one, audit)
-        fill = VERMILION if lost else "white"
-        edge = VERMILION if lost else BLUE
-        axis.plot(
-            one.strength,
-            one.accuracy.estimate,
-            "o",
-            ms=4,
-            mfc=fill,
-            mec=edge,
-            mew=1,
-            clip_on=False,
-            zorder=3,
-        )
+        look = {"mfc": VERMILION if lost else "white", "mec": VERMILION if lost else BLUE}
+        at = (one.strength, one.accuracy.estimate)
+        axis.plot(*at, "o", ms=4, mew=1, clip_on=False, zorder=3, **look)
     axis.set_title(PERTURBATIONS[name].title, size=8, weight="normal", pad=6)
-    axis.grid(axis="y", color=PALE, lw=0.5)
-    axis.set_axisbelow(True)
+    axis.grid(axis="y")
 
 
 _ROOM = 0.05
@@ -329,12 +285,11 @@ def learning_curve(curve: LearningCurve) -> str:
         What `validation.learning_curve.learning_curve` gave.
     """
     scores, sizes = curve.scores(), curve.sizes
-    ticker = need("matplotlib.ticker")
-    with style():
-        figure, axes = canvas(2.8)
+    lowest = float(scores.min())
+    ticks = sizes.tolist()
+    with canvas(2.8) as (figure, axes):
         axis = axes[0, 0]
         axis.set_xscale("log")
-        lowest = float(scores.min())
         if curve.fitted:
             inside = np.geomspace(sizes[0], curve.n, 60)
             beyond = np.geomspace(curve.n, 2 * curve.n, 20)
@@ -344,17 +299,13 @@ def learning_curve(curve: LearningCurve) -> str:
                 axis.plot(part, middle, color=BLUE, ls=line)
                 lowest = min(lowest, float(low.min()))
             axis.axvline(curve.n, color=PALE, lw=0.8, zorder=0)
+            ticks.append(2 * curve.n)
         whole = {"clip_on": False, "zorder": 3}  # dots at 1 are not cut in half
-        for own, size in zip(scores, sizes, strict=True):
-            axis.plot(
-                np.full(len(own), size), own, "o", ms=3, mfc="none", mec=GRAY, mew=0.6, **whole
-            )
+        axis.plot(sizes, scores, "o", ms=3, mfc="none", mec=GRAY, mew=0.6, **whole)
         axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5, **whole)
-        ticks = [*sizes.tolist(), 2 * curve.n] if curve.fitted else sizes.tolist()
         axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
-        axis.xaxis.set_minor_locator(ticker.NullLocator())
+        axis.set_xticks([], minor=True)
         axis.set(ylim=(max(0.0, lowest - _ROOM), 1.0), xlabel="Labels", ylabel="Accuracy")
-        axis.grid(axis="y", color=PALE, lw=0.5)
-        axis.set_axisbelow(True)
+        axis.grid(axis="y")
         points = words.count(len(sizes), "number")
         return to_svg(figure, f"Accuracy at {points} of labels. {curve.sentences()[-1]}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from mediacorpus.media.representations import channels
 from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
+from mediacorpus.report.words import count
 from mediacorpus.store import derived, holdings
 from mediacorpus.store.store import DATABASE, Store
 
@@ -37,10 +38,9 @@ class Sheet:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        drawn = f"Drew {self.tiles:,} tile{'s' * (self.tiles != 1)} on {self.file}."
-        return "\n".join(
-            [drawn, *(f"{name}: not read. {why}" for name, why in self.failed.items())]
-        )
+        lines = [f"Drew {count(self.tiles, 'tile')} on {self.file}."]
+        lines += [f"{name}: not read. {why}" for name, why in self.failed.items()]
+        return "\n".join(lines)
 
 
 GLANCES = 12
@@ -105,14 +105,13 @@ def show_sheet(
     failed: dict[str, str] = {}
     with Decoders() as decoders:
         for name, where in found:
-            own: list[Captioned] = []
             try:
                 for caption, one in _glances(name, where, decoders):
                     pixels = decoders.pixels(one)
-                    own += _tiles(caption, pixels, kind, resize=resize, augment=augment, seed=seed)
+                    versions = augmented(pixels, augment, seed=seed) if augment else [pixels]
+                    tiles += _tiles(caption, versions, kind=kind, resize=resize)
             except (MediaError, TimeoutError) as error:
                 failed[name] = reason_of(error)
-            tiles += own
     if failed and not tiles:
         raise MediaError("\n".join(failed.values()))
     write_sheet(target, sheet(tiles))
@@ -151,21 +150,11 @@ def _steps(place: Place) -> list[Locator]:
 
 
 def _tiles(
-    name: str,
-    pixels: np.ndarray,
-    kind: str,
-    *,
-    resize: str | None,
-    augment: int,
-    seed: int,
+    name: str, versions: Sequence[np.ndarray], *, kind: str, resize: str | None
 ) -> list[Captioned]:
-    shrink: Callable[[np.ndarray], np.ndarray] = (
-        (lambda p: resized(p, resize)) if resize else (lambda p: p)
-    )
-    versions = augmented(pixels, augment, seed=seed) if augment else [pixels]
     tiles: list[Captioned] = []
     for number, version in enumerate(versions):
         own = f"version {number}" if number else name
-        parts = channels(shrink(version), kind)
+        parts = channels(resized(version, resize) if resize else version, kind)
         tiles += [(own if len(parts) == 1 else f"{own}: {part}", drawn) for part, drawn in parts]
     return tiles

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,21 @@ _UNPRINTABLE = re.compile(
 )
 _SMALL_SAMPLE = 200
 _MINUTE = 60
-_KILO = 1000
+_KILO, _UNITS = 1000, ("kB", "MB", "GB", "TB")
 _SPACE = "\u00a0"
 _LARGEST = 1e15
+_PARTS = {"train": "training", "val": "validation", "test": "test", "labelled": "all labelled"}
+
+
+def part(name: str) -> str:
+    """Write the name of a part of a split for reading.
+
+    Examples
+    --------
+    >>> part("val"), part("fold 1")
+    ('validation', 'fold 1')
+    """
+    return _PARTS.get(name, name)
 
 
 def printable(text: str) -> str:
@@ -80,7 +93,12 @@ def count(value: int, noun: str, plural: str = "") -> str:
     return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
-def share(part: float, whole: float) -> str:
+def were(value: int) -> str:
+    """Give the verb that goes with a number: was or were."""
+    return "was" if value == 1 else "were"
+
+
+def share(some: float, whole: float) -> str:
     r"""Write a share in per cent.
 
     Examples
@@ -90,8 +108,8 @@ def share(part: float, whole: float) -> str:
     """
     if not whole:
         return "—"
-    said = f"{100 * part / whole:.1f}"
-    return f"<{_SPACE}0.1{_SPACE}%" if part > 0 and said == "0.0" else f"{said}{_SPACE}%"
+    written = f"{100 * some / whole:.1f}"
+    return f"<{_SPACE}0.1{_SPACE}%" if some > 0 and written == "0.0" else f"{written}{_SPACE}%"
 
 
 def level(coverage: float) -> str:
@@ -105,7 +123,7 @@ def level(coverage: float) -> str:
     return f"{100 * coverage:g}{_SPACE}%"
 
 
-def score(value: float, n: int) -> str:
+def score(value: float | None, n: int) -> str:
     """Write a score with as many digits as `n` items can tell apart: two, or three from 200.
 
     Examples
@@ -113,7 +131,9 @@ def score(value: float, n: int) -> str:
     >>> score(0.8529, 815), score(0.95, 40), score(float("nan"), 40)
     ('0.853', '0.95', '—')
     """
-    return "—" if math.isnan(value) else f"{value:.{2 if n < _SMALL_SAMPLE else 3}f}"
+    if value is None or math.isnan(value):
+        return "—"
+    return f"{value:.{2 if n < _SMALL_SAMPLE else 3}f}"
 
 
 def score_name(name: str) -> str:
@@ -128,7 +148,7 @@ def score_name(name: str) -> str:
     return label[:1].upper() + label[1:]
 
 
-def estimate(value: float, low: float, high: float, *, n: int) -> str:
+def estimate(value: float | None, low: float | None, high: float | None, *, n: int) -> str:
     """Write a score with its interval.
 
     Examples
@@ -138,9 +158,8 @@ def estimate(value: float, low: float, high: float, *, n: int) -> str:
     >>> estimate(0.95, float("nan"), float("nan"), n=40)
     '0.95'
     """
-    if math.isnan(low) or math.isnan(high):
-        return score(value, n)
-    return f"{score(value, n)} [{score(low, n)}, {score(high, n)}]"
+    limits = score(low, n), score(high, n)
+    return score(value, n) + ("" if "—" in limits else f" [{', '.join(limits)}]")
 
 
 def duration(seconds: float | None) -> str:
@@ -171,11 +190,9 @@ def size(count_of_bytes: float) -> str:
     """
     if count_of_bytes < _KILO:
         return count(int(count_of_bytes), "byte")
-    units = ("kB", "MB", "GB", "TB")
-    amounts = [count_of_bytes / _KILO**n for n in range(1, 5)]
-    fits = [n for n, amount in enumerate(amounts) if round(amount, 1) < _KILO]
-    n = fits[0] if fits else -1
-    return f"{amounts[n]:.1f} {units[n]}"
+    amounts = [(count_of_bytes / _KILO**n, unit) for n, unit in enumerate(_UNITS, 1)]
+    amount, unit = next((pair for pair in amounts if round(pair[0], 1) < _KILO), amounts[-1])
+    return f"{amount:.1f} {unit}"
 
 
 def sentence(text: str) -> str:
@@ -186,10 +203,10 @@ def sentence(text: str) -> str:
     >>> sentence("drawn at random"), sentence("Right?"), sentence("")
     ('Drawn at random.', 'Right?', '')
     """
-    said = text.strip()
-    if said and not said.endswith((".", "!", "?")):
-        said += "."
-    return said[:1].upper() + said[1:]
+    line = text.strip()
+    if line and not line.endswith((".", "!", "?")):
+        line += "."
+    return line[:1].upper() + line[1:]
 
 
 def listing(words: Sequence[str]) -> str:
@@ -203,6 +220,29 @@ def listing(words: Sequence[str]) -> str:
     if len(words) <= 1:
         return "".join(words)
     return f"{', '.join(words[:-1])} and {words[-1]}"
+
+
+def first(lines: Sequence[str], most: int, rest: str) -> list[str]:
+    """Leave out lines beyond the first, and say in a last one how many.
+
+    Examples
+    --------
+    >>> first(["red", "green", "blue"], 1, "{:,} more")
+    ['red', '2 more']
+    """
+    left = len(lines) - most
+    return [*lines[:most], rest.format(left)] if left > 0 else list(lines)
+
+
+def quoted(text: str) -> str:
+    """Write a user's name so that a command line takes it as one word.
+
+    Examples
+    --------
+    >>> quoted("my corpus")
+    "'my corpus'"
+    """
+    return shlex.quote(printable(text))
 
 
 def value(thing: Any) -> str:

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from mediacorpus.analysis.overview import overview
+from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import writing
 from mediacorpus.files import atomic_write
-from mediacorpus.report.collect import collect
+from mediacorpus.report.content import collect
 from mediacorpus.report.html import render
 from mediacorpus.stats.metric import metrics
 from mediacorpus.store import people
@@ -64,14 +65,10 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
         numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
         with writing(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-            _write(target, page)
-            _write(target.with_name(RESULTS), numbers)
+            for place, text in ((target, page), (target.with_name(RESULTS), numbers)):
+                with atomic_write(place) as temporary:
+                    temporary.write_text(text, encoding="utf-8")
     return target
-
-
-def _write(target: Path, text: str) -> None:
-    with atomic_write(target) as temporary:
-        temporary.write_text(text, encoding="utf-8")
 
 
 def results(store: Store) -> dict[str, Any]:
@@ -91,36 +88,30 @@ def results(store: Store) -> dict[str, Any]:
     for entry in people.models(store):
         card = entry["card"]
         parts = list(people.split_parts(store, entry["split"]).values())
-        facts: dict[str, Any] = {
-            "variable": entry["variable"],
-            "method": card["method"],
-            "n_train": parts.count("train"),
-            "n_val": parts.count("val"),
-            "n_test": parts.count("test"),
-            "seconds": card.get("seconds"),
-        }
-        found = validated.get((entry["model"], entry["variable"]))
-        if found is not None and "confusion_matrix" not in found:
-            kept = ("part", "n", "scores", "exact_match", "mean_f1", "labels")
-            facts |= {name: found[name] for name in kept if name in found}
-        elif found is not None:
-            facts |= {"part": found["part"], "n": found["n"], "level": found["level"]}
-            facts |= _scores(found)
-            facts |= {"classes": found["classes"], "confusion_matrix": found["confusion_matrix"]}
+        facts = {"variable": entry["variable"], "method": card["method"]}
+        facts |= {f"n_{part}": parts.count(part) for part in PARTS}
+        facts |= {"seconds": card.get("seconds")}
+        if found := validated.get((entry["model"], entry["variable"])):
+            facts |= _picked(found, "part", "n", "level") | _scores(found)
+            facts |= _picked(found, "classes", "confusion_matrix")
         models[entry["model"]] = facts
     rules = {
         v["subject"]: {"variable": v["variable"], "n": v["n"], **_scores(v)}
         for v in validated.values()
         if v["kind"] == "rule"
     }
-    held = overview(store)
-    counts = {n: getattr(held, n) for n in ("items", "records", "failures", "skipped")}
+    counts = _picked(overview(store).to_dict(), "items", "records", "failures", "skipped")
     return {**counts, "models": models, "rules": rules}
 
 
 def _scores(found: Mapping[str, Any]) -> dict[str, Any]:
     """Give the headline scores and every registered metric of a validation, with intervals."""
     overall = [one.name for one in metrics(at="validate") if not one.per_class]
-    names = [n for n in dict.fromkeys(["precision", "recall", "f1", *overall]) if n in found]
-    limits = {name: found["intervals"].get(name) for name in names}
-    return {name: found[name] for name in names} | {"intervals": limits}
+    facts = _picked(found, "precision", "recall", "f1", *overall)
+    if facts:
+        return facts | {"intervals": {name: found["intervals"].get(name) for name in facts}}
+    return _picked(found, "scores", "exact_match", "mean_f1", "labels")
+
+
+def _picked(found: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    return {name: found[name] for name in names if name in found}

@@ -1,0 +1,26 @@
+"""The report of a corpus: what it may tell of the machine that it was made on."""
+
+import pandas as pd
+
+from mediacorpus import Corpus
+
+
+def test_a_report_names_no_path_of_the_machine(tmp_path, save):
+    folder = tmp_path / "photographs"
+    for n in range(4):
+        save(folder / "a" / f"{n}.png", n)
+    (folder / "broken.jpg").write_bytes(b"\xff\xd8\xff\xe0 cut off")
+    (folder / "notes.txt").write_text("no image")
+    table = tmp_path / "posts.csv"
+    files = [str(save(tmp_path / "elsewhere" / f"{n}.png", n)) for n in (7, 8)]
+    pd.DataFrame({"file": files}).to_csv(table, index=False)
+    with Corpus.create(tmp_path / "my corpus") as corpus:
+        corpus.add(folder, progress=False)
+        corpus.add(table, progress=False)
+        page = corpus.report().read_text("utf-8")
+        numbers = (corpus.folder / "reports" / "results.json").read_text("utf-8")
+    assert str(tmp_path.parent) not in page + numbers
+    assert "photographs; posts.csv" in page
+    for name in ("photographs/broken.jpg", "photographs/notes.txt", "a/0.png", "7.png"):
+        assert name in page
+    assert "mediacorpus labels import &#39;my corpus&#39; labels.csv" in page

@@ -21,6 +21,7 @@ from mediacorpus.report.content import (
     Thumb,
     VariableFacts,
 )
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.validation.scores import score
 
 CREATED = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
@@ -52,7 +53,7 @@ def evaluation(
     ]
     truth = [t for t, _, n in cells for _ in range(n)]
     predicted = [p for _, p, n in cells for _ in range(n)]
-    found = score(truth, predicted, classes=classes, repeats=200)
+    found = score(read_sample(truth, predicted, classes), repeats=200)
     return Evaluation(
         against="face",
         scored_on=part,

@@ -8,6 +8,7 @@ import pandas as pd
 from mediacorpus.report.content import Evaluation, ModelFacts
 from mediacorpus.report.document import Caution, Drawing, Hint, Pictures, Table, Text
 from mediacorpus.report.model_sections import evaluation_blocks, model_section, overview_table
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.validation.scores import score
 
 
@@ -71,7 +72,7 @@ def test_warnings_come_first_and_small_samples_are_pointed_out(full_content):
 
 def test_scores_that_are_no_shares_go_to_a_table():
     truth, sure = ["a", "b"] * 20, [[0.9, 0.1], [0.2, 0.8]] * 20
-    found = score(truth, truth, probabilities=sure, repeats=50)
+    found = score(read_sample(truth, truth, probabilities=sure), repeats=50)
     scored = Evaluation(
         "v", scores=found.to_frame(), confusion=np.array(found.confusion), classes=found.classes
     )

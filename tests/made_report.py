@@ -22,6 +22,7 @@ from mediacorpus.report.content import (
 )
 from mediacorpus.report.gallery import Thumb
 from mediacorpus.result import plain
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.validation.scores import score
 
 CREATED = datetime(2025, 3, 14, 15, 9, tzinfo=UTC)
@@ -76,7 +77,7 @@ def evaluation(
     ]
     gold = [t for t, _, n in cells for _ in range(n)]
     predicted = [p for _, p, n in cells for _ in range(n)]
-    found = score(gold, predicted, classes=classes, repeats=200)
+    found = score(read_sample(gold, predicted, classes), repeats=200)
     return Evaluation(validation(found, **more), mistakes)
 
 

@@ -34,7 +34,7 @@ RESULTS = (
     "mediacorpus.validation.subgroups.GroupAudit",
     "mediacorpus.validation.robustness.RobustnessAudit",
     "mediacorpus.validation.learning_curve.LearningCurve",
-    "mediacorpus.report.explaining.Explained",
+    "mediacorpus.validation.explain.Explained",
     "mediacorpus.report.gallery.Gallery",
 )
 

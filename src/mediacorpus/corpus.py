@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
-    from mediacorpus.report.explaining import Explained
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
+    from mediacorpus.validation.explain import Explained
     from mediacorpus.validation.learning_curve import LearningCurve
     from mediacorpus.validation.robustness import RobustnessAudit
     from mediacorpus.validation.subgroups import GroupAudit
@@ -746,18 +746,24 @@ class Corpus:
         seed: int = 1,
         progress: bool | None = None,
     ) -> RobustnessAudit:
-        """Spoil held-out images in ten ways; see `mediacorpus.report.explaining.robustness`."""
-        from mediacorpus.report.explaining import robustness
+        """Spoil held-out images in ten ways; see `mediacorpus.validation.robustness.robustness`.
 
-        found = robustness(
+        `output` is an `.svg` file to draw to.
+        """
+        from mediacorpus.report import score_figures
+        from mediacorpus.report.explaining import drawn
+        from mediacorpus.validation.robustness import robustness
+
+        find = functools.partial(
+            robustness,
             self._store,
             model,
             against=against,
             pictures=pictures,
-            output=Path(output) if output else None,
             seed=seed,
             show=progress,
         )
+        found = drawn(find, score_figures.robustness, Path(output) if output else None)
         self._refresh_card(model)
         return found
 
@@ -771,20 +777,18 @@ class Corpus:
         output: PathLike | None = None,
         progress: bool | None = None,
     ) -> Explained:
-        """Show where a model looks; see `mediacorpus.report.explaining.explain_items`.
+        """Show where a model looks; see `mediacorpus.validation.explain.explain`.
 
-        `items` are items or file names, `on` is a `Selection`; by default held-out items.
+        `items` are items or file names, `on` is a `Selection`; by default held-out items. `output`
+        is a `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map
+        of each class.
         """
-        from mediacorpus.report.explaining import explain_items
+        from mediacorpus.report.explaining import sheets
+        from mediacorpus.validation.explain import explain
 
-        return explain_items(
-            self._store,
-            model,
-            [*items, *(self._chosen(on) or [])],
-            method=method,
-            output=Path(output) if output else None,
-            show=progress,
-        )
+        chosen = [*items, *(self._chosen(on) or [])]
+        found = explain(self._store, model, chosen, method=method, show=progress)
+        return sheets(self._store, found, Path(output), name=model) if output else found
 
     @_command
     def learning_curve(
@@ -796,17 +800,18 @@ class Corpus:
         seed: int = 1,
         progress: bool | None = None,
     ) -> LearningCurve:
-        """Tell what more labels would bring; see `mediacorpus.report.explaining.curve_of`."""
-        from mediacorpus.report.explaining import curve_of
+        """Tell what more labels bring; see `mediacorpus.validation.learning_curve.learning_curve`.
 
-        return curve_of(
-            self._store,
-            variable,
-            output=Path(output) if output else None,
-            repeats=repeats,
-            seed=seed,
-            show=progress,
+        `output` is an `.svg` file to draw to.
+        """
+        from mediacorpus.report import score_figures
+        from mediacorpus.report.explaining import drawn
+        from mediacorpus.validation.learning_curve import learning_curve
+
+        find = functools.partial(
+            learning_curve, self._store, variable, repeats=repeats, seed=seed, show=progress
         )
+        return drawn(find, score_figures.learning_curve, Path(output) if output else None)
 
     @_command
     def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.coding.splitting import column_of_split
 from mediacorpus.errors import ParameterError
 from mediacorpus.store import people
-from mediacorpus.validation.predictions import column_of, groups_for, held_out, truth_of
+from mediacorpus.validation.predictions import Gold, column_of, gold_of, groups_for, held_out
 
 AUTHORS = 12
 
@@ -53,28 +53,28 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     return corpus
 
 
-def held(corpus: mc.Corpus) -> tuple[dict[str, Any], dict[str, str], list[str]]:
+def held(corpus: mc.Corpus) -> tuple[dict[str, Any], Gold, list[str]]:
     store = corpus._store
-    model, (truth, _) = people.model(store, "first"), truth_of(store, "tone")
-    items, _, _ = held_out(store, model, truth=truth, variable="tone", part=None)
-    return model, truth, list(items)
+    model, gold = people.model(store, "first"), gold_of(store, "tone")
+    items, _, _ = held_out(store, model, gold)
+    return model, gold, list(items)
 
 
 def test_split_and_scores_form_the_same_groups(corpus: mc.Corpus) -> None:
-    model, truth, items = held(corpus)
+    model, gold, items = held(corpus)
     store = corpus._store
-    of_split = groups_by(store, list(truth), "author")
+    of_split = groups_by(store, list(gold.labels), "author")
     assert len(set(of_split.values())) == AUTHORS - 2
     parts = people.split_parts(store, model["split"])
     for group in set(of_split.values()):
-        assert len({parts[item] for item in truth if of_split[item] == group}) == 1
+        assert len({parts[item] for item in gold.labels if of_split[item] == group}) == 1
     for by in ("author", None):
-        found, _ = groups_for(store, model, items, truth=truth, by=by)
+        found, _ = groups_for(store, model, items, gold=gold, by=by)
         assert found == [of_split[item] for item in items]
 
 
 def test_groups_are_joined_through_items_that_are_not_scored(corpus: mc.Corpus) -> None:
-    _, truth, _ = held(corpus)
+    _, gold, _ = held(corpus)
     store = corpus._store
     posted = {r[0]: r[1] for r in store.rows("SELECT path, item FROM records ORDER BY record DESC")}
     first, other = (
@@ -82,7 +82,7 @@ def test_groups_are_joined_through_items_that_are_not_scored(corpus: mc.Corpus) 
     )
     alone = groups_by(store, [first, other], "author")
     assert alone[first] != alone[other]
-    joined = groups_by(store, [first, other], "author", among=truth)
+    joined = groups_by(store, [first, other], "author", among=gold.labels)
     assert joined[first] == joined[other]
 
 
@@ -103,19 +103,19 @@ def test_validate_draws_the_groups_of_the_split_unless_told_otherwise(corpus: mc
 
 
 def test_compare_draws_the_same_groups(corpus: mc.Corpus) -> None:
-    model, truth, items = held(corpus)
-    groups, _ = groups_for(corpus._store, model, items, truth=truth, by="author")
+    model, gold, items = held(corpus)
+    groups, _ = groups_for(corpus._store, model, items, gold=gold, by="author")
     found = corpus.compare("tone", by="author", progress=False)
     assert found.groups == len(set(groups or ()))
 
 
 def test_an_audit_reads_all_records_of_an_item(corpus: mc.Corpus) -> None:
-    _, truth, _ = held(corpus)
-    both = [v for v in column_of(corpus._store, list(truth), "author") if v and "," in v]
+    _, gold, _ = held(corpus)
+    both = [v for v in column_of(corpus._store, list(gold.labels), "author") if v and "," in v]
     assert sorted(both) == ["author 0, author 1", "author 2, author 3"]
     assert set(column_of(corpus._store, ["nobody"], "year")) == {None}
     assert all(
-        v is None or isinstance(v, str) for v in column_of(corpus._store, list(truth), "year")
+        v is None or isinstance(v, str) for v in column_of(corpus._store, list(gold.labels), "year")
     )
 
 
@@ -125,15 +125,15 @@ def test_a_split_without_groups_changes_nothing(corpus: mc.Corpus) -> None:
     newest = people.latest_split(store, "tone")
     assert newest is not None
     assert column_of_split(store, newest) is None
-    model, truth, items = held(corpus)
-    found = groups_for(store, {**model, "split": newest}, items, truth=truth, by=None)
+    model, gold, items = held(corpus)
+    found = groups_for(store, {**model, "split": newest}, items, gold=gold, by=None)
     assert found == (None, [])
 
 
 def test_one_group_alone_is_no_sample(corpus: mc.Corpus) -> None:
-    model, truth, items = held(corpus)
-    groups = groups_by(corpus._store, items, "author", among=truth)
+    model, gold, items = held(corpus)
+    groups = groups_by(corpus._store, items, "author", among=gold.labels)
     alike = [item for item in items if groups[item] == groups[items[0]]]
-    found, [note] = groups_for(corpus._store, model, alike, truth=truth, by=None)
+    found, [note] = groups_for(corpus._store, model, alike, gold=gold, by=None)
     assert found is None
     assert "all of these items belong to one group" in note

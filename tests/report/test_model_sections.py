@@ -10,6 +10,7 @@ import pandas as pd
 from mediacorpus.report.content import Evaluation, ModelFacts
 from mediacorpus.report.document import Caution, Drawing, Hint, Images, Table, Text
 from mediacorpus.report.model_sections import evaluation_blocks, model_section, overview_table
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.validation.scores import score, score_numbers
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_report.py"))
@@ -77,7 +78,7 @@ def test_warnings_come_first_and_small_samples_are_pointed_out(full_content):
 
 def test_scores_that_are_no_shares_go_to_a_table():
     truth, sure = ["a", "b"] * 20, [[0.9, 0.1], [0.2, 0.8]] * 20
-    found = score(truth, truth, probabilities=sure, repeats=50)
+    found = score(read_sample(truth, truth, probabilities=sure), repeats=50)
     scored = Evaluation(made["validation"](found))
     (table,) = (block for block in evaluation_blocks(scored) if isinstance(block, Table))
     rows = dict(table.rows)
@@ -135,7 +136,7 @@ def test_other_answers_than_classes_are_scored_in_a_sentence():
 def test_headline_scores_follow_the_positive_class():
     gold, predicted = ["yes"] * 5 + ["no"] * 5, ["yes"] * 4 + ["no"] * 6
     for positive in (None, "yes"):
-        found = score(gold, predicted, positive=positive, repeats=50)
+        found = score(read_sample(gold, predicted, positive=positive), repeats=50)
         scored = Evaluation(made["validation"](found))
         for name in ("precision", "recall", "f1"):
             own = found.headline(name)

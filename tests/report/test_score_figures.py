@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 
 from mediacorpus.report import score_figures
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.validation.scores import score
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -50,7 +51,7 @@ def test_confusion_matrices_of_any_size_stay_small(k):
 
 
 def test_scores_are_written_with_their_intervals():
-    found = score(["a"] * 30 + ["b"] * 20, ["a"] * 28 + ["b"] * 22, repeats=200)
+    found = score(read_sample("a" * 30 + "b" * 20, "a" * 28 + "b" * 22), repeats=200)
     accuracy = found.accuracy
     said = texts(score_figures.scores(found.to_frame()))
     assert f"{accuracy.estimate:.2f} [{accuracy.low:.2f}, {accuracy.high:.2f}]" in said
@@ -61,12 +62,12 @@ def test_scores_are_written_with_their_intervals():
 
 
 def test_undefined_scores_are_named_as_such():
-    table = score(["a", "b"], ["a", "a"], repeats=50).to_frame()
+    table = score(read_sample("ab", "aa"), repeats=50).to_frame()
     assert "not defined" in texts(score_figures.scores(table))
 
 
 def test_classes_keep_the_order_of_the_table():
-    found = score(["z", "a", "m"] * 9, ["z", "a", "m"] * 9, classes=["z", "a", "m"], repeats=50)
+    found = score(read_sample("zam" * 9, "zam" * 9, "zam"), repeats=50)
     said = [text for text in texts(score_figures.scores(found.to_frame())) if ": F1" in text]
     assert said == ["z: F1", "a: F1", "m: F1"]
 

@@ -14,8 +14,8 @@ from mediacorpus.stats.intervals import (
     square_and_add,
     undefined,
     wilson,
-    wilson_f1,
 )
+from mediacorpus.stats.metric import metric
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,15 @@ def test_a_level_in_percent_is_refused_with_the_right_way_to_write_it():
 
 
 def test_f1_interval_is_that_of_the_jaccard_index_carried_over():
-    found = wilson_f1(30, 10)
+    f1 = metric("f1")
+    found = f1.interval(30, 40, level=0.95)
     jaccard = wilson(30, 40)
     assert found.estimate == pytest.approx(2 * 30 / (2 * 30 + 10))
     assert found.low == pytest.approx(2 * jaccard.low / (1 + jaccard.low))
-    assert wilson_f1(20, 0).low < wilson_f1(20, 0).high == 1
-    assert not wilson_f1(0, 0).defined
+    assert found.method == "wilson of Jaccard"
+    perfect = f1.interval(20, 20, level=0.95)
+    assert (round(perfect.low, 3), perfect.high) == (0.912, 1)
+    assert not f1.interval(0, 0, level=0.95).defined
 
 
 @pytest.mark.parametrize(

@@ -1,25 +1,27 @@
 """Metrics: against scikit-learn, published examples, and a new one in every place."""
 
 import numpy as np
-import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from mediacorpus.errors import ParameterError
 from mediacorpus.stats import resampling
 from mediacorpus.stats.metric import metric
 from mediacorpus.stats.metric import metrics as registered
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import (
     Sample,
-    probability_matrix,
     ranking_scores,
     read_sample,
 )
 
 PROBABILITY = [one for one in registered() if one.needs == "probabilities"]
+
+
+def two(chance):
+    """Give probabilities of two classes from those of the second."""
+    return np.stack([1 - np.asarray(chance), chance], axis=1)
 
 
 def score_probabilities(truth, matrix, *, positive=None, **options):
@@ -37,7 +39,7 @@ ITEMS = st.lists(st.tuples(st.booleans(), st.integers(0, 8)), min_size=2, max_si
 def test_ranking_with_ties_agrees_with_scikit_learn(items):
     truth = np.array([int(t) for t, _ in items])
     chance = np.array([s / 8 for _, s in items])
-    matrix = probability_matrix(chance, ["0", "1"])
+    matrix = two(chance)
     found = score_probabilities(truth, matrix, positive=1, repeats=2)
     if 0 < truth.sum() < len(truth):
         assert found["roc_auc"].estimate == pytest.approx(metrics.roc_auc_score(truth, chance))
@@ -83,7 +85,7 @@ def test_a_class_that_does_not_occur_is_left_out_of_the_means():
 
 
 def test_a_perfect_ranking_has_no_limits_rather_than_flat_ones():
-    matrix = probability_matrix([0.1, 0.2, 0.8, 0.9], ["0", "1"])
+    matrix = two([0.1, 0.2, 0.8, 0.9])
     found = score_probabilities([0, 0, 1, 1], matrix, positive=1)
     assert str(found["roc_auc"]) == "1.000"
     assert found["roc_auc"].limits() is None
@@ -95,9 +97,7 @@ def test_the_interval_of_auc_is_close_to_hanley_and_mcneil():
     rng = np.random.default_rng(7)
     truth = np.repeat([0, 1], [150, 150])
     chance = 1 / (1 + np.exp(-(rng.normal(size=300) + truth)))
-    found = score_probabilities(truth, probability_matrix(chance, ["0", "1"]), positive=1)[
-        "roc_auc"
-    ]
+    found = score_probabilities(truth, two(chance), positive=1)["roc_auc"]
     a = found.estimate
     q1, q2 = a / (2 - a), 2 * a**2 / (1 + a)
     error = np.sqrt((a * (1 - a) + 149 * (q1 - a**2) + 149 * (q2 - a**2)) / 150**2)
@@ -125,33 +125,8 @@ def test_very_large_inputs_draw_fewer_resamples(monkeypatch):
     assert seen == [resampling.FEWEST, 7]
 
 
-def test_a_frame_is_put_in_the_order_of_the_classes():
-    frame = pd.DataFrame({"b": [0.9], "item": ["x"], "a": [0.1]})
-    assert probability_matrix(frame, ["a", "b"]).tolist() == [[0.1, 0.9]]
-
-
-def test_one_column_is_for_the_positive_class():
-    assert probability_matrix([0.25], ["yes", "no"], positive="yes").tolist() == [[0.25, 0.75]]
-    assert probability_matrix([0.25], ["no", "yes"]).tolist() == [[0.75, 0.25]]
-
-
-@pytest.mark.parametrize(
-    ("given_", "words"),
-    [
-        (pd.DataFrame({"a": [1.0]}), "no column for 'b'; found: a"),
-        ([[0.5, 0.2, 0.3]], r"shape \(1, 3\)"),
-        ([[0.5, 0.2]], r"row 1 sum to 0\.7"),
-        ([[1.5, -0.5]], "between 0 and 1; row 1"),
-        ([[float("nan"), 1.0]], "between 0 and 1"),
-    ],
-)
-def test_wrong_probabilities_are_named(given_, words):
-    with pytest.raises(ParameterError, match=words):
-        probability_matrix(given_, ["a", "b"])
-
-
 def value(name, truth, predicted, **options):
-    sample = read_sample(truth, predicted, **options)
+    sample = read_sample(list(map(str, truth)), list(map(str, predicted)), **options)
     return score_sample(sample, [metric(name)], repeats=200)[name][0]
 
 

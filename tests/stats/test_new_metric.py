@@ -18,7 +18,7 @@ from mediacorpus.stats.metric import METRICS, Metric, metric
 from mediacorpus.stats.resampling import score_sample
 from mediacorpus.stats.sample import Weighted, read_sample
 from mediacorpus.validation.compare import compare
-from mediacorpus.validation.scores import score, scores_of, weigh
+from mediacorpus.validation.scores import score, weigh
 from mediacorpus.validation.subgroups import audit_groups
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -54,7 +54,7 @@ def test_it_has_an_estimate_and_intervals_of_every_design() -> None:
 
 
 def test_it_is_in_the_scores_and_their_tables() -> None:
-    found = score(TRUTH, SAID)
+    found = score(read_sample(TRUTH, SAID))
     assert found["error_rate"].estimate == pytest.approx(1 - found.accuracy.estimate)
     assert "errors made" in str(found)
     assert "errors made" in found._repr_html_()
@@ -65,13 +65,13 @@ def test_it_is_in_the_scores_and_their_tables() -> None:
 
 def test_it_is_weighted_by_inclusion() -> None:
     sample = read_sample(TRUTH, SAID)
-    kept = weigh(scores_of(sample), sample, chances=np.full(60, 0.5), column="p")
+    kept = weigh(score(sample), sample, chances=np.full(60, 0.5), column="p")
     assert kept.weighted("error_rate").estimate == pytest.approx(0.3)
     assert "errors made" in str(kept)
 
 
 def test_it_is_compared_in_pairs() -> None:
-    found = compare(TRUTH, {"one": SAID, "sure": TRUTH})
+    found = compare({"one": read_sample(TRUTH, SAID), "sure": read_sample(TRUTH, TRUTH)})
     [gap] = found.differences
     assert gap.scores["error_rate"].estimate == pytest.approx(0.3)
     assert gap.scores["error_rate"].limits() is not None
@@ -79,7 +79,7 @@ def test_it_is_compared_in_pairs() -> None:
 
 
 def test_it_is_audited_by_groups() -> None:
-    found = audit_groups(TRUTH, SAID, {"g": ["x", "y"] * 30})
+    found = audit_groups(read_sample(TRUTH, SAID), {"g": ["x", "y"] * 30})
     rows = found.scores[found.scores["score"] == "error_rate"]
     assert rows["group"].tolist() == ["x", "y"]
     assert rows["estimate"].mean() == pytest.approx(0.3)
@@ -114,8 +114,10 @@ def _others() -> Iterator[None]:
 def test_proportions_of_classes_and_of_probabilities_are_found_too() -> None:
     chance = np.random.default_rng(1).random(60)
     said = ["b" if p >= 0.5 else "a" for p in chance]
-    found = score(TRUTH, said, probabilities=chance, groups=np.arange(60) // 2)
-    alone = score(TRUTH, said, probabilities=chance)
+    both = np.stack([1 - chance, chance], axis=1)
+    sample = read_sample(TRUTH, said, probabilities=both)
+    found = score(sample, groups=np.arange(60) // 2)
+    alone = score(sample)
     right = (np.array(TRUTH) == "b") & (np.array(said) == "b")
     for one in (found, alone):
         assert one["sure"].estimate == pytest.approx((np.abs(chance - 0.5) > 0.2).mean())
@@ -125,12 +127,12 @@ def test_proportions_of_classes_and_of_probabilities_are_found_too() -> None:
         assert "specificity" in str(one)
     assert alone.per_class[0]["specificity"].method == "wilson"
     assert alone.per_class[0].of["specificity"] == TRUTH.count("b")
-    sample = read_sample(TRUTH, said, probabilities=chance)
-    kept = weigh(scores_of(sample), sample, chances=np.full(60, 0.5), column="p")
+    kept = weigh(score(sample), sample, chances=np.full(60, 0.5), column="p")
     assert kept.weighted("sure").estimate == pytest.approx(alone["sure"].estimate)
-    by_group = audit_groups(TRUTH, said, {"g": ["x", "y"] * 30}, probabilities=chance)
+    by_group = audit_groups(sample, {"g": ["x", "y"] * 30})
     assert {"specificity", "sure"} <= set(by_group.differences["score"])
-    gap = compare(TRUTH, {"one": chance, "two": 1 - chance}, ["a", "b"]).differences[0]
+    turned = read_sample(TRUTH, said, probabilities=both[:, ::-1])
+    gap = compare({"one": sample, "two": turned}).differences[0]
     assert gap.scores["sure"].estimate == 0
 
 

@@ -8,7 +8,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mediacorpus.errors import ParameterError
 from mediacorpus.stats.significance import (
     benjamini_hochberg,
     heterogeneity,
@@ -39,11 +38,6 @@ def test_holm_rejects_the_first_three_of_the_fifteen():
 def test_a_test_not_made_does_not_count():
     np.testing.assert_allclose(holm([0.02, np.nan, 0.04]), [0.04, np.nan, 0.04])
     assert holm([]).tolist() == []
-
-
-def test_p_values_out_of_range_are_refused():
-    with pytest.raises(ParameterError, match="between 0 and 1"):
-        holm([1.2])
 
 
 @settings(deadline=None)
@@ -129,4 +123,4 @@ def test_heterogeneity_agrees_with_scipy():
 def test_small_tables_are_tested_by_drawing_and_agree_with_fisher():
     table = [[3, 1], [1, 3]]
     assert heterogeneity(table)[2] == pytest.approx(0.4857, abs=0.015)
-    assert heterogeneity(table, seed=1) == heterogeneity(table, seed=1)
+    assert heterogeneity(table) == heterogeneity(table)

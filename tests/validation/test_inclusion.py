@@ -13,7 +13,7 @@ import mediacorpus as mc
 from mediacorpus.errors import ParameterError
 from mediacorpus.stats.intervals import wilson
 from mediacorpus.stats.sample import read_sample
-from mediacorpus.validation.scores import scores_of, weigh
+from mediacorpus.validation.scores import score, weigh
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -24,7 +24,7 @@ CHANCES = np.array([0.5, 0.5, 0.25, 0.25, 0.1, 0.1])
 
 def weighed():
     sample = read_sample(TRUTH, SAID)
-    return weigh(scores_of(sample), sample, chances=CHANCES, column="p")
+    return weigh(score(sample), sample, chances=CHANCES, column="p")
 
 
 def test_by_hand():
@@ -59,7 +59,7 @@ def test_side_by_side():
 
 def test_equal_chances_change_no_estimate():
     sample = read_sample(TRUTH, SAID)
-    found = weigh(scores_of(sample), sample, chances=np.full(6, 0.2), column="p")
+    found = weigh(score(sample), sample, chances=np.full(6, 0.2), column="p")
     assert {"mcc", "macro_f1"} <= {row[0] for row in found.rows}
     for _, _, drawn, other in found.rows:
         assert other.estimate == pytest.approx(drawn.estimate)

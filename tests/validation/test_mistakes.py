@@ -15,7 +15,7 @@ def mistakes(items, truth, *, probabilities):
     """List the errors of the most probable class."""
     classes = list(probabilities.columns)
     said = probabilities.idxmax(axis=1).tolist()
-    sample = read_sample(truth, said, classes=classes, probabilities=probabilities)
+    sample = read_sample(list(truth), said, classes, probabilities=probabilities)
     return of_sample(items, sample)
 
 

@@ -7,7 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,14 +14,12 @@ import mediacorpus as mc
 from mediacorpus.errors import LabelError, ModelError, ParameterError, UnknownName
 from mediacorpus.store import people
 from mediacorpus.validation.predictions import (
+    Gold,
     answers_of,
     check_codebook,
-    class_names,
     column_of,
+    gold_of,
     held_out,
-    read_answers,
-    truth_for,
-    truth_of,
 )
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -84,19 +81,18 @@ def test_another_variable_needs_values_that_the_model_knows(
 ) -> None:
     truth = {str(place): value for place, value in enumerate(values)}
     with pytest.raises(LabelError, match=said):
-        check_codebook(model, truth, variable="other", parts={})
+        check_codebook(model, Gold("other", truth), {})
 
 
 def test_a_shared_value_is_enough_for_another_variable() -> None:
     truth = {"1": "ant", "2": "unclear"}
-    assert check_codebook(row(classes=["ant", "bee"]), truth, variable="other", parts={}) == []
+    assert check_codebook(row(classes=["ant", "bee"]), Gold("other", truth), {}) == []
 
 
-def test_older_cards_and_one_value_against_the_rest_pass() -> None:
-    truth = {"1": "wasp"}
-    assert check_codebook(row(classes=["ant"]), truth, variable="own", parts={}) == []
+def test_one_value_against_the_rest_passes() -> None:
+    gold = Gold("own", {"1": "wasp"})
     against = row(classes=["ant"], settings={"positive": "ant"}, codebook={"values": ["ant"]})
-    assert check_codebook(against, truth, variable="own", parts={}) == []
+    assert check_codebook(against, gold, {}) == []
 
 
 def test_a_folder_edited_by_hand_is_not_scored(corpus: mc.Corpus) -> None:
@@ -129,40 +125,36 @@ def model(held: mc.Corpus, name: str) -> dict[str, Any]:
 
 def test_the_test_part_is_scored_where_there_is_one(held: mc.Corpus) -> None:
     store = held._store
-    truth, unresolved = truth_of(store, "red")
-    assert (len(truth), unresolved) == (made["N"], 0)
-    items, part, notes = held_out(
-        store, model(held, "first"), truth=truth, variable="red", part=None
-    )
+    gold = gold_of(store, "red")
+    assert (len(gold.labels), gold.unresolved) == (made["N"], 0)
+    items, part, notes = held_out(store, model(held, "first"), gold)
     assert (len(items), part, notes) == (20, "test", [])
-    own, part, notes = held_out(
-        store, model(held, "first"), truth=truth, variable="red", part="val"
-    )
+    own, part, notes = held_out(store, model(held, "first"), gold, part="val")
     assert (len(own), part) == (20, "val")
     assert "choosing between models" in notes[0]
     assert not set(own) & set(items)
     with pytest.raises(ParameterError, match="'test' or 'val'"):
-        held_out(store, model(held, "first"), truth=truth, variable="red", part="train")
+        held_out(store, model(held, "first"), gold, part="train")
 
 
 def test_other_variables_are_scored_outside_train_and_val(held: mc.Corpus) -> None:
     store = held._store
-    tags, _ = truth_of(store, "tags")
+    tags = gold_of(store, "tags")
     with pytest.raises(LabelError, match="knows none of them but no, yes"):
-        held_out(store, model(held, "first"), truth=tags, variable="tags", part=None)
-    truth = {item: "yes" if "red" in value else "no" for item, value in tags.items()}
-    items, part, _ = held_out(store, model(held, "first"), truth=truth, variable="tags", part=None)
+        held_out(store, model(held, "first"), tags)
+    truth = {item: "yes" if "red" in value else "no" for item, value in tags.labels.items()}
+    items, part, _ = held_out(store, model(held, "first"), Gold("tags", truth))
     parts = people.split_parts(store, model(held, "first")["split"])
     assert part == "labelled"
     assert {parts.get(item) for item in items} == {"test"}
     learned = {i: v for i, v in truth.items() if parts.get(i) == "train"}
     with pytest.raises(LabelError, match="held out"):
-        held_out(store, model(held, "first"), truth=learned, variable="tags", part=None)
+        held_out(store, model(held, "first"), Gold("tags", learned))
 
 
 def test_answers(held: mc.Corpus) -> None:
     store = held._store
-    items = sorted(truth_of(store, "red")[0])[:7]
+    items = sorted(gold_of(store, "red").labels)[:7]
     found = answers_of(store, model(held, "first"), items)
     assert sorted(found.index) == items
     assert list(found.columns) == ["no", "yes"]
@@ -175,40 +167,19 @@ def test_answers(held: mc.Corpus) -> None:
 
 
 def test_columns_of_the_table(held: mc.Corpus) -> None:
-    items = sorted(truth_of(held._store, "red")[0])
+    items = sorted(gold_of(held._store, "red").labels)
     found = column_of(held._store, [*items, "nobody"], "region")
     assert {found.count("north"), found.count("south")} == {40}
     assert found[-1] is None
     with pytest.raises(ParameterError, match="author"):
         column_of(held._store, items, "gender")
     with pytest.raises(UnknownName):
-        truth_of(held._store, "blue")
+        gold_of(held._store, "blue")
 
 
 def test_one_value_against_the_rest() -> None:
-    truth = {"a": "dog", "b": "cat"}
-    assert truth_for({"card": {"settings": {"positive": None}}}, truth) == truth
-    assert truth_for({"card": {}}, truth) == truth
-    assert truth_for({"card": {"settings": {"positive": "cat"}}}, truth)["a"] == "not cat"
-
-
-TRUTH = pd.Series(["a", "b"], index=["x", "y"])
-
-
-def test_a_frame_is_brought_into_order_and_columns_by_name():
-    frame = pd.DataFrame({"b": [0.9, 0.2], "a": [0.1, 0.8]}, index=["y", "x"])
-    found = read_answers("m", frame, truth=TRUTH, classes=["a", "b"])
-    np.testing.assert_allclose(found.matrix, [[0.8, 0.2], [0.1, 0.9]])
-    assert found.said.tolist() == [0, 1]
-
-
-def test_an_item_that_comes_twice_is_refused():
-    twice = pd.Series(["a", "b", "b"], index=["x", "y", "y"])
-    with pytest.raises(ParameterError, match="twice"):
-        read_answers("m", twice, truth=TRUTH, classes=["a", "b"])
-
-
-def test_classes_are_those_of_the_frame_before_those_that_occur():
-    frame = pd.DataFrame({"c": [0.5], "a": [0.5]})
-    assert class_names(pd.Series(["a"]), {"m": frame}, None) == ["c", "a"]
-    assert class_names(pd.Series(["10", "9"]), {"m": ["9", None]}, None) == ["9", "10"]
+    gold = Gold("animal", {"a": "dog", "b": "cat"})
+    assert gold.learned_by({"card": {"settings": {"positive": None}}}) == gold
+    assert gold.learned_by({"card": {}}) == gold
+    learned = gold.learned_by({"card": {"settings": {"positive": "cat"}}})
+    assert learned.labels["a"] == "not cat"

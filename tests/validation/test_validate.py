@@ -91,8 +91,8 @@ def test_an_aim_is_met_on_the_validation_part_alone(
     rows = corpus.table("first")
     own = rows[rows["item"].isin(val) & (rows["tag"] == "yes")]
     gold = corpus.gold("red").set_index("item")["value"].loc[own["item"]].to_numpy() == "yes"
-    chosen = real(gold, own["score"].to_numpy(), aim="f1")
-    assert found.threshold == pytest.approx(chosen.value)
+    chosen, _ = real(gold, own["score"].to_numpy(), aim="f1")
+    assert found.threshold == pytest.approx(chosen)
     with pytest.raises(ParameterError, match="scored on the test part"):
         corpus.validate("first", against="red", threshold="f1", part="val")
     with pytest.raises(ParameterError):

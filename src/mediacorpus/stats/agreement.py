@@ -119,17 +119,11 @@ def krippendorff_alpha(
     """
     if level not in LEVELS:
         raise unknown("level of measurement", level, LEVELS)
-    cells = [
-        (item, value)
-        for item, row in enumerate(ratings.itertuples(index=False, name=None))
-        for value in row
-        if not pd.isna(value)
-    ]
-    values = _values([value for _, value in cells], level=level, order=order)
-    places = {value: place for place, value in enumerate(values)}
+    labels = ratings.reset_index(drop=True).melt(ignore_index=False)["value"].dropna()
+    values = _values(labels.tolist(), level=level, order=order)
     counts = np.zeros((len(ratings), len(values)))
-    for item, value in cells:
-        counts[item, places[value]] += 1
+    for item, value in zip(labels.index.tolist(), labels, strict=True):
+        counts[item, values.index(value)] += 1
     coders = counts.sum(axis=1)
     counts, coders = counts[coders > 1], coders[coders > 1]
     scaled = counts / (coders - 1)[:, None]

@@ -66,14 +66,15 @@ class Interval:
             return None
         return [self.low, self.high]
 
-    def row(self, metric: str, **about: Any) -> dict[str, Any]:
-        """Return a row of a long table: the metric, what it is of, and this interval.
+    def row(self, metric: str, of: str | None = "", /, **about: Any) -> dict[str, Any]:
+        """Return a row of a long table: the metric, the class it is of, and this interval.
 
-        >>> Interval(0.5, 0.25, 0.75, method="wilson").row("recall", n=8)["high"]
+        >>> Interval(0.5, 0.25, 0.75, method="wilson").row("recall", "cat", n=8)["high"]
         0.75
         """
         limits = {"estimate": self.estimate, "low": self.low, "high": self.high}
-        return {"metric": metric, **about, **limits, "level": self.level, "method": self.method}
+        about |= {"level": self.level, "method": self.method}
+        return {"metric": metric, "class": of, **limits, **about}
 
 
 def short(value: float) -> str:
@@ -171,36 +172,6 @@ def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, center - half)
     high = 1.0 if successes == n else min(1.0, center + half)
     return Interval(share, low, high, level, "wilson")
-
-
-def wilson_f1(hits: float, errors: float, *, level: float = 0.95) -> Interval:
-    """Give F1 with an interval that has a width even where every item is right.
-
-    F1 = 2J / (1 + J) rises with the Jaccard index J = hits / (hits + errors), which is a
-    proportion; Wilson's limits for J are carried over.
-
-    Parameters
-    ----------
-    hits:
-        True positives.
-    errors:
-        False positives and false negatives together.
-    level:
-        Confidence level, between 0 and 1.
-
-    References
-    ----------
-    Lam, K. F. Y., Gopal, V., & Qian, J. (2023). Confidence intervals for the F1 score: A
-    comparison of four methods. *arXiv* 2309.14621 (Wilson indirect method).
-
-    Examples
-    --------
-    >>> print(wilson_f1(20, 0))
-    1.000 [.912, 1.000]
-    """
-    jaccard = wilson(hits, hits + errors, level=level)
-    value, low, high = (2 * j / (1 + j) for j in (jaccard.estimate, jaccard.low, jaccard.high))
-    return Interval(value, low, high, level, "wilson of Jaccard")
 
 
 def square_and_add(one: Interval, other: Interval) -> Interval:

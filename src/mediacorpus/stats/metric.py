@@ -100,7 +100,21 @@ class Metric(Info):
         return 2 * share / (1 + share) if self.jaccard else share
 
     def interval(self, top: float, bottom: float, *, level: float) -> Interval:
-        """Return a proportion with Wilson's interval, carried over to what is shown."""
+        """Return a proportion with Wilson's interval, carried over to what is shown.
+
+        F1 = 2J / (1 + J) rises with the Jaccard index J = hits / (hits + errors), which is a
+        proportion, so that Wilson's limits for J have a width even where every item is right.
+
+        References
+        ----------
+        Lam, K. F. Y., Gopal, V., & Qian, J. (2023). Confidence intervals for the F1 score: A
+        comparison of four methods. *arXiv* 2309.14621 (Wilson indirect method).
+
+        Examples
+        --------
+        >>> print(metric("f1").interval(20, 20, level=0.95))
+        1.000 [.912, 1.000]
+        """
         return self.shown(wilson(top, bottom, level=level))
 
     def shown(self, share: Interval, estimate: Any = None) -> Interval:
@@ -108,6 +122,14 @@ class Metric(Info):
         value, low, high = (float(self.carried(x)) for x in (share.estimate, share.low, share.high))
         method = f"{share.method} of Jaccard" if self.jaccard else share.method
         return Interval(value if estimate is None else estimate, low, high, share.level, method)
+
+
+def built_in(
+    name: str, place: int, summary: str, *, by: str = "", hide: str = "", **facts: Any
+) -> Register:
+    """Register a metric of this package; `by` is its source, `hide` says where it is left out."""
+    known = (name, "1", summary, "Apache-2.0", by)
+    return METRICS.register(Metric(*known, place=place, hidden=frozenset(hide.split()), **facts))
 
 
 def metric(name: str) -> Metric:

@@ -1,4 +1,4 @@
-"""How common classes truly are, from what an imperfect classifier said."""
+"""How common classes truly are, from what an imperfect classifier predicted."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINARY = 2
 
 
 def prevalence(
-    said: Any,
+    predicted: Any,
     confusion: Any,
     *,
     level: float = 0.95,
@@ -31,7 +31,7 @@ def prevalence(
 
     Parameters
     ----------
-    said:
+    predicted:
         Items of the corpus that are predicted to be of each class, `(K,)`; without the
         labelled ones.
     confusion:
@@ -69,7 +69,7 @@ def prevalence(
     .051 [.000, .146]
     """
     check_level(level)
-    counts, matrix = np.asarray(said, np.float64), np.asarray(confusion, np.float64)
+    counts, matrix = np.asarray(predicted, np.float64), np.asarray(confusion, np.float64)
     size = len(counts)
     if counts.ndim != 1 or matrix.shape != (size, size) or size < BINARY:
         raise ParameterError(

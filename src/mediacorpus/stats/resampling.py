@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from mediacorpus.errors import ParameterError
 from mediacorpus.stats.intervals import Interval, check_level, undefined, wilson
 from mediacorpus.stats.metric import METRICS, metric
 from mediacorpus.stats.sample import indicator
-from mediacorpus.stats.survey import check_weights, design_rate
+from mediacorpus.stats.survey import design_rate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -77,11 +76,6 @@ def bootstrap(
     list of Interval
         S intervals.
 
-    Raises
-    ------
-    ParameterError
-        A count is negative, there are no items, or `repeats` is below 1.
-
     References
     ----------
     Efron, B., & Tibshirani, R. J. (1993). *An Introduction to the Bootstrap*, chapter 13.
@@ -94,10 +88,6 @@ def bootstrap(
     """
     check_level(level)
     table = np.asarray(counts, dtype=np.int64)
-    if repeats < 1:
-        raise ParameterError(f"repeats is {repeats}; at least one resample is needed.")
-    if table.size == 0 or table.min() < 0 or table.sum() == 0:
-        raise ParameterError("A bootstrap needs counts of 0 or more, and at least one item.")
     estimates = np.asarray(statistic(table[None]), dtype=np.float64)[0]
     draws = resample(table, repeats=repeats, seed=seed)
     drawn = np.concatenate([np.asarray(statistic(tables), dtype=np.float64) for tables in draws])
@@ -139,20 +129,13 @@ def _percentile(estimate: float, drawn: Floats, *, level: float) -> Interval:
     return Interval(estimate, low, high, level, "bootstrap")
 
 
-def group_numbers(groups: Any, n: int | None = None) -> Counts:
+def group_numbers(groups: Any) -> Counts:
     """Give groups numbers in order of appearance; a missing value is a group of its own.
 
     Parameters
     ----------
     groups:
         The group of each item, such as its author.
-    n:
-        Number of items that must have one.
-
-    Raises
-    ------
-    ParameterError
-        There are no items, or the groups are not one for each item.
 
     Examples
     --------
@@ -160,10 +143,6 @@ def group_numbers(groups: Any, n: int | None = None) -> Counts:
     [0, 1, 0, 2, 3]
     """
     given = pd.Series(list(groups), dtype=object)
-    if given.empty:
-        raise ParameterError("There are no items to group.")
-    if n is not None and len(given) != n:
-        raise ParameterError(f"There are {n} items and groups for {len(given)}.")
     gaps = np.flatnonzero(given.isna())
     given.iloc[gaps] = pd.Series([object() for _ in gaps], index=gaps, dtype=object)
     return np.asarray(pd.factorize(given)[0], dtype=np.int64)
@@ -249,7 +228,7 @@ def score_sample(
     metrics: Sequence[Metric],
     *,
     numbers: Counts | None = None,
-    weights: Any = None,
+    weights: Floats | None = None,
     level: float = 0.95,
     repeats: int = 2000,
     seed: int = 0,
@@ -299,7 +278,7 @@ def score_sample(
     .750 [.250, 1.000]
     """
     check_level(level)
-    design = _Design(sample, numbers, check_weights(weights, len(sample)), level)
+    design = _Design(sample, numbers, weights, level)
     plain = numbers is None and weights is None
     found = {
         one.name: design.closed(one)

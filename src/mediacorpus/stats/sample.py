@@ -3,153 +3,15 @@
 from __future__ import annotations
 
 import functools
-import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pandas as pd
-
-from mediacorpus.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from mediacorpus.stats.intervals import Counts, Floats
-
-TOLERANCE = 1e-3
-"""How far the probabilities of one item may sum from 1, for rounding in a file."""
-
-
-def as_labels(values: Iterable[Any], what: str) -> list[str]:
-    """Return class labels as text; whole floats lose their `.0`.
-
-    Parameters
-    ----------
-    values:
-        One label per item, of any type.
-    what:
-        What they are, as messages name them.
-
-    Raises
-    ------
-    ParameterError
-        A label is missing.
-
-    Examples
-    --------
-    >>> as_labels([1.0, "yes", 2], "truth")
-    ['1', 'yes', '2']
-    """
-    given = list(values)
-    gaps = sum(1 for value in given if _missing(value))
-    if gaps:
-        raise ParameterError(
-            f"{what} has no label for {gaps} of {len(given)} items; leave these items out first."
-        )
-    return [
-        str(int(value)) if isinstance(value, float) and value.is_integer() else str(value)
-        for value in given
-    ]
-
-
-def _missing(value: Any) -> bool:
-    return value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value))
-
-
-def sorted_classes(labels: Iterable[str]) -> tuple[str, ...]:
-    """Return the distinct labels, sorted: as numbers where all are numbers, else as text.
-
-    >>> sorted_classes(["10", "9", "9"]), sorted_classes(["no", "10", "9"])
-    (('9', '10'), ('10', '9', 'no'))
-    """
-    distinct = sorted(set(labels))
-    try:
-        return tuple(sorted(distinct, key=float))
-    except ValueError:
-        return tuple(distinct)
-
-
-def check_classes(labels: Sequence[str], classes: Sequence[str], what: str) -> None:
-    """Make sure that every label is one of the classes, and no class comes twice.
-
-    Raises
-    ------
-    ParameterError
-        A label is no class, or a class is listed twice.
-
-    Examples
-    --------
-    >>> check_classes(["a"], ["a", "b"], "truth")
-    """
-    if len(set(classes)) < len(classes):
-        raise ParameterError(f"A class is listed twice: {', '.join(classes)}.")
-    strange = sorted(set(labels) - set(classes))
-    if strange:
-        raise ParameterError(
-            f"{what} holds {', '.join(map(repr, strange[:5]))}, "
-            f"which is none of the classes: {', '.join(classes)}."
-        )
-
-
-def probability_matrix(
-    probabilities: Any, classes: Sequence[str], *, positive: str | None = None
-) -> Floats:
-    """Return class probabilities as an array `(N, K)` with the columns in order of `classes`.
-
-    Parameters
-    ----------
-    probabilities:
-        A pandas frame with one column for each class, an array `(N, K)` in the order of
-        `classes`, or, for two classes, an array `(N,)` with those of the positive class.
-    classes:
-        The K classes.
-    positive:
-        The class that a one-dimensional array is for; by default the second.
-
-    Raises
-    ------
-    ParameterError
-        Columns are missing, values lie outside 0 to 1, or a row does not sum to 1.
-
-    Examples
-    --------
-    >>> probability_matrix([0.2, 0.9], ["no", "yes"]).round(1).tolist()
-    [[0.8, 0.2], [0.1, 0.9]]
-    """
-    if isinstance(probabilities, pd.DataFrame):
-        named = probabilities.rename(columns=str)
-        missing = [name for name in classes if name not in named.columns]
-        if missing:
-            raise ParameterError(
-                f"The probabilities have no column for {', '.join(map(repr, missing[:5]))}; "
-                f"found: {', '.join(map(str, named.columns))}."
-            )
-        matrix = named.loc[:, list(classes)].to_numpy(dtype=np.float64)
-    else:
-        matrix = np.asarray(probabilities, dtype=np.float64)
-    if matrix.ndim == 1 and len(classes) == 2:  # noqa: PLR2004
-        other = [1 - matrix, matrix] if positive != classes[0] else [matrix, 1 - matrix]
-        matrix = np.stack(other, axis=1)
-    if matrix.ndim != 2 or matrix.shape[1] != len(classes):  # noqa: PLR2004
-        raise ParameterError(
-            f"The probabilities have the shape {matrix.shape}; "
-            f"one row per item and {len(classes)} columns are needed, one for each class."
-        )
-    outside = np.flatnonzero(~((matrix >= 0) & (matrix <= 1)).all(axis=1))
-    if len(outside):
-        row = int(outside[0])
-        raise ParameterError(
-            f"Probabilities must lie between 0 and 1; row {row + 1} is {matrix[row].tolist()}."
-        )
-    off = np.flatnonzero(np.abs(matrix.sum(axis=1) - 1) > TOLERANCE)
-    if len(off):
-        row = int(off[0])
-        raise ParameterError(
-            f"The probabilities of an item must sum to 1; "
-            f"those in row {row + 1} sum to {matrix[row].sum():.4g}."
-        )
-    return matrix
 
 
 @dataclass(frozen=True, eq=False)
@@ -253,73 +115,37 @@ def indicator(column: Counts, size: int, value: Any = 1) -> Any:
 
 
 def read_sample(
-    truth: Any,
-    predicted: Any,
-    *,
+    gold: Sequence[str],
+    predicted: Sequence[str],
     classes: Sequence[str] | None = None,
-    positive: Any = None,
+    *,
+    positive: str | None = None,
     probabilities: Any = None,
     ordinal: bool = False,
 ) -> Sample:
-    """Read labels, and probabilities where there are any, and check that they fit.
+    """Make a sample of labels, and of probabilities where there are any.
 
     Parameters
     ----------
-    truth, predicted:
-        One label per item, in the same order. Labels are compared as text.
+    gold, predicted:
+        One label per item, in the same order.
     classes:
-        All classes, in the order in which they are shown; by default those that occur.
+        All classes, in the order in which they are shown; by default those that occur, sorted.
     positive, ordinal:
         As for `Sample`.
     probabilities:
-        As for `probability_matrix`.
-
-    Raises
-    ------
-    ParameterError
-        There are no items, lengths or pandas indexes differ, or labels are missing or unknown.
+        Array `(N, K)`, the columns in the order of the classes.
 
     Examples
     --------
-    >>> read_sample([1, 0], ["1", "1"]).true.tolist()
+    >>> read_sample(["1", "0"], ["1", "1"]).true.tolist()
     [1, 0]
     """
-    series = isinstance(truth, pd.Series) and isinstance(predicted, pd.Series)
-    if series and len(truth) == len(predicted) and not truth.index.equals(predicted.index):
-        raise ParameterError(
-            "truth and predicted have different pandas indexes; bring both into one order first."
-        )
-    true, guess = as_labels(truth, "truth"), as_labels(predicted, "predicted")
-    if len(true) != len(guess):
-        raise ParameterError(
-            f"There are {len(true)} true and {len(guess)} predicted labels; "
-            "each item needs one of both."
-        )
-    if not true:
-        raise ParameterError("There are no items to validate with.")
-    head = None if positive is None else as_labels([positive], "positive")[0]
-    if classes is not None:
-        names = tuple(as_labels(classes, "classes"))
-    else:
-        names = sorted_classes(true + guess)
-        if head is not None and len(names) == 1:
-            names = sorted_classes([*names, head])
-    check_classes(true, names, "truth")
-    check_classes(guess, names, "predicted")
-    if head is not None and head not in names:
-        raise ParameterError(
-            f"The positive class {head!r} is none of the classes: {', '.join(names)}."
-        )
-    matrix = None
-    if probabilities is not None:
-        matrix = probability_matrix(probabilities, names, positive=head)
-        if len(matrix) != len(true):
-            raise ParameterError(
-                f"There are probabilities for {len(matrix)} items and labels for {len(true)}."
-            )
+    names = tuple(classes or sorted({*gold, *predicted}))
     place = {name: i for i, name in enumerate(names)}
-    at, said = (np.array([place[label] for label in labels]) for labels in (true, guess))
-    return Sample(at, said, names, matrix, head, ordinal)
+    at, said = (np.array([place[label] for label in labels]) for labels in (gold, predicted))
+    matrix = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
+    return Sample(at, said, names, matrix, positive, ordinal)
 
 
 def confusion_matrix(sample: Sample) -> Counts:
@@ -332,7 +158,7 @@ def confusion_matrix(sample: Sample) -> Counts:
     """
     size = len(sample.classes)
     cells = sample.true * size + sample.predicted
-    return np.bincount(cells, minlength=size * size).reshape(size, size).astype(np.int64)
+    return np.bincount(cells, minlength=size * size).reshape(size, size)
 
 
 class Weighted:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,20 +9,20 @@ import pandas as pd
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.stats.intervals import Interval, p_words, undefined, wilson
-from mediacorpus.stats.sample import sorted_classes
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from mediacorpus.stats.intervals import Counts, Floats
 
 POINTS = 0.05
 """Difference of a class's share, in the part and in the corpus, that is worth a warning."""
 
+LEVEL = 0.05
+"""P-value below which a difference is beyond chance."""
 
-def prior_warning(
-    test: Mapping[str, float], corpus: Mapping[str, float], *, level: float = 0.95
-) -> str | None:
+
+def prior_warning(test: Mapping[str, float], corpus: Mapping[str, float]) -> str | None:
     """Warn when classes are more or less common in the test part than in the corpus.
 
     Accuracy, precision and F1 depend on how common the classes are; recall of a class does
@@ -35,21 +34,12 @@ def prior_warning(
     test:
         Items of each class in the test part (counts).
     corpus:
-        Items of each class in the corpus (counts), or shares that sum to 1, which are
-        then taken as known. Where they come from a classifier, correct them first with
-        `prevalence`.
-    level:
-        1 minus the level of the test.
+        Items of each class in the corpus (counts).
 
     Returns
     -------
     str or None
         The warning; None where there is nothing to warn of.
-
-    Raises
-    ------
-    ParameterError
-        A count is negative or no whole number, or there are no items.
 
     References
     ----------
@@ -59,84 +49,30 @@ def prior_warning(
 
     Examples
     --------
-    >>> prior_warning({"no": 52, "yes": 48}, {"no": 0.5, "yes": 0.5}) is None
+    >>> prior_warning({"no": 52, "yes": 48}, {"no": 500, "yes": 500}) is None
     True
     >>> prior_warning({"no": 50, "yes": 50}, {"no": 900, "yes": 100})[:62]
     "'no' is 50 % of the test part and 90 % of the corpus: accuracy"
     """
-    names = sorted_classes([*map(str, test), *map(str, corpus)])
-    part, whole = _row(test, names), _row(corpus, names)
-    if (part != np.round(part)).any():
-        raise ParameterError("Give the test part as counts of items, not as shares.")
-    p_value = _g_test(part, whole)
-    gaps = part / part.sum() - whole / whole.sum()
-    most = int(np.abs(gaps).argmax())
-    if p_value >= 1 - level or abs(gaps[most]) < POINTS - 1e-12:
+    from scipy.stats import chi2_contingency
+
+    names = sorted({name for side in (test, corpus) for name, count in side.items() if count})
+    if len(names) < 2:  # noqa: PLR2004
         return None
-    here, there = 100 * part[most] / part.sum(), 100 * whole[most] / whole.sum()
+    counts = np.array([[side.get(name, 0) for name in names] for side in (test, corpus)])
+    p_value = chi2_contingency(counts, correction=False, lambda_="log-likelihood").pvalue
+    shares = counts / counts.sum(axis=1, keepdims=True)
+    gaps = np.abs(shares[0] - shares[1])
+    most = int(gaps.argmax())
+    if p_value >= LEVEL or gaps[most] < POINTS - 1e-12:
+        return None
+    here, there = 100 * shares[:, most]
     return (
         f"{names[most]!r} is {here:.0f} % of the test part and {there:.0f} % of the corpus: "
         "accuracy, precision and F1 would differ there (recall would not). Where the chance of "
         "each record to be drawn is known, weight by it with --inclusion COLUMN (G test of all "
         f"classes: {p_words(p_value)})."
     )
-
-
-def _row(counts: Mapping[str, float], names: Sequence[str]) -> Floats:
-    by_name = {str(name): float(count) for name, count in counts.items()}
-    row = np.array([by_name.get(name, 0.0) for name in names])
-    if not np.isfinite(row).all() or (row < 0).any() or row.sum() <= 0:
-        raise ParameterError(
-            f"Counts are 0 or more, and at least one item is needed; found {dict(counts)}."
-        )
-    return row
-
-
-def _g_test(part: Floats, whole: Floats) -> float:
-    from scipy.stats import chi2
-
-    seen = (part > 0) | (whole > 0)
-    part, whole = part[seen], whole[seen]
-    if len(part) < 2:  # noqa: PLR2004
-        return 1.0
-    if math.isclose(whole.sum(), 1.0, abs_tol=1e-6):
-        expected = part.sum() * whole / whole.sum()
-        if (part[expected == 0] > 0).any():
-            return 0.0
-        statistic = _g(part, expected)
-    else:
-        table = np.stack([part, whole])
-        expected = np.outer(table.sum(axis=1), table.sum(axis=0)) / table.sum()
-        statistic = _g(table, expected)
-    return float(chi2.sf(statistic, len(part) - 1))
-
-
-def _g(counts: Floats, expected: Floats) -> float:
-    seen = counts > 0
-    return max(0.0, float(2 * (counts[seen] * np.log(counts[seen] / expected[seen])).sum()))
-
-
-def check_weights(weights: Any, n: int) -> Floats | None:
-    """Return weights as an array, or None where there are none.
-
-    Raises
-    ------
-    ParameterError
-        There is not one for each item, or one is below 1.
-
-    Examples
-    --------
-    >>> check_weights([1, 2], 2).tolist()
-    [1.0, 2.0]
-    """
-    if weights is None:
-        return None
-    weight = np.asarray(weights, dtype=np.float64)
-    if weight.shape != (n,) or not (np.isfinite(weight) & (weight >= 1 - 1e-9)).all():
-        raise ParameterError(
-            "One weight of 1 or more is needed for each item: one over its chance to be drawn."
-        )
-    return weight
 
 
 def effective_number(weights: Any) -> float:
@@ -189,7 +125,7 @@ def design_rate(
     Raises
     ------
     ParameterError
-        Lengths differ, a weight is below 1, or there are both strata and groups.
+        Lengths differ, or there are both strata and groups.
 
     References
     ----------
@@ -205,8 +141,7 @@ def design_rate(
     .975 [.844, .996]
     """
     above, below = np.asarray(top, np.float64), np.asarray(bottom, np.float64)
-    weight = check_weights(weights, len(above))
-    assert weight is not None
+    weight = np.asarray(weights, np.float64)
     if strata is not None and group is not None:
         raise ParameterError("Give strata or groups, not both.")
     stratum = _strata(strata, len(above))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
@@ -13,34 +13,26 @@ import pandas as pd
 from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
-from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.result import Result, plain
+from mediacorpus.result import plain
 from mediacorpus.stats.intervals import Interval, p_words
 from mediacorpus.stats.metric import label_of, metrics
-from mediacorpus.stats.resampling import FEW, group_numbers, score_paired
-from mediacorpus.stats.sample import Sample, as_labels, check_classes
+from mediacorpus.stats.resampling import group_numbers, score_paired
+from mediacorpus.stats.sample import Sample, read_sample
 from mediacorpus.stats.significance import holm, sign_flip
 from mediacorpus.store import people
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
 from mediacorpus.validation.predictions import (
+    SINGLE,
+    Gold,
     answers_of,
     apply_first,
-    check_codebook,
-    class_names,
+    gold_of,
     held_out,
-    read_answers,
-    truth_for,
-    truth_of,
+    positive_learned,
 )
-from mediacorpus.validation.printing import (
-    aligned,
-    counted,
-    html_page,
-    html_table,
-    plain_scores,
-)
+from mediacorpus.validation.printing import Printed, counted, few_groups, plain_scores
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Counts
@@ -90,7 +82,7 @@ class Difference:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Comparison(Result):
+class Comparison(Printed):
     """Several models on the same items.
 
     Parameters
@@ -113,6 +105,8 @@ class Comparison(Result):
         What a reader must know, one sentence each.
     """
 
+    _kind = "comparison"
+
     n: int
     left_out: Mapping[str, int]
     scores: Mapping[str, Mapping[str, Interval]]
@@ -124,7 +118,7 @@ class Comparison(Result):
     def to_frame(self) -> pd.DataFrame:
         """Return the scores as a tidy table: model, score, estimate, low, high, n.
 
-        >>> compare(["a", "b"], {"m": ["a", "b"]}).to_frame().loc[0, "estimate"].item()
+        >>> compare({"m": read_sample("ab", "ab")}).to_frame().loc[0, "estimate"].item()
         1.0
         """
         rows = pd.DataFrame([row for row in self.rows() if "model" not in row])
@@ -155,7 +149,7 @@ class Comparison(Result):
 
         The p-values belong to accuracy and are NaN elsewhere.
 
-        >>> found = compare(["a", "b"], {"m": ["a", "b"], "k": ["a", "a"]})
+        >>> found = compare({"m": read_sample("ab", "ab"), "k": read_sample("ab", "aa")})
         >>> found.differences_frame().loc[0, "difference"].item()
         0.5
         """
@@ -171,7 +165,7 @@ class Comparison(Result):
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON.
 
-        >>> compare(["a", "b"], {"m": ["a", "b"]}).to_dict()["models"]["m"]["accuracy"]
+        >>> compare({"m": read_sample("ab", "ab")}).to_dict()["models"]["m"]["accuracy"]
         1.0
         """
         return {
@@ -215,26 +209,18 @@ class Comparison(Result):
             rows.append([f"{one.first} - {one.second}", *map(str, one.scores.values()), *ends])
         return [scores, rows] if self.differences else [scores]
 
-    def __str__(self) -> str:
-        first, *second = ("\n".join(aligned(table)) for table in self._tables())
-        return "\n".join([self._title, first, *(f"\n{table}" for table in second), *self.notes])
-
-    def _repr_html_(self) -> str:
-        tables = [html_table(head, rows) for head, *rows in self._tables()]
-        return html_page("comparison", self._title, tables=tables, notes=self.notes)
+    def _below(self) -> tuple[str, ...]:
+        return self.notes
 
 
 def compare(
-    truth: Any,
-    models: Mapping[str, Any],
-    classes: Sequence[str] | None = None,
+    models: Mapping[str, Sample],
     *,
-    groups: Any = None,
-    ordinal: bool = False,
+    left_out: Mapping[str, int] | None = None,
+    groups: Iterable[Any] | None = None,
     level: float = 0.95,
     repeats: int = 2000,
     seed: int = 0,
-    midp: bool = True,
 ) -> Comparison:
     """Compare models on the same items: scores, paired differences and tests.
 
@@ -244,29 +230,14 @@ def compare(
 
     Parameters
     ----------
-    truth:
-        The true class of each item, `(N,)`; a missing one leaves the item out.
     models:
-        For each model its probabilities (a frame with one column for each class, an array
-        `(N, K)`, or `(N,)` for two classes: those of the second) or its classes `(N,)` as
-        text. A missing value leaves the item out for all models. Where truth is a Series,
-        frames and series are brought into its order by their index.
-    classes:
-        The K classes in the order of arrays; by default those that occur, for labels only.
+        What each model predicted of the same N items, in the same order.
+    left_out:
+        For each model the items that it did not score, which no sample holds.
     groups:
-        The group of each item, such as its author; a missing value is a group of its own.
-    ordinal:
-        Whether the classes are ranks, from the lowest to the highest.
+        The group of each item, such as its author, `(N,)`; a missing value is a group of its own.
     level, repeats, seed:
         As for `mediacorpus.validation.scores.score`; fewer resamples for large inputs.
-    midp:
-        Take the mid-p-value of McNemar's test, not the exact conditional one.
-
-    Raises
-    ------
-    ParameterError
-        There are no models, sizes do not fit, no item is scored by all, or a class is
-        unknown.
 
     References
     ----------
@@ -277,50 +248,30 @@ def compare(
 
     Examples
     --------
-    >>> truth = ["a"] * 10 + ["b"] * 10
-    >>> one, two = ["a"] * 10 + ["b"] * 9 + ["a"], ["b"] * 7 + ["a"] * 3 + ["b"] * 10
-    >>> found = compare(truth, {"one": one, "two": two})
-    >>> print(found.differences[0].scores["accuracy"], round(found.differences[0].p_value, 4))
+    >>> gold = ["a"] * 10 + ["b"] * 10
+    >>> one = read_sample(gold, ["a"] * 10 + ["b"] * 9 + ["a"])
+    >>> two = read_sample(gold, ["b"] * 7 + ["a"] * 3 + ["b"] * 10)
+    >>> [difference] = compare({"one": one, "two": two}).differences
+    >>> print(difference.scores["accuracy"], round(difference.p_value, 4))
     .300 [.050, .550] 0.0391
     """
-    if not models:
-        raise ParameterError("There are no models to compare.")
-    labels = pd.Series(truth, index=truth.index if isinstance(truth, pd.Series) else None)
-    names = class_names(labels, models, classes)
-    given = {name: read_answers(name, models[name], truth=labels, classes=names) for name in models}
-    known = labels.notna().to_numpy()
-    left_out = {name: int((known & ~one.scored).sum()) for name, one in given.items()}
-    kept = np.logical_and.reduce([known, *(one.scored for one in given.values())])
-    if not kept.any():
-        raise ParameterError("No item has a true class and is scored by all models.")
-    own = as_labels(labels[kept], "truth")
-    check_classes(own, names, "truth")
-    numbers = None
-    if groups is not None:
-        group_numbers(groups, len(kept))
-        numbers = group_numbers(np.array(list(groups), dtype=object)[kept])
-    true = np.array([names.index(label) for label in own], dtype=np.int64)
-    positive = names[1] if len(names) == 2 else None  # noqa: PLR2004
-    facts: dict[str, Any] = {"positive": positive, "ordinal": ordinal}
-    samples = {
-        name: Sample(
-            true,
-            one.said[kept],
-            classes=tuple(names),
-            matrix=None if one.matrix is None else one.matrix[kept],
-            **facts,
-        )
-        for name, one in given.items()
-    }
-    needs = {"labels", "probabilities", *(["ranks"] if ordinal else [])}
+    samples = list(models.values())
+    numbers = None if groups is None else group_numbers(groups)
+    needs = {"probabilities"}.union(*(sample.offers for sample in samples))
     shown = [one for one in metrics(needs, "compare") if not one.per_class]
     options: dict[str, Any] = {"level": level, "repeats": repeats, "seed": seed}
-    scores, gaps = score_paired(list(samples.values()), shown, numbers=numbers, **options)
-    differences = _tested(samples, gaps, numbers=numbers, midp=midp)
+    scores, gaps = score_paired(samples, shown, numbers=numbers, **options)
+    left_out = dict.fromkeys(models, 0) | dict(left_out or {})
     count = None if numbers is None else int(numbers.max()) + 1
-    notes = _notes(left_out, groups=count, pairs=len(gaps))
-    by_model = dict(zip(samples, scores, strict=True))
-    return Comparison(len(true), left_out, by_model, differences, count, level, tuple(notes))
+    return Comparison(
+        n=len(samples[0]),
+        left_out=left_out,
+        scores=dict(zip(models, scores, strict=True)),
+        differences=_tested(models, gaps, numbers=numbers),
+        groups=count,
+        level=level,
+        notes=tuple(_notes(left_out, groups=count, pairs=len(gaps))),
+    )
 
 
 def _tested(
@@ -328,7 +279,6 @@ def _tested(
     gaps: Sequence[Mapping[str, Interval]],
     *,
     numbers: Counts | None,
-    midp: bool,
 ) -> tuple[Difference, ...]:
     """Test each pair of models for equal accuracy, and correct for their number."""
     right = {name: (one.predicted == one.true).astype(np.int64) for name, one in samples.items()}
@@ -337,7 +287,7 @@ def _tested(
         lead = right[first] - right[second]
         by_group = lead if numbers is None else np.bincount(numbers, lead).astype(np.int64)
         wins, losses = int((lead > 0).sum()), int((lead < 0).sum())
-        found.append(Difference(first, second, gap, wins, losses, sign_flip(by_group, midp=midp)))
+        found.append(Difference(first, second, gap, wins, losses, sign_flip(by_group)))
     corrected = holm([one.p_value for one in found]).tolist()
     return tuple(replace(one, p_corrected=p) for one, p in zip(found, corrected, strict=True))
 
@@ -351,9 +301,8 @@ def _notes(left_out: Mapping[str, int], *, groups: int | None, pairs: int) -> li
     if pairs > 1:
         notes.append(f"P-values are corrected for {pairs} pairs (Holm); intervals are not.")
     if groups is not None:
-        notes.append(f"Intervals and tests are over {counted(groups, 'group')} of items.")
-        if groups < FEW:
-            notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
+        over = f"Intervals and tests are over {counted(groups, 'group')} of items."
+        notes += [over, *few_groups(groups)]
     return notes
 
 
@@ -370,7 +319,7 @@ def compare_models(
     """Compare models of one variable on items that none of them learned from.
 
     These are the items of the test part of every model's split; where there is no test part,
-    those of the validation part. Models that were not applied are left out and named.
+    those of the validation part. What the models have not predicted of these is predicted first.
 
     Parameters
     ----------
@@ -399,30 +348,17 @@ def compare_models(
         running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
         show_progress(f"comparing models of {variable}", unit="", show=show),
     ):
-        truth, _ = truth_of(store, variable)
+        gold = gold_of(store, variable)
         chosen = (
             [people.model(store, name) for name in dict.fromkeys(models)]
             if models
             else [model for model in people.models(store) if model["variable"] == variable]
         )
-        truth = _as_learned(chosen, truth)
-        usable = _usable(store, variable, chosen, truth=truth, show=show)
-        known = [[str(c) for c in model["card"]["classes"]] for model, _ in usable]
-        alike = all(own == known[0] for own in known)
-        classes = known[0] if alike else sorted({c for own in known for c in own})
-        items = _shared(store, variable, usable, truth=truth)
-        items = [item for item in items if truth[item] in classes]
-        kinds = {target_of(model["card"]).kind for model, _ in usable}
-        found = compare(
-            [truth[item] for item in items],
-            {str(model["model"]): _shares(table, items, classes) for model, table in usable},
-            classes,
-            groups=None if by is None else list(groups_by(store, items, by, among=truth).values()),
-            ordinal=alike and kinds == {TargetKind.ORDINAL},
-            level=level,
-            seed=seed,
-        )
-        hashes = {str(model["model"]): model["hash"] for model, _ in usable}
+        _check(variable, chosen)
+        items, samples, left_out = _on_the_same(store, chosen, gold, show=show)
+        groups = None if by is None else groups_by(store, items, by, among=gold.labels).values()
+        found = compare(samples, left_out=left_out, groups=groups, level=level, seed=seed)
+        hashes = {str(model["model"]): model["hash"] for model in chosen}
         rows = found.rows()
         for row in rows:
             row["subject_hash"] = hashes[row["subject"]]
@@ -433,69 +369,61 @@ def compare_models(
     return found
 
 
-def _usable(
-    store: Store,
-    variable: str,
-    chosen: Sequence[Mapping[str, Any]],
-    *,
-    truth: Mapping[str, str],
-    show: bool | None,
-) -> list[tuple[Mapping[str, Any], pd.DataFrame]]:
-    """Give the models with their predictions; what they lack of these is predicted first."""
-    usable: list[tuple[Mapping[str, Any], pd.DataFrame]] = []
-    for model in chosen:
-        if target_of(model["card"]).kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
-            raise ParameterError(
-                f"The model {model['model']!r} does not learn classes, so it cannot be compared "
-                "by accuracy; validate it by itself."
-            )
-        held, _, _ = held_out(store, model, truth=truth, variable=variable, part=None)
-        apply_first(store, model, list(held), show=show)
-        usable.append((model, answers_of(store, model, list(truth))))
-    if len(usable) < 2:  # noqa: PLR2004 - a comparison needs two
-        raise ModelError(
-            f"Two models of {variable!r} are needed for a comparison; there is {len(usable)}. "
-            "Train another."
-        )
-    return usable
-
-
-def _shared(
-    store: Store,
-    variable: str,
-    usable: Sequence[tuple[Mapping[str, Any], pd.DataFrame]],
-    *,
-    truth: Mapping[str, str],
-) -> list[str]:
-    """Give the items that are held out from all models and that all have answered for."""
-    items = set(truth)
-    for model, table in usable:
-        model_of(store, str(model["model"]))
-        parts = people.split_parts(store, int(str(model["split"])))
-        check_codebook(model, truth, variable=variable, parts=parts)
-        part = "test" if "test" in {parts.get(item) for item in truth} else "val"
-        items &= {item for item in truth if parts.get(item) == part} & set(table.index)
-    if not items:
-        raise LabelError(
-            f"The models of {variable!r} have no held-out item in common. Train them under the "
-            "same split, and apply them."
-        )
-    return sorted(items)
-
-
-def _shares(table: pd.DataFrame, items: Sequence[str], classes: Sequence[str]) -> Any:
-    """Give probabilities `(N, classes)` that sum to 1."""
-    full = table.reindex(columns=list(classes), fill_value=0.0).loc[list(items)]
-    values = full.to_numpy(np.float64)
-    return values / values.sum(axis=1, keepdims=True)
-
-
-def _as_learned(models: Sequence[Mapping[str, Any]], truth: Mapping[str, str]) -> dict[str, str]:
-    """Put the truth as all models learned it."""
-    ways = {model["card"].get("settings", {}).get("positive") for model in models}
-    if len(ways) > 1:
+def _check(variable: str, models: Sequence[Mapping[str, Any]]) -> None:
+    """Raise where models cannot be compared by accuracy."""
+    if len({positive_learned(model) for model in models}) > 1:
         raise ParameterError(
             "Some of the models tell one value from all others, and some do not or tell another "
             "one; name models that learned the same with --models."
         )
-    return truth_for(models[0], truth) if models else dict(truth)
+    for model in models:
+        if target_of(model["card"]).kind not in SINGLE:
+            raise ParameterError(
+                f"The model {model['model']!r} does not learn classes, so it cannot be compared "
+                "by accuracy; validate it by itself."
+            )
+    if len(models) < 2:  # noqa: PLR2004 - a comparison needs two
+        raise ModelError(
+            f"Two models of {variable!r} are needed for a comparison; there is {len(models)}. "
+            "Train another."
+        )
+
+
+def _on_the_same(
+    store: Store, models: Sequence[Mapping[str, Any]], gold: Gold, *, show: bool | None
+) -> tuple[list[str], dict[str, Sample], dict[str, int]]:
+    """Give the items held out from all models that all predicted, and what each said of them.
+
+    What they have not predicted of these is predicted first. Of items held out from all, those
+    that a model lacks are counted.
+    """
+    held, answers = {}, {}
+    for model in models:
+        name = str(model["model"])
+        held[name], _, _ = held_out(store, model, gold)
+        apply_first(store, model, list(held[name]), show=show)
+        answers[name] = answers_of(store, model, list(held[name]))
+    known = [[str(c) for c in model["card"]["classes"]] for model in models]
+    alike = all(own == known[0] for own in known)
+    classes = known[0] if alike else sorted({c for own in known for c in own})
+    ordinal = alike and all(target_of(m["card"]).kind is TargetKind.ORDINAL for m in models)
+    values = held[name]
+    common = {i for i in set.intersection(*map(set, held.values())) if values[i] in classes}
+    items = sorted(common.intersection(*(table.index for table in answers.values())))
+    if not items:
+        raise LabelError(
+            f"The models of {gold.variable!r} have no held-out item in common. Train them under "
+            "the same split, and apply them."
+        )
+    samples = {}
+    for name, table in answers.items():
+        given = table.reindex(columns=classes, fill_value=0.0).loc[items].to_numpy(np.float64)
+        samples[name] = read_sample(
+            [values[item] for item in items],
+            [classes[at] for at in given.argmax(axis=1)],
+            classes,
+            positive=classes[1] if len(classes) == 2 else None,  # noqa: PLR2004
+            probabilities=given / given.sum(axis=1, keepdims=True),
+            ordinal=ordinal,
+        )
+    return items, samples, {name: len(common.difference(t.index)) for name, t in answers.items()}

@@ -1,33 +1,67 @@
-"""Why a classifier gives an item its class: what it looked at, and the nearest training images."""
+"""Why a classifier gives an item its class, and what it is like: the verb `explain`."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeAlias
+import functools
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from mediacorpus.coding import splitting
+from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.learning.features import matrix
 from mediacorpus.learning.gradcam import gradcam, has_places
-from mediacorpus.learning.model import ModelFolder
+from mediacorpus.learning.model import ModelFolder, model_of
 from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.learning.train import embedding_for, examples_of
 from mediacorpus.measures.efficientnet import open_session as embedding_session
 from mediacorpus.networks.backbones import LITE
 from mediacorpus.networks.efficientnet_graph import SIDE
 from mediacorpus.networks.views import CROP, plain_view
+from mediacorpus.result import Result
 from mediacorpus.stats.significance import holm
+from mediacorpus.store import holdings, people
+from mediacorpus.store.store import Store
+from mediacorpus.validation.predictions import Gold, gold_of, held_out
 from mediacorpus.validation.saliency import (
     attention,
     class_activations,
+    images_of,
     occlusion_map,
     view_of,
     view_predictor,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+Floats: TypeAlias = NDArray[np.float32]
+Pixels: TypeAlias = NDArray[np.uint8]
+
+METHODS = ("auto", "cam", "gradcam", "occlusion", "neighbors")
+ROWS = 40
+"""Items that are explained, if none are named."""
+
+NEIGHBORS = 3
+FEW = 8
+"""Images of a class from which a cue is looked for."""
+
+CELLS = 4
+"""Rows and columns of cells into which a map is divided."""
+
+CENTER = 0.5
+"""Side of the central box that counts as foreground, as a share of the map's side."""
+
+PERMUTATIONS = 999
+LEAST_SHARE = 0.2
+"""Share of the attention in one cell of 16 from which a cue is reported (even: 0.0625)."""
+
+_LEVEL = 0.05
+_ROWS = ("top", "upper", "lower", "bottom")
+_COLUMNS = ("left", "center left", "center right", "right")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +96,6 @@ class Reference:
     embeddings:
         Array `(N, D)`.
 
-    Raises
-    ------
-    ParameterError
-        The lengths differ.
-
     Examples
     --------
     >>> reference = Reference(["a", "b"], ["cat", "dog"], np.eye(2))
@@ -78,89 +107,22 @@ class Reference:
     labels: Sequence[str]
     embeddings: NDArray[Any]
 
-    def __post_init__(self) -> None:
-        if not len(self.items) == len(self.labels) == len(self.embeddings):
-            raise ParameterError(
-                f"There are {len(self.items)} items, {len(self.labels)} labels and "
-                f"{len(self.embeddings)} embeddings; each item needs one of both."
-            )
-
     def nearest(self, query: NDArray[Any], k: int, *, item: str = "") -> list[Neighbor]:
-        """Give the `k` nearest images, the nearest first; `item` itself is left out."""
-        wanted = min(k + list(self.items).count(item), len(self.items))
-        if wanted < 1:
-            return []
-        found, cosine = nearest(self.embeddings, query, wanted)
+        """Give the `k` images with the highest cosine, the nearest first; `item` is left out.
+
+        An embedding that is all zeros has cosine 0 with everything.
+        """
+        vectors = self.embeddings
+        squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
+        lengths = np.sqrt(squares) * np.linalg.norm(query)
+        dots = vectors @ np.asarray(query, vectors.dtype)
+        cosine = np.divide(dots, lengths, out=np.zeros(len(dots)), where=lengths > 0).clip(-1, 1)
         near = [
-            Neighbor(self.items[i], self.labels[i], float(c))
-            for i, c in zip(found, cosine, strict=True)
+            Neighbor(self.items[i], self.labels[i], float(cosine[i]))
+            for i in np.argsort(-cosine, kind="stable")[: k + 1]
             if self.items[i] != item
         ]
         return near[:k]
-
-
-def nearest(
-    embeddings: NDArray[Any], query: NDArray[Any], k: int
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
-    """Find the embeddings with the highest cosine to a query, by comparing with all.
-
-    Parameters
-    ----------
-    embeddings:
-        Array `(N, D)`.
-    query:
-        Array `(D,)`.
-    k:
-        How many, at least 1; at most N come.
-
-    Returns
-    -------
-    indices : int64 array `(k,)`
-        The nearest first; of equal ones the first.
-    similarity : float64 array `(k,)`
-        Cosines, -1 to 1. An embedding that is all zeros has cosine 0 with everything.
-
-    Raises
-    ------
-    ParameterError
-        The shapes do not fit, or `k` is below 1.
-
-    Examples
-    --------
-    >>> indices, cosine = nearest(np.array([[1, 0], [1, 1], [-1, 0]]), np.array([2, 0]), 2)
-    >>> indices.tolist(), cosine.round(3).tolist()
-    ([0, 1], [1.0, 0.707])
-    """
-    vectors, wanted = np.asarray(embeddings), np.asarray(query, np.float64)
-    if vectors.ndim != 2 or wanted.shape != vectors.shape[1:]:  # noqa: PLR2004 - (N, D)
-        raise ParameterError(
-            f"Embeddings (N, D) and a query (D,) are needed; got {vectors.shape} and "
-            f"{wanted.shape}."
-        )
-    if k < 1:
-        raise ParameterError(f"At least one neighbor must be asked for, not {k}.")
-    dots = (vectors @ wanted.astype(np.result_type(vectors.dtype, np.float32))).astype(np.float64)
-    squares = np.einsum("ij,ij->i", vectors, vectors, dtype=np.float64)
-    lengths = np.sqrt(squares) * np.linalg.norm(wanted)
-    cosine = np.divide(dots, lengths, out=np.zeros(len(dots)), where=lengths > 0).clip(-1, 1)
-    order = np.argsort(-cosine, kind="stable")[:k]
-    return order, cosine[order]
-
-
-Floats: TypeAlias = NDArray[np.float32]
-Pixels: TypeAlias = NDArray[np.uint8]
-
-METHODS = ("auto", "cam", "gradcam", "occlusion")
-CELLS = 4
-"""Rows and columns of cells into which a map is divided."""
-
-PERMUTATIONS = 999
-LEAST_SHARE = 0.2
-"""Share of the attention in one cell of 16 from which a cue is reported (even: 0.0625)."""
-
-_LEVEL = 0.05
-_ROWS = ("top", "upper", "lower", "bottom")
-_COLUMNS = ("left", "center left", "center right", "right")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -194,14 +156,14 @@ class Explanation:
     neighbors: tuple[Neighbor, ...] = ()
 
 
-def explain(
+def explanations(
     model: ModelFolder,
-    pictures: Iterable[tuple[str, Pixels]],
+    images: Iterable[tuple[str, Pixels]],
     *,
     method: str = "auto",
-    truth: Mapping[str, str] | None = None,
+    gold: Mapping[str, str] | None = None,
     reference: Reference | None = None,
-    k: int = 3,
+    k: int = NEIGHBORS,
 ) -> Iterator[Explanation]:
     """Explain a model's answers one by one.
 
@@ -215,7 +177,7 @@ def explain(
         `"cam"` for models on the embedding, `"gradcam"` for fine-tuned networks (needs torch),
         `"occlusion"` for both (slow: 169 predictions an image); `"auto"` takes the first
         that fits.
-    truth:
+    gold:
         Item id → true class.
     reference:
         Labelled training images with the measure `embedding`, to find neighbors in.
@@ -229,74 +191,24 @@ def explain(
 
     Raises
     ------
-    UnknownName
-        There is no such method.
     ParameterError
         The method does not fit the model, or it predicts a scale.
     """
-    if method not in METHODS:
-        raise unknown("method to explain", method, METHODS)
-    if target_of(model.card).kind is TargetKind.SCALE:
-        raise ParameterError(
-            f"The model {model.card['name']!r} predicts a number; only classes can be explained."
-        )
-    chosen = _method(model) if method == "auto" else method
-    if chosen == "cam" and model.card["input"] != "embedding":
-        raise ParameterError(
-            f"The model {model.card['name']!r} has layers of its own; ask for 'gradcam'."
-        )
-    if chosen == "cam" and not _on_lite(model):
-        raise ParameterError(
-            f"The model {model.card['name']!r} works on the embedding of "
-            f"{model.card['backbone']}, and 'cam' is for {LITE}; ask for 'occlusion'."
-        )
-    return _explanations(model, pictures, chosen, truth=truth or {}, reference=reference, k=k)
-
-
-def _on_lite(model: ModelFolder) -> bool:
-    """Tell whether a model on the embedding has it from the network on board."""
-    measured = model.card.get("measured") or {}
-    return "backbone" not in measured.get("parameters", {})
-
-
-def _method(model: ModelFolder) -> str:
-    if model.card["input"] == "pixels":
-        return "gradcam" if has_places(model) else "occlusion"
-    if not _on_lite(model):
-        return "occlusion"
-    linear = {"weight", "bias"} <= set(model.weights())
-    return (
-        "cam"
-        if linear and len(model.card["classes"]) == len(model.weights()["bias"])
-        else "occlusion"
-    )
-
-
-def _explanations(
-    model: ModelFolder,
-    pictures: Iterable[tuple[str, Pixels]],
-    method: str,
-    *,
-    truth: Mapping[str, str],
-    reference: Reference | None,
-    k: int,
-) -> Iterator[Explanation]:
-    predict, maps = view_predictor(model), mapper(model, method)
+    maps, predict = _mapper(model, _fitting(model, method)), view_predictor(model)
     classes = [str(name) for name in model.card["classes"]]
-    for item, pixels in pictures:
+    for item, pixels in images:
         view = view_of(model, pixels)
         shares = predict(view[None])[0]
         said = int(shares.argmax())
-        raw = maps(view[None], np.array([said]))
+        (found,) = attention(maps(view[None], np.array([said])), view.shape[0])
         near: list[Neighbor] = []
         if reference is not None:
             query = embedding_session().run(plain_view(pixels, SIDE, CROP)[None])[0][0]
             near = reference.nearest(query, k, item=item)
-        (found,) = attention(raw, view.shape[0])
         yield Explanation(
             item,
             view,
-            truth=str(truth.get(item, "")),
+            truth=(gold or {}).get(item, ""),
             said=classes[said],
             probability=float(shares[said]),
             map=found,
@@ -304,71 +216,77 @@ def _explanations(
         )
 
 
-def mapper(model: ModelFolder, method: str) -> Callable[[Pixels, NDArray[np.int64]], Floats]:
-    """Make the function from views and class indices to raw maps.
+def _fitting(model: ModelFolder, method: str) -> str:
+    """Choose the method, or make sure that the one that was named fits the model."""
+    card = model.card
+    if target_of(card).kind is TargetKind.SCALE:
+        raise ParameterError(
+            f"The model {card['name']!r} predicts a number; only classes can be explained."
+        )
+    if method == "auto" and card["input"] == "pixels":
+        return "gradcam" if has_places(model) else "occlusion"
+    if method == "cam" and card["input"] != "embedding":
+        raise ParameterError(
+            f"The model {card['name']!r} has layers of its own; ask for 'gradcam'."
+        )
+    of_lite = "backbone" not in (card.get("measured") or {}).get("parameters", {})
+    if method == "cam" and not of_lite:
+        raise ParameterError(
+            f"The model {card['name']!r} works on the embedding of {card['backbone']}, and 'cam' "
+            f"is for {LITE}; ask for 'occlusion'."
+        )
+    if method not in {"auto", "cam"}:
+        return method
+    weights = model.weights() if of_lite else {}
+    linear = {"weight", "bias"} <= set(weights) and len(weights["bias"]) == len(card["classes"])
+    if method == "cam" and not linear:
+        raise ParameterError(
+            f"'cam' is for a linear classifier with a score for each class, and the model "
+            f"{card['name']!r} is none; ask for 'occlusion'."
+        )
+    return "cam" if linear else "occlusion"
 
-    Parameters
-    ----------
-    model:
-        Fine-tuned for `"gradcam"`, a probe for `"cam"`, either for `"occlusion"`.
-    method:
-        One of the three.
 
-    Returns
-    -------
-    callable
-        Takes uint8 `(N, S, S, 3)` and `(N,)`; gives float32 `(N, 7, 7)` for `"cam"`, else
-        `(N, S, S)`.
-    """
+def _mapper(model: ModelFolder, method: str) -> Callable[[Pixels, NDArray[np.int64]], Floats]:
+    """Make the function from views `(N, S, S, 3)` and class indices `(N,)` to raw maps."""
     if method == "gradcam":
         return gradcam(model)
     if method == "cam":
-        tensors = model.weights()
         softmax = target_of(model.card).kind is TargetKind.CLASSES
-        weight, bias = tensors["weight"], tensors["bias"]
-        return lambda views, targets: class_activations(
-            weight, bias, views=views, targets=targets, softmax=softmax
-        )
+        return functools.partial(class_activations, model.weights(), softmax=softmax)
     predict = view_predictor(model)
-    return lambda views, targets: np.stack(
-        [occlusion_map(predict, view, int(k)) for view, k in zip(views, targets, strict=True)]
-    )
+
+    def occluded(views: Pixels, targets: NDArray[np.int64]) -> Floats:
+        pairs = zip(views, targets.tolist(), strict=True)
+        return np.stack([occlusion_map(predict, view, target) for view, target in pairs])
+
+    return occluded
 
 
-def background_share(
-    maps: NDArray[Any], *, center: float = 0.5, masks: NDArray[np.bool_] | None = None
-) -> NDArray[np.float64]:
-    """Give the share of each map that lies on the background.
+def background_share(maps: NDArray[Any]) -> NDArray[np.float64]:
+    """Give the share of each map that lies outside the central half (by side).
 
     Parameters
     ----------
     maps:
         `(N, S, S)`, 0 or more.
-    center:
-        Side of the central box that counts as foreground, as a share of the map's side.
-    masks:
-        True where an image shows its foreground, `(N, S, S)`; used instead of the box.
 
     Returns
     -------
     float64 array `(N,)`
-        0 to 1. An even map gives 1 - center².
+        0 to 1.
 
     Examples
     --------
     >>> background_share(np.ones((1, 8, 8))).tolist()
     [0.75]
     """
-    if not 0 < center < 1:
-        raise ParameterError(f"The center is {center}; it must lie between 0 and 1.")
     side = maps.shape[1]
-    if masks is None:
-        edge = round(side * (1 - center) / 2)
-        box = np.zeros((side, side), bool)
-        box[edge : side - edge, edge : side - edge] = True
-        masks = np.broadcast_to(box, maps.shape)
-    total = maps.sum(axis=(1, 2), dtype=np.float64)
-    inside = np.where(masks, maps, 0).sum(axis=(1, 2), dtype=np.float64)
+    edge = round(side * (1 - CENTER) / 2)
+    inside, total = (
+        own.sum(axis=(1, 2), dtype=np.float64)
+        for own in (maps[:, edge : side - edge, edge : side - edge], maps)
+    )
     return np.asarray(1 - np.divide(inside, total, out=np.zeros(len(maps)), where=total > 0))
 
 
@@ -443,11 +361,6 @@ def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
     list of Cue
         One for each class, those found first, then by share.
 
-    Raises
-    ------
-    ParameterError
-        A class has no map, or maps are smaller than 4 x 4.
-
     Examples
     --------
     >>> corner = np.zeros((10, 8, 8)); corner[:, :2, :2] = 1
@@ -455,7 +368,7 @@ def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
     >>> [cue.place for cue in cues if cue.found]
     ['top left']
     """
-    cells = {name: _cells(name, np.asarray(own)) for name, own in maps.items()}
+    cells = {name: _cells(own) for name, own in maps.items()}
     rng = np.random.default_rng(seed)
     tests = {name: _test(own, rng) for name, own in cells.items()}
     adjusted = holm([p for _, p in tests.values()])
@@ -477,12 +390,7 @@ def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
     return sorted(found, key=lambda cue: (not cue.found, -cue.share))
 
 
-def _cells(name: str, maps: NDArray[Any]) -> NDArray[np.float64]:
-    if maps.ndim != 3 or not len(maps) or min(maps.shape[1:]) < CELLS:  # noqa: PLR2004 - (N, S, S)
-        raise ParameterError(
-            f"The class {name!r} needs maps (N, S, S) of at least {CELLS} pixels a side; got "
-            f"{maps.shape}."
-        )
+def _cells(maps: NDArray[Any]) -> NDArray[np.float64]:
     edges = [np.arange(CELLS) * side // CELLS for side in maps.shape[1:]]
     sums = np.add.reduceat(maps.astype(np.float64), edges[0], axis=1)
     sums = np.add.reduceat(sums, edges[1], axis=2)
@@ -500,9 +408,151 @@ def _test(cells: NDArray[np.float64], rng: np.random.Generator) -> tuple[tuple[i
     shifted = np.stack(
         [np.roll(cells, (i, j), axis=(1, 2)) for i in range(CELLS) for j in range(CELLS)], axis=1
     )
-    pictures = np.arange(len(cells))
+    images = np.arange(len(cells))
     highest = 0
     for _ in range(PERMUTATIONS):
-        drawn = shifted[pictures, rng.integers(CELLS**2, size=len(cells))].mean(axis=0)
+        drawn = shifted[images, rng.integers(CELLS**2, size=len(cells))].mean(axis=0)
         highest += float(drawn[outer].max()) >= mean[row, column] - 1e-12
     return (int(row), int(column)), (1 + highest) / (1 + PERMUTATIONS)
+
+
+@dataclass(frozen=True, slots=True, eq=False, repr=False)
+class Explained(Result):
+    """What explaining some items gave.
+
+    Parameters
+    ----------
+    rows:
+        One explanation for each item.
+    cues:
+        For each class with enough images, whether attention lies at one place at the border.
+    files:
+        Sheets that were written.
+    failed:
+        Items that could not be read → why.
+    """
+
+    rows: Sequence[Explanation]
+    cues: Sequence[Cue]
+    files: Sequence[Path] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each item: gold and predicted value, probability, nearest items."""
+        return pd.DataFrame(self.to_dict()["items"])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the maps as plain lists, numbers and text."""
+        rows = [
+            {
+                "item": row.item,
+                "gold": row.truth or None,
+                "predicted": row.said,
+                "probability": row.probability,
+                "nearest": [n.item for n in row.neighbors],
+            }
+            for row in self.rows
+        ]
+        cues = [{"words": str(cue), "found": cue.found} for cue in self.cues]
+        files = [str(f) for f in self.files]
+        return {"items": rows, "cues": cues, "files": files, "failed": dict(self.failed)}
+
+    def __str__(self) -> str:
+        lines = [
+            f"{row.item}: {row.said} ({row.probability:.3f}), {_against(row.truth, row.said)}"
+            for row in self.rows
+        ]
+        lines += [f"{item}: not read. {why}" for item, why in self.failed.items()]
+        lines += [str(cue) for cue in self.cues]
+        return "\n".join([*lines, *(f"Drawn on {file}." for file in self.files)])
+
+
+def _against(gold: str, predicted: str) -> str:
+    """Say how a prediction stands to the gold label, if there is one.
+
+    >>> _against("", "dog"), _against("dog", "dog"), _against("cat", "dog")
+    ('no gold label', 'right', 'wrong: the gold label is cat')
+    """
+    if not gold:
+        return "no gold label"
+    return "right" if gold == predicted else f"wrong: the gold label is {gold}"
+
+
+def explain(
+    store: Store,
+    name: str,
+    items: Sequence[str] = (),
+    *,
+    method: str = "auto",
+    show: bool | None = None,
+) -> Explained:
+    """Show where a model looks, and which training images are nearest.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model of classes.
+    items:
+        Items by their ids or first digits; by default held-out items from all classes.
+    method:
+        `"auto"`, `"gradcam"`, `"cam"`, `"occlusion"`, or `"neighbors"` for no maps but
+        more neighbors.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, ModelError, ParameterError
+        There is no such model, item or method.
+    MediaError
+        None of the items can be read.
+    """
+    if method not in METHODS:
+        raise unknown("method to explain", method, METHODS)
+    row, model = people.model(store, name), model_of(store, name)
+    gold = gold_of(store, str(row["variable"])).learned_by(row)
+    chosen = [holdings.resolve_item(store, text) for text in items] or _some(store, row, gold)
+    nearest = method == "neighbors"
+    options: dict[str, Any] = {
+        "method": "auto" if nearest else method,
+        "gold": gold.labels,
+        "reference": _reference(store, row, show=show),
+        "k": 2 * NEIGHBORS if nearest else NEIGHBORS,
+    }
+    lost: dict[str, str] = {}
+    rows = []
+    with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
+        for one in explanations(model, images_of(store, chosen, lost), **options):
+            rows.append(one)
+            report(1)
+    return Explained(rows, find_cues(maps_by_class(rows)), failed=lost)
+
+
+def maps_by_class(rows: Sequence[Explanation]) -> dict[str, NDArray[Any]]:
+    """Give the maps of each class that enough images are said to be of."""
+    maps: dict[str, list[Floats]] = {}
+    for row in rows:
+        maps.setdefault(row.said, []).append(row.map)
+    return {said: np.stack(own) for said, own in maps.items() if len(own) >= FEW}
+
+
+def _some(store: Store, model: Mapping[str, Any], gold: Gold) -> list[str]:
+    """Choose held-out items, as many of each class."""
+    held, _, _ = held_out(store, model, gold)
+    names = sorted(set(held.values()))
+    most = max(1, ROWS // len(names))
+    return [i for name in names for i in [i for i, own in held.items() if own == name][:most]]
+
+
+def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> Reference | None:
+    """Gather the training images of a model with their embeddings."""
+    parts = people.split_parts(store, model["split"])
+    _, split = splitting.latest(store, str(model["variable"]))
+    train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]
+    if not train:
+        return None
+    embedding_for(store, [e.item for e in train], show=show)
+    kept, embeddings = matrix(store, train, "embedding")
+    return Reference([e.item for e in kept], [e.label for e in kept], embeddings)

@@ -1,4 +1,4 @@
-"""How the score of a classifier grows with labels, and what more labels would bring."""
+"""How the score of a classifier grows with labels: the verb `learning_curve`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,20 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from mediacorpus.coding import splitting
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import ParameterError
+from mediacorpus.learning.features import matrix
+from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_probe
+from mediacorpus.learning.targets import check_classes
+from mediacorpus.learning.train import embedding_for, examples_of
 from mediacorpus.result import Result, plain
 from mediacorpus.stats.intervals import Interval, wilson
+from mediacorpus.store.results import write_results
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
 
 Floats: TypeAlias = NDArray[np.float64]
 
@@ -83,13 +93,12 @@ class LearningCurve(Result):
     def rows(self) -> list[dict[str, Any]]:
         """Give all estimates as rows of the table of results: each size, and twice the labels."""
         about = {"group_column": "labels", "n": self.n_val}
-        return [
-            *(
-                limits.row("accuracy", group=str(size), **about)
-                for size, limits in zip(self.sizes, self._limits(), strict=True)
-            ),
-            self.gain(2 * self.n).row("accuracy_gain", group=str(2 * self.n), **about),
+        found = [
+            limits.row("accuracy", group=str(size), **about)
+            for size, limits in zip(self.sizes, self._limits(), strict=True)
         ]
+        doubled = 2 * self.n
+        return [*found, self.gain(doubled).row("accuracy_gain", group=str(doubled), **about)]
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row per size: mean, sd over subsets, Wilson limits, and the fitted value."""
@@ -107,11 +116,11 @@ class LearningCurve(Result):
 
     def at(self, n: ArrayLike) -> tuple[Floats, Floats, Floats]:
         """Give the fitted accuracy at numbers of labels, with its lower and upper limits."""
-        values = np.asarray([_power(one, n) for one in self.draws])
-        if not len(values):
+        if not len(self.draws):
             nothing = np.full(np.shape(n), np.nan)
             return nothing, nothing, nothing
-        low, high = np.quantile(values, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0)
+        drawn = _power(self.draws.T[..., None], np.ravel(n)).reshape(-1, *np.shape(n))
+        low, high = _limits_of(drawn)
         return _power(self.curve, n), low, high
 
     def gain(self, n: int) -> Interval:
@@ -130,8 +139,8 @@ class LearningCurve(Result):
         value = float(_power(self.curve, n) - _power(self.curve, self.n))
         if not self.fitted or not len(self.draws):
             return Interval(value, math.nan, math.nan, LEVEL, "bootstrap")
-        drawn = [float(_power(one, n) - _power(one, self.n)) for one in self.draws]
-        low, high = np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+        drawn = _power(self.draws.T, n) - _power(self.draws.T, self.n)
+        low, high = _limits_of(drawn).tolist()
         return Interval(value, low, high, LEVEL, "bootstrap")
 
     def sentences(self) -> list[str]:
@@ -178,7 +187,7 @@ class LearningCurve(Result):
         return "\n".join(self.sentences())
 
 
-def learning_curve(
+def fit_curve(
     features: NDArray[Any],
     targets: NDArray[np.int64],
     *,
@@ -219,8 +228,7 @@ def learning_curve(
     Raises
     ------
     ParameterError
-        A part is empty or the parts overlap, a size is out of range, or a class has fewer than
-        two images to learn from.
+        There are no repeats, or a class has fewer than two images to learn from.
 
     References
     ----------
@@ -232,13 +240,14 @@ def learning_curve(
     >>> rng = np.random.default_rng(1)
     >>> targets = np.arange(200) % 2
     >>> features = rng.normal(size=(200, 5)) + targets[:, None]
-    >>> curve = learning_curve(features, targets, train=range(100), val=range(100, 200),
-    ...                        sizes=[10, 20, 40, 100], repeats=2)
+    >>> curve = fit_curve(features, targets, train=range(100), val=range(100, 200),
+    ...                   sizes=[10, 20, 40, 100], repeats=2)
     >>> curve.scores().shape, curve.n_val
     ((4, 2), 100)
     """
     learn, test = np.asarray(train, np.int64), np.asarray(val, np.int64)
-    _check(learn, test, repeats=repeats)
+    if repeats < 1:
+        raise ParameterError(f"repeats is {repeats}; it must be at least 1.")
     wanted, codes = np.unique(targets[learn], return_inverse=True)
     steps = _sizes(np.bincount(codes), sizes)
     right = np.zeros((len(steps), repeats, len(test)), bool)
@@ -259,15 +268,6 @@ def learning_curve(
     return _curve(np.array(steps, np.int64), right, alike, seed=seed)
 
 
-def _check(learn: NDArray[Any], test: NDArray[Any], *, repeats: int) -> None:
-    if not len(learn) or not len(test):
-        raise ParameterError("A learning curve needs images to learn from and to validate with.")
-    if set(learn.tolist()) & set(test.tolist()):
-        raise ParameterError("The training and the validation part share images; split anew.")
-    if repeats < 1:
-        raise ParameterError(f"repeats is {repeats}; it must be at least 1.")
-
-
 def _sizes(counts: NDArray[Any], sizes: Sequence[int] | None) -> list[int]:
     total, classes = int(counts.sum()), len(counts)
     if classes < 2 or counts.min() < PER_CLASS:  # noqa: PLR2004 - two classes
@@ -275,17 +275,10 @@ def _sizes(counts: NDArray[Any], sizes: Sequence[int] | None) -> list[int]:
             f"A learning curve needs two classes with at least {PER_CLASS} images each in the "
             f"training part; there are {classes}, the smallest with {int(counts.min())}."
         )
-    least = PER_CLASS * classes
-    if sizes is None:
-        first = min(total, max(least, total // 2 ** (_SIZES - 1), 5 * classes))
-        return sorted({round(x) for x in np.geomspace(first, total, _SIZES)})
-    steps = sorted(set(sizes))
-    if not steps or steps[0] < least or steps[-1] > total:
-        raise ParameterError(
-            f"The sizes are {list(sizes)}; they must lie between {least} (two of each class) and "
-            f"{total} (all that is labelled)."
-        )
-    return steps
+    first = min(total, max(PER_CLASS * classes, total // 2 ** (_SIZES - 1), 5 * classes))
+    return sorted(
+        {round(x) for x in np.geomspace(first, total, _SIZES)} if sizes is None else sizes
+    )
 
 
 def _stratified(codes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[np.int64]:
@@ -302,6 +295,10 @@ def _stratified(codes: NDArray[np.int64], rng: np.random.Generator) -> NDArray[n
 def _power(curve: Floats, n: ArrayLike) -> Floats:
     a, b, c = curve
     return np.asarray(a - b * np.asarray(n, np.float64) ** -c)
+
+
+def _limits_of(drawn: Floats) -> Floats:
+    return np.asarray(np.quantile(drawn, [(1 - LEVEL) / 2, (1 + LEVEL) / 2], axis=0))
 
 
 def fit_power_law(sizes: ArrayLike, scores: ArrayLike) -> Floats:
@@ -362,3 +359,60 @@ def _curve(
             shares = right[:, which] @ (times / times.sum())
             draws.append(fit_power_law(sizes, shares.mean(axis=1)))
     return LearningCurve(sizes, right, curve, np.array(draws).reshape(-1, 3))
+
+
+def learning_curve(
+    store: Store,
+    variable: str,
+    *,
+    repeats: int = 5,
+    seed: int = 1,
+    show: bool | None = None,
+) -> LearningCurve:
+    """Tell how the accuracy of a probe grows with the number of labels.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    variable:
+        A variable that has labels and a split.
+    repeats:
+        Random subsets of each size.
+    seed:
+        Of the subsets.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, SplitError, TrainingError, ParameterError
+        The variable cannot be learned.
+    """
+    number, split = splitting.latest(store, variable)
+    check_classes(variable, list(split.labels.values()), verb="learning-curve")
+    labelled = examples_of(store, split)
+    embedding_for(store, [e.item for e in labelled], show=show)
+    examples, features = matrix(store, labelled, "embedding")
+    classes = sorted({e.label for e in examples})
+    targets = np.array([classes.index(e.label) for e in examples], np.int64)
+    train = np.array([e.part == "train" for e in examples])
+    parameters = {"variable": variable, "repeats": repeats}
+    with running(store, "learning_curve", parameters=parameters, seed=seed) as run:
+        with show_progress(f"learning curve of {variable}", unit="fits", show=show) as report:
+            found = fit_curve(
+                features,
+                targets,
+                train=np.flatnonzero(train),
+                val=np.flatnonzero(~train),
+                groups=group_numbers([e.group for e in examples]),
+                repeats=repeats,
+                seed=seed,
+                progress=so_far(report),
+            )
+        about = {"kind": "variable", "subject": variable, "subject_hash": str(number)}
+        about |= {"variable": variable, "part": "val"}
+        notes = found.sentences()
+        write_results(store, run.id, found.rows(), command="learning_curve", notes=notes, **about)
+        run.done = len(examples)
+    return found

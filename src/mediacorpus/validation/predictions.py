@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,16 +25,14 @@ from mediacorpus.learning.targets import (
     target_of,
 )
 from mediacorpus.records import Info
-from mediacorpus.stats.sample import as_labels, check_classes, probability_matrix, sorted_classes
+from mediacorpus.stats.sample import read_sample
 from mediacorpus.store import people, progress
 from mediacorpus.store.columns import own_columns
 from mediacorpus.store.parts import read_parts
 from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from mediacorpus.stats.intervals import Counts, Floats
+    from mediacorpus.stats.intervals import Floats
     from mediacorpus.stats.sample import Sample
 
 
@@ -42,23 +40,69 @@ SHOWN = 6
 """Values that a sentence lists."""
 
 
-def check_codebook(
-    model: Mapping[str, Any],
-    truth: Mapping[str, str],
-    *,
-    variable: str,
-    parts: Mapping[str, str],
-) -> list[str]:
+@dataclass(frozen=True, slots=True)
+class Gold:
+    """The gold labels of a variable.
+
+    Parameters
+    ----------
+    variable:
+        Its name.
+    labels:
+        Item → gold value.
+    unresolved:
+        Items whose labels are at odds.
+    """
+
+    variable: str
+    labels: Mapping[str, str]
+    unresolved: int = 0
+
+    def learned_by(self, model: Mapping[str, Any]) -> Gold:
+        """Put the values as a model learned them: one against all others, where it was so.
+
+        Examples
+        --------
+        >>> model = {"card": {"settings": {"positive": "dog"}}}
+        >>> Gold("animal", {"a": "dog", "b": "cat"}).learned_by(model).labels
+        {'a': 'dog', 'b': 'not dog'}
+        """
+        positive = positive_learned(model)
+        if positive is None:
+            return self
+        rest = against_rest(positive)
+        labels = {i: v if v == positive else rest for i, v in self.labels.items()}
+        return replace(self, labels=labels)
+
+
+def gold_of(store: Store, variable: str) -> Gold:
+    """Return the gold labels of a variable.
+
+    Raises
+    ------
+    UnknownName
+        There is no such variable.
+    """
+    values, unresolved = gold_labels(store, variable)
+    by_item = dict(zip(values["item"], values["value"].astype(str), strict=True))
+    return Gold(variable, by_item, len(unresolved))
+
+
+def positive_learned(model: Mapping[str, Any]) -> str | None:
+    """Return the value that a model tells from all others, where it learned so."""
+    positive: str | None = model["card"].get("settings", {}).get("positive")
+    return positive
+
+
+def check_codebook(model: Mapping[str, Any], gold: Gold, parts: Mapping[str, str]) -> list[str]:
     """Compare the values of a variable with those that a model learned.
 
     Parameters
     ----------
     model:
         The model's row of the catalogue.
-    truth:
-        Item → gold value of the variable, of all labelled items.
-    variable:
-        The variable that the model is to be scored against.
+    gold:
+        The labels that the model is to be scored against.
     parts:
         Item → part, of the split that the model was trained under.
 
@@ -75,52 +119,45 @@ def check_codebook(
     """
     card, name = model["card"], str(model["model"])
     # One value against all others takes any new one for one of the others.
-    if (card.get("settings") or {}).get("positive") is not None:
+    if positive_learned(model) is not None:
         return []
-    now = values_of(truth.values())
-    if model["variable"] != variable:
-        _check_shared(name, card, now, variable=variable)
+    now = values_of(gold.labels.values())
+    if model["variable"] != gold.variable:
+        _check_shared(name, card, now, variable=gold.variable)
         return []
-    kept = card.get("codebook")
-    if not kept:
-        return []
-    current = codebook_of(truth, parts)
-    new = [value for value in now if value not in kept["values"]]
-    if new or bool(now) != bool(kept["values"]):
-        gone = [value for value in kept["values"] if value not in now]
+    learned, current = card["codebook"], codebook_of(gold.labels, parts)
+    new = [value for value in now if value not in learned["values"]]
+    if new or bool(now) != bool(learned["values"]):
+        gone = [value for value in learned["values"] if value not in now]
+        changes = [f"new: {_listed(new)}" if new else "now numbers on a scale"]
+        changes += [f"gone: {_listed(gone)}"] if gone else []
         raise LabelError(
-            f"The values of {variable!r} have changed since {name!r} was trained "
-            f"({_changes(new, gone)}), so a score would say nothing of these labels; split and "
+            f"The values of {gold.variable!r} have changed since {name!r} was trained "
+            f"({'; '.join(changes)}), so a score would say nothing of these labels; split and "
             "train again, then validate the new model."
         )
-    if current["train_labels"] != kept["train_labels"]:
-        said = f"Labels of training images were changed since {name} was trained"
-        return [f"{said}; train again to learn from them."]
-    return []
+    if current["train_labels"] == learned["train_labels"]:
+        return []
+    changed = f"Labels of training images were changed since {name} was trained"
+    return [f"{changed}; train again to learn from them."]
 
 
 def _check_shared(name: str, card: Mapping[str, Any], now: Sequence[str], *, variable: str) -> None:
     """Raise where another variable has no value that the model knows."""
-    kind = (card.get("target") or {}).get("kind", "classes")
-    if kind == "scale":
+    found = _listed(now) if now else "numbers on a scale"
+    if target_of(card).kind is TargetKind.SCALE:
         if now:
             raise LabelError(
                 f"The model {name!r} predicts numbers, but the values of {variable!r} are "
-                f"{_listed(now)}; name a variable of numbers."
+                f"{found}; name a variable of numbers."
             )
         return
     classes = [str(one) for one in card["classes"]]
     if not set(now) & set(classes):
-        found = _listed(now) if now else "numbers on a scale"
         raise LabelError(
             f"The values of {variable!r} are {found}; the model {name!r} knows none of them but "
             f"{_listed(classes)}. Name the variable that it learned ({card.get('variable')})."
         )
-
-
-def _changes(new: Sequence[str], gone: Sequence[str]) -> str:
-    said = [f"new: {_listed(new)}"] if new else ["now numbers on a scale"]
-    return "; ".join([*said, f"gone: {_listed(gone)}"] if gone else said)
 
 
 def _listed(values: Sequence[str]) -> str:
@@ -129,51 +166,15 @@ def _listed(values: Sequence[str]) -> str:
 
 
 PARTS = ("test", "val")
+SINGLE = (TargetKind.CLASSES, TargetKind.ORDINAL)
+"""Kinds of targets of which an item has one class."""
+
 NO_GROUPS = "none"
 """In place of a column: draw items, not the groups that the split was drawn by."""
 
 
-def truth_of(store: Store, variable: str) -> tuple[dict[str, str], int]:
-    """Return item -> gold value of a variable, and how many items are unresolved.
-
-    Raises
-    ------
-    UnknownName
-        There is no such variable.
-    """
-    values, unresolved = gold_labels(store, variable)
-    truth = dict(zip(values["item"], values["value"].astype(str), strict=True))
-    return truth, len(unresolved)
-
-
-def truth_for(model: Mapping[str, Any], truth: Mapping[str, str]) -> dict[str, str]:
-    """Put the truth as a model learned it: one value against all others, where it was so.
-
-    Examples
-    --------
-    >>> model = {"card": {"settings": {"positive": "dog"}}}
-    >>> truth_for(model, {"a": "dog", "b": "cat"})
-    {'a': 'dog', 'b': 'not dog'}
-    """
-    positive = model["card"].get("settings", {}).get("positive")
-    if positive is None:
-        return dict(truth)
-    return {i: v if v == positive else against_rest(positive) for i, v in truth.items()}
-
-
-def gold_of(store: Store, model: Mapping[str, Any]) -> dict[str, str]:
-    """Return item -> gold value of all labelled items, as a model learned its variable."""
-    truth, _ = truth_of(store, str(model["variable"]))
-    return truth_for(model, truth)
-
-
 def held_out(
-    store: Store,
-    model: Mapping[str, Any],
-    *,
-    truth: Mapping[str, str],
-    variable: str,
-    part: str | None,
+    store: Store, model: Mapping[str, Any], gold: Gold, *, part: str | None = None
 ) -> tuple[dict[str, str], str, list[str]]:
     """Choose the items to score a model on: never those that it learned from.
 
@@ -183,7 +184,7 @@ def held_out(
     Returns
     -------
     gold : dict
-        Item -> gold value, sorted by item.
+        Item → gold value, sorted by item.
     part : str
         `"test"`, `"val"`, or `"labelled"`.
     notes : list of str
@@ -196,21 +197,28 @@ def held_out(
     ModelError
         The model's folder is damaged or was edited.
     """
-    model_of(store, str(model["model"]))
-    truth = truth_for(model, truth)
+    name = str(model["model"])
+    model_of(store, name)
+    gold = gold.learned_by(model)
     parts = people.split_parts(store, model["split"])
-    changed = check_codebook(model, truth, variable=variable, parts=parts)
+    notes = check_codebook(model, gold, parts)
     if part is not None and part not in PARTS:
         raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
-    name = str(model["model"])
-    if model["variable"] != variable and part is None:
-        items = sorted(i for i in truth if parts.get(i) not in {"train", "val"})
-        return _gold(items, truth, name=name, variable=variable), "labelled", changed
-    present = {parts.get(item) for item in truth}
-    chosen = part or ("test" if "test" in present else "val")
-    items = sorted(i for i in truth if parts.get(i) == chosen)
-    notes = [] if chosen == "test" else [_of_val(model, has_test="test" in present)]
-    return _gold(items, truth, name=name, variable=variable), chosen, [*notes, *changed]
+    present = {parts.get(item) for item in gold.labels}
+    if model["variable"] != gold.variable and part is None:
+        part, within = "labelled", present - {"train", "val"}
+    else:
+        part = part or ("test" if "test" in present else "val")
+        within = {part}
+    if part == "val":
+        notes.insert(0, _of_val(model, has_test="test" in present))
+    held = {i: gold.labels[i] for i in sorted(gold.labels) if parts.get(i) in within}
+    if not held:
+        raise LabelError(
+            f"No item with a label of {gold.variable!r} is held out from the training of {name!r}, "
+            "so it cannot be scored honestly. Label more items, or split and train again."
+        )
+    return held, part, notes
 
 
 def apply_first(
@@ -291,13 +299,23 @@ class Predictions:
     missing: int
     notes: tuple[str, ...]
 
+    @property
+    def predicted(self) -> list[str]:
+        """The most probable class of each item."""
+        return [self.classes[at] for at in self.answers.argmax(axis=1)]
+
+    def sample(self, predicted: Sequence[str] | None = None, **facts: Any) -> Sample:
+        """Make a sample of classes; the most probable ones are predicted if none are given."""
+        ordinal = self.kind is TargetKind.ORDINAL
+        named = self.predicted if predicted is None else predicted
+        return read_sample(self.gold, named, self.classes, ordinal=ordinal, **facts)
+
 
 def predictions_of(
     store: Store,
     model: Mapping[str, Any],
+    gold: Gold,
     *,
-    truth: Mapping[str, str],
-    variable: str,
     part: str | None = None,
     only: Collection[str] | None = None,
     show: bool | None = None,
@@ -313,7 +331,7 @@ def predictions_of(
     ModelError, ParameterError
         As for `held_out` and `answers_of`.
     """
-    held, chosen, notes = held_out(store, model, truth=truth, variable=variable, part=part)
+    held, part, notes = held_out(store, model, gold, part=part)
     if only is not None:
         allowed = set(only)
         held = {item: value for item, value in held.items() if item in allowed}
@@ -322,11 +340,11 @@ def predictions_of(
                 f"None of the {len(allowed):,} items that are selected is held out from the "
                 f"training of {model['model']!r} and labelled, so there is nothing to score."
             )
-    notes = [*notes, *apply_first(store, model, list(held), show=show)]
+    notes += apply_first(store, model, list(held), show=show)
     table = answers_of(store, model, list(held))
     kind = target_of(model["card"]).kind
     classes = [str(c) for c in model["card"]["classes"]]
-    single = kind in {TargetKind.CLASSES, TargetKind.ORDINAL}
+    single = kind in SINGLE
     strange = {i for i, value in held.items() if single and value not in classes}
     items = [i for i in held if i in table.index and i not in strange]
     if not items:
@@ -343,8 +361,8 @@ def predictions_of(
     if single:
         answers = answers / answers.sum(axis=1, keepdims=True)
     missing = len(held) - len(items) - len(strange)
-    gold = [held[i] for i in items]
-    return Predictions(kind, classes, items, gold, answers, chosen, missing, tuple(notes))
+    own = [held[i] for i in items]
+    return Predictions(kind, classes, items, own, answers, part, missing, tuple(notes))
 
 
 def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd.DataFrame:
@@ -360,12 +378,7 @@ def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd
 
 
 def groups_for(
-    store: Store,
-    model: Mapping[str, Any],
-    items: Sequence[str],
-    *,
-    truth: Mapping[str, str],
-    by: str | None,
+    store: Store, model: Mapping[str, Any], items: Sequence[str], *, gold: Gold, by: str | None
 ) -> tuple[list[int | None] | None, list[str]]:
     """Give the groups of items that the bootstrap of a model's scores draws whole.
 
@@ -388,12 +401,12 @@ def groups_for(
     """
     names = {own.name for own in own_columns(store)}
     if by is not None and (by != NO_GROUPS or by in names):
-        found = groups_by(store, items, by, among=truth)
+        found = groups_by(store, items, by, among=gold.labels)
         return [found[item] for item in items], []
     column = column_of_split(store, int(model["split"]))
     if by == NO_GROUPS or column is None or column not in names:
         return None, []
-    found = groups_by(store, items, column, among=truth)
+    found = groups_by(store, items, column, among=gold.labels)
     count = len({item if found[item] is None else found[item] for item in items})
     if count == 1 < len(items):
         note = (
@@ -434,114 +447,14 @@ def _of_val(model: Mapping[str, Any], *, has_test: bool) -> str:
     return "There is no test part; scores are on the validation part."
 
 
-def _gold(
-    items: list[str], truth: Mapping[str, str], *, name: str, variable: str
-) -> dict[str, str]:
-    if not items:
-        raise LabelError(
-            f"No item with a label of {variable!r} is held out from the training of {name!r}, "
-            "so it cannot be scored honestly. Label more items, or split and train again."
-        )
-    return {item: truth[item] for item in items}
-
-
-@dataclass(frozen=True, slots=True)
-class Answers:
-    """What one model says of each item.
-
-    `said` is the column number of the predicted class `(N,)`, `matrix` the probabilities
-    `(N, K)` where there are any, `scored` whether the model scored the item `(N,)`.
-    """
-
-    said: Counts
-    matrix: Floats | None
-    scored: Any
-
-
-def _is_labels(given: Any) -> bool:
-    if isinstance(given, pd.DataFrame) or np.ndim(given) != 1:
-        return False
-    known = pd.Series(given).dropna()
-    return bool(len(known)) and isinstance(known.iloc[0], str)
-
-
-def class_names(
-    labels: pd.Series[Any], models: Mapping[str, Any], classes: Sequence[str] | None
-) -> list[str]:
-    """Return the classes: those given, a frame's columns, or those that occur as labels.
-
-    >>> class_names(pd.Series(["b", "a"]), {"m": ["a", "c"]}, None)
-    ['a', 'b', 'c']
-    """
-    if classes is not None:
-        names = as_labels(classes, "classes")
-        check_classes([], names, "classes")
-        return names
-    frames = [given for given in models.values() if isinstance(given, pd.DataFrame)]
-    if frames:
-        return [str(name) for name in frames[0].columns]
-    if not all(_is_labels(given) for given in models.values()):
-        raise ParameterError("Name the classes: probabilities as an array have no names.")
-    occurring = set(as_labels(labels.dropna(), "truth"))
-    for given in models.values():
-        occurring |= set(as_labels(pd.Series(given).dropna(), "predicted"))
-    return list(sorted_classes(occurring))
-
-
-def read_answers(name: str, given: Any, *, truth: pd.Series[Any], classes: list[str]) -> Answers:
-    """Read what a model says, in the order of the items; missing values are not scored.
-
-    Raises
-    ------
-    ParameterError
-        Sizes or classes do not fit, an item comes twice, or values are out of range.
-
-    Examples
-    --------
-    >>> found = read_answers("m", ["b", None], truth=pd.Series(["a", "b"]), classes=["a", "b"])
-    >>> found.said.tolist(), found.scored.tolist()
-    ([1, 0], [True, False])
-    """
-    if isinstance(given, (pd.Series, pd.DataFrame)) and not given.index.equals(truth.index):
-        if not given.index.is_unique or not truth.index.is_unique:
-            raise ParameterError(f"The index of {name!r} or of truth names an item twice.")
-        given = given.reindex(truth.index)
-    if len(given) != len(truth):
-        raise ParameterError(f"Model {name!r} has {len(given)} answers for {len(truth)} items.")
-    if _is_labels(given):
-        said = pd.Series(given)
-        scored = said.notna().to_numpy()
-        known = as_labels(said[scored], name)
-        check_classes(known, classes, f"Model {name!r}")
-        columns = np.zeros(len(said), dtype=np.int64)
-        columns[scored] = [classes.index(label) for label in known]
-        return Answers(columns, None, scored)
-    if isinstance(given, pd.DataFrame):
-        scored = given.notna().all(axis=1).to_numpy()
-    else:
-        given = np.asarray(given, dtype=np.float64)
-        scored = ~np.isnan(given).reshape(len(truth), -1).any(axis=1)
-    shares = probability_matrix(given[scored], classes)
-    matrix = np.full((len(truth), len(classes)), 1 / len(classes))
-    matrix[scored] = shares / shares.sum(axis=1, keepdims=True)
-    return Answers(matrix.argmax(axis=1).astype(np.int64), matrix, scored)
-
-
 COLUMNS = ("item", "gold", "predicted", "probability", "probability_of_gold", "error", "rank", "of")
 """Columns of every table of mistakes, whatever is predicted."""
 
 
-def mistakes_frame(**columns: Any) -> pd.DataFrame:
-    """Make a table of mistakes; columns that do not apply are empty.
-
-    Examples
-    --------
-    >>> mistakes_frame(item=["a"], gold=["1"], predicted=["3"], error=[2.0])["error"].tolist()
-    [2.0]
-    """
-    found = pd.DataFrame(columns)
-    found["rank"] = found.get("rank", pd.Series(range(1, len(found) + 1), dtype="int64"))
-    found["of"] = found.get("of", len(found))
+def _farthest_first(found: pd.DataFrame) -> pd.DataFrame:
+    """Rank mistakes that have an error by it; columns that do not apply are empty."""
+    found = found.sort_values("error", ascending=False, kind="stable", ignore_index=True)
+    found = found.assign(rank=np.arange(1, len(found) + 1), of=len(found))
     return found.reindex(columns=list(COLUMNS))
 
 
@@ -566,7 +479,9 @@ def mistakes(items: Sequence[str], sample: Sample) -> pd.DataFrame:
     Examples
     --------
     >>> from mediacorpus.stats.sample import read_sample
-    >>> sample = read_sample(["no", "no", "yes"], ["yes"] * 3, probabilities=[0.9, 0.6, 0.7])
+    >>> sample = read_sample(
+    ...     ["no", "no", "yes"], ["yes"] * 3, probabilities=[[0.1, 0.9], [0.4, 0.6], [0.3, 0.7]]
+    ... )
     >>> wrong = mistakes(["x", "y", "z"], sample)
     >>> wrong[["item", "gold", "predicted", "probability", "of"]].values.tolist()
     [['x', 'no', 'yes', 0.9, 2], ['y', 'no', 'yes', 0.6, 2]]
@@ -574,13 +489,13 @@ def mistakes(items: Sequence[str], sample: Sample) -> pd.DataFrame:
     assert sample.matrix is not None
     rows = np.flatnonzero(sample.true != sample.predicted)
     names, kinds = np.array(sample.classes, dtype=object), ["gold", "predicted"]
-    gold, said = sample.true[rows], sample.predicted[rows]
+    gold, predicted = sample.true[rows], sample.predicted[rows]
     wrong = pd.DataFrame(
         {
             "item": np.array(items, dtype=object)[rows],
             "gold": names[gold],
-            "predicted": names[said],
-            "probability": sample.matrix[rows, said],
+            "predicted": names[predicted],
+            "probability": sample.matrix[rows, predicted],
             "probability_of_gold": sample.matrix[rows, gold],
         }
     )
@@ -594,20 +509,19 @@ def mistakes(items: Sequence[str], sample: Sample) -> pd.DataFrame:
     return wrong.reindex(columns=list(COLUMNS))
 
 
-def mistakes_of_numbers(items: Sequence[str], gold: Sequence[str], said: Any) -> pd.DataFrame:
+def mistakes_of_numbers(items: Sequence[str], gold: Sequence[str], predicted: Any) -> pd.DataFrame:
     """List all items with what was predicted, the farthest off first.
 
     >>> mistakes_of_numbers(["a", "b"], ["1", "2"], np.array([1.0, 4.0]))["item"].tolist()
     ['b', 'a']
     """
-    error = np.abs(said - np.array([float(v) for v in gold]))
-    order = np.argsort(-error, kind="stable")
-    return mistakes_frame(
-        item=[items[i] for i in order],
-        gold=[gold[i] for i in order],
-        predicted=[f"{said[i]:.3g}" for i in order],
-        error=error[order],
-    )
+    columns = {
+        "item": items,
+        "gold": gold,
+        "predicted": [f"{value:.3g}" for value in predicted],
+        "error": np.abs(predicted - np.array([float(value) for value in gold])),
+    }
+    return _farthest_first(pd.DataFrame(columns))
 
 
 def mistakes_of_labels(
@@ -626,16 +540,9 @@ def mistakes_of_labels(
     """
     rows = []
     for item, label, row in zip(items, gold, answers, strict=True):
-        own, said = (
-            set(split_values(label)),
-            {c for c, p in zip(classes, row, strict=True) if p >= threshold},
-        )
-        if own != said:
-            rows.append((len(own ^ said), item, label, SEPARATOR.join(sorted(said))))
-    rows.sort(key=lambda r: -r[0])
-    return mistakes_frame(
-        item=[item for _, item, _, _ in rows],
-        gold=[label for _, _, label, _ in rows],
-        predicted=[said for _, _, _, said in rows],
-        error=[float(wrong) for wrong, _, _, _ in rows],
-    )
+        predicted = {c for c, p in zip(classes, row, strict=True) if p >= threshold}
+        wrong = len(predicted ^ set(split_values(label)))
+        if wrong:
+            rows.append((item, label, SEPARATOR.join(sorted(predicted)), float(wrong)))
+    columns = ["item", "gold", "predicted", "error"]
+    return _farthest_first(pd.DataFrame(rows, columns=columns))

@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.result import Result
+from mediacorpus.stats.resampling import FEW
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
@@ -86,6 +89,29 @@ def html_page(kind: str, before: str, *, tables: Iterable[str], notes: Iterable[
     return f'<div class="mediacorpus-{kind}">{"".join(parts)}</div>'
 
 
+class Printed(Result):
+    """A result that is shown as a title, tables and notes."""
+
+    __slots__ = ()
+    _kind = ""
+
+    def _tables(self) -> list[list[list[str]]]:
+        """Give the cells of each table, the head first."""
+        raise NotImplementedError
+
+    def _below(self) -> Sequence[str]:
+        """Give what is said below the tables."""
+        return ()
+
+    def __str__(self) -> str:
+        tables = ["\n".join(aligned(table)) for table in self._tables()]
+        return "\n".join([self._title, "\n\n".join(tables), *self._below()])
+
+    def _repr_html_(self) -> str:
+        tables = [html_table(head, rows) for head, *rows in self._tables()]
+        return html_page(self._kind, self._title, tables=tables, notes=self._below())
+
+
 def counted(n: int, noun: str, plural: str = "") -> str:
     """Write a number with its noun.
 
@@ -93,6 +119,16 @@ def counted(n: int, noun: str, plural: str = "") -> str:
     ('1 item', '1,200 classes')
     """
     return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
+
+
+def few_groups(groups: int) -> list[str]:
+    """Say so where there are too few groups for intervals over them.
+
+    >>> few_groups(2), few_groups(30)
+    (['With fewer than 30 groups such intervals tend to be too narrow.'], [])
+    """
+    note = f"With fewer than {FEW} groups such intervals tend to be too narrow."
+    return [note] if groups < FEW else []
 
 
 def plain_scores(scores: Mapping[str, Interval]) -> dict[str, Any]:

@@ -1,8 +1,7 @@
-"""How a classifier's answers change when the images get worse."""
+"""How a classifier's answers change when the images get worse: the verb `audit --robustness`."""
 
 from __future__ import annotations
 
-import heapq
 import itertools
 import math
 import zlib
@@ -14,21 +13,36 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.engine.progress import progress as show_progress
+from mediacorpus.engine.progress import so_far
+from mediacorpus.errors import LabelError, ParameterError
+from mediacorpus.learning.model import model_of
+from mediacorpus.learning.targets import target_of
 from mediacorpus.media.perturb import PERTURBATIONS, STRENGTHS, perturb
 from mediacorpus.result import Note, Result, plain
-from mediacorpus.stats.intervals import (
-    Interval,
-    check_level,
-    p_words,
-    paired_difference,
-    undefined,
-    wilson,
-    wilson_f1,
-)
-from mediacorpus.stats.sample import as_labels, check_classes
+from mediacorpus.stats.intervals import Interval, p_words, paired_difference, undefined, wilson
+from mediacorpus.stats.metric import metric
 from mediacorpus.stats.significance import holm, mcnemar
+from mediacorpus.store import people
+from mediacorpus.store.results import write_results
+from mediacorpus.store.runs import running
+from mediacorpus.store.store import Store
+from mediacorpus.validation.predictions import SINGLE, gold_of, held_out
+from mediacorpus.validation.saliency import PredictImages, image_predictor, images_of
+from mediacorpus.validation.validate import positive_of
 
+Pixels: TypeAlias = NDArray[np.uint8]
+
+MIRROR = "mirror"
+"""Name of the check by mirroring, which has no strength."""
+
+PICTURES = 100
+"""Images that are spoilt, if no other number is given."""
+
+WORST = 20
+"""Images at the most that are listed as turned."""
+
+_TURNED = ["item", "perturbation", "strength", "gold", "predicted", "probability"]
 _TOLD = 5
 _LEAST = 30
 
@@ -49,15 +63,6 @@ class RobustnessPlan:
         Confidence level, between 0 and 1.
     seed:
         Of the perturbations.
-    worst:
-        Images listed at most.
-
-    Raises
-    ------
-    UnknownName
-        There is no such perturbation.
-    ParameterError
-        A strength or the level is out of its range, or there is nothing to try.
 
     Examples
     --------
@@ -70,16 +75,6 @@ class RobustnessPlan:
     positive: str | None = None
     level: float = 0.95
     seed: int = 1
-    worst: int = 20
-
-    def __post_init__(self) -> None:
-        check_level(self.level)
-        if not self.strengths or len(set(self.strengths)) < len(self.strengths):
-            raise ParameterError(f"The strengths are {list(self.strengths)}; each may come once.")
-        for name, strength in self.conditions():
-            if name not in PERTURBATIONS:
-                raise unknown("perturbation", name, PERTURBATIONS)
-            PERTURBATIONS[name].level(strength)
 
     def conditions(self) -> list[tuple[str, int]]:
         """List the pairs of perturbation and strength."""
@@ -166,36 +161,31 @@ class RobustnessAudit(Result):
 
     def to_frame(self) -> pd.DataFrame:
         """Give one row for the clean images (strength 0), each condition, and the mirror."""
-        rows: list[dict[str, Any]] = [
-            {"perturbation": "clean", "strength": 0, "description": "as it is"}
-        ]
-        rows[0] |= _limits("accuracy", self.clean) | _limits("f1", self.clean_f1)
+        clean = {"perturbation": "clean", "strength": 0, "description": "as it is"}
+        rows = [clean | _limits(self, "clean", "accuracy") | _limits(self, "clean_f1", "f1")]
         for one in (*self.conditions, self.mirrored):
-            row: dict[str, Any] = {"perturbation": one.perturbation, "strength": one.strength}
-            row |= (
-                {"description": one.told}
-                | _limits("accuracy", one.accuracy)
-                | _limits("f1", one.f1)
-            )
-            row |= _limits("drop", one.drop) | _limits("changed", one.changed)
+            row = {"perturbation": one.perturbation, "strength": one.strength}
+            row |= {"description": one.told}
+            for name in ("accuracy", "f1", "drop", "changed"):
+                row |= _limits(one, name, name)
             rows.append(row | {"p": one.p, "p_adjusted": one.p_adjusted})
         return pd.DataFrame(rows)
 
     def rows(self) -> list[dict[str, Any]]:
         """Give all estimates as rows of the table of results, the clean images first."""
+        positive = self.plan.positive
         found = [self.clean.row("accuracy", n=self.n)]
-        of = {"class": self.plan.positive}
-        found += [self.clean_f1.row("f1", **of, n=self.n)] if self.clean_f1.defined else []
+        found += [self.clean_f1.row("f1", positive, n=self.n)] if self.clean_f1.defined else []
         found.append(self.mean_drop.row("accuracy_drop", n=self.n))
         for one in (*self.conditions, self.mirrored):
             about = {"group_column": "perturbation", "n": self.n}
             about["group"] = f"{one.perturbation} {one.strength}" if one.strength else MIRROR
-            drop = one.drop.row("accuracy_drop", **about)
             beyond = one.p_adjusted < 1 - self.plan.level
+            notes = ["beyond chance"] if beyond else []
             found += [
                 one.accuracy.row("accuracy", **about),
-                *([one.f1.row("f1", **of, **about)] if one.f1.defined else []),
-                drop | {"notes": ["beyond chance"] if beyond else []},
+                *([one.f1.row("f1", positive, **about)] if one.f1.defined else []),
+                one.drop.row("accuracy_drop", notes=notes, **about),
                 one.changed.row("changed", **about),
             ]
         return found
@@ -224,15 +214,14 @@ class RobustnessAudit(Result):
     def sentences(self) -> list[str]:
         """Say in words what matters most."""
         mean = self.mean_drop
-        said = [
-            f"Accuracy is {self.clean} on {self.n:,} images as they are.",
-        ]
+        ways, points = len(self.conditions), [100 * x for x in (mean.estimate, mean.low, mean.high)]
+        said = [f"Accuracy is {self.clean} on {self.n:,} images as they are."]
         said.append(
-            f"Over {len(self.conditions)} ways to spoil them it falls by {100 * mean.estimate:.1f} "
-            f"points [{100 * mean.low:.1f}, {100 * mean.high:.1f}] on average."
+            f"Over {ways} ways to spoil them it falls by {points[0]:.1f} "
+            f"points [{points[1]:.1f}, {points[2]:.1f}] on average."
         )
-        lost = [c for c in self.conditions if c.p_adjusted < 1 - self.plan.level]
-        lost = [c for c in lost if c.drop.estimate > 0]
+        beyond = [c for c in self.conditions if c.p_adjusted < 1 - self.plan.level]
+        lost = [c for c in beyond if c.drop.estimate > 0]
         # Of each perturbation the weakest strength that matters is told, the dearest first.
         first = {one.perturbation: one for one in reversed(lost)}
         dear = sorted(first.values(), key=lambda c: (c.strength, -c.drop.estimate))
@@ -267,26 +256,18 @@ def _points(condition: Condition, level: float) -> str:
     return f"{100 * condition.drop.estimate:.1f}{star}"
 
 
-def _limits(name: str, interval: Interval) -> dict[str, float]:
+def _limits(of: Any, field: str, name: str) -> dict[str, Any]:
+    interval: Interval = getattr(of, field)
     return {name: interval.estimate, f"{name}_low": interval.low, f"{name}_high": interval.high}
 
 
-Pixels: TypeAlias = NDArray[np.uint8]
-Predict: TypeAlias = Callable[[Sequence[Pixels]], NDArray[Any]]
-
-MIRROR = "mirror"
-"""Name of the check by mirroring, which has no strength."""
-
-_TABLE = ["item", "perturbation", "strength", "gold", "predicted", "probability"]
-
-
 def audit_robustness(
-    predict: Predict,
-    pictures: Iterable[tuple[str, Pixels]],
+    predict: PredictImages,
+    images: Iterable[tuple[str, Pixels]],
     *,
-    truth: Mapping[str, Any],
+    gold: Mapping[str, str],
     classes: Sequence[str],
-    plan: RobustnessPlan | None = None,
+    plan: RobustnessPlan,
     progress: Callable[[int], None] | None = None,
 ) -> RobustnessAudit:
     """Measure how much a classifier loses when images are spoilt in ten ways.
@@ -300,7 +281,7 @@ def audit_robustness(
         Images, uint8 `(H, W, 3)`, to probabilities `(N, classes)`.
     images:
         Item ids and pixels, each item once.
-    truth:
+    gold:
         Item id → its class.
     classes:
         The classes in the order of the probabilities.
@@ -308,11 +289,6 @@ def audit_robustness(
         What is tried.
     progress:
         Told how many images are done.
-
-    Raises
-    ------
-    ParameterError
-        There are no images, one has no true class, or the probabilities have another shape.
 
     References
     ----------
@@ -323,108 +299,64 @@ def audit_robustness(
 
     Examples
     --------
-    >>> def bright(pictures):
-    ...     share = np.array([p.mean() / 255 for p in pictures])
+    >>> def bright(images):
+    ...     share = np.array([image.mean() / 255 for image in images])
     ...     return np.stack([1 - share, share], axis=1)
-    >>> pictures = [(str(n), np.full((32, 32, 3), 100 + 50 * (n % 2), np.uint8)) for n in range(40)]
-    >>> truth = {str(n): ["dark", "light"][n % 2] for n in range(40)}
-    >>> audit = audit_robustness(bright, pictures, truth=truth, classes=["dark", "light"],
+    >>> images = [(str(n), np.full((32, 32, 3), 100 + 50 * (n % 2), np.uint8)) for n in range(40)]
+    >>> gold = {str(n): ["dark", "light"][n % 2] for n in range(40)}
+    >>> audit = audit_robustness(bright, images, gold=gold, classes=["dark", "light"],
     ...                          plan=RobustnessPlan(names=["darker"], strengths=[1, 2]))
     >>> audit.sentences()[2]
     'Loses 50.0 points [32.8, 64.8] under brightness x 80 % (p < .001).'
     """
-    chosen = plan or RobustnessPlan()
-    names = as_labels(classes, "classes")
-    check_classes([chosen.positive] if chosen.positive else [], names, "positive")
-    conditions = [*chosen.conditions(), (MIRROR, 0)]
-    true, said, worst = [], [], _Worst(chosen.worst)
-    for number, (item, pixels) in enumerate(pictures, start=1):
-        true.append(_truth(item, truth, names))
-        shares = _answers(predict, pixels, item=item, plan=chosen, classes=len(names))
-        said.append(shares.argmax(axis=1).astype(np.int32))
-        worst.see(item, true[-1], shares=shares, conditions=conditions)
+    conditions = plan.conditions()
+    true, predicted, turned = [], [], []
+    for number, (item, pixels) in enumerate(images, start=1):
+        # The item's id, and not its place in the order, decides over chance.
+        seed = zlib.crc32(f"{plan.seed} {item}".encode())
+        spoilt = [perturb(pixels, name, k, seed=seed) for name, k in conditions]
+        shares = predict([pixels, *spoilt, np.ascontiguousarray(pixels[:, ::-1])])
+        answers, own = shares.argmax(axis=1), classes.index(gold[item])
+        true.append(own)
+        predicted.append(answers)
+        if answers[0] == own:
+            turned += [
+                (item, name, k, gold[item], classes[answer], float(row[answer]))
+                for (name, k), row, answer in zip(
+                    conditions, shares[1:-1], answers[1:-1], strict=True
+                )
+                if answer != own
+            ]
         if progress is not None:
             progress(number)
-    if not true:
-        raise ParameterError("There are no images to audit; give at least one with its class.")
-    return _audit(np.array(true)[:, None], np.stack(said), plan=chosen, names=names, worst=worst)
-
-
-def _truth(item: str, truth: Mapping[str, Any], names: list[str]) -> int:
-    if item not in truth:
-        raise ParameterError(f"The item {item} has no true class; leave it out, or label it.")
-    (label,) = as_labels([truth[item]], "truth")
-    check_classes([label], names, "truth")
-    return names.index(label)
-
-
-def _answers(
-    predict: Predict, pixels: Pixels, *, item: str, plan: RobustnessPlan, classes: int
-) -> NDArray[Any]:
-    # The item's id, and not its place in the order, decides over chance.
-    seed = zlib.crc32(f"{plan.seed} {item}".encode())
-    mirror = np.ascontiguousarray(pixels[:, ::-1])
-    spoilt = [perturb(pixels, name, k, seed=seed) for name, k in plan.conditions()]
-    shares = np.asarray(predict([pixels, *spoilt, mirror]))
-    if shares.shape != (len(spoilt) + 2, classes):
-        raise ParameterError(
-            f"The probabilities have the shape {shares.shape}; expected {len(spoilt) + 2} images "
-            f"by {classes} classes."
-        )
-    return shares
-
-
-class _Worst:
-    """Keeps the images that turn most easily, at most `most` of them."""
-
-    def __init__(self, most: int) -> None:
-        self.most = most
-        self.heap: list[tuple[int, float, int, tuple[Any, ...]]] = []
-        self.number = 0
-
-    def see(
-        self, item: str, truth: int, *, shares: NDArray[Any], conditions: list[tuple[str, int]]
-    ) -> None:
-        """Remember the weakest perturbation that turns a right answer."""
-        self.number += 1
-        said = shares.argmax(axis=1)
-        if said[0] != truth:
-            return
-        turned = [
-            (-strength, float(row[answer]), -self.number, (item, name, strength, truth, answer))
-            for row, answer, (name, strength) in zip(
-                shares[1:-1], said[1:-1], conditions, strict=False
-            )
-            if answer != truth
-        ]
-        if turned:
-            heapq.heappush(self.heap, max(turned))
-            if len(self.heap) > self.most:
-                heapq.heappop(self.heap)
-
-    def table(self, names: list[str]) -> pd.DataFrame:
-        """List them, the worst first."""
-        rows = [
-            (item, name, strength, names[truth], names[said], probability)
-            for _, probability, _, (item, name, strength, truth, said) in sorted(self.heap)[::-1]
-        ]
-        return pd.DataFrame(rows, columns=_TABLE)
+    worst = pd.DataFrame(turned, columns=_TURNED).sort_values(
+        ["strength", "probability"], ascending=[True, False], kind="stable"
+    )
+    worst = worst.drop_duplicates("item").head(WORST).reset_index(drop=True)
+    return _audit(
+        np.array(true)[:, None], np.stack(predicted), plan=plan, classes=classes, worst=worst
+    )
 
 
 def _audit(
-    true: NDArray[Any], said: NDArray[Any], *, plan: RobustnessPlan, names: list[str], worst: _Worst
+    true: NDArray[Any],
+    predicted: NDArray[Any],
+    *,
+    plan: RobustnessPlan,
+    classes: Sequence[str],
+    worst: pd.DataFrame,
 ) -> RobustnessAudit:
     """Count answers `(n, 1 + conditions)`: to the image as it is, under each, to its mirror."""
     n, level = len(true), plan.level
-    right = said == true
+    right = predicted == true
     clean, spoilt = right[:, :1], right[:, 1:]
     pairs = [clean & spoilt, clean & ~spoilt, ~clean & spoilt]
     counts = np.stack([kind.sum(axis=0) for kind in pairs], axis=1).tolist()
     p_values = [mcnemar(first, second, midp=False) for _, first, second in counts]
     # The mirror image is a check beside the family of conditions.
     adjusted = [*holm(p_values[:-1]).tolist(), p_values[-1]]
-    changed = (said[:, 1:] != said[:, :1]).sum(axis=0).tolist()
-    clean_f1, *f1 = _f1(true, said, names, plan=plan)
+    changed = (predicted[:, 1:] != predicted[:, :1]).sum(axis=0).tolist()
+    clean_f1, *f1 = _f1(true, predicted, plan=plan, classes=classes)
     found = [
         Condition(
             name,
@@ -443,27 +375,29 @@ def _audit(
     ]
     return RobustnessAudit(
         n=n,
-        classes=tuple(names),
+        classes=tuple(classes),
         plan=plan,
         clean=wilson(int(clean.sum()), n, level=level),
         clean_f1=clean_f1,
         conditions=tuple(found[:-1]),
         mirrored=found[-1],
         mean_drop=_mean(clean[:, 0] - spoilt[:, :-1].mean(axis=1), level),
-        worst=worst.table(names),
+        worst=worst,
     )
 
 
 def _f1(
-    true: NDArray[Any], said: NDArray[Any], names: list[str], *, plan: RobustnessPlan
+    true: NDArray[Any], predicted: NDArray[Any], *, plan: RobustnessPlan, classes: Sequence[str]
 ) -> list[Interval]:
     """Give F1 of the positive class under each condition."""
     if plan.positive is None:
-        return [undefined(plan.level)] * said.shape[1]
-    is_it, said_it = (side == names.index(plan.positive) for side in (true, said))
-    hits, either = (is_it & said_it).sum(axis=0), (is_it | said_it).sum(axis=0)
-    pairs = zip(hits.tolist(), (either - hits).tolist(), strict=True)
-    return [wilson_f1(*pair, level=plan.level) for pair in pairs]
+        return [undefined(plan.level)] * predicted.shape[1]
+    is_it, taken = (side == classes.index(plan.positive) for side in (true, predicted))
+    sides = (is_it & taken).sum(axis=0).tolist(), (is_it | taken).sum(axis=0).tolist()
+    f1 = metric("f1")
+    return [
+        f1.interval(hits, either, level=plan.level) for hits, either in zip(*sides, strict=True)
+    ]
 
 
 def _mean(values: NDArray[Any], level: float) -> Interval:
@@ -475,3 +409,69 @@ def _mean(values: NDArray[Any], level: float) -> Interval:
         return Interval(mean, math.nan, math.nan, level, "t")
     half = float(t.ppf((1 + level) / 2, n - 1) * values.std(ddof=1) / math.sqrt(n))
     return Interval(mean, mean - half, mean + half, level, "t")
+
+
+def robustness(
+    store: Store,
+    name: str,
+    *,
+    against: str,
+    pictures: int = PICTURES,
+    seed: int = 1,
+    show: bool | None = None,
+) -> RobustnessAudit:
+    """Measure how much a model loses when held-out images are spoilt in ten ways.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Name of a model of classes.
+    against:
+        The variable whose labels are gold.
+    pictures:
+        Images at the most, drawn evenly from the held-out items.
+    seed:
+        Of what is random in the perturbations.
+    show:
+        Whether to show progress; None decides by the terminal.
+
+    Raises
+    ------
+    UnknownName, ModelError, LabelError, ParameterError
+        There is nothing to audit.
+    """
+    if pictures < 1:
+        raise ParameterError(f"The number of images is {pictures}; it must be at least 1.")
+    model = people.model(store, name)
+    if target_of(model["card"]).kind not in SINGLE:
+        raise ParameterError(f"The model {name!r} does not learn classes; accuracy cannot be told.")
+    classes = [str(c) for c in model["card"]["classes"]]
+    gold, part, _ = held_out(store, model, gold_of(store, against))
+    items = [item for item in gold if gold[item] in classes]
+    chosen = items[:: max(1, len(items) // pictures)][:pictures]
+    if not chosen:
+        raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
+    plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
+    predict = image_predictor(model_of(store, name))
+    parameters = {"subject": name, "against": against, "pictures": len(chosen)}
+    lost: dict[str, str] = {}
+    with running(
+        store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
+    ) as run:
+        with show_progress(f"spoiling for {name}", total=len(chosen), show=show) as report:
+            found = audit_robustness(
+                predict,
+                images_of(store, chosen, lost),
+                gold=gold,
+                classes=classes,
+                plan=plan,
+                progress=so_far(report),
+            )
+        run.done, run.failed = len(chosen) - len(lost), len(lost)
+        run.note = "; ".join(f"{item}: {why}" for item, why in lost.items()) or None
+        about = {"subject": name, "subject_hash": model["hash"], "variable": against}
+        about |= {"kind": "model", "part": part, "notes": found.notes()}
+        write_results(store, run.id, found.rows(), command="robustness", **about)
+    return found

@@ -43,6 +43,7 @@ _WORD = re.compile(r"[^\s()\"'<>=!]+")
 _QUOTED = re.compile(r"\"([^\"]*)\"|'([^']*)'")
 _STOP = re.compile(r"[()\"']|\s(?:and|or)(?=\s)", re.IGNORECASE)
 _PLAIN_NAME = re.compile(r"[^\s()\"'<>=!](?:[^()\"'<>=!]*[^\s()\"'<>=!])?")
+_JOINS = {"and": operator.and_, "or": operator.or_}
 _TRUTH = {"true": 1.0, "yes": 1.0, "false": 0.0, "no": 0.0}
 
 _POSITIVE = {"true", "yes", "y", "positive", "pos", "present"}
@@ -96,29 +97,19 @@ class Comparison:
 
 
 @dataclass(frozen=True, slots=True)
-class Not:
-    """The opposite of a rule."""
-
-    rule: Rule
-
-    def __str__(self) -> str:
-        inner = f"({self.rule})" if isinstance(self.rule, Joined) else str(self.rule)
-        return f"not {inner}"
-
-
-@dataclass(frozen=True, slots=True)
 class Joined:
-    """Rules of which all (`"and"`) or any (`"or"`) must hold."""
+    """Rules of which all (`"and"`) or any (`"or"`) must hold, or the one that must `"not"`."""
 
     word: str
     rules: tuple[Rule, ...]
 
     def __str__(self) -> str:
-        parts = [f"({rule})" if isinstance(rule, Joined) else str(rule) for rule in self.rules]
-        return f" {self.word} ".join(parts)
+        several = {one for one in self.rules if isinstance(one, Joined) and one.word != "not"}
+        parts = [f"({rule})" if rule in several else str(rule) for rule in self.rules]
+        return f"not {parts[0]}" if self.word == "not" else f" {self.word} ".join(parts)
 
 
-Rule = Comparison | Not | Joined
+Rule = Comparison | Joined
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -200,7 +191,7 @@ class _Parser:
     def _negated(self) -> Rule:
         if self._word() == "not":
             self.at += len("not")
-            return Not(self._negated())
+            return Joined("not", (self._negated(),))
         if self._next("("):
             opened = self.at
             self.at += 1
@@ -210,38 +201,31 @@ class _Parser:
                     self._wrong("and, or, or a closing parenthesis is expected here")
                 self._wrong("this parenthesis is never closed", opened)
             self.at += 1
-            self._blanks()
             return rule
         return self._comparison()
 
     def _comparison(self) -> Comparison:
-        self._blanks()
-        start = self.at
-        table = "" if self._word() else self._take(_TABLE)
+        word, start = self._word(), self.at
+        table = "" if word else self._take(_TABLE)
         if not table:
             self._wrong(f"a comparison is expected here: {FORM}")
-        self._blanks()
         name = ""
         if self._next(":"):
             self.at += 1
             name = self._name()
         sign = self._operator(f"after {self.text[start : self.at].strip()!r}")
         value = self._value(sign, text=bool(name))
-        self._blanks()
         if not name:
             self._whole_number(value, f"{table} is counted")
-            return Comparison(table, "", sign, value, start=start)
-        if not _OPERATOR.match(self.text, self.at):
+        if not name or not any(map(self._next, "<>=!")):
             return Comparison(table, name, sign, value, start=start)
         counting = self._operator("")
         counted = self._value(counting, text=False)
-        self._blanks()
         self._whole_number(counted, "rows are counted")
         return Comparison(table, name, sign, value, (counting, int(counted)), start)
 
     def _name(self) -> str:
         """Read a name: quoted, or up to the first comparison with a value."""
-        self._blanks()
         if self._next('"') or self._next("'"):
             return self._quoted()
         begin = self.at
@@ -269,7 +253,6 @@ class _Parser:
         return word is not None and _NUMBER.fullmatch(word[0]) is not None
 
     def _operator(self, where: str) -> str:
-        self._blanks()
         sign = self._take(_OPERATOR)
         if not sign:
             self._wrong(
@@ -281,8 +264,8 @@ class _Parser:
         return "=" if sign == "==" else sign
 
     def _value(self, sign: str, *, text: bool) -> Any:
-        self._blanks()
-        if text and sign in {"=", "!="} and self.text[self.at : self.at + 1] in {'"', "'"}:
+        text = text and sign in {"=", "!="}
+        if (self._next('"') or self._next("'")) and text:
             return self._quoted()
         begin = self.at
         word = self._take(_WORD)
@@ -290,7 +273,7 @@ class _Parser:
             return float(word)
         if not word or _WORDS.fullmatch(word):
             self._wrong("a value is expected here", begin)
-        if text and sign in {"=", "!="}:
+        if text:
             return word
         percent = " (write 0.5 for 50 %)" if word.endswith("%") else ""
         return self._wrong(f"a number is expected after {sign}{percent}", begin)
@@ -320,9 +303,10 @@ class _Parser:
 
     def _next(self, sign: str) -> bool:
         self._blanks()
-        return self.text[self.at : self.at + 1] == sign
+        return self.text.startswith(sign, self.at)
 
     def _take(self, pattern: re.Pattern[str]) -> str:
+        self._blanks()
         found = pattern.match(self.text, self.at)
         if found is None:
             return ""
@@ -330,8 +314,7 @@ class _Parser:
         return found[0]
 
     def _blanks(self) -> None:
-        while self.at < len(self.text) and self.text[self.at].isspace():
-            self.at += 1
+        self.at += len(self.text[self.at :]) - len(self.text[self.at :].lstrip())
 
     def _wrong(self, why: str, at: int | None = None) -> NoReturn:
         at = self.at if at is None else at
@@ -355,8 +338,6 @@ def comparisons(rule: Rule) -> Iterator[Comparison]:
     """
     if isinstance(rule, Comparison):
         yield rule
-    elif isinstance(rule, Not):
-        yield from comparisons(rule.rule)
     else:
         for part in rule.rules:
             yield from comparisons(part)
@@ -406,12 +387,9 @@ def apply_rule(rule: Rule, tables: Mapping[str, Rows], items: Sequence[str]) -> 
 
 def _answers(rule: Rule, tables: Mapping[str, Rows], wanted: pd.Index[Any]) -> pd.Series[Any]:
     """Give true, false or unknown for each item, by Kleene's logic."""
-    if isinstance(rule, Not):
-        return ~_answers(rule.rule, tables, wanted)
     if isinstance(rule, Joined):
         answers = [_answers(part, tables, wanted) for part in rule.rules]
-        join = operator.and_ if rule.word == "and" else operator.or_
-        return functools.reduce(join, answers)
+        return ~answers[0] if rule.word == "not" else functools.reduce(_JOINS[rule.word], answers)
     values, limit, sign = _values(rule, tables[rule.table])
     found = values.reindex(wanted)
     answer: pd.Series[Any] = OPERATORS[sign](found, limit).astype("boolean")
@@ -476,8 +454,7 @@ def _column(one: Comparison, frame: pd.DataFrame) -> tuple[pd.Series[Any], float
     column = frame[named[0]]
     column = column.astype(object).where(column.notna(), None).set_axis(frame["item"])
     column = column.groupby(level=0).last()
-    present = column.dropna()
-    if len(present) and present.map(lambda value: isinstance(value, str)).all():
+    if pd.api.types.infer_dtype(column) == "string":
         if one.operator not in {"=", "!="}:
             _refuse(
                 one,
@@ -485,11 +462,7 @@ def _column(one: Comparison, frame: pd.DataFrame) -> tuple[pd.Series[Any], float
                 "compared with = or != only",
             )
         value = one.value if isinstance(one.value, str) else f"{one.value:.12g}"
-        return (
-            column.where(column.isna(), column.map(lambda text: _plain(str(text)))),
-            _plain(value),
-            one.operator,
-        )
+        return column.map(_plain, na_action="ignore"), _plain(value), one.operator
     limit = _TRUTH.get(one.value.casefold()) if isinstance(one.value, str) else one.value
     if limit is None:
         _refuse(
@@ -557,16 +530,32 @@ def positive_value(values: Iterable[Any], variable: str, *, positive: str | None
             f"{variable!r} has {len(known)} values ({listed}); a yes-or-no comparison needs two. "
             "Say which one is the positive one with --positive."
         )
-    found = [value for value, other in (known, known[::-1]) if _is_positive(value, other)]
-    if len(found) != 1:
-        found = [value for value in known if _plain(value) == _plain(variable)]
-    if len(found) != 1:
-        found = [value for value, other in (known, known[::-1]) if _is_negative(other, value)]
-    if len(found) != 1:
+    found = plain_positive(known, variable)
+    if found is None:
         raise ParameterError(
             f"Which value of {variable!r} is the positive one, {listed}? Say so with --positive."
         )
-    return found[0]
+    return found
+
+
+def plain_positive(values: Sequence[str], variable: str) -> str | None:
+    """Tell the positive one of two values as `positive_value` does, where it is plain.
+
+    >>> plain_positive(["no", "yes"], "red"), plain_positive(["ants", "bees"], "insect")
+    ('yes', None)
+    """
+    if len(values) != 2:  # noqa: PLR2004
+        return None
+    tests: list[Callable[[str, str], bool]] = [
+        _is_positive,
+        lambda value, _: _plain(value) == _plain(variable),
+        lambda value, other: _is_negative(other, value),
+    ]
+    for test in tests:
+        found = [value for value, other in (values, values[::-1]) if test(value, other)]
+        if len(found) == 1:
+            return found[0]
+    return None
 
 
 def _is_positive(value: str, other: str) -> bool:

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from mediacorpus.errors import ParameterError
+from mediacorpus.engine.decoding import open_all
+from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.learning.apply import Classifier
 from mediacorpus.measures.efficientnet import onnx_file
 from mediacorpus.measures.efficientnet import open_session as embedding_session
-from mediacorpus.networks.efficientnet_graph import FEATURES, SIDE
+from mediacorpus.networks.efficientnet_graph import SIDE
 from mediacorpus.networks.frozen import frozen_of
 from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.networks.views import CROP, plain_view
+from mediacorpus.store import derived
+from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from mediacorpus.learning.model import ModelFolder
@@ -27,8 +30,11 @@ Views: TypeAlias = NDArray[np.uint8]
 Floats: TypeAlias = NDArray[np.float32]
 PredictViews: TypeAlias = Callable[[Views], NDArray[Any]]
 """uint8 views `(N, S, S, 3)` to probabilities `(N, classes)`."""
-PredictPictures: TypeAlias = Callable[[Sequence[Views]], NDArray[Any]]
+PredictImages: TypeAlias = Callable[[Sequence[Views]], NDArray[Any]]
 """Images of any size to probabilities `(N, classes)`."""
+
+LEAST_SIDE = 384
+"""Short side that images keep at least when they are spoilt or explained."""
 
 CHUNK = 32
 """Views that are predicted at one time."""
@@ -53,12 +59,10 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
     pixels:
         uint8 RGB `(H, W, 3)`.
     """
-    if model.card["input"] == "pixels":
-        view = plain_view(pixels, int(model.card["size"]), float(model.card["crop"]))
-        return _gray(view) if model.card.get("gray", model.card.get("grey")) else view
-    # The card of a probe on another backbone says at what its network looks.
     card = model.card
-    return plain_view(pixels, int(card.get("size", SIDE)), float(card.get("crop", CROP)))
+    # The card of a probe on another backbone says at what its network looks.
+    view = plain_view(pixels, int(card.get("size", SIDE)), float(card.get("crop", CROP)))
+    return _gray(view) if card["input"] == "pixels" and card.get("gray") else view
 
 
 def _gray(view: Views) -> Views:
@@ -106,7 +110,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
     return predict
 
 
-def picture_predictor(model: ModelFolder) -> PredictPictures:
+def image_predictor(model: ModelFolder) -> PredictImages:
     """Make the function from images of any size to probabilities of a model.
 
     Parameters
@@ -121,23 +125,34 @@ def picture_predictor(model: ModelFolder) -> PredictPictures:
     """
     predict = view_predictor(model)
 
-    def predict_pictures(pictures: Sequence[Views]) -> NDArray[Any]:
-        found = [
-            predict(np.stack([view_of(model, one) for one in pictures[start : start + CHUNK]]))
-            for start in range(0, len(pictures), CHUNK)
-        ]
-        return np.concatenate(found) if found else np.zeros((0, len(model.card["classes"])))
+    def predict_images(images: Sequence[Views]) -> NDArray[Any]:
+        chunks = [images[start : start + CHUNK] for start in range(0, len(images), CHUNK)]
+        return np.concatenate(
+            [predict(np.stack([view_of(model, one) for one in chunk])) for chunk in chunks]
+        )
 
-    return predict_pictures
+    return predict_images
+
+
+def images_of(
+    store: Store, items: Sequence[str], lost: dict[str, str] | None = None
+) -> Iterator[tuple[str, Views]]:
+    """Give the pixels of items; those that cannot be read are set down in `lost`, with why.
+
+    That none of them can be read is an error, where `lost` is given.
+    """
+    places = derived.places(store, items)
+    for one in open_all([(item, places[item]) for item in items], LEAST_SIDE):
+        if one.pixels is not None:
+            yield one.key, one.pixels
+        elif lost is not None:
+            lost[one.key] = one.reason
+    if lost and len(lost) == len(set(items)):
+        raise MediaError(f"None of the {len(lost):,} items can be read. {one.reason}")
 
 
 def occlusion_map(
-    predict: PredictViews,
-    view: Views,
-    target: int,
-    *,
-    window: int | None = None,
-    stride: int | None = None,
+    predict: PredictViews, view: Views, target: int, *, windows: int = WINDOWS
 ) -> Floats:
     """Map how much hiding each place with a gray box lowers the log-odds of a class.
 
@@ -149,21 +164,14 @@ def occlusion_map(
         uint8 `(S, S, 3)`.
     target:
         Index of the class.
-    window:
-        Side of the box in pixels; a seventh of the view if not given.
-    stride:
-        Pixels from box to box; half of the window if not given.
+    windows:
+        Side of the view divided by that of the box; boxes are half of theirs apart.
 
     Returns
     -------
     float32 array `(S, S)`
         Mean fall of the log-odds over the boxes that cover a pixel; positive where the image
         speaks for the class, negative where it speaks against it.
-
-    Raises
-    ------
-    ParameterError
-        The window, the stride, the class or the view is out of range.
 
     References
     ----------
@@ -176,28 +184,22 @@ def occlusion_map(
     ...     share = views[:, :4, :4].mean(axis=(1, 2, 3)) / 256
     ...     return np.stack([1 - share, share], axis=1)
     >>> view = np.full((16, 16, 3), 250, np.uint8)
-    >>> found = occlusion_map(bright_corner, view, 1, window=4, stride=4)
+    >>> found = occlusion_map(bright_corner, view, 1, windows=4)
     >>> float(found[0, 0]) > 1, float(found[8, 8])
     (True, 0.0)
     """
     side = view.shape[0]
-    if view.dtype != np.uint8 or view.shape != (side, side, 3):
-        raise ParameterError(f"A view is a uint8 array (S, S, 3); got {view.dtype} {view.shape}.")
-    box = max(1, side // WINDOWS) if window is None else window
-    step = max(1, box // 2) if stride is None else stride
-    if not 1 <= box <= side or not 1 <= step <= box:
-        raise ParameterError(
-            f"The window is {box} and the stride {step}; the window must be 1 to {side} pixels, "
-            "the stride 1 to the window."
-        )
-    clean = predict(view[None])
-    if not 0 <= target < clean.shape[1]:
-        raise ParameterError(f"The class index is {target}; it must be 0 to {clean.shape[1] - 1}.")
+    box = max(1, side // windows)
+    step = max(1, box // 2)
     starts = sorted({*range(0, side - box, step), side - box})
     places = [(top, left) for top in starts for left in starts]
-    before = float(_log_odds(clean[:, target])[0])
+    before = _log_odds(predict(view[None])[:, target])[0]
     total, covered = np.zeros((side, side)), np.zeros((side, side))
-    for part, hidden in _hidden(view, places, box):
+    for start in range(0, len(places), CHUNK):
+        part = places[start : start + CHUNK]
+        hidden = np.repeat(view[None], len(part), axis=0)
+        for one, (top, left) in zip(hidden, part, strict=True):
+            one[top : top + box, left : left + box] = GRAY
         falls = before - _log_odds(predict(hidden)[:, target])
         for (top, left), fall in zip(part, falls, strict=True):
             total[top : top + box, left : left + box] += fall
@@ -205,30 +207,15 @@ def occlusion_map(
     return (total / covered).astype(np.float32)
 
 
-def _hidden(
-    view: Views, places: Sequence[tuple[int, int]], box: int
-) -> Iterator[tuple[Sequence[tuple[int, int]], Views]]:
-    for start in range(0, len(places), CHUNK):
-        part = places[start : start + CHUNK]
-        hidden = np.repeat(view[None], len(part), axis=0)
-        for one, (top, left) in zip(hidden, part, strict=True):
-            one[top : top + box, left : left + box] = GRAY
-        yield part, hidden
-
-
 def _log_odds(shares: NDArray[Any]) -> NDArray[np.float64]:
+    from scipy.special import logit
+
     kept = np.clip(np.asarray(shares, np.float64), _SMALLEST, 1 - _SMALLEST)
-    odds: NDArray[np.float64] = np.log(kept / (1 - kept))
-    return odds
+    return np.asarray(logit(kept))
 
 
 def class_activations(
-    weight: NDArray[Any],
-    bias: NDArray[Any],
-    *,
-    views: Views,
-    targets: ArrayLike,
-    softmax: bool = True,
+    weights: Mapping[str, NDArray[Any]], views: Views, targets: ArrayLike, *, softmax: bool = True
 ) -> Floats:
     """Map each place's own vote of a linear classifier on EfficientNet-Lite0's embedding.
 
@@ -237,10 +224,8 @@ def class_activations(
 
     Parameters
     ----------
-    weight:
-        `(classes, 1280)`.
-    bias:
-        `(classes,)`.
+    weights:
+        `"weight"`, `(classes, 1280)`, and `"bias"`, `(classes,)`.
     views:
         uint8 `(N, 224, 224, 3)`.
     targets:
@@ -254,31 +239,17 @@ def class_activations(
     float32 array `(N, 7, 7)`
         The mean over the places is the logit of the class (minus the mean logit).
 
-    Raises
-    ------
-    ParameterError
-        The weights are not of this embedding.
-
     References
     ----------
     Zhou, B., et al. (2016). Learning deep features for discriminative localization. CVPR.
     """
-    if weight.ndim != 2 or weight.shape[1] != FEATURES:  # noqa: PLR2004 - (classes, features)
-        raise ParameterError(
-            f"A class activation map needs weights (classes, {FEATURES}), of the embedding of "
-            f"EfficientNet-Lite0; got {weight.shape}. Ask for an occlusion map."
-        )
     wanted = np.asarray(targets, np.int64)
-    contrast, shift = weight, bias
+    contrast, shift = weights["weight"], weights["bias"]
     if softmax:
-        contrast, shift = weight - weight.mean(axis=0), bias - bias.mean()
-    found = [np.zeros((0, 7, 7), np.float32)]
-    for start in range(0, len(views), CHUNK // 4):
-        part = slice(start, start + CHUNK // 4)
-        maps = _last_maps().run(None, {"pixels": np.ascontiguousarray(views[part])})[0]
-        votes = np.einsum("nc,nchw->nhw", contrast[wanted[part]], maps)
-        found.append((votes + shift[wanted[part], None, None]).astype(np.float32))
-    return np.concatenate(found)
+        contrast, shift = contrast - contrast.mean(axis=0), shift - shift.mean()
+    maps = _last_maps().run(None, {"pixels": np.ascontiguousarray(views)})[0]
+    votes = np.einsum("nc,nchw->nhw", contrast[wanted], maps)
+    return np.asarray(votes + shift[wanted, None, None], np.float32)
 
 
 @functools.cache

@@ -12,13 +12,13 @@ import pandas as pd
 
 from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
-from mediacorpus.result import Result, plain
+from mediacorpus.result import plain
 from mediacorpus.stats.intervals import Interval
 from mediacorpus.stats.metric import label_of, metric, metrics
-from mediacorpus.stats.resampling import FEW, group_numbers, score_sample
-from mediacorpus.stats.sample import Sample, confusion_matrix, read_sample
+from mediacorpus.stats.resampling import group_numbers, score_sample
+from mediacorpus.stats.sample import Sample, confusion_matrix
 from mediacorpus.stats.survey import effective_number
-from mediacorpus.validation.printing import aligned, counted, html_page, html_table, plain_scores
+from mediacorpus.validation.printing import Printed, aligned, counted, few_groups, plain_scores
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Counts, Floats
@@ -38,24 +38,24 @@ class ClassScores:
     """The scores of one class.
 
     `support` counts the items that truly are of the class, `predicted` those predicted to
-    be, `hits` those that are both; `of` has the denominator of each score.
+    be; `of` has the denominator of each score.
     """
 
     name: str
     scores: Mapping[str, Interval]
     support: int
     predicted: int
-    hits: int
     of: Mapping[str, int]
 
     def __getitem__(self, score: str) -> Interval:
         return self.scores[score]
 
 
-class ScoreTable(Result):
+class ScoreTable(Printed):
     """Scores with their intervals, which are rows of the table of results."""
 
     __slots__ = ()
+    _kind = "scores"
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a row for each score: metric, class (empty: of all), interval, n."""
@@ -68,7 +68,8 @@ class ScoreTable(Result):
         predicted items for precision, the true ones for recall, those that are either for
         F1, else all.
 
-        >>> score(["a", "b"], ["a", "a"]).to_frame().loc[0, "estimate"].item()
+        >>> from mediacorpus.stats.sample import read_sample
+        >>> score(read_sample("ab", "aa")).to_frame().loc[0, "estimate"].item()
         0.5
         """
         table = pd.DataFrame(self.rows()).rename(columns={"metric": "score"})
@@ -144,16 +145,16 @@ class Scores(ScoreTable):
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a row for each score, those of all classes first."""
-        rows = [i.row(name, **{"class": ""}, n=self.n) for name, i in self.overall.items()]
+        rows = [i.row(name, n=self.n) for name, i in self.overall.items()]
         for one in self.per_class:
-            about = {"class": one.name}
-            rows += [i.row(name, **about, n=one.of[name]) for name, i in one.scores.items()]
+            rows += [i.row(name, one.name, n=one.of[name]) for name, i in one.scores.items()]
         return rows
 
     def confusion_frame(self) -> pd.DataFrame:
         """Return the confusion matrix as a table with class names.
 
-        >>> score(["a", "b"], ["a", "a"]).confusion_frame().loc["b", "a"].item()
+        >>> from mediacorpus.stats.sample import read_sample
+        >>> score(read_sample("ab", "aa")).confusion_frame().loc["b", "a"].item()
         1
         """
         return pd.DataFrame(
@@ -168,7 +169,8 @@ class Scores(ScoreTable):
         Scores are numbers (null where undefined); `intervals` holds `[low, high]` under
         the same names.
 
-        >>> found = score(["a", "b"], ["a", "a"]).to_dict()
+        >>> from mediacorpus.stats.sample import read_sample
+        >>> found = score(read_sample("ab", "aa")).to_dict()
         >>> found["accuracy"], found["confusion_matrix"]
         (0.5, [[1, 0], [1, 0]])
         """
@@ -189,53 +191,45 @@ class Scores(ScoreTable):
             "notes": list(self.notes),
         }
 
-    def _tables(self) -> tuple[str, list[tuple[str, str]], list[list[str]], list[str]]:
-        """Give the title, the single scores, the table of classes, and what is said below."""
+    @property
+    def _title(self) -> str:
         items, classes = counted(self.n, "item"), counted(len(self.classes), "class", "classes")
-        title = f"{items}, {classes}, {100 * self.level:g} % confidence intervals"
+        return f"{items}, {classes}, {100 * self.level:g} % confidence intervals"
+
+    def _tables(self) -> list[list[list[str]]]:
+        """Give the single scores, the table of classes, and the confusion matrix of not many."""
         shown = [one for one in metrics(at="text") if one.name in self.overall]
-        single = [(one.label, str(self.overall[one.name])) for one in shown]
+        single = [[one.label, str(self.overall[one.name])] for one in shown]
         names = list(self.per_class[0].scores)
-        rows = [["", *map(label_of, names), "n"]]
+        rows = [["class", *map(label_of, names), "n"]]
         for one in self.per_class[:MOST_CLASSES]:
             name = f"{one.name} (positive)" if one.name == self.positive else one.name
             rows.append([name, *map(str, one.scores.values()), str(one.support)])
         for average in ("macro", "weighted"):
             cells = [str(self.overall.get(f"{average}_{name}", "")) for name in names]
             rows.append([f"{average} average", *cells, str(self.n)])
-        hidden = len(self.classes) - MOST_CLASSES
-        more = [f"{hidden} more classes are in to_frame()."] if hidden > 0 else []
-        return title, single, rows, [*more, *self.notes]
-
-    def __str__(self) -> str:
-        title, single, rows, below = self._tables()
-        width = max(len(row[0]) for row in [*rows, *single])
-        rows[0][0] = " " * width
-        lines = [f"{name:<{width}}  {text}" for name, text in single]
-        return "\n".join([title, *lines, "", *aligned(rows), *below])
-
-    def _repr_html_(self) -> str:
-        title, single, (head, *rows), below = self._tables()
-        tables = [html_table(["score", ""], single), html_table(["class", *head[1:]], rows)]
+        tables = [[["score", ""], *single], rows]
         if len(self.classes) <= MOST_CLASSES:
             pairs = zip(self.classes, self.confusion, strict=True)
             counts = [[name, *map(str, row)] for name, row in pairs]
-            tables.append(html_table(["true \\ predicted", *self.classes], counts))
-        return html_page("scores", title, tables=tables, notes=below)
+            tables.append([["true \\ predicted", *self.classes], *counts])
+        return tables
+
+    def _below(self) -> list[str]:
+        hidden = len(self.classes) - MOST_CLASSES
+        more = [f"{hidden} more classes are in to_frame()."] if hidden > 0 else []
+        return [*more, *self.notes]
+
+    def __str__(self) -> str:
+        (_, *single), (head, *rows), *_ = self._tables()
+        width = max(len(row[0]) for row in [*single, *rows])
+        lines = aligned([[row[0].ljust(width), *row[1:]] for row in single])
+        table = aligned([[" " * width, *head[1:]], *rows])
+        return "\n".join([self._title, *lines, "", *table, *self._below()])
 
 
 def score(
-    truth: Any,
-    predicted: Any,
-    *,
-    classes: Sequence[str] | None = None,
-    positive: str | None = None,
-    probabilities: Any = None,
-    ordinal: bool = False,
-    groups: Any = None,
-    level: float = 0.95,
-    repeats: int = 2000,
-    seed: int = 0,
+    sample: Sample, *, groups: Any = None, level: float = 0.95, repeats: int = 2000, seed: int = 0
 ) -> Scores:
     """Score predicted classes against the truth, each score with its interval.
 
@@ -248,17 +242,8 @@ def score(
 
     Parameters
     ----------
-    truth, predicted:
-        One label per item, in the same order. Labels are compared as text.
-    classes:
-        All classes, in the order in which they are shown; by default those that occur.
-    positive:
-        The class that headline precision, recall and F1 are for.
-    probabilities:
-        Optional: a frame with one column for each class, an array `(n, K)` in the order
-        of the classes, or `(n,)` with those of the positive class.
-    ordinal:
-        Whether the classes are ranks, from the lowest to the highest.
+    sample:
+        What is true, what was predicted, and the probabilities where there are any.
     groups:
         The group of each item, such as its author, whose items are alike; a missing value is
         a group of its own.
@@ -269,11 +254,6 @@ def score(
     seed:
         Seed of the bootstrap.
 
-    Raises
-    ------
-    ParameterError
-        Lengths differ, labels are missing or unknown, or an argument is out of range.
-
     References
     ----------
     Sokolova & Lapalme (2009) and others, as `mediacorpus.stats.metric.METRICS` names them.
@@ -282,32 +262,14 @@ def score(
 
     Examples
     --------
-    >>> truth = ["0"] * 393 + ["1"] * 422
+    >>> from mediacorpus.stats.sample import read_sample
+    >>> gold = ["0"] * 393 + ["1"] * 422
     >>> predicted = ["0"] * 321 + ["1"] * 72 + ["0"] * 48 + ["1"] * 374
-    >>> found = score(truth, predicted, positive="1")
+    >>> found = score(read_sample(gold, predicted, positive="1"))
     >>> print(found.accuracy, found.precision, found.recall, sep="; ")
     .853 [.827, .875]; .839 [.802, .870]; .886 [.852, .913]
     """
-    sample = read_sample(
-        truth,
-        predicted,
-        classes=classes,
-        positive=positive,
-        probabilities=probabilities,
-        ordinal=ordinal,
-    )
-    return scores_of(sample, groups=groups, level=level, repeats=repeats, seed=seed)
-
-
-def scores_of(
-    sample: Sample, *, groups: Any = None, level: float = 0.95, repeats: int = 2000, seed: int = 0
-) -> Scores:
-    """Score a sample as `score` does.
-
-    >>> scores_of(read_sample(["a"], ["a"])).n
-    1
-    """
-    numbers = _drawn(groups, len(sample))
+    numbers = _drawn(groups)
     known = metrics(sample.offers, "validate")
     found = score_sample(sample, known, numbers=numbers, level=level, repeats=repeats, seed=seed)
     single = [one for one in known if one.per_class]
@@ -316,22 +278,19 @@ def scores_of(
         one.name: one.parts(whole)[1][0].tolist() if one.form == "proportion" else [len(sample)]
         for one in single
     }
-    counts = (side[0].tolist() for side in (whole.truths, whole.guesses, whole.hits))
+    counts = (side[0].tolist() for side in (whole.truths, whole.guesses))
     per_class = tuple(
         ClassScores(
             name=name,
             scores={one.name: found[one.name][at] for one in single},
             support=support,
             predicted=predicted,
-            hits=hits,
             of={score: n[at % len(n)] for score, n in of.items()},
         )
-        for at, (name, support, predicted, hits) in enumerate(
-            zip(sample.classes, *counts, strict=True)
-        )
+        for at, (name, support, predicted) in enumerate(zip(sample.classes, *counts, strict=True))
     )
     overall = {one.name: found[one.name][0] for one in known if not one.per_class}
-    notes = [*_undefined(per_class, overall), *_grouped(numbers, len(sample))]
+    notes = [*_undefined(per_class, overall), *_grouped(numbers)]
     matrix = tuple(tuple(row) for row in confusion_matrix(sample).tolist())
     return Scores(
         len(sample),
@@ -345,22 +304,21 @@ def scores_of(
     )
 
 
-def _drawn(groups: Any, n: int) -> Counts | None:
+def _drawn(groups: Any) -> Counts | None:
     """Give the number of each item's group; None where each item is on its own."""
     if groups is None:
         return None
-    numbers = group_numbers(groups, n)
-    return None if int(numbers.max()) + 1 == n else numbers
+    numbers = group_numbers(groups)
+    return None if int(numbers.max()) + 1 == len(numbers) else numbers
 
 
-def _grouped(numbers: Counts | None, n: int) -> list[str]:
+def _grouped(numbers: Counts | None) -> list[str]:
     if numbers is None:
         return []
     groups = int(numbers.max()) + 1
-    notes = [f"Intervals are over {counted(groups, 'group')} of the {n:,} items, not over items."]
-    if groups < FEW:
-        notes.append(f"With fewer than {FEW} groups such intervals tend to be too narrow.")
-    return notes
+    items = f"{len(numbers):,} items"
+    note = f"Intervals are over {counted(groups, 'group')} of the {items}, not over items."
+    return [note, *few_groups(groups)]
 
 
 def _undefined(per_class: Sequence[ClassScores], overall: Mapping[str, Interval]) -> list[str]:
@@ -405,26 +363,28 @@ class NumberScores(ScoreTable):
 
     def rows(self) -> list[dict[str, Any]]:
         """Give a row for each score."""
-        return [i.row(name, **{"class": ""}, n=self.n) for name, i in self.scores.items()]
+        return [i.row(name, n=self.n) for name, i in self.scores.items()]
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain numbers and text."""
         scores = {name: _plain(i) for name, i in self.scores.items()}
         return {"n": self.n, "scores": scores}
 
-    def __str__(self) -> str:
-        rows = [f"  {label_of(name):24} {i}" for name, i in self.scores.items()]
-        return "\n".join([counted(self.n, "item"), *rows])
+    @property
+    def _title(self) -> str:
+        return counted(self.n, "item")
 
-    def _repr_html_(self) -> str:
+    def _tables(self) -> list[list[list[str]]]:
         rows = [[label_of(name), str(i)] for name, i in self.scores.items()]
-        return html_page(
-            "scores", counted(self.n, "item"), tables=[html_table(["score", ""], rows)]
-        )
+        return [[["score", ""], *rows]]
+
+    def __str__(self) -> str:
+        [(_, *rows)] = self._tables()
+        return "\n".join([self._title, *(f"  {label:24} {score}" for label, score in rows)])
 
 
 def score_numbers(
-    truth: Sequence[float],
+    gold: Sequence[float],
     predicted: Sequence[float],
     *,
     groups: Sequence[Any] | None = None,
@@ -435,7 +395,7 @@ def score_numbers(
 
     Parameters
     ----------
-    truth, predicted:
+    gold, predicted:
         True and predicted value of each item, `(N,)`.
     groups:
         The group of each item for the bootstrap; by default each item is its own.
@@ -445,7 +405,7 @@ def score_numbers(
     Raises
     ------
     ParameterError
-        There are fewer than two items, or lengths differ.
+        There are fewer than two items.
 
     Examples
     --------
@@ -453,14 +413,14 @@ def score_numbers(
     >>> round(found.scores["mean_absolute_error"].estimate, 3)
     0.25
     """
-    sample = Sample(np.asarray(truth, np.float64), np.asarray(predicted, np.float64))
-    if len(sample) != len(sample.predicted) or len(sample) < 2:  # noqa: PLR2004 - a line
+    sample = Sample(np.asarray(gold, np.float64), np.asarray(predicted, np.float64))
+    if len(sample) < 2:  # noqa: PLR2004 - a line
         raise ParameterError(
-            f"There are {len(sample)} true and {len(sample.predicted)} predicted values; as many "
+            f"There are {len(sample)} true and {len(sample)} predicted values; as many "
             "of both are needed, and at least two."
         )
     known = metrics(sample.offers, "validate")
-    numbers = _drawn(groups, len(sample))
+    numbers = _drawn(groups)
     found = score_sample(sample, known, numbers=numbers, level=level, repeats=1000, seed=seed)
     return NumberScores(len(sample), {name: i[0] for name, i in found.items()})
 
@@ -490,7 +450,7 @@ class SeveralScores(ScoreTable):
         """Give a row for each score, those of all labels together first."""
         mean = Interval(self.mean_f1, math.nan, math.nan, self.exact_match.level)
         whole = {"exact_match": self.exact_match, "mean_f1": mean}
-        rows = [i.row(name, **{"class": ""}, n=self.n) for name, i in whole.items()]
+        rows = [i.row(name, n=self.n) for name, i in whole.items()]
         for name, one in self.labels.items():
             rows += [row | {"class": row["class"] or name} for row in one.rows()]
         return rows
@@ -516,15 +476,14 @@ class SeveralScores(ScoreTable):
         ]
         return "\n".join([self._title, *rows])
 
-    def _repr_html_(self) -> str:
+    def _tables(self) -> list[list[list[str]]]:
         parts = ("precision", "recall", "f1")
         rows = [[k, *(str(one.headline(p)) for p in parts)] for k, one in self.labels.items()]
-        head = ["label", *map(label_of, parts)]
-        return html_page("scores", self._title, tables=[html_table(head, rows)])
+        return [[["label", *map(label_of, parts)], *rows]]
 
 
 def score_several(
-    truth: Sequence[Sequence[str]],
+    gold: Sequence[Sequence[str]],
     probabilities: Any,
     classes: Sequence[str],
     *,
@@ -537,7 +496,7 @@ def score_several(
 
     Parameters
     ----------
-    truth:
+    gold:
         The true labels of each item.
     probabilities:
         Array `(N, K)`.
@@ -557,18 +516,17 @@ def score_several(
     0.67
     """
     given = np.asarray(probabilities, np.float64)
-    true = np.array([[c in row for c in classes] for row in truth], bool)
-    said = given >= threshold
+    true = np.array([[c in row for c in classes] for row in gold], dtype=np.int64)
+    predicted = (given >= threshold).astype(np.int64)
     options: dict[str, Any] = {"level": level, "seed": seed}
     labels = {}
-    for at, name in enumerate(classes):
-        chances = np.column_stack([1 - given[:, at], given[:, at]])
-        real, named = true[:, at].astype(np.int64), said[:, at].astype(np.int64)
+    for name, real, named, chance in zip(classes, true.T, predicted.T, given.T, strict=True):
+        chances = np.column_stack([1 - chance, chance])
         own = Sample(real, named, (f"not {name}", name), matrix=chances, positive=name)
-        labels[name] = scores_of(own, groups=groups, **options)
-    exact = (true == said).all(axis=1).astype(np.int64)
+        labels[name] = score(own, groups=groups, **options)
+    exact = (true == predicted).all(axis=1).astype(np.int64)
     right = Sample(np.ones_like(exact), exact, classes=("wrong", "right"))
-    numbers = _drawn(groups, len(right))
+    numbers = _drawn(groups)
     [match] = score_sample(right, [metric("accuracy")], numbers=numbers, **options)["accuracy"]
     values = [one.f1.estimate for one in labels.values() if one.f1.defined]
     mean = float(np.mean(values)) if values else math.nan
@@ -576,7 +534,7 @@ def score_several(
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Inclusion(Result):
+class Inclusion(Printed):
     """Scores as drawn and weighted by the chance to be drawn, side by side.
 
     Parameters
@@ -594,6 +552,8 @@ class Inclusion(Result):
     rows:
         Score, class (`""`: all), the score as drawn, the score weighted.
     """
+
+    _kind = "inclusion"
 
     column: str
     n: int
@@ -628,25 +588,18 @@ class Inclusion(Result):
         }
 
     @property
-    def words(self) -> str:
-        """What the weights come to."""
+    def _title(self) -> str:
         return (
             f"Weighted by one over {self.column}: the {self.n:,} items stand for about "
             f"{self.population:,.0f}, and tell as much as {self.effective_n:,.0f} of equal weight."
         )
 
-    def _cells(self) -> list[list[str]]:
-        return [
+    def _tables(self) -> list[list[list[str]]]:
+        cells = [
             [f"{of}: {label_of(score)}" if of else label_of(score), str(drawn), str(other)]
             for score, of, drawn, other in self.rows
         ]
-
-    def __str__(self) -> str:
-        return "\n".join([self.words, *aligned([["", "as drawn", "weighted"], *self._cells()])])
-
-    def _repr_html_(self) -> str:
-        table = html_table(["", "as drawn", "weighted"], self._cells())
-        return html_page("inclusion", self.words, tables=[table])
+        return [[["", "as drawn", "weighted"], *cells]]
 
 
 def _plain(interval: Interval) -> list[float | None]:
@@ -673,15 +626,16 @@ def weigh(
 
     Examples
     --------
-    >>> truth, said = ["yes"] * 4 + ["no"] * 4, ["yes", "yes", "yes", "no"] + ["no"] * 4
-    >>> sample = read_sample(truth, said)
-    >>> found = weigh(scores_of(sample), sample,
+    >>> from mediacorpus.stats.sample import read_sample
+    >>> gold, predicted = ["yes"] * 4 + ["no"] * 4, ["yes", "yes", "yes", "no"] + ["no"] * 4
+    >>> sample = read_sample(gold, predicted)
+    >>> found = weigh(score(sample), sample,
     ...               chances=np.array([1.0] * 4 + [0.25] * 4), column="p")
     >>> [(row[0], round(row[2].estimate, 3), round(row[3].estimate, 3)) for row in found.rows[:1]]
     [('accuracy', 0.875, 0.95)]
     """
     known, weights = metrics(sample.offers, "inclusion"), 1 / chances
-    numbers = None if groups is None else group_numbers(groups, len(sample))
+    numbers = None if groups is None else group_numbers(groups)
     weighted = score_sample(sample, known, weights=weights, numbers=numbers, level=scores.level)
     drawn: dict[str, tuple[Interval, ...]] = {k: (i,) for k, i in scores.overall.items()}
     drawn |= {k: tuple(one[k] for one in scores.per_class) for k in scores.per_class[0].scores}

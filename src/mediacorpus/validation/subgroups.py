@@ -11,17 +11,17 @@ import pandas as pd
 
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.targets import TargetKind, target_of
+from mediacorpus.learning.targets import target_of
 from mediacorpus.result import Note, Result, plain
 from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
-from mediacorpus.stats.sample import Sample, as_labels, read_sample
+from mediacorpus.stats.sample import Sample
 from mediacorpus.stats.significance import CORRECTIONS, heterogeneity, two_proportions
 from mediacorpus.store import people
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
-from mediacorpus.validation.predictions import column_of, predictions_of, truth_of
+from mediacorpus.validation.predictions import SINGLE, column_of, gold_of, predictions_of
 from mediacorpus.validation.printing import (
     counted,
     html_page,
@@ -38,6 +38,9 @@ MISSING = "(missing)"
 
 REST = "the rest"
 """What a group is compared with where no reference is named."""
+
+LEAST = 30
+"""Items from which a group is tested."""
 
 REPEATS = 1000
 """Resamples of each group, for scores that need them."""
@@ -128,16 +131,12 @@ class GroupAudit(Result):
             known = set(self.counts["group"][self.counts["column"] == column]) - {MISSING}
             if group not in known:
                 raise unknown("group", group, known)
-        differences = [
-            {"column": column, "class": of, "score": score} | row
-            for (column, of, score), table in self._rates()
-            for row in _differences(table, score, against.get(column), audit=self)
-        ]
-        overall = [
-            {"column": column, "class": of, "score": score} | row
-            for (column, of, score), table in self._rates()
-            for row in _heterogeneity(table, score, least=self.least)
-        ]
+        differences, overall = [], []
+        for (column, of, score), table in self._rates():
+            about = {"column": column, "class": of, "score": score}
+            compared = _differences(table, score, against.get(column), audit=self)
+            differences += [about | row for row in compared]
+            overall += [about | row for row in _heterogeneity(table, score, least=self.least)]
         return replace(
             self,
             differences=_corrected(differences, COMPARED, correction),
@@ -214,16 +213,11 @@ class GroupAudit(Result):
 
 
 def audit_groups(
-    truth: Any,
-    said: Any,
-    by: Mapping[str, Any] | pd.DataFrame,
+    sample: Sample,
+    by: Mapping[str, Sequence[str | None]],
     *,
-    classes: Sequence[str] | None = None,
-    positive: str | None = None,
-    probabilities: Any = None,
-    ordinal: bool = False,
     level: float = 0.95,
-    least: int = 30,
+    least: int = LEAST,
 ) -> GroupAudit:
     """Score predictions for each group of items, and test whether groups differ.
 
@@ -236,30 +230,17 @@ def audit_groups(
 
     Parameters
     ----------
-    truth, said:
-        One label per item, in the same order.
+    sample:
+        What is true and what was predicted, and the probabilities where there are any: ROC AUC,
+        Brier score and log loss by group are then shown too. Precision, recall and the like are
+        for its positive class; without one for each class in turn, and of two for the second.
     by:
         The columns to audit by: for each name the group of each item, `(N,)`. Items
         without a value are shown as `(missing)` and compared with nothing.
-    classes:
-        All classes; by default those that occur.
-    positive:
-        The class that precision, recall and the like are for; by default each class in
-        turn, and of two the second.
-    probabilities:
-        Optional, as for `mediacorpus.validation.scores.score`: ROC AUC, Brier score and
-        log loss by group are then shown too.
-    ordinal:
-        Whether the classes are ranks, from the lowest to the highest.
     level:
         Confidence level, between 0 and 1.
     least:
         Items from which a group is tested; smaller ones are shown and marked.
-
-    Raises
-    ------
-    ParameterError
-        Lengths differ, labels are missing or unknown, or there is no column.
 
     References
     ----------
@@ -272,33 +253,28 @@ def audit_groups(
 
     Examples
     --------
-    >>> truth = ["yes"] * 40 + ["no"] * 40 + ["yes"] * 50 + ["no"] * 50
-    >>> said = ["yes"] * 20 + ["no"] * 60 + ["yes"] * 48 + ["no"] * 52
-    >>> found = audit_groups(truth, said, {"gender": ["f"] * 80 + ["m"] * 100}, positive="yes")
+    >>> from mediacorpus.stats.sample import read_sample
+    >>> gold = ["yes"] * 40 + ["no"] * 40 + ["yes"] * 50 + ["no"] * 50
+    >>> predicted = ["yes"] * 20 + ["no"] * 60 + ["yes"] * 48 + ["no"] * 52
+    >>> sample = read_sample(gold, predicted, positive="yes")
+    >>> found = audit_groups(sample, {"gender": ["f"] * 80 + ["m"] * 100})
     >>> print(found.sentences()[0][:70])
     gender = f: accuracy .750 against .980 for m, difference -.230 [-.336,
     """
     check_level(level)
-    sample = read_sample(
-        truth,
-        said,
-        classes=classes,
-        positive=positive,
-        probabilities=probabilities,
-        ordinal=ordinal,
-    )
-    if positive is None and len(sample.classes) == 2:  # noqa: PLR2004
+    if sample.positive is None and len(sample.classes) == 2:  # noqa: PLR2004
         sample = replace(sample, positive=sample.classes[1])
     counts, scores = [], []
-    for column, group in _columns(by, len(sample)).items():
-        places = np.array(group, dtype=object)
-        for name in sorted(set(group), key=lambda one: (one == MISSING, one)):
-            own = sample.only(places == name)
+    for column, values in by.items():
+        groups = np.array([MISSING if value is None else value for value in values], dtype=object)
+        for name in sorted(set(groups), key=lambda one: (one == MISSING, one)):
+            own = sample.only(groups == name)
             about = {"column": column, "group": name, "items": len(own)}
             rates = list(_counts(own))
             counts += [about | row for row in rates]
             scores += [about | row for row in _scores(own, rates, level=level)]
-    table = pd.DataFrame(scores).assign(small=lambda rows: rows["items"] < least)[SCORES]
+    table = pd.DataFrame(scores).rename(columns={"metric": "score"})
+    table = table.assign(small=table["items"] < least)[SCORES]
     empty = pd.DataFrame()
     bare = GroupAudit(
         *(len(sample), pd.DataFrame(counts), table, empty, empty, level, least),
@@ -308,35 +284,18 @@ def audit_groups(
     return bare.compared()
 
 
-def _columns(by: Mapping[str, Any] | pd.DataFrame, n: int) -> dict[str, list[str]]:
-    found = {}
-    for name, given in by.items():
-        column = str(name)
-        values = pd.Series(list(given), dtype=object)
-        if len(values) != n:
-            raise ParameterError(f"There are {n} items and {len(values)} values of {column!r}.")
-        known = values.notna()
-        values[known] = as_labels(values[known], column)
-        found[column] = values.where(known, MISSING).tolist()
-    if not found:
-        raise ParameterError("Name at least one column to audit by.")
-    return found
-
-
 def _counts(own: Sample) -> Iterator[dict[str, Any]]:
     """Give numerator and denominator of each rate, for the classes that count."""
     whole = own.under(np.ones((1, len(own)), dtype=np.int64))
     rates = [one for one in metrics(own.offers, "audit") if one.form == "proportion"]
-    for label in own.classes if own.positive is None else [own.positive]:
-        at = own.classes.index(label)
-        for one in rates:
-            top, bottom = one.parts(whole)
-            if one.per_class:
-                of = {"class": label, "score": one.name}
-                yield of | {"top": int(top[0, at]), "bottom": int(bottom[0, at])}
-            elif label == (own.positive or own.classes[0]):
-                of = {"class": "", "score": one.name}
-                yield of | {"top": int(top[0, 0]), "bottom": int(bottom[0, 0])}
+    labels = own.classes if own.positive is None else (own.positive,)
+    for label in labels:
+        shown = rates if label == labels[0] else [one for one in rates if one.per_class]
+        for one in shown:
+            at = own.classes.index(label) if one.per_class else 0
+            top, bottom = (int(side[0, at]) for side in one.parts(whole))
+            of = label if one.per_class else ""
+            yield {"class": of, "score": one.name, "top": top, "bottom": bottom}
 
 
 def _scores(
@@ -345,19 +304,14 @@ def _scores(
     """Give every score of a group with its interval."""
     for row in rates:
         found = metric(row["score"]).interval(row["top"], row["bottom"], level=level)
-        yield {"class": row["class"], "score": row["score"], **_limits(found), "n": row["bottom"]}
+        yield found.row(row["score"], row["class"], n=row["bottom"])
     rest = [one for one in metrics(own.offers, "audit") if one.form != "proportion"]
     others = score_sample(own, rest, level=level, repeats=REPEATS)
     for one in rest:
-        for at, interval in enumerate(others[one.name]):
-            label = own.classes[at] if one.per_class else ""
+        labels = own.classes if one.per_class else ("",)
+        for label, interval in zip(labels, others[one.name], strict=True):
             if not label or own.positive in {None, label}:
-                yield {"class": label, "score": one.name, **_limits(interval), "n": len(own)}
-
-
-def _limits(found: Interval) -> dict[str, Any]:
-    limits = {"estimate": found.estimate, "low": found.low, "high": found.high}
-    return limits | {"method": found.method}
+                yield interval.row(one.name, label, n=len(own))
 
 
 def _differences(
@@ -542,24 +496,16 @@ def audit(
         running(store, "audit", parameters=parameters, exclusive=False) as run,
         show_progress(f"auditing {name}", unit="", show=show),
     ):
-        truth, _ = truth_of(store, against)
+        gold = gold_of(store, against)
         model = people.model(store, name)
-        kind = target_of(model["card"]).kind
-        if kind not in {TargetKind.CLASSES, TargetKind.ORDINAL}:
+        if target_of(model["card"]).kind not in SINGLE:
             raise ParameterError(
                 f"The model {name!r} does not learn classes; groups cannot be told."
             )
-        own = predictions_of(store, model, truth=truth, variable=against, show=show)
+        own = predictions_of(store, model, gold, show=show)
+        sample = own.sample(positive=positive_of(own.classes, against, positive))
         columns = {column: _groups(store, own.items, column) for column in names}
-        found = audit_groups(
-            own.gold,
-            [own.classes[i] for i in own.answers.argmax(axis=1)],
-            columns,
-            classes=own.classes,
-            positive=positive_of(own.classes, against, positive),
-            ordinal=kind is TargetKind.ORDINAL,
-            level=level,
-        )
+        found = audit_groups(sample, columns, level=level)
         about = {"subject": name, "subject_hash": model["hash"], "variable": against}
         about |= {"kind": "model", "part": own.part, "level": level, "notes": _notes(found)}
         write_results(store, run.id, _rows(found), command="audit", **about)
@@ -607,9 +553,9 @@ def _notes(found: GroupAudit) -> list[str]:
     return [Note(sentence, "worst"), *found.sentences()]
 
 
-def _groups(store: Store, items: Sequence[str], column: str) -> list[object]:
+def _groups(store: Store, items: Sequence[str], column: str) -> list[str | None]:
     """Give the group of each item by a labelled variable, or by a column of the records."""
     if column in people.variables(store):
-        values, _ = truth_of(store, column)
-        return [values.get(item) for item in items]
-    return list(column_of(store, items, column))
+        labels = gold_of(store, column).labels
+        return [labels.get(item) for item in items]
+    return column_of(store, items, column)

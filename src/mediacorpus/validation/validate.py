@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute as pc
 
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
@@ -21,8 +22,6 @@ from mediacorpus.stats.calibration import (
     calibration_error,
     choose_threshold,
     fit_temperature,
-    reliability,
-    top_class,
 )
 from mediacorpus.stats.sample import Sample, read_sample
 from mediacorpus.stats.survey import prior_warning
@@ -33,14 +32,15 @@ from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
 from mediacorpus.validation.predictions import (
     NO_GROUPS,
+    Gold,
     Predictions,
+    gold_of,
     groups_for,
     mistakes,
     mistakes_of_labels,
     mistakes_of_numbers,
     predictions_of,
     rows_of,
-    truth_of,
 )
 from mediacorpus.validation.printing import counted
 from mediacorpus.validation.rules import (
@@ -50,6 +50,7 @@ from mediacorpus.validation.rules import (
     comparisons,
     is_rule,
     parse_rule,
+    plain_positive,
     positive_value,
 )
 from mediacorpus.validation.scores import (
@@ -59,9 +60,9 @@ from mediacorpus.validation.scores import (
     Scores,
     SeveralScores,
     chances_of,
+    score,
     score_numbers,
     score_several,
-    scores_of,
     weigh,
 )
 
@@ -246,17 +247,15 @@ def _validated(
     store: Store, subject: str, *, against: str, options: ScoreOptions
 ) -> tuple[Validation, str]:
     """Score a model or a rule; give the result and the hash of what was scored."""
-    truth, unresolved = truth_of(store, against)
+    gold = gold_of(store, against)
     if is_rule(subject):
-        rule = parse_rule(subject)
-        result, digest = _rule(store, rule, truth=truth, variable=against, options=options)
+        result, digest = _rule(store, parse_rule(subject), gold, options=options)
     else:
         model = people.model(store, subject)
-        result = _model(store, model, truth=truth, variable=against, options=options)
-        digest = str(model["hash"])
-    if unresolved:
-        is_are = "is" if unresolved == 1 else "are"
-        note = f"{counted(unresolved, 'item')} with unresolved labels {is_are} left out."
+        result, digest = _model(store, model, gold, options=options), str(model["hash"])
+    if gold.unresolved:
+        is_are = "is" if gold.unresolved == 1 else "are"
+        note = f"{counted(gold.unresolved, 'item')} with unresolved labels {is_are} left out."
         result = replace(result, warnings=(*result.warnings, note))
     return result, digest
 
@@ -265,63 +264,56 @@ def _write_rows(store: Store, run: int, result: Validation, *, digest: str) -> N
     """Write the scores down as rows of the table of results."""
     rows = result.scores.rows()
     if (kept := result.inclusion) is not None:
-        rows += [
-            weighted.row(score, **{"class": of}, n=kept.n)
-            | {"method": f"{WEIGHTED} 1/{kept.column}"}
-            for score, of, _, weighted in kept.rows
-        ]
+        way = {"method": f"{WEIGHTED} 1/{kept.column}"}
+        rows += [one.row(score, of, n=kept.n) | way for score, of, _, one in kept.rows]
     about = {name: getattr(result, name) for name in ("kind", "subject", "variable", "part")}
     notes = [*getattr(result.scores, "notes", ()), *result.warnings]
     about |= {"subject_hash": digest, "notes": notes}
     write_results(store, run, rows, command="validate", **about)
 
 
-def _rule(
-    store: Store,
-    rule: Rule,
-    *,
-    truth: Mapping[str, str],
-    variable: str,
-    options: ScoreOptions,
-) -> tuple[Validation, str]:
+def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tuple[Validation, str]:
     """Score a rule on all labelled items."""
     if options.threshold is not None or options.by not in {None, NO_GROUPS}:
         raise ParameterError(
             f"A rule has its threshold in itself ({rule}), and no groups; leave both out."
         )
+    labels, variable = gold.labels, gold.variable
     if options.only is not None:
         allowed = set(options.only)
-        truth = {item: value for item, value in truth.items() if item in allowed}
-        if not truth:
+        labels = {item: value for item, value in labels.items() if item in allowed}
+        if not labels:
             raise LabelError(
                 f"None of the {len(allowed):,} items that are selected has a label of "
                 f"{variable!r}, so there is nothing to score."
             )
-    chosen = positive_value(truth.values(), variable, positive=options.positive)
-    others = sorted({v for v in truth.values() if v != chosen})
+    chosen = positive_value(labels.values(), variable, positive=options.positive)
+    others = sorted({v for v in labels.values() if v != chosen})
     names = [others[0] if len(others) == 1 else f"not {chosen}", chosen]
     tables = dict.fromkeys(one.table for one in comparisons(rule))
-    read = {table: _rows(store, table, list(truth), show=options.show) for table in tables}
-    answer = apply_rule(rule, {table: rows for table, (_, rows, _) in read.items()}, list(truth))
+    read = {table: _rows(store, table, list(labels), show=options.show) for table in tables}
+    answer = apply_rule(rule, {table: rows for table, (_, rows, _) in read.items()}, list(labels))
     items = [str(item) for item in answer.index]
     if not items:
         raise LabelError(
             f"No item with a label of {variable!r} was measured by {' and '.join(read)} so that "
             f"the rule can be told. See: mediacorpus failures {store.folder}"
         )
-    gold = [names[int(truth[item] == chosen)] for item in items]
     said = answer.to_numpy(dtype=np.int64)
     sample = read_sample(
-        gold, [names[yes] for yes in said.tolist()], classes=names, positive=chosen
+        [names[int(labels[item] == chosen)] for item in items],
+        [names[yes] for yes in said.tolist()],
+        names,
+        positive=chosen,
     )
-    found = scores_of(sample, level=options.level, seed=options.seed)
+    found = score(sample, level=options.level, seed=options.seed)
     result = Validation(
         str(rule),
         variable,
         "labelled",
         found,
-        mistakes(items, replace(sample, matrix=np.eye(BINARY)[said])),
-        missing=len(truth) - len(items),
+        mistakes(items, replace(sample, matrix=np.eye(2)[said])),
+        missing=len(labels) - len(items),
         warnings=tuple(dict.fromkeys(first for _, _, first in read.values() if first)),
         inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
         kind="rule",
@@ -343,23 +335,16 @@ def _rows(
     if table not in setups:
         raise unknown("measure", table, {*setups, *MEASURES.names()})
     setup, info = setups[table]
-    measured = _measured(store, setup, items)
-    return (
-        setup,
-        Rows(info.shape, rows_of(store, setup, info=info, items=measured), measured),
-        first,
-    )
-
-
-def _measured(store: Store, setup: int, items: list[str]) -> list[str]:
     done = {
-        row[0]
-        for row in store.rows(
+        item
+        for (item,) in store.rows(
             "SELECT item FROM measured JOIN items USING (n) WHERE setup = ? AND part IS NOT NULL",
             (setup,),
         )
     }
-    return [item for item in items if item in done]
+    measured = [item for item in items if item in done]
+    rows = rows_of(store, setup, info=info, items=measured)
+    return setup, Rows(info.shape, rows, measured), first
 
 
 def _weighed(
@@ -378,28 +363,17 @@ def _weighed(
 
 
 def _model(
-    store: Store,
-    model: Mapping[str, Any],
-    *,
-    truth: Mapping[str, str],
-    variable: str,
-    options: ScoreOptions,
+    store: Store, model: Mapping[str, Any], gold: Gold, *, options: ScoreOptions
 ) -> Validation:
     """Score a model on the test part, or where there is none on the validation part."""
     own = predictions_of(
-        store,
-        model,
-        truth=truth,
-        variable=variable,
-        part=options.part,
-        only=options.only,
-        show=options.show,
+        store, model, gold, part=options.part, only=options.only, show=options.show
     )
     if options.inclusion is not None and own.kind in _KINDS:
         raise ParameterError(
             f"Scores of {_KINDS[own.kind]} are not weighted by inclusion; leave --inclusion out."
         )
-    groups, told = groups_for(store, model, own.items, truth=truth, by=options.by)
+    groups, told = groups_for(store, model, own.items, gold=gold, by=options.by)
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
     notes = [*own.notes, *told]
     more: dict[str, Any] = {}
@@ -407,9 +381,9 @@ def _model(
     if own.kind is TargetKind.SCALE:
         if options.threshold is not None:
             raise ParameterError("The model predicts numbers; a threshold belongs to classes.")
-        said = own.answers[:, 0].tolist()
-        scores = score_numbers([number(v) for v in own.gold], said, **given)
-        wrong = mistakes_of_numbers(own.items, own.gold, np.array(said))
+        said = own.answers[:, 0]
+        scores = score_numbers([number(v) for v in own.gold], said.tolist(), **given)
+        wrong = mistakes_of_numbers(own.items, own.gold, said)
     elif own.kind is TargetKind.MULTILABEL:
         cut, sets = _from_0_to_1(options.threshold), [split_values(v) for v in own.gold]
         scores = score_several(sets, own.answers, own.classes, threshold=cut, **given)
@@ -417,15 +391,16 @@ def _model(
             own.items, own.gold, answers=own.answers, classes=own.classes, threshold=cut
         )
     else:
-        val = None if own.part == "val" else _of_val(store, model, truth, show=options.show)
+        val = None if own.part == "val" else _of_val(store, model, gold, show=options.show)
         scores, wrong, more = _classes(
             store, model, own, val=val, notes=notes, options=options, given=given
         )
     subject = str(model["model"])
     if own.part == "test":
-        notes += _touched(store, subject, digest=str(model["hash"]), variable=variable)
-    warnings = tuple(notes)
-    return Validation(subject, variable, own.part, scores, wrong, own.missing, warnings, **more)
+        notes += _touched(store, subject, digest=str(model["hash"]), variable=gold.variable)
+    return Validation(
+        subject, gold.variable, own.part, scores, wrong, own.missing, tuple(notes), **more
+    )
 
 
 def _from_0_to_1(threshold: float | str | None) -> float:
@@ -443,12 +418,12 @@ def _from_0_to_1(threshold: float | str | None) -> float:
 
 
 def _of_val(
-    store: Store, model: Mapping[str, Any], truth: Mapping[str, str], *, show: bool | None
+    store: Store, model: Mapping[str, Any], gold: Gold, *, show: bool | None
 ) -> Predictions | None:
     """Give the predictions for the validation part, where there are any."""
-    variable = str(model["variable"])
+    own = replace(gold, variable=str(model["variable"]))
     try:
-        return predictions_of(store, model, truth=truth, variable=variable, part="val", show=show)
+        return predictions_of(store, model, own, part="val", show=show)
     except LabelError:
         return None
 
@@ -466,22 +441,16 @@ def _classes(
     """Score a model of classes or ranks; give mistakes, threshold and weighted scores too."""
     positive = positive_of(own.classes, str(model["variable"]), options.positive)
     threshold = _threshold(options.threshold, val, own.classes, positive=positive, notes=notes)
-    first = said = own.answers.argmax(axis=1)
+    predicted = own.predicted
     if threshold is not None and positive is not None:
         at = own.classes.index(positive)
-        said = np.where(own.answers[:, at] >= threshold, at, 1 - at)
-    sample = read_sample(
-        own.gold,
-        [own.classes[i] for i in said],
-        classes=own.classes,
-        positive=positive,
-        probabilities=own.answers,
-        ordinal=own.kind is TargetKind.ORDINAL,
-    )
-    scores = scores_of(sample, **given)
+        chances = own.answers[:, at].tolist()
+        predicted = [own.classes[at if chance >= threshold else 1 - at] for chance in chances]
+    sample = own.sample(predicted, positive=positive, probabilities=own.answers)
+    scores = score(sample, **given)
     notes += _calibrated(val, own)
-    column, shares = options.inclusion, Counter(own.classes[i] for i in first)
-    notes += _priors(store, model, shares, weighted=column is not None)
+    column = options.inclusion
+    notes += _priors(store, model, own, weighted=column is not None)
     weighed = _weighed(
         store, own.items, sample, scores=scores, column=column, groups=given["groups"]
     )
@@ -503,12 +472,7 @@ def positive_of(classes: Sequence[str], variable: str, positive: str | None) -> 
                 f"{positive!r} is no class of the model; its classes are {', '.join(classes)}."
             )
         return positive
-    if len(classes) != BINARY:
-        return None
-    try:
-        return positive_value(list(classes), variable)
-    except ParameterError:
-        return None
+    return plain_positive(sorted(classes), variable)
 
 
 def _threshold(
@@ -536,9 +500,9 @@ def _threshold(
                 "scored on the test part. Split 60/20/20, train, apply, and score that part."
             ) from None
         chances = own.answers[:, list(classes).index(positive)]
-        chosen = choose_threshold([g == positive for g in own.gold], chances, aim=str(wanted))
-        notes.append(f"Chosen on the validation part. {chosen.words}")
-        return chosen.value
+        value, words = choose_threshold([g == positive for g in own.gold], chances, aim=str(wanted))
+        notes.append(f"Chosen on the validation part. {words}")
+        return value
     if not 0 <= value <= 1:
         raise ParameterError(f"The threshold is {value:g}; it must be from 0 to 1.")
     notes.append(f"An item counts as {positive!r} from a probability of {value:g}.")
@@ -549,43 +513,32 @@ def _calibrated(val: Predictions | None, own: Predictions) -> list[str]:
     """Say what temperature scaling, fitted on the validation part, would improve."""
     if val is None:
         return []
-    fitted = fit_temperature(val.answers, [val.classes.index(g) for g in val.gold])
-    true = np.array([own.classes.index(g) for g in own.gold])
-    cooler = apply_temperature(own.answers, fitted.value)
-    before, after = (
-        calibration_error(reliability(*top_class(true, p))) for p in (own.answers, cooler)
-    )
+    codes, true = ([one.classes.index(g) for g in one.gold] for one in (val, own))
+    temperature = fit_temperature(val.answers, codes)
+    cooler = apply_temperature(own.answers, temperature)
+    before, after = (calibration_error(true, shares) for shares in (own.answers, cooler))
     if before - after < WORTH:
         return []
     sentence = (
-        f"A temperature of {fitted.value:.2f}, fitted on the validation part, lowers the "
+        f"A temperature of {temperature:.2f}, fitted on the validation part, lowers the "
         f"expected calibration error from {before:.3f} to {after:.3f}."
     )
     return [Note(sentence, "temperature")]
 
 
 def _priors(
-    store: Store, model: Mapping[str, Any], said: Mapping[str, int], *, weighted: bool
+    store: Store, model: Mapping[str, Any], own: Predictions, *, weighted: bool
 ) -> list[str]:
     """Warn where the model finds other shares in the corpus than in the items scored."""
-    everything = _all_answers(store, model)
-    warning = prior_warning(dict(said), everything) if everything else None
+    setup, info = progress.current_setups(store)[str(model["model"])]
+    everything: Counter[str] = Counter()
+    files = progress.files_of(store, setup)
+    for batch in read_parts(files, info, columns=["tag", "rank"]).to_batches():
+        everything.update(batch.filter(pc.equal(batch["rank"], 1))["tag"].to_pylist())
+    warning = prior_warning(Counter(own.predicted), everything)
     if warning and weighted:
         warning += " The weighted scores allow for what comes of the drawing."
     return [Note(f"By the model's own answers: {warning}", "priors")] if warning else []
-
-
-def _all_answers(store: Store, model: Mapping[str, Any]) -> dict[str, float] | None:
-    setup, info = progress.current_setups(store)[str(model["model"])]
-    counts: Counter[str] = Counter()
-    for batch in read_parts(
-        progress.files_of(store, setup), info, columns=["tag", "rank"]
-    ).to_batches():
-        ranks = batch["rank"].to_numpy()
-        first = ranks == ranks.min() if len(ranks) else ranks
-        counts.update(tag for tag, top in zip(batch["tag"].to_pylist(), first, strict=True) if top)
-    classes = [str(c) for c in model["card"]["classes"]]
-    return {name: float(counts.get(name, 0)) for name in classes} if counts else None
 
 
 def _touched(store: Store, name: str, *, digest: str, variable: str) -> list[str]:

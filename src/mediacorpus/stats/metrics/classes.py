@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.stats.metric import METRICS, Metric
+from mediacorpus.stats.metric import built_in
 
 if TYPE_CHECKING:
     from mediacorpus.stats.metric import Register
@@ -16,17 +16,12 @@ SOKOLOVA = (
 )
 
 
-def _add(name: str, place: int, summary: str, *, hide: str, **facts: Any) -> Register:
-    known = (name, "1", summary, "Apache-2.0", SOKOLOVA)
-    return METRICS.register(Metric(*known, place=place, hidden=frozenset(hide.split()), **facts))
-
-
 def _rate(name: str, place: int, summary: str, *, hide: str = "", **facts: Any) -> Register:
-    hide += " text compare"
-    return _add(name, place, summary, hide=hide, form="proportion", per_class=True, **facts)
+    facts |= {"by": SOKOLOVA, "hide": f"{hide} text compare"}
+    return built_in(name, place, summary, form="proportion", per_class=True, **facts)
 
 
-@_add("accuracy", 1, "Share of items predicted rightly.", hide="", form="proportion")
+@built_in("accuracy", 1, "Share of items predicted rightly.", by=SOKOLOVA, form="proportion")
 def accuracy(given: Weighted) -> Any:
     """Give the items predicted rightly, and all."""
     return given.hits.sum(axis=1)[:, None], given.total
@@ -75,8 +70,9 @@ def f1(given: Weighted) -> Any:
 
 
 def _average(name: str, place: int, averages: str, *, hide: str, label: str = "") -> Register:
-    facts = {"form": "average", "averages": averages, "label": label}
-    return _add(name, place, f"Average of {averages}.", hide=f"{hide} audit", **facts)
+    facts: dict[str, Any] = {"form": "average", "averages": averages, "label": label}
+    facts |= {"by": SOKOLOVA, "hide": f"{hide} audit"}
+    return built_in(name, place, f"Average of {averages}.", **facts)
 
 
 @_average("balanced_accuracy", 10, "recall", hide="compare figure")

@@ -6,26 +6,27 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.stats.metric import METRICS, Metric
+from mediacorpus.stats.metric import built_in
 from mediacorpus.stats.sample import indicator, mean_defined, ratio
 
 if TYPE_CHECKING:
     from mediacorpus.stats.sample import Weighted
 
 
-@METRICS.register(
-    Metric(
-        "macro_mae",
-        "1",
-        "Mean distance of predicted from true rank, averaged over the true ranks; 0 is best.",
-        "Apache-2.0",
-        "Baccianella, S., Esuli, A., & Sebastiani, F. (2009). Evaluation measures for ordinal "
-        "regression. ISDA 2009, 283-287.",
-        label="macro MAE",
-        needs="ranks",
-        largest=float("inf"),
-    )
+BACCIANELLA = (
+    "Baccianella, S., Esuli, A., & Sebastiani, F. (2009). Evaluation measures for ordinal "
+    "regression. ISDA 2009, 283-287."
 )
+SUMMARY = "Mean distance of predicted from true rank, averaged over the true ranks; 0 is best."
+FACTS: dict[str, Any] = {
+    "by": BACCIANELLA,
+    "label": "macro MAE",
+    "needs": "ranks",
+    "largest": float("inf"),
+}
+
+
+@built_in("macro_mae", 100, SUMMARY, **FACTS)
 def macro_mae(given: Weighted) -> Any:
     """Give the mean over the ranks that occur of the mean distance within each."""
     true, said = given.sample.true, given.sample.predicted

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.stats.metric import METRICS, Metric
+from mediacorpus.stats.metric import built_in
 from mediacorpus.stats.sample import ratio
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Floats
-    from mediacorpus.stats.metric import Register
     from mediacorpus.stats.sample import Weighted
 
 CONSTANT = 1e-14
 """Share of the squared values below which a variance is that of rounding."""
 
 
-def _add(name: str, place: int, summary: str, **facts: Any) -> Register:
-    known = (name, "1", summary, "Apache-2.0")
-    return METRICS.register(Metric(*known, place=place, needs="numbers", largest=np.inf, **facts))
+_add = functools.partial(built_in, needs="numbers", largest=np.inf)
 
 
 @_add("mean_absolute_error", 30, "Mean distance from the true values.")
@@ -35,7 +33,7 @@ def root_mean_squared_error(given: Weighted) -> Any:
     return np.sqrt(given.mean(_error(given) ** 2))
 
 
-@_add("bias", 32, "Mean of predicted minus true.", hidden=frozenset({"card"}))
+@_add("bias", 32, "Mean of predicted minus true.", hide="card")
 def bias(given: Weighted) -> Any:
     """Give the mean error with its sign."""
     return given.mean(_error(given))

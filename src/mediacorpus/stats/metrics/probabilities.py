@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.stats.metric import METRICS, Metric
+from mediacorpus.stats.metric import built_in
 
 if TYPE_CHECKING:
-    from mediacorpus.stats.metric import Register
     from mediacorpus.stats.sample import Weighted
 
 FAWCETT = "Fawcett, T. (2006). An introduction to ROC analysis. Pattern Recognition Letters, 27."
@@ -19,13 +19,10 @@ BRIER = (
 )
 
 
-def _add(name: str, place: int, summary: str, *, by: str, hide: str = "", **facts: Any) -> Register:
-    known = (name, "1", summary, "Apache-2.0", by)
-    facts |= {"needs": "probabilities", "hidden": frozenset({"figure", *hide.split()})}
-    return METRICS.register(Metric(*known, place=place, **facts))
+_add = functools.partial(built_in, needs="probabilities")
 
 
-@_add("roc_auc", 20, "Area under the ROC curve.", by=FAWCETT, label="ROC AUC")
+@_add("roc_auc", 20, "Area under the ROC curve.", by=FAWCETT, hide="figure", label="ROC AUC")
 def roc_auc(given: Weighted) -> Any:
     """Give the chance that an item of the class ranks above another; ties count half."""
     return given.rankings[:, 0]
@@ -34,13 +31,13 @@ def roc_auc(given: Weighted) -> Any:
 AP = "Area under the precision-recall curve, as a sum over its steps."
 
 
-@_add("average_precision", 21, AP, by=FAWCETT, hide="compare audit card")
+@_add("average_precision", 21, AP, by=FAWCETT, hide="figure compare audit card")
 def average_precision(given: Weighted) -> Any:
     """Give the mean precision at the places of the true items."""
     return given.rankings[:, 1]
 
 
-@_add("brier", 22, "Mean squared error.", by=BRIER, hide="compare", label="Brier score")
+@_add("brier", 22, "Mean squared error.", by=BRIER, hide="figure compare", label="Brier score")
 def brier(given: Weighted) -> Any:
     """Give the mean squared distance from what is true: of more than two classes up to 2."""
     matrix, true = given.sample.matrix, given.sample.true
@@ -49,7 +46,7 @@ def brier(given: Weighted) -> Any:
     return given.mean(squared / (2 if size == 2 else 1))  # noqa: PLR2004
 
 
-@_add("log_loss", 23, "Mean of -log(p of the true class).", by=BRIER, largest=np.inf)
+@_add("log_loss", 23, "Mean of -log(p of the true class).", by=BRIER, hide="figure", largest=np.inf)
 def log_loss(given: Weighted) -> Any:
     """Give the mean surprise at what is true, in nats; 0 counts as the smallest number."""
     matrix, true = given.sample.matrix, given.sample.true

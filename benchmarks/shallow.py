@@ -17,8 +17,9 @@ from pictures import DATA
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 
+from mediacorpus.learning.folds import division
 from mediacorpus.learning.grid import expand, grid
-from mediacorpus.learning.grid_runners import features_runner
+from mediacorpus.learning.grid_runners import FeaturesRunner
 from mediacorpus.learning.settings import MODELS, ShallowSettings
 from mediacorpus.learning.shallow import fit_shallow
 from mediacorpus.measures.efficientnet import open_session
@@ -58,7 +59,7 @@ def frozen_grid() -> dict[str, object]:
         for file in sorted((DATA / "hymenoptera" / "train" / name).glob("*.jpg")):
             rows.append(session.run(preprocess(load(file))[None])[0][0])
             targets.append(number)
-    run = features_runner(np.array(rows), np.array(targets), ("ants", "bees"))
+    run = FeaturesRunner({"embedding": np.array(rows)}, division(targets, ("ants", "bees")))
     points = expand({"lr": [0.0005, 0.001, 0.005], "momentum": [0.7, 0.9], "batch_size": [1, 4]})
     with tempfile.TemporaryDirectory() as folder:
         found = grid(points, run, folder=Path(folder), folds=5)

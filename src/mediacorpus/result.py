@@ -47,6 +47,15 @@ def code_of(sentence: str) -> str:
     return sentence.code if isinstance(sentence, Note) else "note"
 
 
+def counted(count: int, noun: str, plural: str = "") -> str:
+    """Write a number with its noun.
+
+    >>> counted(1, "item"), counted(1200, "class", "classes")
+    ('1 item', '1,200 classes')
+    """
+    return f"{count:,} {noun if count == 1 else plural or f'{noun}s'}"
+
+
 class Result:
     """What a command gives back.
 

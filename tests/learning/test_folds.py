@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.learning import folds
 from mediacorpus.learning.folds import division, folds_to_choose_by
 from mediacorpus.learning.linear import PENALTIES, STRENGTHS, fit_linear, fit_probe
 from mediacorpus.learning.model import fingerprint_of
@@ -93,6 +94,14 @@ def test_a_class_of_one_group_is_divided_nevertheless() -> None:
     found = folds_to_choose_by(y, groups, most=5, seed=1)
     assert len(found) == 5
     assert all(len(np.unique(y[learn])) == 2 for learn, _ in found)
+
+
+def test_many_rows_are_sampled_but_rare_classes_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folds, "MANY", 100)
+    y = np.repeat([0, 1], [995, 5])
+    kept = folds._sample(y, 1)
+    assert np.bincount(y[kept]).tolist() == [100, 5]
+    assert len(set(kept.tolist())) == 105
 
 
 def test_groups_are_part_of_what_a_model_depends_on() -> None:

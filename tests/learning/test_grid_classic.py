@@ -10,8 +10,9 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError, UnknownName
+from mediacorpus.learning import grid
 from mediacorpus.learning.folds import Fold, division
-from mediacorpus.learning.grid_runners import ClassicRunner
+from mediacorpus.learning.grid_runners import FeaturesRunner
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
@@ -58,6 +59,23 @@ def test_every_setting_can_vary_and_the_best_be_trained(
     assert {key: used[key] for key in found.best} == dict(found.best)
 
 
+def test_probes_of_a_grid_have_the_embedding_that_training_has(
+    corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """That of the built-in network, even where the table shows another one."""
+    asked: list[int] = []
+    embedding_for = grid.embedding_for
+
+    def measured(store, items, **more):
+        asked.append(len(items))
+        return embedding_for(store, items, **more)
+
+    monkeypatch.setattr(grid, "embedding_for", measured)
+    for method, lists in (("probe", {"C": [0.01]}), (None, {"epochs": [1]})):
+        corpus.grid("red", method=method, folds=None, progress=False, **lists)
+    assert len(asked) == 2
+
+
 def test_a_given_c_is_the_one_that_is_used(corpus: mc.Corpus) -> None:
     trained = corpus.train("red", name="strict", C=0.003, progress=False)
     assert trained.card["C"] == 0.003
@@ -75,7 +93,7 @@ def test_fits_are_those_of_scikit_learn() -> None:
     y = np.arange(60) % 2
     x = (rng.normal(size=(60, 4)) + y[:, None]).astype(np.float32)
     items = division(y, ("ant", "bee"))
-    run = ClassicRunner({"made": x}, items, "shallow")
+    run = FeaturesRunner({"made": x}, items, "shallow")
     point = {"model": "logistic", "features": "made", "C": 0.5}
     (ours,) = run(point, Fold(3, (1,)))
     learn, test = items.parts(Fold(3, (1,)))

@@ -16,7 +16,7 @@ from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
 from mediacorpus.learning import grid, grid_runners
 from mediacorpus.learning.folds import Fold, division
-from mediacorpus.learning.grid_runners import training_settings
+from mediacorpus.learning.grid_runners import point_settings
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 SMALL = {"arch": ["lenet"], "epochs": [1]}
@@ -189,6 +189,6 @@ def test_values_of_the_command_line() -> None:
 
 
 def test_a_searched_rate_is_a_setting_too() -> None:
-    assert training_settings("finetune", {"lr": "auto"}).lr == "auto"
+    assert point_settings("finetune", {"lr": "auto"}).lr == "auto"
     with pytest.raises(ParameterError, match="lr is 'fast'"):
-        training_settings("finetune", {"lr": "fast"})
+        point_settings("finetune", {"lr": "fast"})

@@ -10,7 +10,7 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
-from mediacorpus.learning.features import matrix, rows_of
+from mediacorpus.learning.features import current_setup, matrix, rows_of
 from mediacorpus.records import Example
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
@@ -51,9 +51,9 @@ def test_a_matrix_has_a_row_for_each_example_that_was_measured(corpus: mc.Corpus
     with pytest.raises(TrainingError, match="failures"):
         matrix(corpus._store, examples[-1:], "color")
     with pytest.raises(UnknownName):
-        list(rows_of(corpus._store, "hog"))
+        current_setup(corpus._store, "hog")
     with pytest.raises(ParameterError, match="tags"):
-        list(rows_of(corpus._store, "first"))
+        list(rows_of(corpus._store, current_setup(corpus._store, "first")))
 
 
 @pytest.mark.parametrize(

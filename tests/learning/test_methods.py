@@ -255,13 +255,13 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
         learn(corpus, "face", "hot", lr=1e9)
     with pytest.raises(TrainingError, match="lower learning rate than 10"):
         learn(corpus, "light", "hot", target="scale", lr=10.0, epochs=9, schedule="constant")
-    real, calls = loop._evaluate, []
+    real, calls = loop._Loop._evaluate, []
 
     def explodes(*given: Any, **named: Any) -> Any:
         calls.append(1)
         return real(*given, **named) if len(calls) == 1 else (float("nan"), 0.0)
 
-    monkeypatch.setattr(loop, "_evaluate", explodes)
+    monkeypatch.setattr(loop._Loop, "_evaluate", explodes)
     with pytest.raises(TrainingError, match=r"epoch 2.*best epoch so far \(1\) is kept"):
         learn(corpus, "face", "later")
     assert (corpus.folder / "models" / ".work-later" / "checkpoint.pt").is_file()
@@ -345,27 +345,6 @@ def test_no_label_of_the_validation_part_is_left(corpus: mc.Corpus) -> None:
     corpus.import_labels(frame.assign(variable="gone"), coder="b")
     with pytest.raises(TrainingError, match="no validation part"):
         learn(corpus, "gone", "gone_model")
-
-
-def test_a_model_without_a_target_on_its_card_still_works(corpus: mc.Corpus) -> None:
-    """Cards of before the targets lack it, and their hash does too."""
-    from mediacorpus.learning.model import _digest
-
-    learn(corpus, "face", "old")
-    path = corpus.folder / "models" / "old" / "model.json"
-    card = json.loads(path.read_text("utf-8"))
-    del card["target"], card["seal"]
-    new = ("arch", "model", "features", "positive", "target", "order", "nesterov", "power")
-    for name in (*new, "warmup", "label_smoothing", "mixup", "layer_decay", "precision"):
-        card["settings"].pop(name)
-    card["hash"] = _digest(card, card["files"])
-    path.write_text(json.dumps(card), "utf-8")
-    from mediacorpus.store import people
-
-    people.write_model(corpus._store, card, split=1, digest=card["hash"], run=1)
-    corpus.apply("old", progress=False)
-    found = corpus.validate("old", against="face")
-    assert found.scores.n == 12
 
 
 def test_a_model_folder_edited_by_hand(corpus: mc.Corpus) -> None:

@@ -198,10 +198,6 @@ def test_a_target_survives_its_card() -> None:
         assert target_of(card) == target
 
 
-def test_a_card_without_a_target_is_of_classes() -> None:
-    assert target_of({"classes": ["no", "yes"]}) == Target(TargetKind.CLASSES, ("no", "yes"))
-
-
 def test_ranks_are_ordered_as_asked() -> None:
     labels = ["high", "low", "mid"]
     asked = make_target("ordinal", labels, labels, order=["low", "mid", "high"])

@@ -17,12 +17,12 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Prepared
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import ModelError, ParameterError, unknown
+from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.learning.export import ANSWER
-from mediacorpus.learning.features import rows_of
+from mediacorpus.learning.features import current_setup, rows_of
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.measures.verb import measure, measure_as, options
+from mediacorpus.measures.verb import measure_as, options
 from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.networks.views import min_side, plain_view
 from mediacorpus.records import Info, Shape, Tag
@@ -37,11 +37,6 @@ if TYPE_CHECKING:
 
 
 CHUNK = 8
-
-
-def _source(card: Mapping[str, Any]) -> str | None:
-    """Name the measure that a model works on, or None for images."""
-    return {"embedding": "embedding", "features": card.get("features")}.get(card["input"])
 
 
 class Classifier:
@@ -71,7 +66,8 @@ class Classifier:
         self.card = model.card
         self.classes = tuple(str(name) for name in model.card["classes"])
         self.target = target_of(model.card)
-        self.source = _source(model.card)
+        measures = {"embedding": "embedding", "features": model.card.get("features")}
+        self.source: str | None = measures.get(model.card["input"])
         self._session = open_session(model.network())
         (entry,) = self._session.get_inputs()
         out = next(o for o in self._session.get_outputs() if o.name == ANSWER)
@@ -129,13 +125,10 @@ class Classifier:
         """
         if self.target.kind is TargetKind.SCALE:
             return [{"value": float(row[0])} for row in answers]
-        return self._tags(answers)
-
-    def _tags(self, probabilities: NDArray[np.float32]) -> list[list[Tag]]:
-        order = np.argsort(-probabilities, axis=1, kind="stable")
+        order = np.argsort(-answers, axis=1, kind="stable")
         return [
             [Tag(self.classes[k], float(row[k])) for k in best]
-            for row, best in zip(probabilities, order, strict=True)
+            for row, best in zip(answers, order, strict=True)
         ]
 
     def _run(self, values: NDArray[Any]) -> NDArray[np.float32]:
@@ -186,7 +179,7 @@ def apply(
     classifier = Classifier(model_of(store, name))
     info = classifier.info()
     source = classifier.source
-    features = None
+    features = 0
     if source is not None:
         features = _features(store, model["card"], source, only=only, retry=retry, show=show)
     details: dict[str, Any] = {"model": name}
@@ -215,16 +208,10 @@ def _features(
     show: bool | None,
 ) -> int:
     """Measure what a model works on, in the version that it learned from; give the setup."""
-    identity = card.get("measured")
-    if identity is not None and source in MEASURES:
-        return measure_as(store, identity, only=only, retry=retry, show=show)
-    if source in MEASURES:  # a model of an earlier version of the program, which did not say
-        measure(store, [source], only=only, retry=retry, show=show)
-    setups = progress.current_setups(store)
-    if source not in setups:
-        raise unknown("measure", source, {*setups, *MEASURES.names()})
-    found = None if identity is None else progress.setup_of(store, identity)
-    return setups[source][0] if found is None else found
+    if source in MEASURES:
+        return measure_as(store, card["measured"], only=only, retry=retry, show=show)
+    found = progress.setup_of(store, card["measured"])
+    return current_setup(store, source) if found is None else found
 
 
 def _apply_to_features(
@@ -232,7 +219,7 @@ def _apply_to_features(
     prepared: Prepared,
     *,
     classifier: Classifier,
-    features: int | None,
+    features: int,
     only: Collection[str] | None,
     run: Run,
     show: bool | None,
@@ -240,8 +227,6 @@ def _apply_to_features(
     """Predict from the stored values of a measure, part by part, without opening an image."""
     started = time.monotonic()
     local.sweep(store)
-    source = str(classifier.source)
-    setup = features
     done = {
         row[0]
         for row in store.rows(
@@ -254,14 +239,12 @@ def _apply_to_features(
                 "SELECT count(*) FROM measured AS m JOIN items USING (n) WHERE m.setup = ? AND "
                 f"m.part IS NOT NULL AND {these} AND NOT EXISTS (SELECT 1 FROM measured AS had "
                 "WHERE had.setup = ? AND had.n = m.n)",
-                (setup, prepared.setup),
+                (features, prepared.setup),
             )
         )
     wanted = None if only is None else pa.array(list(only), pa.string())
     with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
-        for number, (items, vectors) in enumerate(
-            rows_of(store, source, setup=setup, wanted=wanted)
-        ):
+        for number, (items, vectors) in enumerate(rows_of(store, features, wanted=wanted)):
             fresh = [i for i, item in enumerate(items) if item not in done]
             if not fresh:
                 continue
@@ -271,12 +254,11 @@ def _apply_to_features(
             local.commit_rows(store, prepared, rows=rows, items=ids, current=run, number=number)
             report(len(ids))
     compact(store, [prepared.setup], run)
-    failed = 0 if setup is None else progress.count_failed(store, [setup])
     return Measured(
         measures=(prepared.info.name,),
         items=run.done,
         failed=0,
-        failed_before=failed,
+        failed_before=progress.count_failed(store, [features]),
         seconds=time.monotonic() - started,
         verb="Applied",
         of=None if only is None else len(only),

@@ -239,11 +239,14 @@ def _onnx_layer(
     else:
         plain = node.name and not node.name.startswith("node_")
         name = node.name if plain else f"{block}.{node.op_type.lower()}"
-    windows = {a.name: pair(list(a.ints)) for a in node.attribute if len(a.ints)}
+    windows = {a.name: (a.ints[0], a.ints[-1]) for a in node.attribute if len(a.ints)}
     groups = next((a.i for a in node.attribute if a.name == "group"), 1)
     size = windows.get("kernel_shape") or (weights[own[0]][-2:] if kind == CONVOLUTION else None)
     stride = windows.get("strides", (1, 1))
-    detail = window(pair(size), stride, pooling=kind != CONVOLUTION) if size else ""
+    usual = (1, 1) if kind == CONVOLUTION else size
+    detail = f"{size[0]}x{size[-1]}" if size else ""
+    if size and stride != usual:
+        detail += f", stride {stride[0]}"
     if kind == CONVOLUTION and groups > 1 and weights[own[0]][1] == 1:
         kind = DEPTHWISE
     return Layer(name, kind, shape, parameters, bool(parameters), detail, block)
@@ -268,26 +271,6 @@ def _is_layer(node: Any, shapes: Mapping[str, Shape], own: Sequence[str]) -> boo
     if node.op_type in {"Add", "Concat"}:
         return all(name in shapes for name in node.input)
     return True
-
-
-def pair(value: Any) -> tuple[int, int]:
-    """Give height and width of a window from one number or a sequence.
-
-    >>> pair(3), pair([5, 1])
-    ((3, 3), (5, 1))
-    """
-    return (value, value) if isinstance(value, int) else (int(value[0]), int(value[-1]))
-
-
-def window(size: tuple[int, int], stride: tuple[int, int], *, pooling: bool) -> str:
-    """Write the size of a window, and its stride where it is not the usual one.
-
-    >>> window((3, 3), (2, 2), pooling=False), window((2, 2), (2, 2), pooling=True)
-    ('3x3, stride 2', '2x2')
-    """
-    usual = size if pooling else (1, 1)
-    text = f"{size[0]}x{size[1]}"
-    return text if stride == usual else f"{text}, stride {stride[0]}"
 
 
 def parameter_counts(layers: Sequence[Layer]) -> dict[str, int]:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
+from mediacorpus.learning.curves import OnRow
 from mediacorpus.learning.features import Part
-from mediacorpus.learning.loop import Fit, OnEpoch, fit, predict
+from mediacorpus.learning.loop import Fit, fit, predict
 from mediacorpus.learning.targets import Target, TargetKind
 from mediacorpus.networks import frozen
 
@@ -54,12 +55,12 @@ class _Errors(Target):
 
 def learn_codes(
     network: Network,
-    pictures: Part,
+    images: Part,
     *,
     plan: Plan,
     settings: TrainSettings,
     work: Path,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnRow | None = None,
 ) -> tuple[Fit, dict[str, NDArray[Any]]]:
     """Learn short codes of images, from which the images can be made again.
 
@@ -91,14 +92,14 @@ def learn_codes(
     TrainingError
         There are too few images, or the loss is not finite.
     """
-    if len(pictures) < LEAST:
+    if len(images) < LEAST:
         raise TrainingError(
-            f"An autoencoder needs at least {LEAST} images; there are {len(pictures)}. Add more."
+            f"An autoencoder needs at least {LEAST} images; there are {len(images)}. Add more."
         )
-    order = np.random.default_rng(settings.seed).permutation(pictures.rows)
+    order = np.random.default_rng(settings.seed).permutation(images.rows)
     held = max(1, round(_HELD_OUT * len(order)))
     val, train = (
-        Part(pictures.views, rows, np.zeros(len(rows)))
+        Part(images.views, rows, np.zeros(len(rows)))
         for rows in (np.sort(order[:held]), order[held:])
     )
     torch = need("torch")
@@ -106,7 +107,7 @@ def learn_codes(
         torch.manual_seed(settings.seed)
         decoder = _decoder(network)
 
-    def told(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+    def report(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
         if on_epoch is not None:
             on_epoch(epoch, epochs, {name: row[name] for name in COLUMNS})
 
@@ -118,13 +119,13 @@ def learn_codes(
         settings=settings,
         target=_Errors(TargetKind.SCALE, ("error",)),
         work=work,
-        on_epoch=told,
+        on_epoch=report,
     )
     weights = {f"decoder.{name}": value.numpy() for name, value in decoder.state_dict().items()}
     return replace(found, curves=found.curves[list(COLUMNS)]), weights
 
 
-def codes_of(network: Network, pictures: Part) -> NDArray[np.float32]:
+def codes_of(network: Network, images: Part) -> NDArray[np.float32]:
     """Give the codes of images, float32 `(N, code)`.
 
     Parameters
@@ -135,7 +136,7 @@ def codes_of(network: Network, pictures: Part) -> NDArray[np.float32]:
         As in `learn_codes`.
     """
     encoder = need("torch").nn.Sequential(frozen.standardizer(network), *network.module[:-1])
-    codes: NDArray[np.float32] = predict(encoder, pictures).numpy()
+    codes: NDArray[np.float32] = predict(encoder, images).numpy()
     return codes
 
 

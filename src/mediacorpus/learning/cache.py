@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Sequence
@@ -109,6 +110,16 @@ def write_json(path: Path, content: Any) -> None:
     """
     text = json.dumps(content, indent=2, ensure_ascii=False, sort_keys=True, default=str)
     write_whole(path, text.encode("utf-8"))
+
+
+def hash_of(content: object) -> str:
+    """Give the SHA-256 of what JSON can hold; the order of keys does not matter.
+
+    >>> hash_of({"a": 1, "b": 2}) == hash_of({"b": 2, "a": 1})
+    True
+    """
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def write_whole(path: Path, content: bytes) -> None:

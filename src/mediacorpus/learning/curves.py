@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COLUMNS = (*("epoch", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds"),)
+COLUMNS = ("epoch", "lr", "train_loss", "train_accuracy", "val_loss", "val_accuracy", "seconds")
 """Columns of the curves of `finetune`: one row per epoch."""
+
+OnRow: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
+"""Called after each row of the curves with its number, their number, and the row."""
 
 HOPELESS = 10.0
 """Validation loss beyond which nothing was learned: guessing among 20,000 classes has it."""
@@ -58,7 +62,7 @@ validation loss rose to 0.600 while the training loss fell to 0.100: a sign of o
     if not len(frame):
         return "Nothing was trained."
     if "epoch" in frame.columns:
-        return _of_epochs(frame) if "val_accuracy" in frame.columns else _of_codes(frame)
+        return _of_epochs(frame)
     return _of_several(frame) if "of" in frame.columns else _of_choice(frame)
 
 
@@ -96,20 +100,30 @@ def _scores(row: pd.Series[float]) -> str:
 
 
 def _of_epochs(frame: pd.DataFrame) -> str:
-    best = frame.iloc[int(frame["val_loss"].argmin())]
-    last = frame.iloc[-1]
+    best, last = frame.iloc[int(frame["val_loss"].argmin())], frame.iloc[-1]
+    kept = f"of epoch {best['epoch']:.0f} of {last['epoch']:.0f}"
+    rose = last["val_loss"] > RISE * best["val_loss"]
+    falling = len(frame) > TAIL and _still_falling(frame)
+    if "val_accuracy" not in frame.columns:  # an autoencoder, whose loss is an error of pixels
+        text = (
+            f"The codes {kept} were kept: images held out are made again with a mean squared "
+            f"error of {best['val_loss']:.4f} (pixels from 0 to 1)."
+        )
+        if rose:
+            text += f" After it the error rose to {last['val_loss']:.4f}: a sign of over-fitting."
+        elif falling:
+            text += " The error was still falling: more epochs may help."
+        return text
     text = (
-        f"The model of epoch {best['epoch']:.0f} of {last['epoch']:.0f} was kept: validation loss "
-        f"{best['val_loss']:.3f}, accuracy {best['val_accuracy']:.3f}."
+        f"The model {kept} was kept: validation loss {best['val_loss']:.3f}, accuracy "
+        f"{best['val_accuracy']:.3f}."
     )
     if best["val_loss"] > HOPELESS:
         return text + (
             " That is far worse than guessing: the learning rate is probably too high. Train again "
             "with a tenth of it, or with --lr auto."
         )
-    rose = last["val_loss"] > RISE * best["val_loss"]
-    fell = last["train_loss"] < best["train_loss"]
-    if rose and fell:
+    if rose and last["train_loss"] < best["train_loss"]:
         return text + (
             f" After it the validation loss rose to {last['val_loss']:.3f} while the training "
             f"loss fell to {last['train_loss']:.3f}: a sign of over-fitting."
@@ -119,24 +133,9 @@ def _of_epochs(frame: pd.DataFrame) -> str:
             f" Training accuracy is {best['train_accuracy']:.3f}, much above validation: a sign "
             "of over-fitting. More labels, fewer learning blocks or stronger dropout help."
         )
-    if len(frame) > TAIL and _still_falling(frame):
+    if falling:
         return text + " The validation loss was still falling: more epochs may help."
     return text + " There is no sign of over-fitting."
-
-
-def _of_codes(frame: pd.DataFrame) -> str:
-    """Speak of an autoencoder, whose loss is the error of the images that it makes again."""
-    best, last = frame.iloc[int(frame["val_loss"].argmin())], frame.iloc[-1]
-    text = (
-        f"The codes of epoch {best['epoch']:.0f} of {last['epoch']:.0f} were kept: images held "
-        f"out are made again with a mean squared error of {best['val_loss']:.4f} (pixels from 0 "
-        "to 1)."
-    )
-    if last["val_loss"] > RISE * best["val_loss"]:
-        return text + f" After it the error rose to {last['val_loss']:.4f}: a sign of over-fitting."
-    if len(frame) > TAIL and _still_falling(frame):
-        return text + " The error was still falling: more epochs may help."
-    return text
 
 
 def _still_falling(frame: pd.DataFrame) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,70 +40,60 @@ def with_answer(model: Any, target: Target) -> Any:
         The same model, with the output `probabilities` in place of `logits`: float32
         `(N, classes)`; for a scale the values `(N, 1)`. See `Target.answer`.
     """
-    helper = need("onnx.helper")
-    nodes, constants = _steps(target)
-    from_array = need("onnx.numpy_helper").from_array
-    model.graph.node.extend(
-        [helper.make_node(op, into, [out], **attributes) for op, into, out, attributes in nodes]
-    )
-    model.graph.initializer.extend([from_array(v, name) for name, v in constants.items()])
-    kind = need("onnx").TensorProto.FLOAT
+    steps, constants = _steps(target)
+    _append(model, steps, constants)
     columns = 1 if target.kind is TargetKind.SCALE else len(target.classes)
     found = next(output for output in model.graph.output if output.name == LOGITS)
     shape = found.type.tensor_type.shape
     first = shape.dim[0].dim_param if shape.dim and shape.dim[0].dim_param else "N"
     del model.graph.output[:]
-    model.graph.output.append(helper.make_tensor_value_info(ANSWER, kind, [first, columns]))
+    number = need("onnx").TensorProto.FLOAT
+    value = need("onnx.helper").make_tensor_value_info(ANSWER, number, [first, columns])
+    model.graph.output.append(value)
     return model
 
 
-Step = tuple[str, list[str], str, dict[str, Any]]
+def _append(model: Any, steps: Sequence[str], constants: Mapping[str, Any]) -> None:
+    """Append nodes, as ONNX writes them as text, and the constants that they name."""
+    model.graph.node.extend(need("onnx.parser").parse_node(step) for step in steps)
+    tensor = need("onnx.numpy_helper").from_array
+    model.graph.initializer.extend(tensor(np.asarray(v), name) for name, v in constants.items())
 
 
-def _steps(target: Target) -> tuple[list[Step], dict[str, NDArray[Any]]]:
+def _steps(target: Target) -> tuple[list[str], dict[str, Any]]:
+    """Say how logits become answers, and by which constants."""
     if target.kind is TargetKind.CLASSES:
-        return [("Softmax", [LOGITS], ANSWER, {"axis": 1})], {}
+        return ["probabilities = Softmax <axis = 1> (logits)"], {}
     if target.kind is TargetKind.MULTILABEL:
-        return [("Sigmoid", [LOGITS], ANSWER, {})], {}
+        return ["probabilities = Sigmoid (logits)"], {}
     if target.kind is TargetKind.SCALE:
-        steps: list[Step] = [
-            ("Mul", [LOGITS, "answer.sd"], "answer.wide", {}),
-            ("Add", ["answer.wide", "answer.mean"], "answer.free", {}),
-            ("Clip", ["answer.free", "answer.low", "answer.high"], ANSWER, {}),
-        ]
         numbers = {"sd": target.sd, "mean": target.mean, "low": target.low, "high": target.high}
-        return steps, {f"answer.{n}": np.array(v, np.float32) for n, v in numbers.items()}
-    return _ranks(len(target.classes))
-
-
-def _ranks(classes: int) -> tuple[list[Step], dict[str, NDArray[Any]]]:
-    """Turn shares above each threshold into shares of each rank."""
-    steps = np.zeros((classes - 1, classes), np.float32)
-    for place in range(classes - 1):
-        steps[place, place], steps[place, place + 1] = -1, 1
-    first = np.zeros((1, classes), np.float32)
-    first[0, 0] = 1
-    constants: dict[str, NDArray[Any]] = {
-        "answer.steps": steps,
-        "answer.first": first,
-        "answer.axes": np.array([1], np.int64),
-        "answer.least": np.asarray(np.float32(1e-12)),
-    }
+        return [
+            "answer_wide = Mul (logits, answer_sd)",
+            "answer_free = Add (answer_wide, answer_mean)",
+            "probabilities = Clip (answer_free, answer_low, answer_high)",
+        ], {f"answer_{name}": np.float32(value) for name, value in numbers.items()}
+    classes = len(target.classes)
     return [
-        ("Sigmoid", [LOGITS], "answer.above", {}),
-        ("MatMul", ["answer.above", "answer.steps"], "answer.differences", {}),
-        ("Add", ["answer.differences", "answer.first"], "answer.raw", {}),
-        ("Relu", ["answer.raw"], "answer.kept", {}),
-        ("ReduceSum", ["answer.kept", "answer.axes"], "answer.sum", {"keepdims": 1}),
-        ("Max", ["answer.sum", "answer.least"], "answer.total", {}),
-        ("Div", ["answer.kept", "answer.total"], ANSWER, {}),
-    ], constants
+        "answer_above = Sigmoid (logits)",
+        "answer_differences = MatMul (answer_above, answer_steps)",
+        "answer_raw = Add (answer_differences, answer_first)",
+        "answer_kept = Relu (answer_raw)",
+        "answer_sum = ReduceSum <keepdims = 1> (answer_kept, answer_axes)",
+        "answer_total = Max (answer_sum, answer_least)",
+        "probabilities = Div (answer_kept, answer_total)",
+    ], {
+        # Shares above each threshold are turned into shares of each rank.
+        "answer_steps": np.eye(classes - 1, classes, 1, "f4")
+        - np.eye(classes - 1, classes, dtype="f4"),
+        "answer_first": np.eye(1, classes, dtype="f4"),
+        "answer_axes": np.array([1], np.int64),
+        "answer_least": np.float32(1e-12),
+    }
 
 
 PIXELS = "pixels"
-_SLICE = {"start": -1, "end": -(2**63), "axis": 2, "step": -1}
-"""All columns, from the last to the first."""
-_BOTH, _FOUND = "mirror.both", "mirror.logits"
+_BOTH, _FOUND = "mirror_both", "mirror_logits"
 
 
 def with_mirror(model: Any) -> Any:
@@ -132,26 +122,22 @@ def with_mirror(model: Any) -> Any:
     del model.graph.node[:]
     # The shapes of what lies between say how many images go in, which is now twice as many.
     del model.graph.value_info[:]
-    make = need("onnx.helper").make_node
-    model.graph.node.extend(
-        [
-            make("Slice", [PIXELS, *(f"mirror.{n}" for n in _SLICE)], ["mirror.turned"]),
-            make("Concat", [PIXELS, "mirror.turned"], [_BOTH], axis=0),
-            *nodes,
-            make("Shape", [PIXELS], ["mirror.shape"]),
-            make("Gather", ["mirror.shape", "mirror.first"], ["mirror.count"]),
-            make("Concat", ["mirror.count", "mirror.count"], ["mirror.counts"], axis=0),
-            make("Split", [_FOUND, "mirror.counts"], ["mirror.a", "mirror.b"], axis=0),
-            make("Add", ["mirror.a", "mirror.b"], ["mirror.sum"]),
-            make("Mul", ["mirror.sum", "mirror.half"], [LOGITS]),
-        ]
-    )
-    constants: dict[str, Any] = {name: np.array([n], np.int64) for name, n in _SLICE.items()}
-    constants |= {"first": np.array([0], np.int64), "half": np.array(0.5, np.float32)}
-    from_array = need("onnx.numpy_helper").from_array
-    model.graph.initializer.extend(
-        [from_array(value, f"mirror.{name}") for name, value in constants.items()]
-    )
+    last_to_first = {"start": -1, "end": -(2**63), "axis": 2, "step": -1}
+    before = [
+        "mirror_turned = Slice (pixels, mirror_start, mirror_end, mirror_axis, mirror_step)",
+        "mirror_both = Concat <axis = 0> (pixels, mirror_turned)",
+    ]
+    _append(model, before, {f"mirror_{name}": np.array([n]) for name, n in last_to_first.items()})
+    model.graph.node.extend(nodes)
+    after = [
+        "mirror_shape = Shape (pixels)",
+        "mirror_count = Gather (mirror_shape, mirror_first)",
+        "mirror_counts = Concat <axis = 0> (mirror_count, mirror_count)",
+        "mirror_a, mirror_b = Split <axis = 0> (mirror_logits, mirror_counts)",
+        "mirror_sum = Add (mirror_a, mirror_b)",
+        "logits = Mul (mirror_sum, mirror_half)",
+    ]
+    _append(model, after, {"mirror_first": np.array([0]), "mirror_half": np.float32(0.5)})
     return model
 
 
@@ -187,7 +173,7 @@ def fitted_graph(
         `(N, classes)`.
     """
     if network.name == LITE:
-        model = _only_logits(frozen.lite_graph(network))
+        model = with_one_output(frozen.lite_graph(network), LOGITS)
     else:
         model = need("onnx").load_from_string(frozen.trace(network, [*fixed, *learning], LOGITS))
     if mirror:
@@ -221,18 +207,13 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target:
     >>> session.run(None, {"embedding": np.zeros((1, 2), "f4")})[0].tolist()
     [[0.5, 0.5]]
     """
-    onnx, helper, tensor = need("onnx"), need("onnx.helper"), need("onnx.numpy_helper").from_array
-    value, number = helper.make_tensor_value_info, onnx.TensorProto.FLOAT
     outputs, features = weight.shape
-    inner = helper.make_graph(
-        [helper.make_node("Gemm", ["embedding", "weight", "bias"], [LOGITS], transB=1)],
-        "probe",
-        [value("embedding", number, ["N", features])],
-        [value(LOGITS, number, ["N", outputs])],
-        [tensor(weight.astype(np.float32), "weight"), tensor(bias.astype(np.float32), "bias")],
+    model = need("onnx.parser").parse_model(
+        f"""<ir_version: 8, opset_import: ["" : 17]>
+        probe (float[N, {features}] embedding) => (float[N, {outputs}] logits) {{}}"""
     )
-    opset = helper.make_opsetid("", 17)
-    model = helper.make_model(inner, opset_imports=[opset], ir_version=8, producer_name="")
+    layer = "logits = Gemm <transB = 1> (embedding, weight, bias)"
+    _append(model, [layer], {"weight": weight.astype("f4"), "bias": bias.astype("f4")})
     content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
     return content
 
@@ -283,8 +264,9 @@ def agreement(
     return difference
 
 
-def _only_logits(model: Any) -> Any:
-    outputs = [output for output in model.graph.output if output.name == LOGITS]
+def with_one_output(model: Any, name: str) -> Any:
+    """Leave an ONNX model, changed in place, with one of its outputs."""
+    kept = [output for output in model.graph.output if output.name == name]
     del model.graph.output[:]
-    model.graph.output.extend(outputs)
+    model.graph.output.extend(kept)
     return model

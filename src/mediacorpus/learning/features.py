@@ -21,7 +21,7 @@ from mediacorpus.engine.pool import Outcome, outcomes
 from mediacorpus.errors import ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
 from mediacorpus.measures.efficientnet import open_session
-from mediacorpus.media.augment import Augmentation, random_resized_crop
+from mediacorpus.media.augment import random_resized_crop
 from mediacorpus.media.resize import rescale_crop
 from mediacorpus.networks.efficientnet_graph import SIDE
 from mediacorpus.networks.views import CROP, min_side, plain_view
@@ -84,15 +84,6 @@ def fixed_views(
             cut = random_resized_crop(pixels, rng, size=size, area=AREA)
             views[k] = cut[:, ::-1] if k % 2 else cut
     return views
-
-
-def augmentation(size: int) -> Augmentation:
-    """Make the variation that is drawn anew in each epoch where all layers learn.
-
-    >>> augmentation(64)(np.zeros((90, 90, 3), np.uint8), np.random.default_rng(1)).shape
-    (64, 64, 3)
-    """
-    return Augmentation(size=size, area=AREA)
 
 
 VIEWS = 4
@@ -202,7 +193,7 @@ def prepare(
     fixed:
         What does not learn of the network; None keeps pixels.
     progress:
-        Told how many images are done, of how many.
+        Called with how many images are done, of how many.
 
     Returns
     -------
@@ -260,9 +251,9 @@ def embedded_views(
     seed:
         Of the cut-outs.
     network:
-        The backbone; None is the one on board.
+        The backbone; None is the built-in one.
     progress:
-        Told `"views"`, how many images are done, and of how many.
+        Called with `"views"`, how many images are done, and of how many.
 
     Returns
     -------
@@ -307,8 +298,6 @@ def _views(example: Example, plan: Plan, *, row: int, decoders: Decoders) -> Pix
         pixels = decoders.pixels(example.place, side)
     if plan.squares:
         return rescale_crop(pixels, side)[None]
-    if plan.views == 1:
-        return plain_view(pixels, plan.size, plan.crop)[None]
     return fixed_views(
         pixels, size=plan.size, crop=plan.crop, count=plan.views, seed=(plan.seed, row)
     )
@@ -388,25 +377,25 @@ def columns_of(info: Info) -> list[str]:
     return found
 
 
-def rows_of(
-    store: Store, measure: str, *, wanted: pa.Array | None = None, setup: int | None = None
-) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
-    """Stream item ids and the numbers of a measure, batch by batch.
-
-    Missing numbers become 0. `setup` asks for one that the measure's table may not show.
+def current_setup(store: Store, measure: str) -> int:
+    """Give the setup that the table of a measure shows.
 
     Raises
     ------
     UnknownName
         Nothing has been measured under that name.
     """
-    if setup is None:
-        setups = progress.current_setups(store)
-        if measure not in setups:
-            raise unknown("measure", measure, {*setups, *MEASURES.names()})
-        setup, info = setups[measure]
-    else:
-        info = progress.info_of(store, setup)
+    setups = progress.current_setups(store)
+    if measure not in setups:
+        raise unknown("measure", measure, {*setups, *MEASURES.names()})
+    return setups[measure][0]
+
+
+def rows_of(
+    store: Store, setup: int, *, wanted: pa.Array | None = None
+) -> Iterator[tuple[list[str], NDArray[np.float32]]]:
+    """Stream item ids and the numbers of a measure, batch by batch; missing ones become 0."""
+    info = progress.info_of(store, setup)
     names = columns_of(info)
     files = progress.files_of(store, setup)
     for batch in read_parts(files, info, columns=["item", *names]).to_batches():
@@ -422,12 +411,14 @@ def matrix(
 
     Raises
     ------
+    UnknownName
+        Nothing has been measured under that name.
     TrainingError
         None of them has any.
     """
     wanted = pa.array([e.item for e in examples], pa.string())
     found: dict[str, Any] = {}
-    for items, rows in rows_of(store, measure, wanted=wanted):
+    for items, rows in rows_of(store, current_setup(store, measure), wanted=wanted):
         found.update(zip(items, rows, strict=True))
     kept = [e for e in examples if e.item in found]
     if not kept:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError
+from mediacorpus.learning.cache import hash_of
+from mediacorpus.learning.curves import OnRow
+from mediacorpus.result import counted
+from mediacorpus.stats import resampling
 
 Point: TypeAlias = Mapping[str, Any]
 
@@ -55,9 +60,8 @@ class Results:
 
     def path(self, point: Point, fold: Fold) -> Path:
         """Name the file of a fit."""
-        key = [dict(point), fold.count, fold.left, self.fingerprint]
-        text = json.dumps(key, sort_keys=True, default=str)
-        return self.folder / f"{hashlib.sha256(text.encode()).hexdigest()[:24]}.json"
+        key = hash_of([dict(point), fold.count, fold.left, self.fingerprint])
+        return self.folder / f"{key[:24]}.json"
 
     def has(self, point: Point, fold: Fold) -> bool:
         """Tell whether a fit is finished and its file whole."""
@@ -131,15 +135,12 @@ class Division:
         if folds is None:
             self._check_val()
             return
-        for number, name in enumerate(self.classes):
-            own = self.targets == number
-            what, count = "item", int(own.sum())
-            if self.groups is not None:
-                what, count = "group", len(np.unique(self.groups[own]))
+        what = "item" if self.groups is None else "group"
+        for name, count in zip(self.classes, self._counts(), strict=True):
             if count < folds:
                 raise TrainingError(
-                    f"The class {name!r} has {count} {what}{'' if count == 1 else 's'}, too few "
-                    f"for {folds} folds. Ask for fewer folds, or label more of them."
+                    f"The class {name!r} has {counted(count, what)}, too few for {folds} folds. "
+                    "Ask for fewer folds, or label more of them."
                 )
         self._divide(folds)  # once here, so that no other process needs scikit-learn
 
@@ -172,19 +173,22 @@ class Division:
         >>> [len(part) for part in items.inner(np.arange(32))]
         [28, 4]
         """
-        groups = None if self.groups is None else self.groups[rows]
-        y, fewest = self.targets[rows], len(rows)
-        for number, name in enumerate(self.classes):
-            own = y == number
-            count = int(own.sum()) if groups is None else len(np.unique(groups[own]))
-            fewest = min(fewest, count)
-            if count < 2:  # noqa: PLR2004 - one to learn from, one to choose by
-                raise TrainingError(
-                    f"The class {name!r} has too few images in a fold to learn from some and "
-                    "choose the epoch by others. Ask for --folds 0, or label more of them."
-                )
-        teach, choose = stratified(min(INNER, fewest), y, groups, seed=self.seed)[0]
+        counts = self._counts(rows)
+        if min(counts) < 2:  # noqa: PLR2004 - one to learn from, one to choose by
+            name = self.classes[counts.index(min(counts))]
+            raise TrainingError(
+                f"The class {name!r} has too few images in a fold to learn from some and choose "
+                "the epoch by others. Ask for --folds 0, or label more of them."
+            )
+        y, groups = self.targets[rows], None if self.groups is None else self.groups[rows]
+        teach, choose = stratified(min(INNER, *counts), y, groups, seed=self.seed)[0]
         return rows[teach], rows[choose]
+
+    def _counts(self, rows: Any = slice(None)) -> list[int]:
+        """Count the items of each class in some rows, or its groups."""
+        who = np.arange(len(self.targets)) if self.groups is None else self.groups
+        y, who = self.targets[rows], who[rows]
+        return [len(np.unique(who[y == number])) for number in range(len(self.classes))]
 
     def _divide(self, folds: int) -> Rows:
         """Give the fold of each row."""
@@ -208,6 +212,18 @@ class Division:
             )
 
 
+def class_indices(targets: Any, classes: Sequence[str]) -> Rows:
+    """Give targets as int64; raise where they are no class indices `(N,)`."""
+    y = np.asarray(targets)
+    if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y):
+        raise ParameterError("Targets must be whole numbers (N,), one for each item.")
+    if y.min() < 0 or y.max() >= len(classes):
+        raise ParameterError(
+            f"Targets must be whole numbers from 0 to {len(classes) - 1}, one for each class."
+        )
+    return y.astype(np.int64)
+
+
 def division(
     targets: NDArray[Any],
     classes: Sequence[str],
@@ -228,18 +244,12 @@ def division(
     >>> division([0, 1, 0], ["ant", "bee"], groups=["Ann", None, "Ann"]).groups.tolist()
     [0, 1, 0]
     """
-    y = np.asarray(targets)
-    if y.ndim != 1 or y.dtype.kind not in "iu" or not len(y):
-        raise ParameterError("Targets must be whole numbers (N,), one for each item.")
-    if y.min() < 0 or y.max() >= len(classes):
-        raise ParameterError(
-            f"Targets must be whole numbers from 0 to {len(classes) - 1}, one for each class."
-        )
+    y = class_indices(targets, classes)
     for name, part in (("val", val), ("groups", groups)):
         if part is not None and len(part) != len(y):
             raise ParameterError(f"{name} has {len(part)} entries; there are {len(y)} items.")
     held = None if val is None else np.asarray(val, bool)
-    return Division(y.astype(np.int64), tuple(classes), held, group_numbers(groups), seed)
+    return Division(y, tuple(classes), held, group_numbers(groups), seed)
 
 
 def group_numbers(groups: Sequence[object] | NDArray[Any] | None) -> Rows | None:
@@ -252,9 +262,7 @@ def group_numbers(groups: Sequence[object] | NDArray[Any] | None) -> Rows | None
     """
     if groups is None or all(one is None for one in groups):
         return None
-    keys = [("item", i) if one is None else ("group", str(one)) for i, one in enumerate(groups)]
-    numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
-    return np.array([numbers[key] for key in keys], np.int64)
+    return resampling.group_numbers(groups)
 
 
 def stratified(count: int, y: Rows, groups: Rows | None, *, seed: int) -> list[tuple[Rows, Rows]]:
@@ -304,3 +312,105 @@ def folds_to_choose_by(
             ):
                 return found
     return stratified(min(most, int(np.bincount(y).min())), y, None, seed=seed)
+
+
+FOLDS = 5
+"""Folds of the inner cross-validation; fewer where a class has fewer rows."""
+
+MANY = 2000
+"""Rows beyond which the inner cross-validation works on a stratified sample."""
+
+
+def inner_folds(y: Rows, groups: Rows | None, *, seed: int) -> list[tuple[Rows, Rows]]:
+    """Divide a training part, or a sample of a large one, into folds to choose a setting by."""
+    kept = _sample(y, seed)
+    own = None if groups is None else groups[kept]
+    found = folds_to_choose_by(y[kept], own, most=FOLDS, seed=seed)
+    return [(kept[learn], kept[test]) for learn, test in found]
+
+
+def _sample(y: Rows, seed: int) -> Rows:
+    """Choose a share of the rows of each class where there are many; rare classes stay whole."""
+    if len(y) <= MANY:
+        return np.arange(len(y))
+    rng = np.random.default_rng(seed)
+    kept = []
+    for own in range(int(y.max()) + 1):
+        mine = rng.permutation(np.flatnonzero(y == own))
+        kept.append(mine[: max(2 * FOLDS, round(len(mine) * MANY / len(y)))])
+    return np.sort(np.concatenate(kept))
+
+
+def scores_of(logs: NDArray[Any], y: Rows) -> dict[str, float]:
+    """Give accuracy, log loss and number of some items.
+
+    Parameters
+    ----------
+    logs:
+        Logarithms of the probabilities of the classes `(N, K)`.
+    y:
+        Class indices `(N,)`.
+
+    Examples
+    --------
+    >>> scores_of(np.log([[0.5, 0.5], [0.5, 0.5]]), np.array([0, 1]))["accuracy"]
+    0.5
+    """
+    own = logs[np.arange(len(y)), y]
+    hits = logs.argmax(axis=1) == y
+    return {"accuracy": float(hits.mean()), "log_loss": -float(own.mean()), "n": len(y)}
+
+
+def cross_validate(
+    fit: Callable[[float, Rows, Rows], NDArray[Any]],
+    y: Rows,
+    splits: Sequence[tuple[Rows, Rows]],
+    *,
+    name: str,
+    values: Sequence[float],
+    slack: float = 0.0,
+    on_row: OnRow | None = None,
+) -> pd.DataFrame:
+    """Score values of a setting on folds, and choose one of them by log loss.
+
+    Parameters
+    ----------
+    fit:
+        From a value and the rows that teach and that score, to what `scores_of` takes of the
+        latter.
+    y:
+        Class indices `(N,)`.
+    splits:
+        What `inner_folds` gave.
+    name, values:
+        The setting and what is tried, the simplest first.
+    slack:
+        Standard errors by which the log loss may lie above the lowest one; the first value of
+        those is chosen.
+    on_row:
+        Called after each value with its number, the number of values, and its row.
+
+    Returns
+    -------
+    DataFrame
+        One row per value: that value, `accuracy`, `log_loss` (means over the folds),
+        `log_loss_se` (standard error over the folds), `best`.
+    """
+    rows: list[dict[str, float]] = []
+    for value in values:
+        scores = [scores_of(fit(value, learn, test), y[test]) for learn, test in splits]
+        hits, loss = np.array([(one["accuracy"], one["log_loss"]) for one in scores]).T
+        row = {name: value, "accuracy": float(hits.mean()), "log_loss": float(loss.mean())}
+        row["log_loss_se"] = float(loss.std(ddof=1) / np.sqrt(len(loss)))
+        rows.append(row)
+        if on_row is not None:
+            on_row(len(rows), len(values), dict(rows[-1]))
+    frame = pd.DataFrame(rows)
+    loss, error = frame["log_loss"].to_numpy(), frame["log_loss_se"].to_numpy()
+    near = loss <= loss.min() + slack * error[loss.argmin()]
+    return frame.assign(best=frame.index == near.argmax())
+
+
+def best_of(curves: pd.DataFrame) -> float:
+    """Give the value that `cross_validate` chose."""
+    return float(curves[curves["best"]].to_numpy(float)[0, 0])

@@ -83,7 +83,7 @@ def gradcam(model: ModelFolder) -> Callable[[NDArray[np.uint8], ArrayLike], NDAr
     Returns
     -------
     callable
-        From what the network sees, uint8 `(N, size, size, 3)` as `learning.pictures.plain_view`
+        From what the network sees, uint8 `(N, size, size, 3)` as `networks.views.plain_view`
         gives it, and a class index for each view, `(N,)`, to float32 `(N, size, size)`: 0 or
         more, and only comparable within one image. It raises ParameterError where the shapes
         do not fit, or no block of the network has an output with places (such as a
@@ -132,7 +132,7 @@ def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDA
     if size and (views.dtype != np.uint8 or views.shape[1:] != (size, size, 3)):
         raise ParameterError(
             f"The network takes uint8 views (N, {size}, {size}, 3); got {views.dtype} "
-            f"{views.shape}. Make them with mediacorpus.learning.features.plain_view."
+            f"{views.shape}. Make them with mediacorpus.networks.views.plain_view."
         )
     classes = len(model.card["classes"])
     if wanted.shape != views.shape[:1] or ((wanted < 0) | (wanted >= classes)).any():

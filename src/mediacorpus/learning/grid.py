@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import html
 import itertools
 import json
@@ -23,24 +22,23 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
 from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
+from mediacorpus.learning.cache import hash_of
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import AIMS, Division, Fold, Point, Results, division
 from mediacorpus.learning.grid_runners import (
-    CLASSIC_SETTINGS,
-    METHODS,
-    ClassicRunner,
+    EMBEDDING,
+    TRAININGS,
     FeaturesRunner,
     TrainingRunner,
-    classic_points,
     forget_views,
     readable,
-    training_settings,
+    usable_points,
 )
 from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
-from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for, watched
+from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for
 from mediacorpus.records import Example
-from mediacorpus.result import Result, plain
+from mediacorpus.result import Result, counted, plain
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 from mediacorpus.stats.intervals import wilson
@@ -131,14 +129,14 @@ class Grid(Result):
         row = self.table[self.table["chosen"]].iloc[0]
         spread = f" (sd {row['accuracy_sd']:.3f} over {row['folds']} folds)" if self.honest else ""
         text = (
-            f"Tried {_counted(len(self.table))} in {self.seconds:.1f} s. Best by "
+            f"Tried {counted(len(self.table), 'setting')} in {self.seconds:.1f} s. Best by "
             f"{self.aim.replace('_', ' ')}: {_words(self.best)}; accuracy "
             f"{row['accuracy']:.3f}{spread}, log loss {row['log_loss']:.3f}."
         )
         failed = int(self.table["accuracy"].isna().sum())
         if failed:
             have = "has" if failed == 1 else "have"
-            text += f" {_counted(failed)} {have} no score; the column note says why."
+            text += f" {counted(failed, 'setting')} {have} no score; the column note says why."
         if self.honest is None:
             return text + (
                 " That score is too good: the setting was chosen by it. Folds give an honest one."
@@ -230,7 +228,7 @@ def grid(
     points:
         Settings, such as `expand` gives; all name the same keys.
     run:
-        Fits and scores one setting, such as `features_runner` gives, or a `TrainingRunner`.
+        Fits and scores one setting, such as a `FeaturesRunner` or a `TrainingRunner`.
         Where there are several workers it is sent to other processes.
     folder:
         Where results are kept.
@@ -241,7 +239,7 @@ def grid(
     aim:
         What is chosen by: `"log_loss"` (the lower the better) or `"accuracy"`.
     progress:
-        Told how many fits are done, of how many.
+        Called with how many fits are done, of how many.
 
     Raises
     ------
@@ -263,10 +261,10 @@ def grid(
     Examples
     --------
     >>> import tempfile
-    >>> from mediacorpus.learning.grid_runners import features_runner
     >>> rng = np.random.default_rng(1)
     >>> y = np.arange(60) % 2
-    >>> run = features_runner(rng.normal(size=(60, 4)) + y[:, None], y, ("ant", "bee"))
+    >>> x = np.float32(rng.normal(size=(60, 4)) + y[:, None])
+    >>> run = FeaturesRunner({"embedding": x}, division(y, ("ant", "bee")))
     >>> points = expand({"lr": [0.1, 1e-5], "epochs": [5]})
     >>> with tempfile.TemporaryDirectory() as place:
     ...     found = grid(points, run, folder=Path(place), folds=3, workers=1)
@@ -287,7 +285,12 @@ def grid(
     for point in points:
         if any(task[0] is point for task in missing):
             run.ready(point)
-    _work(missing, run, done, workers or environment().workers, len(tasks), progress)
+
+    def tell(fitted: int, of: int) -> None:
+        if progress is not None:
+            progress(len(tasks) - of + fitted, len(tasks))
+
+    _fit_missing(missing, run, done, workers=workers or environment().workers, tell=tell)
     table = _table(points, [[done.row(p, f, 0) for f in plain] for p in points], aim)
     if not table["chosen"].any():
         raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
@@ -315,36 +318,30 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     return path
 
 
-def _work(  # noqa: PLR0917 - private; all are needed
+def _fit_missing(
     missing: Sequence[tuple[Point, Fold]],
     run: Runner,
     done: Results,
+    *,
     workers: int,
-    total: int,
-    progress: Progress | None,
+    tell: Progress,
 ) -> None:
     """Do what is missing, in this process or in several."""
     joblib = need("joblib")  # it comes with scikit-learn
-
-    count = total - len(missing)
-    if progress is not None:
-        progress(count, total)
+    tell(0, len(missing))
     with warnings.catch_warnings():
         # A process whose memory has grown is replaced between two fits, and nothing is lost.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
-        if workers == 1 or len(missing) <= 1:
-            finished = (_one(run, task, done.path(*task)) for task in missing)
-        else:
-            # Its processes start afresh and do not run the user's script again.
-            parallel = joblib.Parallel(
-                workers, backend="loky", return_as="generator_unordered", batch_size=1
-            )
-            finished = parallel(
-                joblib.delayed(_one)(run, task, done.path(*task)) for task in missing
-            )
-        for number, _ in enumerate(finished, start=count + 1):
-            if progress is not None:
-                progress(number, total)
+        # Its processes start afresh and do not run the user's script again.
+        parallel = joblib.Parallel(
+            workers if len(missing) > 1 else 1,
+            backend="loky",
+            return_as="generator_unordered",
+            batch_size=1,
+        )
+        tasks = (joblib.delayed(_one)(run, task, done.path(*task)) for task in missing)
+        for number, _ in enumerate(parallel(tasks), start=1):
+            tell(number, len(missing))
 
 
 def _table(
@@ -417,11 +414,6 @@ def _words(point: Point) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in point.items())
 
 
-def _counted(number: int) -> str:
-    return f"{number:,} setting{'' if number == 1 else 's'}"
-
-
-SOURCE = "embedding"
 VIEWS = "views"
 """Folder of the images as the fits of a grid see them."""
 
@@ -476,7 +468,6 @@ def grid_of(
         raise ParameterError(
             "Name at least one setting with the values to try, as in --lr .001,.01."
         )
-    points = expand(lists)
     number, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="grid")
     details = {
@@ -486,28 +477,24 @@ def grid_of(
         **({"method": method} if method else {}),
     }
     examples = examples_of(store, split)
-    if method in CLASSIC_SETTINGS:
-        points = classic_points(method, points, seed=seed)
-    elif method is not None:
-        for point in points:  # before any image is read
-            training_settings(method, point, seed=seed)
-    place = grid_folder(store, variable, details)
-    with watched(variable, None, show=show) as watch:
-        if method is None:
-            run = _on_features(store, examples, seed=seed, show=show)
-        elif method in CLASSIC_SETTINGS:
-            names = sorted({str(point.get("features") or SOURCE) for point in points})
-            run = _on_measures(store, examples, method, names=names, seed=seed, show=show)
+    points = usable_points(method, expand(lists), seed=seed)  # before any image is read
+    place = store.folder / "reports" / f"grid-{variable}-{hash_of(details)[:8]}"
+    with writing(store.folder):
+        (place / VIEWS).mkdir(parents=True, exist_ok=True)
+    with Watch(variable, None, show=show) as watch:
+        if method in TRAININGS:
+            run: Runner = _on_images(examples, method, views=place / VIEWS, watch=watch, seed=seed)
         else:
-            run = _on_pictures(examples, method, views=place / VIEWS, watch=watch, seed=seed)
+            names = sorted({str(point.get("features") or EMBEDDING) for point in points})
+            run = _on_measures(store, examples, method, names=names, seed=seed, show=show)
         with running(store, "grid", parameters=details, seed=seed) as current:
             found = grid(
                 points,
                 run,
                 folder=place / "fits",
                 folds=folds,
-                workers=1 if method in METHODS and best_device() != "cpu" else None,
-                progress=functools.partial(_tell, watch, f"grid of {variable}"),
+                workers=1 if method in TRAININGS and best_device() != "cpu" else None,
+                progress=functools.partial(watch.at, f"grid of {variable}", unit="fits"),
             )
             forget_views(place / VIEWS)
             with writing(store.folder):
@@ -520,22 +507,10 @@ def grid_of(
     return replace(found, folder=place)
 
 
-def _tell(watch: Watch, title: str, *done: int) -> None:
-    watch.at(title, done[0], total=done[1], unit="fits")
-
-
-def _on_features(
-    store: Store, examples: Sequence[Example], *, seed: int, show: bool | None
-) -> Runner:
-    embedding_for(store, [e.item for e in examples], show=show)
-    kept, features = matrix(store, examples, SOURCE)
-    return FeaturesRunner(features[:, None], _division(kept, seed=seed))
-
-
 def _on_measures(
     store: Store,
     examples: Sequence[Example],
-    method: str,
+    method: str | None,
     *,
     names: Sequence[str],
     seed: int,
@@ -544,20 +519,20 @@ def _on_measures(
     """Gather the values of measures for the examples that have all of them."""
     kept, values = list(examples), {}
     for name in names:
-        if name in MEASURES:
+        if method != "shallow":
+            embedding_for(store, [e.item for e in examples], show=show)
+        elif name in MEASURES:
             measure_for(store, name, [e.item for e in examples], show=show)
         kept, _ = matrix(store, kept, name)
     for name in names:
         _, values[name] = matrix(store, kept, name)
-    return ClassicRunner(values, _division(kept, seed=seed), method)
+    return FeaturesRunner(values, _division(kept, seed=seed), method)
 
 
-def _on_pictures(
+def _on_images(
     examples: Sequence[Example], method: str, *, views: Path, watch: Watch, seed: int
 ) -> Runner:
-    read = functools.partial(watch.read, "pictures")
-    with writing(views.parent):
-        views.mkdir(exist_ok=True)
+    read = functools.partial(watch.read, "images")
     kept = readable(examples, views, read)
     return TrainingRunner(tuple(kept), _division(kept, seed=seed), method, views, read)
 
@@ -571,13 +546,3 @@ def _division(examples: Sequence[Example], *, seed: int) -> Division:
         groups=[e.group for e in examples],
         seed=seed,
     )
-
-
-def grid_folder(store: Store, variable: str, details: Mapping[str, Any]) -> Path:
-    """Give the folder of one grid, named by the variable and a hash of what is tried."""
-    text = json.dumps(details, sort_keys=True, default=str)
-    digest = hashlib.sha256(text.encode()).hexdigest()[:8]
-    place = store.folder / "reports" / f"grid-{variable}-{digest}"
-    with writing(store.folder):
-        place.mkdir(parents=True, exist_ok=True)
-    return place

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import io
 import json
 import math
@@ -12,7 +11,7 @@ import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -21,10 +20,11 @@ from numpy.typing import NDArray
 from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning.cache import write_json, write_whole
-from mediacorpus.learning.curves import COLUMNS
-from mediacorpus.learning.features import augmentation
+from mediacorpus.learning.curves import COLUMNS, OnRow
+from mediacorpus.learning.features import AREA
 from mediacorpus.learning.settings import AUTO
-from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.learning.targets import Target
+from mediacorpus.media.augment import Augmentation
 from mediacorpus.settings import settings as environment
 
 if TYPE_CHECKING:
@@ -92,18 +92,14 @@ def limits(s: TrainSettings, attempt: Callable[[int], object]) -> Iterator[None]
             raise
         size = int(s.batch_size or 1)
         fits = _largest(size, attempt)
-        smaller = (
-            "take a smaller network (--arch)"
-            if s.method == "scratch"
-            else "let fewer blocks learn (--unfreeze head), or take a smaller backbone"
-        )
-        pictures = f"batches of {size} images" if size > 1 else "single images"
-        advice = (
-            f"Batches of {fits} fit: start again with --batch-size {fits}."
-            if fits
-            else f"No smaller batch fits either: {smaller}."
-        )
-        raise TrainingError(f"The memory is not enough for {pictures}. {advice}") from error
+        advice = f"Batches of {fits} fit: start again with --batch-size {fits}."
+        if not fits:
+            smaller = "let fewer blocks learn (--unfreeze head), or take a smaller backbone"
+            if s.method == "scratch":
+                smaller = "take a smaller network (--arch)"
+            advice = f"No smaller batch fits either: {smaller}."
+        batch = f"batches of {size} images" if size > 1 else "single images"
+        raise TrainingError(f"The memory is not enough for {batch}. {advice}") from error
 
 
 def _largest(size: int, attempt: Callable[[int], object]) -> int:
@@ -125,8 +121,8 @@ def _largest(size: int, attempt: Callable[[int], object]) -> int:
 def _is_of_memory(error: Exception) -> bool:
     """Tell want of memory from other errors; on a CPU PyTorch has no type of its own for it."""
     kinds = (MemoryError, need("torch").OutOfMemoryError)
-    said = str(error).lower()
-    return isinstance(error, kinds) or "not enough memory" in said or "out of memory" in said
+    message = str(error).lower()
+    return isinstance(error, kinds) or "not enough memory" in message or "out of memory" in message
 
 
 STEPS = 60
@@ -143,19 +139,14 @@ def make_optimizer(module: Any, s: TrainSettings) -> Any:
     it times that factor (Howard and Ruder, 2018).
     """
     optim = need("torch.optim")
-    groups = _groups(module, s)
+    common = {"lr": s.lr, "weight_decay": float(s.weight_decay or 0.0)}
     if s.optimizer == "sgd":
-        return optim.SGD(
-            groups,
-            lr=s.lr,
-            momentum=float(s.momentum or 0.0),
-            nesterov=bool(s.nesterov),
-            weight_decay=float(s.weight_decay or 0.0),
-        )
+        momentum = {"momentum": float(s.momentum or 0.0), "nesterov": bool(s.nesterov)}
+        return optim.SGD(_groups(module, s), **common, **momentum)
     kind = optim.AdamW if s.optimizer == "adamw" else optim.Adam
     # One pass over the weights for each step; over several it takes five times as long on a CPU.
     fused = next(module.parameters()).device.type in {"cpu", "cuda"}
-    return kind(groups, lr=s.lr, weight_decay=float(s.weight_decay or 0.0), fused=fused)
+    return kind(_groups(module, s), fused=fused, **common)
 
 
 def _groups(module: Any, s: TrainSettings) -> list[dict[str, Any]]:
@@ -243,8 +234,6 @@ def find_rate(
     TrainingError
         The loss never fell.
     """
-    from dataclasses import replace
-
     before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
     optimizer = make_optimizer(module, replace(s, lr=LOWEST, layer_decay=None))
     rates = np.geomspace(LOWEST, HIGHEST, STEPS)
@@ -270,8 +259,6 @@ def find_rate(
     best = float(table[int(table[:, 1].argmin()), 0])
     return float(f"{best / SAFETY:.2g}"), table
 
-
-OnEpoch: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 
 CHECKPOINT = "checkpoint.pt"
 RATE = "rate.json"
@@ -300,42 +287,6 @@ class Fit:
     rate: float
 
 
-@dataclass(slots=True)
-class _State:
-    """What changes from epoch to epoch; all of it is in the checkpoint."""
-
-    module: Any
-    optimizer: Any
-    schedule: Any
-    device: str = "cpu"
-    epoch: int = 0
-    best_epoch: int = 0
-    best: Mapping[str, Any] = field(default_factory=dict)
-    rows: list[dict[str, float]] = field(default_factory=list)
-
-    def save(self, path: Path) -> None:
-        buffer = io.BytesIO()
-        content = {
-            "module": self.module.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
-            "schedule": self.schedule.state_dict(),
-            "epoch": self.epoch,
-            "best_epoch": self.best_epoch,
-            "best": self.best,
-            "rows": self.rows,
-        }
-        need("torch").save(content, buffer)
-        write_whole(path, buffer.getvalue())
-
-    def load(self, path: Path) -> None:
-        content = need("torch").load(path, map_location="cpu", weights_only=True)
-        self.module.load_state_dict(content["module"])
-        self.optimizer.load_state_dict(content["optimizer"])
-        self.schedule.load_state_dict(content["schedule"])
-        self.epoch, self.best_epoch = content["epoch"], content["best_epoch"]
-        self.best, self.rows = content["best"], content["rows"]
-
-
 def fit(
     module: Any,
     train: Part,
@@ -345,7 +296,7 @@ def fit(
     settings: TrainSettings,
     target: Target,
     work: Path,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnRow | None = None,
 ) -> Fit:
     """Train a module and leave the weights of its best epoch in it.
 
@@ -375,42 +326,156 @@ def fit(
     TrainingError
         The loss became infinite or not a number.
     """
-    s = settings
-    device = best_device()
-    step = functools.partial(_attempt, module, train, plan=plan, target=target, device=device)
-    with deterministic(s.seed), limits(s, step):
-        module = module.to(device, memory_format=need("torch").channels_last)
-        weights = _class_weights(train, target, s=s, device=device)
-        s = _with_rate(module, train, plan=plan, s=s, target=target, work=work, device=device)
-        state = _start(module, s, checkpoint=work / CHECKPOINT, device=device)
-        for epoch in range(state.epoch + 1, int(s.epochs or 0) + 1):
-            if epoch - 1 - state.best_epoch >= int(s.patience or 1):
+    loop = _Loop(module, train, val, plan, settings, target, work, best_device())
+    with deterministic(settings.seed), limits(settings, loop.attempt):
+        loop.prepare()
+        while loop.epoch < int(settings.epochs or 0):
+            if loop.epoch - loop.best_epoch >= int(settings.patience or 1):
                 break
-            started = time.monotonic()
-            lr = state.optimizer.param_groups[-1]["lr"]
-            train_loss, train_accuracy = _learn(
-                state, train, plan=plan, target=target, weights=weights, s=s, epoch=epoch
-            )
-            val_loss, val_accuracy = _evaluate(
-                module, val, target=target, weights=weights, device=device
-            )
-            _check_finite(val_loss, state, epoch=epoch, work=work)
-            seconds = time.monotonic() - started
-            values = (epoch, lr, train_loss, train_accuracy, val_loss, val_accuracy, seconds)
-            state.rows.append(dict(zip(COLUMNS, map(float, values), strict=True)))
-            if val_loss < min([row["val_loss"] for row in state.rows[:-1]], default=math.inf):
-                state.best_epoch = epoch
-                state.best = {k: v.clone() for k, v in module.state_dict().items()}
-            state.schedule.step()
-            state.epoch = epoch
-            state.save(work / CHECKPOINT)
+            row = loop.next_epoch()
             if on_epoch is not None:
-                on_epoch(epoch, int(s.epochs or 0), dict(state.rows[-1]))
-        module.load_state_dict(state.best)
-        answer = target.answer(predict(module, val, device=device).numpy())
+                on_epoch(loop.epoch, int(settings.epochs or 0), row)
+        module.load_state_dict(loop.best)
+        answer = target.answer(predict(module, val, device=loop.device).numpy())
         module.to("cpu")
-    curves = pd.DataFrame(state.rows, columns=list(COLUMNS)).astype({"epoch": int})
-    return Fit(curves, state.best_epoch, answer, float(s.lr or 0.0))
+    curves = pd.DataFrame(loop.rows, columns=list(COLUMNS)).astype({"epoch": int})
+    return Fit(curves, loop.best_epoch, answer, float(loop.settings.lr or 0.0))
+
+
+@dataclass(slots=True)
+class _Loop:
+    """A training, and what changes from epoch to epoch; all of this is in the checkpoint."""
+
+    module: Any
+    train: Part
+    val: Part
+    plan: Plan
+    settings: TrainSettings
+    target: Target
+    work: Path
+    device: str
+    weights: Any = None
+    optimizer: Any = None
+    schedule: Any = None
+    epoch: int = 0
+    best_epoch: int = 0
+    best: Mapping[str, Any] = field(default_factory=dict)
+    rows: list[dict[str, float]] = field(default_factory=list)
+
+    def prepare(self) -> None:
+        """Make optimizer and schedule; go on from the checkpoint if there is one."""
+        torch = need("torch")
+        self.module.to(self.device, memory_format=torch.channels_last)
+        weights = self.target.class_weights(self.train.targets)
+        if self.settings.class_weights and weights is not None:
+            self.weights = torch.tensor(weights, dtype=torch.float32, device=self.device)
+        if self.settings.lr == AUTO:
+            self.settings = replace(self.settings, lr=self._searched_rate())
+        self.optimizer = make_optimizer(self.module, self.settings)
+        self.schedule = make_schedule(self.optimizer, self.settings)
+        if (self.work / CHECKPOINT).exists():
+            found = torch.load(self.work / CHECKPOINT, map_location="cpu", weights_only=True)
+            for name in _STATEFUL:
+                getattr(self, name).load_state_dict(found[name])
+            for name in _PLAIN:
+                setattr(self, name, found[name])
+
+    def next_epoch(self) -> dict[str, float]:
+        """Learn, score, and keep all that the next epoch depends on; give the row."""
+        started, epoch = time.monotonic(), self.epoch + 1
+        lr = self.optimizer.param_groups[-1]["lr"]
+        values = (epoch, lr, *self._learn(epoch), *self._evaluate())
+        row = dict(zip(COLUMNS, map(float, (*values, time.monotonic() - started)), strict=True))
+        self._check_finite(row["val_loss"], epoch)
+        if row["val_loss"] < min((one["val_loss"] for one in self.rows), default=math.inf):
+            self.best_epoch = epoch
+            self.best = {name: v.clone() for name, v in self.module.state_dict().items()}
+        self.rows.append(row)
+        self.schedule.step()
+        self.epoch = epoch
+        content = {name: getattr(self, name).state_dict() for name in _STATEFUL}
+        content |= {name: getattr(self, name) for name in _PLAIN}
+        buffer = io.BytesIO()
+        need("torch").save(content, buffer)
+        write_whole(self.work / CHECKPOINT, buffer.getvalue())
+        return dict(row)
+
+    def _learn(self, epoch: int) -> tuple[float, float]:
+        """Go once through the training part; return mean loss and accuracy on the way."""
+        torch, s, count = need("torch"), self.settings, len(self.train)
+        rng = np.random.default_rng((s.seed, epoch))
+        torch.manual_seed(int(rng.integers(2**63)))
+        self.module.train()
+        half = torch.autocast(self.device, torch.bfloat16, enabled=s.precision == "bf16")
+        total, hits = 0.0, 0.0
+        for chosen in batches(rng.permutation(count), int(s.batch_size or 1)):
+            x, y = self._batch(chosen, rng)  # (B, ...), and (B,) or (B, classes)
+            x, mixed = _mix(x, y, self.target, strength=float(s.mixup or 0.0), rng=rng)
+            with half:
+                logits = self.module(x)  # (B, outputs)
+            value = self.target.loss(logits.float(), mixed, self.weights)
+            self.optimizer.zero_grad()
+            value.backward()
+            self.optimizer.step()
+            total += value.item() * len(chosen)
+            hits += self.target.hits(logits.detach(), y)
+        return total / count, hits / count
+
+    def _evaluate(self) -> tuple[float, float]:
+        """Give loss and accuracy on the validation part."""
+        logits = predict(self.module, self.val, device=self.device)
+        y = need("torch").from_numpy(self.val.targets)
+        weights = None if self.weights is None else self.weights.cpu()
+        loss = replace(self.target, smoothing=0.0).loss(logits, y, weights)
+        return float(loss), self.target.hits(logits, y) / len(self.val)
+
+    def _batch(self, chosen: NDArray[np.int64], rng: np.random.Generator) -> tuple[Any, Any]:
+        """Take one view of each image at random, or vary its square; and what is learned."""
+        rows, views = self.train.rows[chosen], self.train.views
+        if self.plan.squares:
+            vary = Augmentation(size=self.plan.size, area=AREA)
+            values = np.stack([vary(square, rng) for square in views[rows, 0]])
+        else:
+            values = views[rows, rng.integers(self.plan.views, size=len(rows))]
+        y = need("torch").from_numpy(self.train.targets[chosen])
+        return _tensor(values, self.device), y.to(self.device)
+
+    def _searched_rate(self) -> float:
+        """Search for a learning rate; the one that is found is kept."""
+        note = self.work / RATE
+        if not note.exists():
+            rng = np.random.default_rng(self.settings.seed)
+
+            def endless() -> Iterator[tuple[Any, Any]]:
+                while True:
+                    order = rng.permutation(len(self.train))
+                    for chosen in batches(order, int(self.settings.batch_size or 1)):
+                        yield self._batch(chosen, rng)
+
+            rate, table = find_rate(self.module, endless, loss=self.target.loss, s=self.settings)
+            write_json(note, {"lr": rate, "tried": table.tolist()})
+        return float(json.loads(note.read_text("utf-8"))["lr"])
+
+    def attempt(self, size: int) -> None:
+        """Take one step with the first images, without changing the weights."""
+        chosen = np.arange(min(size, len(self.train)))
+        self.module.train()
+        x, y = self._batch(chosen, np.random.default_rng(0))
+        self.target.loss(self.module(x).float(), y).backward()
+
+    def _check_finite(self, val_loss: float, epoch: int) -> None:
+        if math.isfinite(val_loss):
+            return
+        kept = f"The best epoch so far ({self.best_epoch}) is kept in {self.work / CHECKPOINT}. "
+        raise TrainingError(
+            f"The loss became infinite or not a number in epoch {epoch}, so training stopped. "
+            f"{kept if self.best_epoch else ''}Start again with a lower learning rate than "
+            f"{self.optimizer.param_groups[-1]['lr']:g}."
+        )
+
+
+_STATEFUL = ("module", "optimizer", "schedule")
+_PLAIN = ("epoch", "best_epoch", "best", "rows")
 
 
 def predict(module: Any, part: Part, *, device: str = "cpu") -> Any:
@@ -427,87 +492,6 @@ def predict(module: Any, part: Part, *, device: str = "cpu") -> Any:
     return found.view(part.views.shape[1], len(part), -1).mean(0)
 
 
-def _evaluate(
-    module: Any, val: Part, *, target: Target, weights: Any, device: str
-) -> tuple[float, float]:
-    """Give loss and accuracy on the validation part."""
-    torch = need("torch")
-    logits, y = predict(module, val, device=device), torch.from_numpy(val.targets)
-    plain = replace(target, smoothing=0.0)
-    loss = plain.loss(logits, y, None if weights is None else weights.cpu())
-    return float(loss), target.hits(logits, y) / len(val)
-
-
-def _start(module: Any, s: TrainSettings, *, checkpoint: Path, device: str) -> _State:
-    """Make optimizer and schedule; go on from the checkpoint if there is one."""
-    optimizer = make_optimizer(module, s)
-    state = _State(module, optimizer, make_schedule(optimizer, s), device)
-    if checkpoint.exists():
-        state.load(checkpoint)
-    return state
-
-
-def _with_rate(
-    module: Any,
-    train: Part,
-    *,
-    plan: Plan,
-    s: TrainSettings,
-    target: Target,
-    work: Path,
-    device: str,
-) -> TrainSettings:
-    """Search for a learning rate where none is given; the one that is found is kept."""
-    if s.lr != AUTO:
-        return s
-    note = work / RATE
-    if not note.exists():
-        rng = np.random.default_rng(s.seed)
-
-        def batches() -> Iterator[tuple[Any, Any]]:
-            while True:
-                order = rng.permutation(len(train))
-                for chosen in _batches(order, int(s.batch_size or 1)):
-                    x = _tensor(_inputs(train, chosen, plan=plan, rng=rng), device)
-                    yield x, need("torch").from_numpy(train.targets[chosen]).to(device)
-
-        rate, table = find_rate(module, batches, loss=target.loss, s=s)
-        write_json(note, {"lr": rate, "tried": table.tolist()})
-    return replace(s, lr=float(json.loads(note.read_text("utf-8"))["lr"]))
-
-
-def _learn(
-    state: _State,
-    train: Part,
-    *,
-    plan: Plan,
-    target: Target,
-    weights: Any,
-    s: TrainSettings,
-    epoch: int,
-) -> tuple[float, float]:
-    """Go once through the training part; return mean loss and accuracy on the way."""
-    torch = need("torch")
-    rng = np.random.default_rng((s.seed, epoch))
-    torch.manual_seed(int(rng.integers(2**63)))
-    state.module.train()
-    half = torch.autocast(state.device, torch.bfloat16, enabled=s.precision == "bf16")
-    total, hits = 0.0, 0.0
-    for chosen in _batches(rng.permutation(len(train)), int(s.batch_size or 1)):
-        x = _tensor(_inputs(train, chosen, plan=plan, rng=rng), state.device)  # (B, ...)
-        y = torch.from_numpy(train.targets[chosen]).to(state.device)  # (B,) or (B, classes)
-        x, mixed = _mix(x, y, target, strength=float(s.mixup or 0.0), rng=rng)
-        with half:
-            logits = state.module(x)  # (B, outputs)
-        value = target.loss(logits.float(), mixed, weights)
-        state.optimizer.zero_grad()
-        value.backward()
-        state.optimizer.step()
-        total += value.item() * len(chosen)
-        hits += target.hits(logits.detach(), y)
-    return total / len(train), hits / len(train)
-
-
 def _mix(
     x: Any, y: Any, target: Target, *, strength: float, rng: np.random.Generator
 ) -> tuple[Any, Any]:
@@ -521,26 +505,15 @@ def _mix(
     return share * x + (1 - share) * x[order], share * soft + (1 - share) * soft[order]
 
 
-def _batches(order: NDArray[np.int64], size: int) -> list[NDArray[np.int64]]:
+def batches(rows: NDArray[Any], size: int) -> list[NDArray[Any]]:
     """Cut into batches; a last one of a single image joins the one before.
 
     Batch normalization learns badly from one image, but who asks for it gets it.
     """
-    cuts = list(range(size, len(order), size))
-    if cuts and size > 1 and len(order) - cuts[-1] == 1:
+    cuts = list(range(size, len(rows), size))
+    if cuts and size > 1 and len(rows) - cuts[-1] == 1:
         cuts.pop()
-    return np.split(order, cuts)
-
-
-def _inputs(
-    train: Part, chosen: NDArray[np.int64], *, plan: Plan, rng: np.random.Generator
-) -> NDArray[Any]:
-    """Take one view of each image at random, or vary its square."""
-    rows = train.rows[chosen]
-    if not plan.squares:
-        return train.views[rows, rng.integers(plan.views, size=len(rows))]
-    vary = augmentation(plan.size)
-    return np.stack([vary(square, rng) for square in train.views[rows, 0]])
+    return np.split(rows, cuts)
 
 
 def _tensor(values: NDArray[Any], device: str = "cpu") -> Any:
@@ -548,47 +521,3 @@ def _tensor(values: NDArray[Any], device: str = "cpu") -> Any:
     x = torch.from_numpy(np.ascontiguousarray(values)).to(device)
     maps = x.is_floating_point() and x.ndim == 4  # noqa: PLR2004 - (B, C, H, W)
     return x.contiguous(memory_format=torch.channels_last) if maps else x
-
-
-def _class_weights(train: Part, target: Target, *, s: TrainSettings, device: str) -> Any:
-    """Weigh each class by the inverse of its share, so that the mean weight of an image is 1.
-
-    With several labels, the images that bear one weigh as much as those that do not. Of ranks
-    each weighs by its share, at all thresholds.
-    """
-    if not s.class_weights or target.kind is TargetKind.SCALE:
-        return None
-    torch = need("torch")
-    if target.kind is TargetKind.MULTILABEL:
-        bearing = train.targets.sum(axis=0)
-        weights = (len(train) - bearing) / np.maximum(bearing, 1)
-    else:
-        counts = np.bincount(train.targets, minlength=len(target.classes))
-        weights = len(train) / (len(counts) * np.maximum(counts, 1))
-    return torch.tensor(weights, dtype=torch.float32, device=device)
-
-
-def _attempt(
-    module: Any, train: Part, size: int, *, plan: Plan, target: Target, device: str
-) -> None:
-    """Take one step with the first images, without changing the weights."""
-    torch = need("torch")
-    chosen = np.arange(min(size, len(train)))
-    module.train()
-    x = _tensor(_inputs(train, chosen, plan=plan, rng=np.random.default_rng(0)), device)
-    y = torch.from_numpy(train.targets[chosen]).to(device)
-    target.loss(module(x).float(), y).backward()
-
-
-def _check_finite(val_loss: float, state: _State, *, epoch: int, work: Path) -> None:
-    if math.isfinite(val_loss):
-        return
-    kept = (
-        f"The best epoch so far ({state.best_epoch}) is kept in {work / CHECKPOINT}. "
-        if state.best_epoch
-        else ""
-    )
-    raise TrainingError(
-        f"The loss became infinite or not a number in epoch {epoch}, so training stopped. {kept}"
-        f"Start again with a lower learning rate than {state.optimizer.param_groups[-1]['lr']:g}."
-    )

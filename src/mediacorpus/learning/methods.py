@@ -17,6 +17,7 @@ from mediacorpus.extras import need
 from mediacorpus.learning import export
 from mediacorpus.learning.architecture import describe_onnx
 from mediacorpus.learning.autoencoder import codes_of, learn_codes, rebuild, reconstruction_error
+from mediacorpus.learning.curves import OnRow
 from mediacorpus.learning.features import (
     Fixed,
     Part,
@@ -28,7 +29,7 @@ from mediacorpus.learning.features import (
 )
 from mediacorpus.learning.folds import group_numbers
 from mediacorpus.learning.linear import fit_linear
-from mediacorpus.learning.loop import Fit, OnEpoch, fit
+from mediacorpus.learning.loop import Fit, fit
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
@@ -46,10 +47,10 @@ CHECKED = 8
 """Images on which the exported network is compared with the trained one."""
 
 MOST_REBUILT = 1000
-"""Validation images on which an autoencoder's error is told."""
+"""Validation images on which an autoencoder's error is measured."""
 
 OnRead = Callable[[str, int, int], None]
-"""Told what is being read (`"train"` or `"val"`), how many are done, and of how many."""
+"""Called with what is being read (`"train"` or `"val"`), how many are done, and of how many."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -62,135 +63,242 @@ class Made:
     facts: Mapping[str, Any]
 
 
-def fit_on_embeddings(
-    examples: Sequence[Example],
-    embeddings: NDArray[Any],
-    target: Target,
-    *,
-    s: TrainSettings,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-    network: FrozenNetwork | None = None,
-) -> Made:
-    """Fit a linear model to embeddings `(N, features)`, a row for each example.
+@dataclass(frozen=True, slots=True, eq=False)
+class Training:
+    """Labelled examples, and what each method makes of them.
 
-    `network` is what gave them; None is the one on board.
+    Parameters
+    ----------
+    examples:
+        Images of the parts `"train"` and `"val"`; for codes also of `UNLABELLED`.
+    target:
+        What is learned.
+    settings:
+        Complete settings.
+    work:
+        Folder for what is computed on the way.
+    on_epoch:
+        Called after each row of the curves.
+    on_read:
+        Called with what is read, how many images are done, and of how many.
     """
-    encoded = target.encode([e.label for e in examples])
-    train = np.array([e.part == "train" for e in examples])
-    views = None
-    if s.augment is not False:
-        views = embedded_views(
-            examples, work / "views.bin", seed=s.seed, network=network, progress=on_read
+
+    examples: Sequence[Example]
+    target: Target
+    settings: TrainSettings
+    work: Path
+    on_epoch: OnRow | None
+    on_read: OnRead | None
+
+    def on_embeddings(self, embeddings: NDArray[Any], network: FrozenNetwork | None) -> Made:
+        """Fit a linear model to embeddings `(N, features)`, a row for each example.
+
+        `network` is what gave them; None is the built-in one.
+        """
+        s, target = self.settings, self.target
+        encoded, train, groups = self._labels()
+        views = None
+        if s.augment is not False:
+            views = embedded_views(
+                self.examples,
+                self.work / "views.bin",
+                seed=s.seed,
+                network=network,
+                progress=self.on_read,
+            )
+        if views is not None:
+            views = np.where(np.isnan(views), embeddings[train][:, None], views)
+        probe = fit_linear(
+            embeddings[train],
+            encoded[train],
+            target,
+            views=views,
+            groups=groups,
+            balanced=bool(s.class_weights),
+            strength=s.C,
+            seed=s.seed,
+            on_epoch=self.on_epoch,
         )
-    if views is not None:
-        views = np.where(np.isnan(views), embeddings[train][:, None], views)
-    probe = fit_linear(
-        embeddings[train],
-        encoded[train],
-        target,
-        views=views,
-        groups=group_numbers([e.group for e in examples if e.part == "train"]),
-        balanced=bool(s.class_weights),
-        strength=s.C,
-        seed=s.seed,
-        on_epoch=on_epoch,
-    )
-    answer = target.answer(probe.outputs(embeddings[~train]))
-    return Made(
-        weights={"weight": probe.weight, "bias": probe.bias},
-        curves=probe.curves,
-        network=export.linear_graph(probe.weight, probe.bias, target),
-        facts={
-            "input": "embedding",
-            "validation": target.scores(answer, encoded[~train]),
-            "C": probe.strength,
-            "unreadable": [],
-            **({} if network is None else {"size": network.size, "crop": network.crop}),
-        },
-    )
+        answer = target.answer(probe.outputs(embeddings[~train]))
+        return Made(
+            weights={"weight": probe.weight, "bias": probe.bias},
+            curves=probe.curves,
+            network=export.linear_graph(probe.weight, probe.bias, target),
+            facts={
+                "input": "embedding",
+                "validation": target.scores(answer, encoded[~train]),
+                "C": probe.strength,
+                "unreadable": [],
+                **({} if network is None else {"size": network.size, "crop": network.crop}),
+            },
+        )
 
+    def on_features(self, features: NDArray[Any]) -> Made:
+        """Fit a classic model to the values of a measure `(N, features)`."""
+        s, target, features = self.settings, self.target, np.asarray(features, np.float32)
+        encoded, train, groups = self._labels()
+        found = fit_shallow(
+            features[train],
+            encoded[train],
+            classes=target.classes,
+            settings=s.shallow(),
+            groups=groups,
+            on_row=self.on_epoch,
+        )
+        answer = found.probabilities(features[~train])
+        return Made(
+            weights={},
+            curves=found.curves,
+            network=found.graph,
+            facts={
+                "input": "features",
+                "features": s.features,
+                "width": int(features.shape[1]),
+                "validation": target.scores(answer, encoded[~train]),
+                "chosen": dict(found.facts),
+                "unreadable": [],
+            },
+        )
 
-def fit_on_features(
-    examples: Sequence[Example],
-    features: NDArray[Any],
-    target: Target,
-    *,
-    s: TrainSettings,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> Made:
-    """Fit a classic model to the values of a measure `(N, features)`."""
-    del work, on_read
-    encoded = target.encode([e.label for e in examples])
-    train = np.array([e.part == "train" for e in examples])
-    found = fit_shallow(
-        np.asarray(features[train], np.float32),
-        encoded[train],
-        classes=target.classes,
-        settings=s.shallow(),
-        groups=group_numbers([e.group for e in examples if e.part == "train"]),
-        on_row=on_epoch,
-    )
-    answer = found.probabilities(np.asarray(features[~train], np.float32))
-    return Made(
-        weights={},
-        curves=found.curves,
-        network=found.graph,
-        facts={
-            "input": "features",
-            "features": s.features,
-            "width": int(features.shape[1]),
-            "validation": target.scores(answer, encoded[~train]),
-            "chosen": dict(found.facts),
-            "unreadable": [],
-        },
-    )
+    def on_images(self) -> Made:
+        """Train a network, pretrained or from scratch, on the images themselves."""
+        s, target = self.settings, self.target
+        made = assemble(s, target)
+        parts, unreadable = self._read(made.network, made.plan, made.fixed)
+        found = fit(
+            made.module,
+            parts["train"],
+            parts["val"],
+            plan=made.plan,
+            settings=s,
+            target=target,
+            work=self.work,
+            on_epoch=self.on_epoch,
+        )
+        return self._exported(
+            made.network,
+            found,
+            validation=target.scores(found.answer, parts["val"].targets),
+            unreadable=unreadable,
+            frozen=_weighted_layers(made.network, made.fixed),
+        )
 
+    def on_codes(self) -> Made:
+        """Learn codes of all images but those of val without labels, then a linear model on them.
 
-def fit_on_pictures(
-    examples: Sequence[Example],
-    target: Target,
-    s: TrainSettings,
-    *,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> Made:
-    """Train a network, pretrained or from scratch, on the images themselves."""
-    nn = need("torch.nn")
-    network = network_for(s, target)
-    fixed, learning = frozen.split(network, s.unfreeze if s.unfreeze is not None else "head")
-    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
-    parts, unreadable = _read(
-        examples,
-        target,
-        network,
-        plan=plan,
-        fixed=fixed,
-        work=work,
-        on_read=on_read,
-        mirror=bool(s.mirror),
-    )
-    first = [] if fixed else [frozen.standardizer(network)]
-    found = fit(
-        nn.Sequential(*first, *learning),
-        parts["train"],
-        parts["val"],
-        plan=plan,
-        settings=s,
-        target=target,
-        work=work,
-        on_epoch=on_epoch,
-    )
-    facts = {
-        "validation": target.scores(found.answer, parts["val"].targets),
-        "unreadable": [asdict(one) for one in unreadable],
-        "frozen": _weighted_layers(network, fixed),
-    }
-    return _made(network, found, target, facts=facts, s=s)
+        Images without a label are of the part `UNLABELLED`.
+        """
+        torch, s, target = need("torch"), self.settings, self.target
+        network = create(AUTOENCODER, weights="random", classes=target.outputs, seed=s.seed)
+        plan = plan_for(network, learns_all=True, augment=False, seed=s.seed)
+        parts, unreadable = self._read(network, plan, ())
+        pool, lost = prepare(
+            [example for example in self.examples if example.part != "val"],
+            lambda labels: np.zeros(len(labels)),
+            self.work / "images.bin",
+            plan=plan,
+            progress=self._reading("images"),
+        )
+        found, decoder = learn_codes(
+            network, pool, plan=plan, settings=s, work=self.work, on_epoch=self.on_epoch
+        )
+        train, val = parts["train"], parts["val"]
+        own = [example.group for example in self.examples if example.part == "train"]
+        linear = fit_linear(
+            codes_of(network, train),
+            train.targets,
+            target,
+            groups=group_numbers([own[row] for row in train.rows]),
+            balanced=bool(s.class_weights),
+            seed=s.seed,
+        )
+        with torch.no_grad():
+            network.module.last.weight.copy_(torch.from_numpy(linear.weight))
+            network.module.last.bias.copy_(torch.from_numpy(linear.bias))
+        answer = target.answer(linear.outputs(codes_of(network, val)))
+        made = self._exported(
+            network,
+            found,
+            validation=target.scores(answer, val.targets),
+            unreadable=list({one.item: one for one in (*unreadable, *lost)}.values()),
+            unlabelled=len(pool) - len(train),
+            C=linear.strength,
+        )
+        weights = {**made.weights, **decoder}
+        views = np.asarray(val.views[val.rows[:MOST_REBUILT], 0])
+        error = reconstruction_error(views, rebuild(weights, views))
+        return replace(made, weights=weights, facts={**made.facts, "reconstruction_error": error})
+
+    def _labels(self) -> tuple[NDArray[Any], NDArray[np.bool_], NDArray[np.int64] | None]:
+        """Give what is learned of each example, which are of train, and the groups of these."""
+        train = np.array([example.part == "train" for example in self.examples])
+        groups = [example.group for example in self.examples if example.part == "train"]
+        encoded = self.target.encode([example.label for example in self.examples])
+        return encoded, train, group_numbers(groups)
+
+    def _reading(self, part: str) -> Callable[[int, int], None] | None:
+        return None if self.on_read is None else functools.partial(self.on_read, part)
+
+    def _read(
+        self, network: Network, plan: Plan, fixed: Sequence[Any]
+    ) -> tuple[dict[str, Part], list[Unreadable]]:
+        """Read the images of both parts, through the part of the network that does not learn."""
+        features, target = features_of(network, fixed), self.target
+        plans = {"train": plan, "val": plan_to_score(plan, mirror=bool(self.settings.mirror))}
+        parts, unreadable = {}, []
+        for name, own in plans.items():
+            parts[name], lost = prepare(
+                [example for example in self.examples if example.part == name],
+                target.encode,
+                self.work / f"{name}.bin",
+                plan=own,
+                fixed=features,
+                progress=self._reading(name),
+            )
+            unreadable += lost
+            gone: list[str] = []
+            if target.kind is not TargetKind.SCALE:
+                counts = target.counts(parts[name].targets)
+                gone = [label for label, n in zip(target.classes, counts, strict=True) if not n]
+            if not len(parts[name]) or (name == "train" and gone):
+                what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
+                raise TrainingError(
+                    f"No image {what}in the {name} part can be read "
+                    f"({lost[0].reason if lost else 'none is there'})."
+                )
+        return parts, unreadable
+
+    def _exported(
+        self, network: Network, found: Fit, *, unreadable: Sequence[Unreadable], **facts: Any
+    ) -> Made:
+        """Export a fitted network, check the export, and gather what goes into the folder."""
+        network.module.eval()
+        whole, mirror = frozen.split(network, "all"), bool(self.settings.mirror)
+        content = export.fitted_graph(network, *whole, target=self.target, mirror=mirror)
+        shape = (CHECKED, network.size, network.size, 3)
+        pixels = np.random.default_rng(self.settings.seed).integers(0, 256, shape, np.uint8)
+        state = network.module.state_dict()
+        return Made(
+            weights={name: tensor.detach().numpy() for name, tensor in state.items()},
+            curves=found.curves,
+            network=content,
+            facts={
+                "input": "pixels",
+                "size": network.size,
+                "crop": network.crop,
+                "mean": list(network.mean),
+                "sd": list(network.sd),
+                "gray": network.gray,
+                "best_epoch": found.best_epoch,
+                "lr": found.rate,
+                "mirror": mirror,
+                "export_difference": export.agreement(
+                    network, content, pixels, target=self.target, mirror=mirror
+                ),
+                "unreadable": [asdict(one) for one in unreadable],
+                **facts,
+            },
+        )
 
 
 def _weighted_layers(network: Network, fixed: Sequence[Any]) -> int:
@@ -199,7 +307,17 @@ def _weighted_layers(network: Network, fixed: Sequence[Any]) -> int:
     return sum(layer.parameters > 0 for layer in layers)
 
 
-def network_for(s: TrainSettings, target: Target) -> Network:
+@dataclass(frozen=True, slots=True, eq=False)
+class Assembled:
+    """A network, its layers that do not learn, the module that does, and how it sees images."""
+
+    network: Network
+    fixed: Sequence[Any]
+    module: Any
+    plan: Plan
+
+
+def assemble(s: TrainSettings, target: Target) -> Assembled:
     """Make the network that complete settings ask for, pretrained or from scratch."""
     scratch = s.method == "scratch"
     network = create(
@@ -212,134 +330,10 @@ def network_for(s: TrainSettings, target: Target) -> Network:
     )
     if s.size:
         frozen.check_size(network)
-    return network
-
-
-def fit_on_codes(
-    examples: Sequence[Example],
-    target: Target,
-    s: TrainSettings,
-    *,
-    work: Path,
-    on_epoch: OnEpoch | None,
-    on_read: OnRead | None,
-) -> Made:
-    """Learn codes of all images but those of val without labels, then a linear model on them.
-
-    Images without a label are of the part `UNLABELLED`.
-    """
-    network = create(AUTOENCODER, weights="random", classes=target.outputs, seed=s.seed)
-    plan = plan_for(network, learns_all=True, augment=False, seed=s.seed)
-    parts, unreadable = _read(
-        examples, target, network, plan=plan, fixed=(), work=work, on_read=on_read
-    )
-    pool, lost = prepare(
-        [example for example in examples if example.part != "val"],
-        lambda labels: np.zeros(len(labels)),
-        work / "pictures.bin",
-        plan=plan,
-        progress=None if on_read is None else functools.partial(on_read, "pictures"),
-    )
-    found, decoder = learn_codes(network, pool, plan=plan, settings=s, work=work, on_epoch=on_epoch)
-    train, val = parts["train"], parts["val"]
-    own = [example.group for example in examples if example.part == "train"]
-    linear = fit_linear(
-        codes_of(network, train),
-        train.targets,
-        target,
-        groups=group_numbers([own[row] for row in train.rows]),
-        balanced=bool(s.class_weights),
-        seed=s.seed,
-    )
-    torch = need("torch")
-    with torch.no_grad():
-        network.module.last.weight.copy_(torch.from_numpy(linear.weight))
-        network.module.last.bias.copy_(torch.from_numpy(linear.bias))
-    known = {one.item for one in unreadable}
-    facts = {
-        "validation": target.scores(
-            target.answer(linear.outputs(codes_of(network, val))), val.targets
-        ),
-        "unreadable": [asdict(o) for o in (*unreadable, *(x for x in lost if x.item not in known))],
-        "unlabelled": len(pool) - len(train),
-        "C": linear.strength,
-    }
-    made = _made(network, found, target, facts=facts, s=s)
-    weights = {**made.weights, **decoder}
-    views = np.asarray(val.views[val.rows[:MOST_REBUILT], 0])
-    error = reconstruction_error(views, rebuild(weights, views))
-    return replace(made, weights=weights, facts={**made.facts, "reconstruction_error": error})
-
-
-def _made(
-    network: Network, found: Fit, target: Target, *, facts: Mapping[str, Any], s: TrainSettings
-) -> Made:
-    """Export a fitted network, check the export, and gather what goes into the folder."""
-    network.module.eval()
-    mirror = bool(s.mirror)
-    content = export.fitted_graph(
-        network, *frozen.split(network, "all"), target=target, mirror=mirror
-    )
-    pixels = np.random.default_rng(s.seed).integers(
-        0, 256, (CHECKED, network.size, network.size, 3), np.uint8
-    )
-    state = network.module.state_dict()
-    return Made(
-        weights={name: tensor.detach().numpy() for name, tensor in state.items()},
-        curves=found.curves,
-        network=content,
-        facts={
-            "input": "pixels",
-            "size": network.size,
-            "crop": network.crop,
-            "mean": list(network.mean),
-            "sd": list(network.sd),
-            "gray": network.gray,
-            "best_epoch": found.best_epoch,
-            "lr": found.rate,
-            "mirror": mirror,
-            "export_difference": export.agreement(
-                network, content, pixels, target=target, mirror=mirror
-            ),
-            **facts,
-        },
-    )
-
-
-def _read(
-    examples: Sequence[Example],
-    target: Target,
-    network: Network,
-    *,
-    plan: Plan,
-    fixed: Sequence[Any],
-    work: Path,
-    on_read: OnRead | None,
-    mirror: bool = False,
-) -> tuple[dict[str, Part], list[Unreadable]]:
-    """Read the images of both parts, through the part of the network that does not learn."""
-    features = features_of(network, fixed)
-    parts, unreadable = {}, []
-    for name in ("train", "val"):
-        own = [example for example in examples if example.part == name]
-        plain = plan if name == "train" else plan_to_score(plan, mirror=mirror)
-
-        def report(done: int, total: int, name: str = name) -> None:
-            if on_read is not None:
-                on_read(name, done, total)
-
-        parts[name], lost = prepare(
-            own, target.encode, work / f"{name}.bin", plan=plain, fixed=features, progress=report
-        )
-        unreadable += lost
-        gone = _absent(target, parts[name].targets)
-        if not len(parts[name]) or (name == "train" and gone):
-            what = f"of the class {gone[0]!r} " if gone and len(parts[name]) else ""
-            raise TrainingError(
-                f"No image {what}in the {name} part can be read "
-                f"({lost[0].reason if lost else 'none is there'})."
-            )
-    return parts, unreadable
+    fixed, learning = frozen.split(network, s.unfreeze if s.unfreeze is not None else "head")
+    first = [] if fixed else [frozen.standardizer(network)]
+    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
+    return Assembled(network, fixed, need("torch.nn").Sequential(*first, *learning), plan)
 
 
 def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
@@ -347,25 +341,9 @@ def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
     if not fixed:
         return None
     session = open_session(frozen.fixed_graph(network, fixed))
-
-    def features(views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        found: NDArray[np.float32] = session.run(None, {"pixels": views})[0]
-        return found
-
-    return features
+    return lambda views: np.asarray(session.run(None, {"pixels": views})[0])
 
 
 def plan_to_score(plan: Plan, *, mirror: bool) -> Plan:
     """Say how images are seen that are scored: as they are, and mirrored where asked for."""
     return replace(plan, views=2 if mirror else 1, squares=False)
-
-
-def _absent(target: Target, encoded: NDArray[Any]) -> list[str]:
-    """Name the classes that no image has."""
-    if target.kind is TargetKind.SCALE:
-        return []
-    if target.kind is TargetKind.MULTILABEL:
-        there = set(np.flatnonzero(encoded.sum(axis=0)).tolist()) if len(encoded) else set()
-    else:
-        there = set(encoded.tolist())
-    return [name for place, name in enumerate(target.classes) if place not in there]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -24,8 +25,8 @@ from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ModelError, writing
 from mediacorpus.extras import need
 from mediacorpus.files import sha256_file
-from mediacorpus.learning.cache import write_json, write_whole
-from mediacorpus.learning.settings import TrainSettings, weights_path
+from mediacorpus.learning.cache import hash_of, write_json, write_whole
+from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import SEPARATOR, Target, split_values
 from mediacorpus.networks.backbones import backbone_info
 from mediacorpus.records import Example
@@ -68,12 +69,7 @@ def codebook_of(labels: Mapping[str, str], parts: Mapping[str, str]) -> dict[str
     """
     values = values_of(labels.values())
     learned = sorted((i, labels[i]) for i, part in parts.items() if part == "train" and i in labels)
-    return {"values": values, "hash": _hash(values), "train_labels": _hash(learned)}
-
-
-def _hash(content: object) -> str:
-    text = json.dumps(content, ensure_ascii=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return {"values": values, "hash": hash_of(values)[:16], "train_labels": hash_of(learned)[:16]}
 
 
 PACKAGES = ("torch", "torchvision", "timm", "onnx", "onnxruntime", "scikit-learn", "numpy")
@@ -106,19 +102,15 @@ def fingerprint_of(
     64
     """
     content = hashlib.sha256()
-    rows = sorted((e.item, e.label, e.part, *_group(e)) for e in examples)
+    rows = sorted((e.item, e.label, e.part, -1 if e.group is None else e.group) for e in examples)
     facts = {"settings": asdict(settings), "rows": rows, "variable": variable, "of": __version__}
     content.update(json.dumps(facts, sort_keys=True, default=str).encode("utf-8"))
     if embeddings is not None:
         content.update(np.ascontiguousarray(embeddings, np.float32).tobytes())
-    path = weights_path(settings)
-    if path is not None and path.is_file():
+    path = Path(settings.weights)
+    if settings.weights not in {"pretrained", "random"} and path.is_file():
         content.update(bytes.fromhex(sha256_file(path)))
     return content.hexdigest()
-
-
-def _group(example: Example) -> list[int]:
-    return [] if example.group is None else [example.group]
 
 
 def card_facts(
@@ -163,10 +155,8 @@ def card_facts(
     items = "\n".join(sorted(e.item for e in examples if e.part == "train"))
     versions = {"python": platform.python_version(), "mediacorpus": __version__}
     for package in PACKAGES:
-        try:
+        with contextlib.suppress(PackageNotFoundError):
             versions[package] = version(package)
-        except PackageNotFoundError:
-            continue
     return {
         "method": settings.method,
         "backbone": name,
@@ -187,11 +177,9 @@ def card_facts(
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
 DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
-LATER = ("target", "features")
-"""Facts that older cards do not have."""
 MAX_CARD = 64_000_000
 """Bytes that a card may have; real ones have some thousands."""
-REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
+REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash", "seal")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -261,7 +249,7 @@ def save_model(
             files = {name: sha256_file(fresh / name) for name in FILES}
             own = {key: value for key, value in card.items() if key != "seal"}
             whole = own | {"files": files, "hash": _digest(card, files)}
-            write_json(fresh / CARD, whole | {"seal": _seal(whole)})
+            write_json(fresh / CARD, whole | {"seal": hash_of(whole)})
             _swap(fresh, path)
         finally:
             shutil.rmtree(fresh, ignore_errors=True)
@@ -292,10 +280,7 @@ def model_of(store: Store, name: str) -> ModelFolder:
     row = people.model(store, name)
     path = store.folder / "models" / name
     card = _card(path)
-    # The catalogue has no seal of models that earlier versions trained.
-    own = {key: value for key, value in card.items() if key != "seal"}
-    kept = {key: value for key, value in row["card"].items() if key != "seal"}
-    if json.dumps(own, sort_keys=True) != json.dumps(kept, sort_keys=True):
+    if json.dumps(card, sort_keys=True) != json.dumps(row["card"], sort_keys=True):
         raise ModelError(
             f"The card {CARD} of the model in {path} is not the one that was trained here: it was "
             "changed since, or the folder holds another model. Put it back from your backup, or "
@@ -320,19 +305,14 @@ def load_model(path: Path) -> ModelFolder:
         )
     for name in FILES:
         file = path / name
-        if not _regular(file):
-            raise ModelError(
-                f"The model in {path} lacks its file {name}. Put the folder back from your "
-                "backup, or train it again."
-            )
+        _check_there(file, f"file {name}")
         if sha256_file(file) != card["files"].get(name):
             raise ModelError(
                 f"The file {name} of the model in {path} was changed or damaged since training "
                 "(its hash differs from the card's). Put it back, or train the model again."
             )
     whole = {key: value for key, value in card.items() if key != "seal"}
-    sealed = "seal" not in card or card["seal"] == _seal(whole)
-    if not sealed or card["hash"] != _digest(card, card["files"]):
+    if card["seal"] != hash_of(whole) or card["hash"] != _digest(card, card["files"]):
         raise ModelError(
             f"The card {CARD} of the model in {path} was changed since training: what it says "
             "differs from its hash. Put it back, or train the model again."
@@ -340,37 +320,30 @@ def load_model(path: Path) -> ModelFolder:
     return ModelFolder(path, card, pd.read_csv(path / CURVES))
 
 
-def _regular(file: Path) -> bool:
-    """Tell whether something is a plain file, without opening what might hang."""
+def _check_there(file: Path, what: str) -> None:
+    """Raise if something is no plain file, without opening what might hang."""
     try:
-        return stat.S_ISREG(file.lstat().st_mode)
+        there = stat.S_ISREG(file.lstat().st_mode)
     except OSError:
-        return False
-
-
-def _seal(card: Mapping[str, Any]) -> str:
-    """Hash all that a card says, the hashes of the files among it."""
-    text = json.dumps(card, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+        there = False
+    if not there:
+        raise ModelError(
+            f"The model in {file.parent} lacks its {what}. Put the folder back from your backup, "
+            "or train it again."
+        )
 
 
 def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Hash all that the model's answers depend on, so that equal models have equal hashes."""
-    facts = {name: card.get(name) for name in DECISIVE if name in card or name not in LATER}
-    facts |= {name: files.get(name) for name in (NETWORK, WEIGHTS)}
-    text = json.dumps(facts, sort_keys=True, default=str)
-    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+    facts = {name: card.get(name) for name in DECISIVE}
+    return hash_of(facts | {name: files.get(name) for name in (NETWORK, WEIGHTS)})
 
 
 def _card(path: Path) -> dict[str, Any]:
     file = path / CARD
     if not path.is_dir():
         raise ModelError(f"There is no model in {path}. Train it again with `mediacorpus train`.")
-    if not _regular(file):
-        raise ModelError(
-            f"The model in {path} lacks its card {CARD}. Put the folder back from your backup, "
-            "or train it again."
-        )
+    _check_there(file, f"card {CARD}")
     try:
         if file.stat().st_size > MAX_CARD:
             raise ValueError(f"it has more than {MAX_CARD:,} bytes")  # noqa: TRY301

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass, fields, replace
-from pathlib import Path
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
@@ -13,9 +12,79 @@ from mediacorpus.learning.targets import LOSSES, check_loss, losses_for
 from mediacorpus.networks.backbones import LITE
 from mediacorpus.networks.scratch import AUTOENCODER, scratch_names, taught_dropout
 
+METHODS = ("probe", "finetune", "scratch", "shallow")
 MODELS = ("knn", "random_forest", "svm", "logistic", "naive_bayes")
 KERNELS = ("rbf", "linear", "poly", "sigmoid")
 GAMMAS = ("scale", "auto")
+OPTIMIZERS = ("sgd", "adam", "adamw")
+SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
+TARGETS = ("classes", "multilabel", "ordinal", "scale")
+PRECISIONS = ("fp32", "bf16")
+AUTO = "auto"
+LITE_SIZE = 256
+LARGEST_SEED = 2**32 - 1
+
+
+def _one_of(*names: object, kind: str = "") -> dict[str, Any]:
+    """Declare that a setting has one of some names; others are refused with the near ones."""
+    return {"names": names, "kind": kind}
+
+
+def _flag(*words: object) -> dict[str, Any]:
+    """Declare a setting that is on, off, or one of some words."""
+    return {"flags": (True, False, *words)}
+
+
+def _number(low: float, high: float = math.inf, *words: object) -> dict[str, Any]:
+    """Declare a setting that is a number from `low` to `high`, or one of some words."""
+    return {"low": low, "high": high, "words": words, "what": "number"}
+
+
+def _above(low: float, high: float = math.inf, *words: object) -> dict[str, Any]:
+    """Declare a setting that is a number above `low`, at most `high`, or one of some words."""
+    return _number(low, high, *words) | {"above": True}
+
+
+def _whole(low: int, high: float = math.inf, *words: object) -> dict[str, Any]:
+    """Declare a setting that is a whole number from `low` to `high`, or one of some words."""
+    return _number(low, high, *words) | {"what": "whole number", "whole": True}
+
+
+def _usual(value: object) -> dict[str, Any]:
+    """Declare what a setting is where a network is trained in a loop and it is not given."""
+    return {"usual": value}
+
+
+def _check_values(settings: Any) -> None:
+    """Raise if a value is none that its field may have."""
+    for each in fields(settings):
+        name, value, rule = each.name, getattr(settings, each.name), each.metadata
+        if value in rule.get("words", ()) or (value is None and each.default is None):
+            continue
+        if value not in rule.get("names", (value,)):
+            raise unknown(rule["kind"] or name, str(value), rule["names"])
+        if value not in rule.get("flags", (value,)):
+            *others, last = map(repr, rule["flags"])
+            raise ParameterError(f"{name} is {value!r}; it must be {', '.join(others)} or {last}.")
+        if "low" in rule and not _in_range(value, rule):
+            words = [repr(word) for word in rule["words"] if word is not None]
+            either = f"{', '.join(words)} or " if words else ""
+            raise ParameterError(f"{name} is {value!r}; it must be {either}{_range(rule)}.")
+
+
+def _in_range(value: object, rule: Mapping[str, Any]) -> bool:
+    kinds = int if rule.get("whole") else int | float
+    if not isinstance(value, kinds) or isinstance(value, bool) or not math.isfinite(value):
+        return False
+    return bool(rule["low"] <= value <= rule["high"] and not (rule.get("above") and not value))
+
+
+def _range(rule: Mapping[str, Any]) -> str:
+    """Say which numbers a setting may be."""
+    what, low, high = rule["what"], f"{rule['low']:g}", rule["high"]
+    if rule.get("above"):
+        return f"a {what} above {low}" + ("" if math.isinf(high) else f" and at most {high:g}")
+    return f"a {what} of at least {low}" if math.isinf(high) else f"a {what} from {low} to {high}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,15 +119,15 @@ class ShallowSettings:
     >>> ShallowSettings("random_forest", trees=200).check()
     """
 
-    model: str = "random_forest"
-    neighbors: int | None = 5
-    trees: int = 100
-    C: float | None = None
-    gamma: str | float = "scale"
-    kernel: str = "rbf"
-    smoothing: float | None = None
-    seed: int = 1
-    class_weights: bool = False
+    model: str = field(default="random_forest", metadata=_one_of(*MODELS))
+    neighbors: int | None = field(default=5, metadata=_whole(1, math.inf, None))
+    trees: int = field(default=100, metadata=_whole(1))
+    C: float | None = field(default=None, metadata=_above(0))
+    gamma: str | float = field(default="scale", metadata=_above(0, math.inf, *GAMMAS))
+    kernel: str = field(default="rbf", metadata=_one_of(*KERNELS))
+    smoothing: float | None = field(default=None, metadata=_above(0, 1))
+    seed: int = field(default=1, metadata=_whole(0, LARGEST_SEED))
+    class_weights: bool = field(default=False, metadata=_flag())
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -70,245 +139,25 @@ class ShallowSettings:
         ParameterError
             A number is out of its range, or the model has no class weights.
         """
-        if self.model not in MODELS:
-            raise unknown("model", str(self.model), MODELS)
-        if self.kernel not in KERNELS:
-            raise unknown("kernel", str(self.kernel), KERNELS)
-        if self.neighbors is not None:
-            _check_count("neighbors", self.neighbors, 1)
-        _check_count("trees", self.trees, 1)
-        _check_count("seed", self.seed, 0, high=2**32 - 1)
-        if self.C is not None:
-            _check_positive("C", self.C, math.inf)
-        if self.smoothing is not None:
-            _check_positive("smoothing", self.smoothing, 1.0)
-        if self.gamma not in GAMMAS:
-            _check_positive("gamma", self.gamma, math.inf, other="'scale', 'auto' or ")
-        if self.class_weights not in {True, False}:
-            raise ParameterError(
-                f"class_weights is {self.class_weights!r}; it must be True or False."
-            )
+        _check_values(self)
         if self.class_weights and self.model == "knn":
             raise ParameterError("knn has no class weights; leave class_weights out.")
 
 
-def _check_count(name: str, value: object, low: int, *, high: float = math.inf) -> None:
-    good = isinstance(value, int) and not isinstance(value, bool) and low <= value <= high
-    if not good:
-        most = "" if math.isinf(high) else f" and at most {high}"
-        raise ParameterError(
-            f"{name} is {value!r}; it must be a whole number of at least {low}{most}."
-        )
-
-
-def _check_positive(name: str, value: object, high: float, *, other: str = "") -> None:
-    good = isinstance(value, int | float) and not isinstance(value, bool)
-    if not good or not math.isfinite(float(str(value))) or not 0 < float(str(value)) <= high:
-        most = "" if math.isinf(high) else f" and at most {high:g}"
-        raise ParameterError(f"{name} is {value!r}; it must be {other}a number above 0{most}.")
-
-
-OF_LOOP = (
-    *("epochs", "lr", "momentum", "batch_size", "step_size", "gamma", "optimizer", "schedule"),
-    *("weight_decay", "patience", "dropout", "nesterov", "power", "warmup"),
-    *("loss", "label_smoothing", "mixup", "layer_decay", "precision"),
-)
-"""Settings of the training loop."""
-
-USERS: Mapping[str, tuple[str, ...]] = {
-    **dict.fromkeys(OF_LOOP, ("finetune", "scratch")),
-    "backbone": ("probe", "finetune"),
-    "weights": ("probe", "finetune"),
-    "unfreeze": ("finetune",),
-    "size": ("finetune",),
-    "mirror": ("finetune", "scratch"),
-    "augment": ("probe", "finetune", "scratch"),
-    "arch": ("scratch",),
-    "model": ("shallow",),
-    "features": ("shallow",),
-    "positive": ("shallow",),
-    **dict.fromkeys(("neighbors", "trees", "kernel", "svm_gamma", "smoothing"), ("shallow",)),
-    "C": ("probe", "shallow"),
-}
-"""Methods that use a setting; those that are not named are used by all."""
-
-OF_MODEL: Mapping[str, tuple[str, ...]] = {
-    "neighbors": ("knn",),
-    "trees": ("random_forest",),
-    "C": ("svm", "logistic"),
-    "kernel": ("svm",),
-    "svm_gamma": ("svm",),
-    "smoothing": ("naive_bayes",),
-}
-"""Classic models that use a setting."""
-
-OF_LABELS = (
-    *("dropout", "loss", "label_smoothing", "mixup", "augment", "unfreeze", "layer_decay"),
-    "mirror",
-)
-"""Settings that mean nothing where a network learns without labels."""
-
-_OF_SCHEDULE = {"step_size": "step", "gamma": "step", "power": "polynomial"}
-
-
-def used_settings(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
-    """Give the settings of a training that its method made use of.
-
-    Parameters
-    ----------
-    settings:
-        All settings, complete, as a model's card holds them.
-    method:
-        The method.
-
-    Examples
-    --------
-    >>> used_settings({"model": "knn", "backbone": "resnet18", "seed": 1}, "shallow")
-    {'model': 'knn', 'seed': 1}
-    >>> used_settings({"schedule": "cosine", "step_size": 7, "lr": 0.1}, "finetune")
-    {'schedule': 'cosine', 'lr': 0.1}
-    """
-    idle = set()
-    if settings.get("optimizer", "sgd") != "sgd":
-        idle |= {"momentum", "nesterov"}
-    schedule = settings.get("schedule")
-    idle |= {name for name, kind in _OF_SCHEDULE.items() if schedule not in {None, kind}}
-    if settings.get("arch") == AUTOENCODER:
-        idle |= set(OF_LABELS)
-    if method == "shallow":
-        idle |= {name for name, models in OF_MODEL.items() if settings.get("model") not in models}
-    if settings.get("model") == "knn" or settings.get("target") == "scale":
-        idle |= {"class_weights", "label_smoothing"}
-    return {
-        name: value
-        for name, value in settings.items()
-        if value is not None and name not in idle and method in USERS.get(name, (method,))
-    }
-
-
-def implied_schedule(given: Mapping[str, Any]) -> str | None:
-    """Name the schedule that other settings ask for, where none is named.
-
-    Parameters
-    ----------
-    given:
-        Settings that are not the default.
-
-    Examples
-    --------
-    >>> implied_schedule({"gamma": 0.5}), implied_schedule({"power": 2}), implied_schedule({})
-    ('step', 'polynomial', None)
-    """
-    return next((kind for name, kind in _OF_SCHEDULE.items() if name in given), None)
-
-
-def check_used(given: Mapping[str, Any], method: str) -> None:
-    """Raise where a setting is given that would change nothing.
-
-    Parameters
-    ----------
-    given:
-        Settings that are not the default.
-    method:
-        One of `"probe"`, `"finetune"`, `"scratch"` and `"shallow"`.
-
-    Raises
-    ------
-    ParameterError
-        The method, or what it is asked for besides, does not use a setting.
-
-    Examples
-    --------
-    >>> check_used({"epochs": 3}, "finetune")
-    >>> check_used({"weights": "random"}, "scratch")
-    Traceback (most recent call last):
-    mediacorpus.errors.ParameterError: The method scratch does not use weights, which is a \
-setting of probe and finetune. Leave it out, or ask for --method probe.
-    """
-    for name in given:
-        users = USERS.get(name, (method,))
-        # A network from scratch learns as a whole, so asking for that is no mistake.
-        if method not in users and (name, method, given[name]) != ("unfreeze", "scratch", "all"):
-            raise ParameterError(
-                f"The method {method} does not use {name}, which is a setting of "
-                f"{' and '.join(users)}. Leave it out, or ask for --method {users[0]}."
-            )
-    if given.get("arch") == AUTOENCODER:
-        _check_codes(given)
-    for name, models in OF_MODEL.items() if method == "shallow" else ():
-        if name in given and given.get("model") not in models:
-            raise ParameterError(
-                f"The model {given.get('model')} does not use {name}, which is a setting of "
-                f"{' and '.join(models)}. Leave it out, or ask for --model {models[0]}."
-            )
-    _check_loop(given)
-    _check_classes(given)
-    check_loss(given)
-
-
-def _check_codes(given: Mapping[str, Any]) -> None:
-    for name in OF_LABELS:
-        if given.get(name):
-            raise ParameterError(
-                f"{name} is no setting of the autoencoder, whose codes are learned from plain "
-                f"images without labels; leave {name} out."
-            )
-
-
-def _check_loop(given: Mapping[str, Any]) -> None:
-    """Refuse what the optimiser, the schedule or the size of the batches leaves without effect."""
-    usual = "adam" if given.get("arch") == AUTOENCODER else "sgd"
-    optimizer = given.get("optimizer", usual)
-    for name in ("momentum", "nesterov"):
-        if given.get(name) and optimizer != "sgd":
-            raise ParameterError(
-                f"The optimizer {optimizer} does not use {name}, which is a setting of sgd. "
-                "Leave it out, or ask for --optimizer sgd."
-            )
-    schedule = given.get("schedule") or implied_schedule(given)
-    for name, kind in _OF_SCHEDULE.items():
-        if name in given and schedule != kind:
-            raise ParameterError(
-                f"The schedule {schedule} does not use {name}, which is a setting of {kind}. "
-                f"Leave it out, or ask for --schedule {kind}."
-            )
-    if given.get("mixup") and given.get("batch_size") == 1:
-        raise ParameterError(
-            "mixup mixes the images of a batch, and a batch of one has nothing to mix. Leave "
-            "mixup out, or ask for --batch-size 2 or more."
-        )
-
-
-def _check_classes(given: Mapping[str, Any]) -> None:
-    """Refuse settings of classes where there are none to weigh or to smooth over."""
-    for name in ("class_weights", "label_smoothing"):
-        if given.get(name) and given.get("target") == "scale":
-            raise ParameterError(
-                f"The target scale has numbers and no classes, so {name} has no meaning; leave it "
-                "out, or train with --target ordinal."
-            )
-    if given.get("class_weights") and given.get("model") == "knn":
-        raise ParameterError("The model knn has no class weights; leave class_weights out.")
-
-
-_EXAMPLES = {"arch": "lenet", "model": "random_forest", "features": "hog"}
-METHODS = ("probe", "finetune", "scratch", "shallow")
-OPTIMIZERS = ("sgd", "adam", "adamw")
-SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
-TARGETS = ("classes", "multilabel", "ordinal", "scale")
-PRECISIONS = ("fp32", "bf16")
-AUTO = "auto"
-LITE_SIZE = 256
-LARGEST_SEED = 2**32 - 1
-
-_WHOLE = {"epochs": 1, "batch_size": 1, "step_size": 1, "patience": 1, "warmup": 0, "size": 32}
-_RANGES = {"lr": (0.0, 10.0), "momentum": (0.0, 0.999), "gamma": (0.0, 1.0)}
-_RANGES |= {"weight_decay": (0.0, 1.0), "dropout": (0.0, 0.95), "power": (0.0, 10.0)}
-_RANGES |= {"label_smoothing": (0.0, 0.5), "mixup": (0.0, 2.0), "layer_decay": (0.0, 1.0)}
-_RANGES |= {"size": (32, 1024), "C": (0.0, 1e9)}
-_ABOVE_ZERO = {"lr", "gamma", "power", "layer_decay", "C"}
-_LISTS = {"method": METHODS, "optimizer": OPTIMIZERS, "schedule": SCHEDULES}
-_LISTS |= {"target": TARGETS, "precision": PRECISIONS, "loss": LOSSES}
+PRETRAINED = {"method": ("probe", "finetune")}
+NETWORKS = {"method": ("probe", "finetune", "scratch")}
+LOOP = {"method": ("finetune", "scratch")}
+FINETUNE = {"method": ("finetune",)}
+SCRATCH = {"method": ("scratch",), "needed": "lenet"}
+SHALLOW = {"method": ("shallow",)}
+REGULARIZED = {"method": ("probe", "shallow"), "model": ("svm", "logistic")}
+SGD = LOOP | {"optimizer": ("sgd",)}
+STEPS = LOOP | {"schedule": ("step",)}
+POLYNOMIAL = LOOP | {"schedule": ("polynomial",)}
+LABELLED = LOOP | {"labels": True}
+BLOCKS = _whole(0, math.inf, "head", "all") | {"what": "number of blocks"}
+ARCHES = _one_of(*scratch_names(), kind="network to train from scratch")
+"""Who uses a setting; what has no method is used by all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -420,46 +269,52 @@ class TrainSettings:
     0.9
     """
 
-    method: str = "probe"
-    backbone: str = "efficientnet_lite0"
-    weights: str = "pretrained"
-    epochs: int | None = None
-    lr: float | str | None = None
-    momentum: float | None = None
-    batch_size: int | None = None
-    step_size: int | None = None
-    gamma: float | None = None
-    optimizer: str | None = None
-    schedule: str | None = None
-    weight_decay: float | None = None
-    unfreeze: str | int | None = None
-    class_weights: bool | str = False
-    patience: int | None = None
-    augment: bool | None = None
-    dropout: float | None = None
-    seed: int = 1
-    arch: str | None = None
-    model: str | None = None
-    features: str | None = None
-    positive: str | None = None
-    target: str = "classes"
+    method: str = field(default="probe", metadata=_one_of(*METHODS))
+    backbone: str = field(default="efficientnet_lite0", metadata=PRETRAINED)
+    weights: str = field(default="pretrained", metadata=PRETRAINED)
+    epochs: int | None = field(default=None, metadata=LOOP | _whole(1))
+    lr: float | str | None = field(default=None, metadata=LOOP | _above(0, 10, AUTO))
+    momentum: float | None = field(default=None, metadata=SGD | _number(0, 0.999) | _usual(0.9))
+    batch_size: int | None = field(default=None, metadata=LOOP | _whole(1))
+    step_size: int | None = field(default=None, metadata=STEPS | _whole(1) | _usual(7))
+    gamma: float | None = field(default=None, metadata=STEPS | _above(0, 1) | _usual(0.1))
+    optimizer: str | None = field(default=None, metadata=LOOP | _one_of(*OPTIMIZERS))
+    schedule: str | None = field(default=None, metadata=LOOP | _one_of(*SCHEDULES))
+    weight_decay: float | None = field(default=None, metadata=LOOP | _number(0, 1))
+    unfreeze: str | int | None = field(default=None, metadata=LABELLED | FINETUNE | BLOCKS)
+    class_weights: bool | str = field(default=False, metadata=_flag("balanced"))
+    patience: int | None = field(default=None, metadata=LOOP | _whole(1) | _usual(8))
+    augment: bool | None = field(default=None, metadata=LABELLED | NETWORKS | _flag())
+    dropout: float | None = field(default=None, metadata=LABELLED | _number(0, 0.95))
+    seed: int = field(default=1, metadata=_whole(0, LARGEST_SEED))
+    arch: str | None = field(default=None, metadata=SCRATCH | ARCHES)
+    model: str | None = field(
+        default=None, metadata=SHALLOW | {"needed": "random_forest"} | _one_of(*MODELS)
+    )
+    features: str | None = field(default=None, metadata=SHALLOW | {"needed": "hog"})
+    positive: str | None = field(default=None, metadata=SHALLOW)
+    target: str = field(default="classes", metadata=_one_of(*TARGETS))
     order: str | None = None
-    nesterov: bool | None = None
-    power: float | None = None
-    warmup: int | None = None
-    label_smoothing: float | None = None
-    mixup: float | None = None
-    layer_decay: float | None = None
-    precision: str | None = None
-    size: int | None = None
-    mirror: bool | None = None
-    loss: str | None = None
-    neighbors: int | str | None = None
-    trees: int | None = None
-    C: float | None = None
-    kernel: str | None = None
-    svm_gamma: float | str | None = None
-    smoothing: float | None = None
+    nesterov: bool | None = field(default=None, metadata=SGD | {"usual": False})
+    power: float | None = field(default=None, metadata=POLYNOMIAL | _above(0, 10) | _usual(1.0))
+    warmup: int | None = field(default=None, metadata=LOOP | _whole(0) | _usual(0))
+    label_smoothing: float | None = field(
+        default=None, metadata=LABELLED | _number(0, 0.5) | _usual(0.0)
+    )
+    mixup: float | None = field(default=None, metadata=LABELLED | _number(0, 2) | _usual(0.0))
+    layer_decay: float | None = field(default=None, metadata=LABELLED | _above(0, 1) | _usual(1.0))
+    precision: str | None = field(
+        default=None, metadata=LOOP | _one_of(*PRECISIONS) | _usual("fp32")
+    )
+    size: int | None = field(default=None, metadata=FINETUNE | _whole(32, 1024))
+    mirror: bool | None = field(default=None, metadata=LABELLED | _flag())
+    loss: str | None = field(default=None, metadata=LABELLED | _one_of(*LOSSES))
+    neighbors: int | str | None = field(default=None, metadata=SHALLOW | {"model": ("knn",)})
+    trees: int | None = field(default=None, metadata=SHALLOW | {"model": ("random_forest",)})
+    C: float | None = field(default=None, metadata=REGULARIZED | _above(0, 1e9))
+    kernel: str | None = field(default=None, metadata=SHALLOW | {"model": ("svm",)})
+    svm_gamma: float | str | None = field(default=None, metadata=SHALLOW | {"model": ("svm",)})
+    smoothing: float | None = field(default=None, metadata=SHALLOW | {"model": ("naive_bayes",)})
 
     def check(self) -> None:
         """Raise if a setting cannot be used.
@@ -467,30 +322,28 @@ class TrainSettings:
         Raises
         ------
         UnknownName
-            There is no such method, optimiser or schedule.
+            There is no such method, optimizer or schedule.
         ParameterError
             A number is out of its range, or a setting is given that the method does not use.
         """
-        for name, known in _LISTS.items():
-            value = getattr(self, name)
-            if value is not None and value not in known:
-                raise unknown(name, str(value), known)
-        self._check_own()
-        for name, least in _WHOLE.items():
-            _check_whole(name, getattr(self, name), least)
-        for name, (low, high) in _RANGES.items():
-            value = getattr(self, name)
-            if not (name == "lr" and value == AUTO):
-                _check_number(name, value, low=low, high=high)
+        _check_values(self)
+        for each in fields(self):
+            used = self.method in each.metadata.get("method", ())
+            if "needed" in each.metadata and used and getattr(self, each.name) is None:
+                raise ParameterError(
+                    f"The method {self.method!r} needs --{each.name}, such as "
+                    f"{each.metadata['needed']}."
+                )
+        if self.method == "shallow" and self.target != "classes":
+            raise ParameterError(
+                f"Shallow models learn classes; for the target {self.target!r} use the method "
+                "probe, finetune or scratch."
+            )
+        if self.order is not None and self.target != "ordinal":
+            raise ParameterError("An order belongs to the target ordinal; leave it out.")
         if self.nesterov and self.momentum == 0:
             raise ParameterError("Nesterov's form needs momentum above 0; leave nesterov out.")
-        if not _is_whole(self.seed) or not 0 <= self.seed <= LARGEST_SEED:
-            raise ParameterError(
-                f"seed is {self.seed!r}; it must be a whole number from 0 to {LARGEST_SEED}."
-            )
-        self._check_flags()
-        _check_unfreeze(self.unfreeze)
-        check_used(self._given(), self.method)
+        check_used(_given(self), self.method)
         if self.method == "shallow":
             self.shallow().check()
 
@@ -500,41 +353,19 @@ class TrainSettings:
         >>> TrainSettings("shallow", model="knn", features="hog", neighbors=3).shallow().neighbors
         3
         """
-        chosen: dict[str, Any] = {
-            "neighbors": None if self.neighbors == AUTO else self.neighbors,
-            "trees": self.trees,
-            "C": self.C,
-            "kernel": self.kernel,
-            "gamma": self.svm_gamma,
-            "smoothing": self.smoothing,
-        }
-        given = {k: v for k, v in chosen.items() if v is not None}
+        chosen = {name: getattr(self, name) for name in OF_MODEL}
+        chosen["gamma"] = chosen.pop("svm_gamma")
+        given = {name: value for name, value in chosen.items() if value is not None}
         if self.neighbors == AUTO:
             given["neighbors"] = None
         return ShallowSettings(
             str(self.model), seed=self.seed, class_weights=bool(self.class_weights), **given
         )
 
-    def _check_flags(self) -> None:
-        if self.class_weights not in {True, False, "balanced"}:
-            raise ParameterError(
-                f"class_weights is {self.class_weights!r}; it must be True, False or 'balanced'."
-            )
-        for name in ("augment", "mirror"):
-            if getattr(self, name) not in {True, False, None}:
-                raise ParameterError(
-                    f"{name} is {getattr(self, name)!r}; it must be True or False."
-                )
-
-    def _given(self) -> dict[str, Any]:
-        """Give the settings that are not the default."""
-        values = {f.name: getattr(self, f.name) for f in fields(self)}
-        return {f.name: values[f.name] for f in fields(self) if values[f.name] != f.default}
-
     def complete(self) -> TrainSettings:
         """Return a copy with the method's default for every None.
 
-        The defaults of `finetune` depend on what learns and on the optimiser.
+        The defaults of `finetune` depend on what learns and on the optimizer.
 
         Examples
         --------
@@ -545,115 +376,157 @@ class TrainSettings:
         """
         if self.method in {"probe", "shallow"}:
             return self
-        given = {f.name: getattr(self, f.name) for f in fields(self)}
-        defaults = _defaults(self)
-        return replace(self, **{k: v for k, v in defaults.items() if given[k] is None})
-
-    def _check_own(self) -> None:
-        """Check the names of networks and models, and ask for those that a method needs."""
-        if self.arch is not None and self.arch not in scratch_names():
-            raise unknown("network to train from scratch", self.arch, scratch_names())
-        own = {"arch": "scratch", "model": "shallow", "features": "shallow"}
-        for name, method in own.items():
-            if getattr(self, name) is None and self.method == method:
-                raise ParameterError(
-                    f"The method {method!r} needs --{name}, such as {_EXAMPLES[name]}."
-                )
-        if self.model is not None and self.model not in MODELS:
-            raise unknown("model", self.model, MODELS)
-        if self.method == "shallow" and self.target != "classes":
-            raise ParameterError(
-                f"Shallow models learn classes; for the target {self.target!r} use the method "
-                "probe, finetune or scratch."
-            )
-        if self.order is not None and self.target != "ordinal":
-            raise ParameterError("An order belongs to the target ordinal; leave it out.")
+        return replace(self, **{**_defaults(self), **_given(self)})
 
 
-def weights_path(settings: TrainSettings) -> Path | None:
-    """Give the file that the weights come from, or None where it is none of the user's.
+def _given(settings: TrainSettings) -> dict[str, Any]:
+    """Give the settings that are not the default."""
+    values = {each: getattr(settings, each.name) for each in fields(settings)}
+    return {each.name: value for each, value in values.items() if value != each.default}
 
-    >>> weights_path(TrainSettings()) is None
-    True
+
+def settings_of(*methods: str) -> tuple[str, ...]:
+    """Name the settings that are those of one of some methods alone.
+
+    >>> settings_of("shallow")[:3]
+    ('model', 'features', 'positive')
     """
-    return None if settings.weights in {"pretrained", "random"} else Path(settings.weights)
+    return tuple(
+        each.name
+        for each in fields(TrainSettings)
+        if set(methods) & set(each.metadata.get("method", ()))
+    )
+
+
+OF_MODEL: Mapping[str, tuple[str, ...]] = {
+    each.name: each.metadata["model"] for each in fields(TrainSettings) if "model" in each.metadata
+}
+"""Settings of classic models, and the models that use each."""
+
+
+def _idle(settings: Mapping[str, Any], method: str) -> Iterator[tuple[str, str]]:
+    """Name the settings that the others leave without effect, and say why."""
+    chosen = {**settings, "method": method, "model": None}
+    if method == "shallow":
+        chosen["model"] = settings.get("model")
+    for each in fields(TrainSettings):
+        name = each.name
+        for kind in ("method", "model", "optimizer", "schedule"):
+            users = each.metadata.get(kind, ())
+            if users and chosen.get(kind) is not None and chosen[kind] not in users:
+                why = f"The {kind} {chosen[kind]} does not use {name}, which is a setting of "
+                why += f"{' and '.join(users)}. Leave it out, or ask for --{kind} {users[0]}."
+                yield name, why
+        if "labels" in each.metadata and settings.get("arch") == AUTOENCODER:
+            why = f"{name} is no setting of the autoencoder, whose codes are learned from plain "
+            yield name, why + f"images without labels; leave {name} out."
+    for name in ("class_weights", "label_smoothing") if settings.get("target") == "scale" else ():
+        why = f"The target scale has numbers and no classes, so {name} has no meaning; leave it "
+        yield name, why + "out, or train with --target ordinal."
+    if settings.get("model") == "knn":
+        yield "class_weights", "The model knn has no class weights; leave class_weights out."
+    if settings.get("mixup") and settings.get("batch_size") == 1:
+        why = "mixup mixes the images of a batch, and a batch of one has nothing to mix. Leave "
+        yield "mixup", why + "mixup out, or ask for --batch-size 2 or more."
+
+
+def used_settings(settings: Mapping[str, Any], method: str) -> dict[str, Any]:
+    """Give the settings of a training that its method made use of.
+
+    Parameters
+    ----------
+    settings:
+        All settings, complete, as a model's card holds them.
+    method:
+        The method.
+
+    Examples
+    --------
+    >>> used_settings({"model": "knn", "backbone": "resnet18", "seed": 1}, "shallow")
+    {'model': 'knn', 'seed': 1}
+    >>> used_settings({"schedule": "cosine", "step_size": 7, "lr": 0.1}, "finetune")
+    {'schedule': 'cosine', 'lr': 0.1}
+    """
+    idle = {name for name, _ in _idle(settings, method)}
+    return {k: value for k, value in settings.items() if value is not None and k not in idle}
+
+
+def implied_schedule(given: Mapping[str, Any]) -> str | None:
+    """Name the schedule that other settings ask for, where none is named.
+
+    Parameters
+    ----------
+    given:
+        Settings that are not the default.
+
+    Examples
+    --------
+    >>> implied_schedule({"gamma": 0.5}), implied_schedule({"power": 2}), implied_schedule({})
+    ('step', 'polynomial', None)
+    """
+    of = {each.name: each.metadata.get("schedule") for each in fields(TrainSettings)}
+    return next((kinds[0] for name, kinds in of.items() if kinds and name in given), None)
+
+
+def check_used(given: Mapping[str, Any], method: str) -> None:
+    """Raise where a setting is given that would change nothing.
+
+    Parameters
+    ----------
+    given:
+        Settings that are not the default.
+    method:
+        One of `"probe"`, `"finetune"`, `"scratch"` and `"shallow"`.
+
+    Raises
+    ------
+    ParameterError
+        The method, or what it is asked for besides, does not use a setting.
+
+    Examples
+    --------
+    >>> check_used({"epochs": 3}, "finetune")
+    >>> check_used({"weights": "random"}, "scratch")
+    Traceback (most recent call last):
+    mediacorpus.errors.ParameterError: The method scratch does not use weights, which is a \
+setting of probe and finetune. Leave it out, or ask for --method probe.
+    """
+    usual = "adam" if given.get("arch") == AUTOENCODER else "sgd"
+    asked = {"optimizer": usual, "schedule": implied_schedule(given), **given}
+    unused = set(settings_of(*METHODS)) - set(settings_of(method))
+    for name, why in _idle(asked, method):
+        # A network from scratch learns as a whole, so asking for that is no mistake.
+        if (name, method, given.get(name)) == ("unfreeze", "scratch", "all"):
+            continue
+        if name in given and (given[name] or name in unused):
+            raise ParameterError(why)
+    check_loss(given)
 
 
 def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
-    scratch = settings.method == "scratch"
-    every = settings.unfreeze == "all"
-    optimizer = settings.optimizer or ("adam" if settings.arch == AUTOENCODER else "sgd")
-    modern = optimizer in {"adam", "adamw"}
-    names = ("step_size", "gamma", "power")
-    asked = implied_schedule({n: 1 for n in names if getattr(settings, n) is not None})
-    rates = {"sgd": 5e-3 if every else 1e-2, "adamw": 1e-4 if every else 1e-3}
-    common = {
-        "momentum": 0.9,
-        "step_size": 7,
-        "gamma": 0.1,
-        "optimizer": optimizer,
-        "schedule": asked or ("cosine" if modern or scratch else "step"),
-        "weight_decay": 0.05 if optimizer == "adamw" else 0.0,
-        "patience": 8,
-        "nesterov": False,
-        "power": 1.0,
-        "warmup": 0,
-        "loss": losses_for(settings.target)[0],
-        "label_smoothing": 0.0,
-        "mixup": 0.0,
-        "layer_decay": 1.0,
-        "precision": "fp32",
+    """Give the defaults of the methods that train a network in a loop."""
+    scratch, codes = settings.method == "scratch", settings.arch == AUTOENCODER
+    whole = settings.unfreeze == "all" and not scratch
+    optimizer = settings.optimizer or ("adam" if codes else "sgd")
+    adaptive = optimizer in {"adam", "adamw"}
+    lr = 1e-3 if adaptive else 1e-2
+    if whole:
+        lr /= 10 if adaptive else 2
+    asked = implied_schedule(_given(settings))
+    usual = {
+        each.name: each.metadata["usual"] for each in fields(settings) if "usual" in each.metadata
     }
-    if scratch:
-        own: dict[str, Any] = {
-            "epochs": 25,
-            "lr": 1e-3 if modern else 1e-2,
-            "batch_size": 32,
-            "unfreeze": "all",
-            "augment": False,
-            "mirror": bool(settings.augment),
-            "dropout": taught_dropout(str(settings.arch)),
-        }
-    else:
-        own = {
-            "epochs": 15 if every else 25,
-            "lr": rates["adamw" if modern else "sgd"],
-            "batch_size": 16 if every else 32,
-            "unfreeze": 2,
-            "augment": True,
-            "mirror": settings.augment is not False,
-            "size": LITE_SIZE if settings.backbone == LITE else None,
-            "dropout": 0.2,
-        }
-    return common | own
-
-
-def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool)
-
-
-def _check_whole(name: str, value: object, least: int) -> None:
-    if value is None:
-        return
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise ParameterError(f"{name} is {value!r}; it must be a whole number of at least {least}.")
-
-
-def _check_number(name: str, value: object, *, low: float, high: float) -> None:
-    if value is None:
-        return
-    bounds = (
-        f"above {low:g} and at most {high:g}" if name in _ABOVE_ZERO else f"{low:g} to {high:g}"
-    )
-    good = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if not good or not low <= float(str(value)) <= high or (name in _ABOVE_ZERO and value == low):
-        auto = ", or 'auto'" if name == "lr" else ""
-        raise ParameterError(f"{name} is {value!r}; it must be a number {bounds}{auto}.")
-
-
-def _check_unfreeze(value: str | int | None) -> None:
-    if value is None or value in {"head", "all"} or (_is_whole(value) and int(value) >= 0):
-        return
-    raise ParameterError(
-        f"unfreeze is {value!r}; it must be 'head', 'all' or a number of blocks, 0 or more."
-    )
+    return usual | {
+        "optimizer": optimizer,
+        "schedule": asked or ("cosine" if adaptive or scratch else "step"),
+        "weight_decay": 0.05 if optimizer == "adamw" else 0.0,
+        "loss": losses_for(settings.target)[0],
+        "epochs": 15 if whole else 25,
+        "lr": lr,
+        "batch_size": 16 if whole else 32,
+        "unfreeze": "all" if scratch else 2,
+        "augment": not scratch,
+        "mirror": bool(settings.augment) if scratch else settings.augment is not False,
+        "size": LITE_SIZE if settings.backbone == LITE and not scratch else None,
+        "dropout": taught_dropout(str(settings.arch)) if scratch else 0.2,
+    }

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import functools
 import json
-import math
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from mediacorpus.errors import ParameterError, TrainingError, unknown
+from mediacorpus.errors import ParameterError, TrainingError
 from mediacorpus.extras import need
-from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.folds import folds_to_choose_by
+from mediacorpus.learning import export
+from mediacorpus.learning.curves import OnRow
+from mediacorpus.learning.folds import (
+    best_of,
+    class_indices,
+    cross_validate,
+    folds_to_choose_by,
+    inner_folds,
+)
 from mediacorpus.learning.settings import ShallowSettings
 from mediacorpus.networks.onnx_session import open_session
+from mediacorpus.result import counted
 from mediacorpus.settings import settings as environment
 
 
@@ -40,17 +47,13 @@ def check_data(
         raise ParameterError(
             f"Features must be (N, D) and targets (N,); got {x.shape} and {y.shape}."
         )
-    if y.dtype.kind not in "iu" or y.min() < 0 or y.max() >= len(classes):
-        raise ParameterError(
-            f"Targets must be whole numbers from 0 to {len(classes) - 1}, one for each class."
-        )
     bad = ~np.isfinite(x).all(axis=1)
     if bad.any():
         raise TrainingError(
             f"{int(bad.sum())} of {len(x)} rows have features that are not finite numbers (the "
             f"first is row {int(bad.argmax())}); leave those items out."
         )
-    return x, y.astype(np.int64)
+    return x, class_indices(y, classes)
 
 
 def check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSettings) -> None:
@@ -67,12 +70,10 @@ def check_counts(y: NDArray[np.int64], classes: Sequence[str], s: ShallowSetting
     for name, count in zip(classes, np.bincount(y, minlength=len(classes)), strict=True):
         if count < least:
             raise TrainingError(
-                f"The class {name!r} has {count} item{'' if count == 1 else 's'} in the training "
+                f"The class {name!r} has {counted(count, 'item')} in the training "
                 f"part; {s.model} needs at least {least}. Label more of them, or split again."
             )
 
-
-OnRow: TypeAlias = Callable[[int, int, Mapping[str, Any]], None]
 
 TRIED: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "knn": ("neighbors", (1, 3, 5, 7, 9, 15)),
@@ -82,14 +83,11 @@ TRIED: Mapping[str, tuple[str, tuple[float, ...]]] = {
 }
 """What is chosen by cross-validation where it is not given, and the values that are tried."""
 
-FOLDS = 5
-"""Folds of the inner cross-validation; fewer where a class has fewer rows."""
-
 CALIBRATED = 3
 """Folds on which the probabilities of a support vector machine are calibrated."""
 
-MANY = 2000
-"""Rows beyond which the inner cross-validation works on a stratified sample."""
+LEAST = 1e-6
+"""Probability below which a log loss counts it as that."""
 
 TOLERANCE = 1e-4
 """Largest difference of a probability between scikit-learn and ONNX that is let pass."""
@@ -97,8 +95,8 @@ TOLERANCE = 1e-4
 CHECKED = 500
 """Training rows on which the two are compared."""
 
-TOLD = 20
-"""Features of a forest whose importance is told."""
+LISTED = 20
+"""Features of a forest whose importance is listed."""
 
 OPSET = 18
 ITERATIONS = 5000
@@ -113,8 +111,6 @@ class Shallow:
     graph:
         ONNX: input `features` float32 `(N, D)`, output `probabilities` float32 `(N, K)`. What
         the model does to the features first, such as scaling, is inside.
-    classes:
-        Names of the K classes, in order.
     curves:
         One row per value that was tried: that value (`C`, `neighbors`, `smoothing` or
         `trees`), `accuracy`, `log_loss` (means over the folds), `log_loss_se` (standard error
@@ -125,52 +121,31 @@ class Shallow:
     """
 
     graph: bytes
-    classes: tuple[str, ...]
     curves: pd.DataFrame
     facts: Mapping[str, Any]
 
     def probabilities(self, features: NDArray[Any]) -> NDArray[np.float32]:
-        """Give the probability of each class from the graph: `(N, K)`, rows sum to 1."""
-        return graph_probabilities(self._session, features)
+        """Give the probability of each class from the graph: `(N, K)`, rows sum to 1.
+
+        Raises
+        ------
+        ParameterError
+            The array is no matrix with D columns.
+        """
+        x = np.ascontiguousarray(features, np.float32)
+        (wanted,) = self._session.get_inputs()
+        if x.ndim != 2 or x.shape[1] != wanted.shape[1]:  # noqa: PLR2004 - (N, D)
+            raise ParameterError(
+                f"The model takes features (N, {wanted.shape[1]}); got {x.shape}. Give it the "
+                "features that it was trained on."
+            )
+        if not len(x):
+            return np.empty((0, self._session.get_outputs()[0].shape[1]), np.float32)
+        return np.asarray(self._session.run(["probabilities"], {"features": x})[0])
 
     @functools.cached_property
     def _session(self) -> Any:
         return open_session(self.graph)
-
-    @property
-    def words(self) -> str:
-        """What the inner cross-validation says, in words.
-
-        >>> rng = np.random.default_rng(1)
-        >>> y = np.arange(60) % 2
-        >>> made = fit_shallow(rng.normal(size=(60, 3)) + 9 * y[:, None], y, classes=("a", "b"),
-        ...     settings=ShallowSettings("logistic"))
-        >>> made.words.partition(" by ")[2]
-        'cross-validation on the training part: log loss 0.004, accuracy 1.000. It lies at the \
-edge of what was tried.'
-        """
-        return describe_curves(self.curves)
-
-
-def graph_probabilities(session: Any, features: NDArray[Any]) -> NDArray[np.float32]:
-    """Run a loaded graph on features `(N, D)`; N may be 0.
-
-    Raises
-    ------
-    ParameterError
-        The array is no matrix with D columns.
-    """
-    x = np.ascontiguousarray(features, np.float32)
-    (wanted,) = session.get_inputs()
-    if x.ndim != 2 or x.shape[1] != wanted.shape[1]:  # noqa: PLR2004 - (N, D)
-        raise ParameterError(
-            f"The model takes features (N, {wanted.shape[1]}); got {x.shape}. Give it the "
-            "features that it was trained on."
-        )
-    if not len(x):
-        return np.empty((0, session.get_outputs()[0].shape[1]), np.float32)
-    found: NDArray[np.float32] = session.run(["probabilities"], {"features": x})[0]
-    return found
 
 
 def fit_shallow(
@@ -179,7 +154,6 @@ def fit_shallow(
     *,
     classes: Sequence[str],
     settings: ShallowSettings | None = None,
-    positive: str | None = None,
     groups: NDArray[np.int64] | None = None,
     on_row: OnRow | None = None,
 ) -> Shallow:
@@ -202,9 +176,6 @@ def fit_shallow(
         Names of the K classes, in order.
     settings:
         Which model, and how.
-    positive:
-        One of the classes that is told from all others: the model then has the two classes
-        `"other"` and this one.
     groups:
         Numbers of what the folds must not part, such as authors, `(N,)`.
     on_row:
@@ -213,7 +184,7 @@ def fit_shallow(
     Raises
     ------
     UnknownName
-        There is no such model or class.
+        There is no such model.
     ParameterError
         A setting is out of range, or features, targets and classes do not fit together.
     TrainingError
@@ -244,29 +215,23 @@ def fit_shallow(
     need("skl2onnx")
     names = list(classes)
     x, y = check_data(features, targets, names)
-    if positive is not None:
-        if positive not in names:
-            raise unknown("class", positive, names)
-        y, names = (y == names.index(positive)).astype(np.int64), ["other", positive]
     check_counts(y, names, s)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
-        curves = _cross_validate(x, y, groups, s=s, on_row=on_row)
-        best = curves[curves["best"]].iloc[0]
-        chosen = _with(s, str(curves.columns[0]), float(best.iloc[0]))
+        curves, chosen = _choose(x, y, groups, s=s, on_row=on_row)
         model = _model(chosen, y, groups).fit(x, y)
-        graph = _graph(model, x.shape[1], names)
-        difference = _agreement(model, graph, x, s=s)
+        made = Shallow(_graph(model, x.shape[1], names), curves, {})
+        difference = _agreement(model, made, x, s=s)
+    best = curves[curves["best"]].iloc[0]
     facts = asdict(chosen) | {
         "n": len(x),
         "features": x.shape[1],
-        "positive": positive,
-        "cross_validated": {k: float(best[k]) for k in ("accuracy", "log_loss")},
+        "cross_validated": {name: float(best[name]) for name in ("accuracy", "log_loss")},
         "export_difference": difference,
     }
     if s.model == "random_forest":
         facts["importances"] = _importances(model)
-    return Shallow(graph, tuple(names), curves, facts)
+    return replace(made, facts=facts)
 
 
 def fit_plain(
@@ -292,8 +257,7 @@ def fit_plain(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
         if getattr(s, name) is None:
-            curves = _cross_validate(x, y, groups, s=s, on_row=None)
-            s = _with(s, name, float(curves[curves["best"]].iloc[0].iloc[0]))
+            _, s = _choose(x, y, groups, s=s)
         return _model(s, y, groups).fit(x, y)
 
 
@@ -358,51 +322,30 @@ def _candidates(s: ShallowSettings, rows: int) -> tuple[str, list[float]]:
     return name, [value for value in tried if name != "neighbors" or value <= rows]
 
 
-def _cross_validate(
+def _choose(
     x: NDArray[np.float32],
     y: NDArray[np.int64],
     groups: NDArray[np.int64] | None,
     *,
     s: ShallowSettings,
-    on_row: OnRow | None,
-) -> pd.DataFrame:
-    """Score each candidate by stratified cross-validation."""
-    kept = _sample(y, s.seed)
-    x, y = x[kept], y[kept]
-    groups = None if groups is None else groups[kept]
-    splits = folds_to_choose_by(y, groups, most=FOLDS, seed=s.seed)
-    count = len(splits)
+    on_row: OnRow | None = None,
+) -> tuple[pd.DataFrame, ShallowSettings]:
+    """Score each candidate by cross-validation; give the scores, and settings with the best."""
+    splits = inner_folds(y, groups, seed=s.seed)
     name, values = _candidates(s, min(len(learn) for learn, _ in splits))
-    rows: list[dict[str, float]] = []
-    for number, value in enumerate(values, start=1):
-        scores = np.empty((count, 2))
-        for fold, (learn, test) in enumerate(splits):
-            own = None if groups is None else groups[learn]
-            model = _model(_with(s, name, value), y[learn], own).fit(x[learn], y[learn])
-            shares = model.predict_proba(x[test])
-            given = np.maximum(shares[np.arange(len(test)), y[test]], 1e-6)
-            scores[fold] = -np.log(given).mean(), (shares.argmax(1) == y[test]).mean()
-        loss, hits = scores.T
-        error = loss.std(ddof=1) / math.sqrt(count)
-        rows.append(
-            {name: value, "accuracy": hits.mean(), "log_loss": loss.mean(), "log_loss_se": error}
-        )
-        if on_row is not None:
-            on_row(number, len(values), dict(rows[-1]))
-    frame = pd.DataFrame(rows)
-    return frame.assign(best=np.arange(len(frame)) == int(frame["log_loss"].argmin()))
+
+    def scored(value: float, learn: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[Any]:
+        own = None if groups is None else groups[learn]
+        model = _model(_with(s, name, value), y[learn], own).fit(x[learn], y[learn])
+        return log_shares(model.predict_proba(x[test]))
+
+    curves = cross_validate(scored, y, splits, name=name, values=values, on_row=on_row)
+    return curves, _with(s, name, best_of(curves))
 
 
-def _sample(y: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Choose a share of the rows of each class where there are many; rare classes stay whole."""
-    if len(y) <= MANY:
-        return np.arange(len(y))
-    rng = np.random.default_rng(seed)
-    kept = []
-    for own in range(int(y.max()) + 1):
-        mine = rng.permutation(np.flatnonzero(y == own))
-        kept.append(mine[: max(2 * FOLDS, round(len(mine) * MANY / len(y)))])
-    return np.sort(np.concatenate(kept))
+def log_shares(shares: NDArray[Any]) -> NDArray[Any]:
+    """Give the logarithms of probabilities, of which those of classic models may be 0."""
+    return np.asarray(np.log(np.maximum(shares, LEAST)))
 
 
 def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
@@ -414,9 +357,7 @@ def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
         options={id(model): {"zipmap": False}},
         target_opset=OPSET,
     )
-    kept = [output for output in found.graph.output if output.name == "probabilities"]
-    del found.graph.output[:]
-    found.graph.output.extend(kept)
+    found = export.with_one_output(found, export.ANSWER)
     found.graph.output[0].type.tensor_type.shape.dim[1].dim_value = len(classes)
     note = found.metadata_props.add()
     note.key, note.value = "classes", json.dumps(list(classes), ensure_ascii=False)
@@ -424,15 +365,14 @@ def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
     return content
 
 
-def _agreement(model: Any, graph: bytes, x: NDArray[np.float32], *, s: ShallowSettings) -> float:
+def _agreement(model: Any, made: Shallow, x: NDArray[np.float32], *, s: ShallowSettings) -> float:
     """Give the largest difference of a probability between scikit-learn and ONNX; check it."""
     rows = x[np.linspace(0, len(x) - 1, min(len(x), CHECKED)).astype(int)]
     if s.model == "knn":
         rows = rows[~_tied(model, rows)]
     if not len(rows):
         return 0.0
-    found = graph_probabilities(open_session(graph), rows)
-    difference = float(np.abs(found - model.predict_proba(rows)).max())
+    difference = float(np.abs(made.probabilities(rows) - model.predict_proba(rows)).max())
     if not difference <= TOLERANCE:
         raise TrainingError(
             f"The exported {s.model} model differs from the fitted one by {difference:.2g} in a "
@@ -456,5 +396,5 @@ def _tied(model: Any, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
 def _importances(forest: Any) -> list[dict[str, float]]:
     """List the features that lower impurity most, the largest first (shares of 1)."""
     shares = forest.feature_importances_
-    order = np.argsort(-shares, kind="stable")[:TOLD]
+    order = np.argsort(-shares, kind="stable")[:LISTED]
     return [{"feature": int(i), "importance": float(shares[i])} for i in order]

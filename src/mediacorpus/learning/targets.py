@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.extras import need
+from mediacorpus.learning.folds import scores_of
 
 OF_CLASSES = ("cross_entropy", "focal")
 OF_NUMBERS = ("mse", "mae", "huber")
@@ -205,7 +206,8 @@ class Target:
             return values.astype(np.float32)
         if self.kind is TargetKind.MULTILABEL:
             rows = [split_values(label) for label in labels]
-            return np.array([[c in row for c in self.classes] for row in rows], np.float32)
+            found = np.array([[c in row for c in self.classes] for row in rows], np.float32)
+            return found.reshape(len(rows), len(self.classes))
         places = {name: place for place, name in enumerate(self.classes)}
         return np.array([places[label] for label in labels], np.int64)
 
@@ -230,6 +232,25 @@ class Target:
                 weight, weights = (own / own.mean())[:, None], None
         y = y * (1 - self.smoothing) + self.smoothing / 2
         return of_several(logits, y, name=name, weight=weight, bearing=weights)
+
+    def counts(self, encoded: NDArray[Any]) -> NDArray[Any]:
+        """Count the images of each class, rank, or one of several labels."""
+        if self.kind is TargetKind.MULTILABEL:
+            return np.asarray(encoded.sum(axis=0))
+        return np.bincount(encoded, minlength=len(self.classes))
+
+    def class_weights(self, encoded: NDArray[Any]) -> NDArray[Any] | None:
+        """Weigh each class by the inverse of its share, so that the mean weight of an image is 1.
+
+        With several labels, the images that bear one weigh as much as those that do not. Of
+        ranks each weighs by its share, at all thresholds. A scale has no weights.
+        """
+        if self.kind is TargetKind.SCALE:
+            return None
+        n, counts = len(encoded), self.counts(encoded)
+        if self.kind is TargetKind.MULTILABEL:
+            return np.asarray((n - counts) / np.maximum(counts, 1))
+        return np.asarray(n / (len(counts) * np.maximum(counts, 1)))
 
     def above(self, ranks: Any) -> Any:
         """Tell for ranks `(N,)` which thresholds they are above: float `(N, classes - 1)`."""
@@ -262,29 +283,26 @@ class Target:
             Probabilities `(N, classes)`, of which each row sums to 1 but for several labels;
             for a scale the values `(N, 1)`.
         """
+        from scipy.special import expit, softmax
+
         x = np.asarray(logits, np.float64)
         if self.kind is TargetKind.CLASSES:
-            odds = np.exp(x - x.max(axis=1, keepdims=True, initial=-np.inf))
-            return np.asarray(odds / odds.sum(axis=1, keepdims=True))
+            return np.asarray(softmax(x, axis=1))
         if self.kind is TargetKind.SCALE:
             return np.clip(x * self.sd + self.mean, self.low, self.high)
-        shares = 1 / (1 + np.exp(-x))
         if self.kind is TargetKind.MULTILABEL:
-            return np.asarray(shares)
-        ones, zeros = np.ones((len(x), 1)), np.zeros((len(x), 1))
-        steps = np.hstack([ones, shares, zeros])
-        found = np.maximum(steps[:, :-1] - steps[:, 1:], 0)
+            return np.asarray(expit(x))
+        found = np.maximum(-np.diff(expit(x), axis=1, prepend=1.0, append=0.0), 0)
         return np.asarray(found / np.maximum(found.sum(axis=1, keepdims=True), 1e-12))
 
     def scores(self, answer: NDArray[Any], encoded: NDArray[Any]) -> dict[str, Any]:
         """Score answers against encoded labels: what the card says of the validation part."""
-        n = len(encoded)
         if self.kind is TargetKind.SCALE:
-            truth = encoded * self.sd + self.mean
-            error = answer[:, 0] - truth
-            spread = float(((truth - truth.mean()) ** 2).sum())
+            gold = encoded * self.sd + self.mean
+            error = answer[:, 0] - gold
+            spread = float(((gold - gold.mean()) ** 2).sum())
             return {
-                "n": n,
+                "n": len(encoded),
                 "mean_absolute_error": float(np.abs(error).mean()),
                 "r_squared": 1 - float((error**2).sum()) / spread if spread else 0.0,
             }
@@ -292,17 +310,12 @@ class Target:
             right = (answer > 0.5) == (encoded > 0.5)  # noqa: PLR2004
             own = np.where(encoded > 0.5, answer, 1 - answer)  # noqa: PLR2004
             return {
-                "n": n,
+                "n": len(encoded),
                 "accuracy": float(right.mean()),
                 "exact_match": float(right.all(axis=1).mean()),
-                "log_loss": float(-np.log(np.clip(own, 1e-12, 1)).mean()),
+                "log_loss": -float(np.log(np.clip(own, 1e-12, 1.0)).mean()),
             }
-        own = np.clip(answer[np.arange(n), encoded], 1e-12, 1.0)
-        found = {
-            "n": n,
-            "accuracy": float((answer.argmax(axis=1) == encoded).mean()),
-            "log_loss": float(-np.log(own).mean()),
-        }
+        found = scores_of(np.log(np.clip(answer, 1e-12, 1.0)), encoded)
         if self.kind is TargetKind.ORDINAL:
             expected = answer @ np.arange(len(self.classes))
             found["mean_absolute_error"] = float(np.abs(expected - encoded).mean())
@@ -416,10 +429,10 @@ if they are names.
 
 
 def target_of(card: Mapping[str, Any]) -> Target:
-    """Make the target that a model's card names; cards without one are of classes."""
-    said = dict(card.get("target") or {"kind": "classes"})
-    kind = TargetKind(said.pop("kind"))
-    return Target(kind, tuple(str(name) for name in card["classes"]), **said)
+    """Make the target that a model's card names."""
+    facts = dict(card["target"])
+    kind = TargetKind(facts.pop("kind"))
+    return Target(kind, tuple(str(name) for name in card["classes"]), **facts)
 
 
 def against_rest(positive: str) -> str:

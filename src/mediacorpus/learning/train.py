@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import html
+import itertools
 import re
 import shutil
 import time
-from collections import Counter
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,16 +23,12 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
 from mediacorpus.learning.cache import write_json
-from mediacorpus.learning.curves import describe_curves
-from mediacorpus.learning.features import matrix
-from mediacorpus.learning.loop import OnEpoch
+from mediacorpus.learning.curves import OnRow, describe_curves
+from mediacorpus.learning.features import current_setup, matrix
 from mediacorpus.learning.methods import (
     UNLABELLED,
     OnRead,
-    fit_on_codes,
-    fit_on_embeddings,
-    fit_on_features,
-    fit_on_pictures,
+    Training,
 )
 from mediacorpus.learning.model import (
     ModelFolder,
@@ -45,63 +40,51 @@ from mediacorpus.learning.model import (
     save_model,
 )
 from mediacorpus.learning.settings import TrainSettings
-from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target, split_values
+from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target
 from mediacorpus.measures.verb import measure, measure_as
 from mediacorpus.networks.backbones import backbone_info
 from mediacorpus.networks.frozen import FrozenNetwork, frozen_of, is_other
 from mediacorpus.networks.scratch import AUTOENCODER
-from mediacorpus.records import Example, Kind, Place
-from mediacorpus.result import Result
+from mediacorpus.records import Example, Kind
+from mediacorpus.result import Result, counted
 from mediacorpus.store import derived, people, progress
-from mediacorpus.store.runs import Run, now, running
+from mediacorpus.store.runs import now, running
 from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
     from mediacorpus.engine.progress import Report
-    from mediacorpus.learning.loop import OnEpoch
 
 
-class Watch:
+class Watch(contextlib.ExitStack):
     """Shows bars over the images read and the epochs done, and passes each epoch on."""
 
-    def __init__(self, name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> None:
-        self.name = name
-        self.on_epoch = on_epoch
-        self.show = show
-        self.bars = contextlib.ExitStack()
-        self.title = ""
-        self.done = 0
+    def __init__(self, name: str, on_epoch: OnRow | None, *, show: bool | None) -> None:
+        super().__init__()
+        self.name, self.on_epoch, self.show = name, on_epoch, show
+        self.title, self.done = "", 0
         self.report: Report | None = None
 
     def read(self, part: str, done: int, total: int) -> None:
         """Show how many images have been read."""
-        self.at(f"reading {part}", done, total=total, unit="images")
+        self.at(f"reading {part}", done, total, unit="images")
 
     def epoch(self, epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
         """Show how many epochs are done."""
         unit = "epochs" if "epoch" in row else "fits"
-        self.at(f"training {self.name}", epoch, total=epochs, unit=unit)
+        self.at(f"training {self.name}", epoch, epochs, unit=unit)
         if self.on_epoch is not None:
             self.on_epoch(epoch, epochs, row)
 
-    def at(self, title: str, done: int, *, total: int, unit: str) -> None:
+    def at(self, title: str, done: int, total: int, *, unit: str) -> None:
         """Show how far something is; another title is another bar."""
         if title != self.title or self.report is None:
-            self.bars.close()
+            self.close()
             self.title, self.done = title, 0
-            self.report = self.bars.enter_context(
+            self.report = self.enter_context(
                 show_progress(title, total=total, unit=unit, show=self.show)
             )
         self.report(done - self.done)
         self.done = done
-
-
-@contextlib.contextmanager
-def watched(name: str, on_epoch: OnEpoch | None, *, show: bool | None) -> Iterator[Watch]:
-    """Show progress while the block runs."""
-    watch = Watch(name, on_epoch, show=show)
-    with watch.bars:
-        yield watch
 
 
 LEAST = 2
@@ -150,37 +133,24 @@ class TrainedModel(Result):
 
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]
-        pictures = _pictures(sum(card["counts"]["train"].values()))
+        images = counted(sum(card["counts"]["train"].values()), "image")
         if card.get("unlabelled"):
-            pictures += f", with codes learned from {card['unlabelled']:,} more without labels,"
-        scored = _pictures(found["n"], of="validation ")
+            images += f", with codes learned from {card['unlabelled']:,} more without labels,"
+        key = "r_squared" if "r_squared" in found else "accuracy"
         text = (
-            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {pictures} in "
-            f"{self.seconds:.1f} s. {_headline(found)} on {scored}. {self.words}"
+            f"Trained {self.name} ({card['method']}, {card['backbone']}) on {images} in "
+            f"{self.seconds:.1f} s. Validation {key.replace('r_', 'R ')} {found[key]:.3f} on "
+            f"{counted(found['n'], 'validation image')}. {self.words}"
         )
         if card["unreadable"]:
             lost = len(card["unreadable"])
             were = "was" if lost == 1 else "were"
-            text += f" {_pictures(lost)} could not be read and {were} left out."
+            text += f" {counted(lost, 'image')} could not be read and {were} left out."
         return " ".join([text, *self.notes])
 
     def _repr_html_(self) -> str:
         table = self.curves.to_html(index=False, float_format=lambda x: f"{x:.4g}")
         return f"<p>{html.escape(str(self))}</p>{table}"
-
-
-def _headline(scores: Mapping[str, Any]) -> str:
-    """Name the score of the validation part by which a model is known."""
-    for key, words in _HEADLINES.items():
-        if key in scores:
-            return f"{words} {scores[key]:.3f}"
-    return "Scored"
-
-
-_HEADLINES = {
-    "accuracy": "Validation accuracy",
-    "r_squared": "Validation R squared",
-}
 
 
 def fit_model(
@@ -192,7 +162,7 @@ def fit_model(
     network: FrozenNetwork | None = None,
     card: Mapping[str, Any] | None = None,
     replace_model: bool = False,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnRow | None = None,
     on_read: OnRead | None = None,
 ) -> TrainedModel:
     """Train a classifier and write its folder.
@@ -212,7 +182,7 @@ def fit_model(
     embeddings:
         For the methods probe and shallow: array `(N, features)`, a row for each example.
     network:
-        For the method probe: what gave the embeddings; None is the network on board.
+        For the method probe: what gave the embeddings; None is the built-in network.
     card:
         Facts to be put on the card besides.
     replace_model:
@@ -220,7 +190,7 @@ def fit_model(
     on_epoch:
         Called after each epoch with its number, their number, and its row of the curves.
     on_read:
-        Told how many images have been read.
+        Called with what is read, how many images are done, and of how many.
 
     Raises
     ------
@@ -244,33 +214,25 @@ def fit_model(
     clear_leftovers(folder)
     finished = _finished(folder, fingerprint, replace_model=replace_model)
     if finished is not None:
-        return _result(finished)
+        return _trained(finished)
     started = time.monotonic()
     work = _work_folder(folder, fingerprint)
     facts |= card_facts(chosen, target, complete, asked=settings, fingerprint=fingerprint)
-    if complete.method in {"probe", "shallow"}:
-        if embeddings is None:
-            raise ParameterError(f"The method {complete.method} learns from features: give some.")
-        rows = np.asarray(embeddings)[used]
-        learn = (
-            functools.partial(fit_on_embeddings, network=network)
-            if complete.method == "probe"
-            else fit_on_features
-        )
-        made = learn(
-            chosen, rows, target, s=complete, work=work, on_epoch=on_epoch, on_read=on_read
-        )
+    training = Training(chosen, target, complete, work, on_epoch, on_read)
+    if complete.method not in {"probe", "shallow"}:
+        made = training.on_codes() if codes else training.on_images()
+    elif embeddings is None:
+        raise ParameterError(f"The method {complete.method} learns from features: give some.")
+    elif complete.method == "probe":
+        made = training.on_embeddings(np.asarray(embeddings)[used], network)
     else:
-        from_pictures = fit_on_codes if codes else fit_on_pictures
-        made = from_pictures(
-            chosen, target, complete, work=work, on_epoch=on_epoch, on_read=on_read
-        )
+        made = training.on_features(np.asarray(embeddings)[used])
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
     saved = save_model(
         folder, facts, weights=made.weights, curves=made.curves, network=made.network
     )
     shutil.rmtree(work, ignore_errors=True)
-    return _result(saved)
+    return _trained(saved)
 
 
 def _against_rest(example: Example, positive: str | None) -> Example:
@@ -305,29 +267,20 @@ def _target(examples: Sequence[Example], s: TrainSettings) -> Target:
 
 def _check_counts(target: Target, train: Sequence[str]) -> None:
     """Raise where a class has too few images to learn from."""
-    several = target.kind is TargetKind.MULTILABEL
-    counts = Counter(n for label in train for n in (split_values(label) if several else [label]))
-    if len(target.classes) < (1 if several else LEAST):
+    if len(target.classes) < (1 if target.kind is TargetKind.MULTILABEL else LEAST):
         raise TrainingError(
             f"A classifier needs at least two classes; the labels name {len(target.classes)} "
             f"({', '.join(target.classes) or 'none'}). Label images of another class too."
         )
-    for name in target.classes:
-        if counts[name] < LEAST:
+    for name, count in zip(target.classes, target.counts(target.encode(train)), strict=True):
+        if count < LEAST:
+            advice = "Label more of them, or split again."
+            if target.kind is TargetKind.CLASSES and is_scale(train):
+                advice = "The values are numbers: learn them as such with --target scale."
             raise TrainingError(
-                f"The class {name!r} has {_pictures(counts[name])} in the training part; at least "
-                f"{LEAST} are needed. {_advice(target, train)}"
+                f"The class {name!r} has {counted(int(count), 'image')} in the training part; "
+                f"at least {LEAST} are needed. {advice}"
             )
-
-
-def _advice(target: Target, train: Sequence[str]) -> str:
-    if target.kind is TargetKind.CLASSES and is_scale(train):
-        return "The values are numbers: learn them as such with --target scale."
-    return "Label more of them, or split again."
-
-
-def _pictures(count: int, *, of: str = "") -> str:
-    return f"{count:,} {of}image{'' if count == 1 else 's'}"
 
 
 def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFolder | None:
@@ -336,17 +289,18 @@ def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFo
         return None
     try:
         found = load_model(folder)
-        if found.card.get("fingerprint") == fingerprint:
-            return found
     except ModelError:
-        if not replace_model:
-            raise
-    if not replace_model:
-        raise ParameterError(
-            f"A model {folder.name!r} is there already, trained with other settings, labels or "
-            "another split. Choose another name, or replace it with --replace."
-        )
-    return None
+        if replace_model:
+            return None
+        raise
+    if found.card.get("fingerprint") == fingerprint:
+        return found
+    if replace_model:
+        return None
+    raise ParameterError(
+        f"A model {folder.name!r} is there already, trained with other settings, labels or "
+        "another split. Choose another name, or replace it with --replace."
+    )
 
 
 def _work_folder(folder: Path, fingerprint: str) -> Path:
@@ -362,10 +316,9 @@ def _work_folder(folder: Path, fingerprint: str) -> Path:
     return work
 
 
-def _result(model: ModelFolder) -> TrainedModel:
+def _trained(model: ModelFolder) -> TrainedModel:
     card = model.card
-    seconds = float(card["seconds"])
-    return TrainedModel(str(card["name"]), model.path, card, model.curves, seconds)
+    return TrainedModel(str(card["name"]), model.path, card, model.curves, float(card["seconds"]))
 
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
@@ -386,7 +339,7 @@ def train(
     only: Collection[str] | None = None,
     replace_model: bool = False,
     show: bool | None = None,
-    on_epoch: OnEpoch | None = None,
+    on_epoch: OnRow | None = None,
     **parameters: Any,
 ) -> TrainedModel:
     """Train a classifier on the train part of the newest split of a variable.
@@ -427,7 +380,7 @@ def train(
     TrainingError
         The labels do not allow training.
     """
-    chosen = _settings(settings, parameters)
+    chosen = replace(settings or TrainSettings(), **parameters)
     _check_name(name)
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
@@ -435,45 +388,46 @@ def train(
     examples = examples_of(store, split, only=only)
     if chosen.arch == AUTOENCODER:
         examples += unlabelled_of(store, split)
-    source, embeddings, network = _source(chosen), None, None
-    measured_now = None
+    facts: dict[str, Any] = {"name": name, "variable": variable, "split": number}
+    facts["codebook"] = codebook_of(split.labels, split.parts)
+    source = {"probe": EMBEDDING, "shallow": chosen.features}.get(chosen.method)
+    embeddings, network, measured_now = None, None, None
     if source is not None:
+        items = [example.item for example in examples]
         if chosen.method == "probe":
-            items = [e.item for e in examples]
             measured_now = embedding_for(store, items, settings=chosen, show=show)
         elif source in MEASURES:
-            measured_now = measure_for(store, source, [e.item for e in examples], show=show)
+            measured_now = measure_for(store, source, items, show=show)
         examples, embeddings = matrix(store, examples, source)
-    target = store.folder / "models" / name
+        facts["measured"] = progress.identity_of(store, current_setup(store, source))
+        if chosen.method == "probe":
+            network = frozen_of(store.folder, facts["measured"]["parameters"])
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     if only is not None:
         details["chosen"] = len(only)
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
-        facts: dict[str, Any] = {"name": name, "variable": variable, "split": number, "run": run.id}
-        facts["codebook"] = codebook_of(split.labels, split.parts)
-        if source is not None:
-            shown, _ = progress.current_setups(store)[source]
-            facts["measured"] = progress.identity_of(store, shown)
-            if chosen.method == "probe":
-                network = frozen_of(store.folder, facts["measured"]["parameters"])
-        with watched(name, on_epoch, show=show) as watch:
+        with Watch(name, on_epoch, show=show) as watch:
             trained = fit_model(
                 examples,
-                target,
+                store.folder / "models" / name,
                 chosen,
                 embeddings=embeddings,
                 network=network,
-                card=facts,
+                card=facts | {"run": run.id},
                 replace_model=replace_model,
                 on_epoch=watch.epoch,
                 on_read=watch.read,
             )
+        card = trained.card
         run.done = len(examples)
         notes = [note for note in (measured_now, _of_unresolved(store, split)) if note]
-        trained = replace(trained, notes=(*trained.notes, *notes))
         run.note = " ".join(notes) or None
-        _record(store, trained, split=number, run=run)
-    return trained
+        people.write_model(store, card, split=number, digest=card["hash"], run=run.id)
+        store.execute(
+            "UPDATE runs SET model_hash = ?, input_hash = ? WHERE run = ?",
+            (card["hash"], card["data_hash"], run.id),
+        )
+    return replace(trained, notes=tuple(notes))
 
 
 def measure_for(
@@ -509,25 +463,17 @@ def embedding_for(
 ) -> str | None:
     """Measure the embedding of some items by the backbone of the settings, which its table shows.
 
-    By default it is the network on board. Returns what `measure_for` does.
+    By default it is the built-in network. Returns what `measure_for` does.
     """
     chosen = settings or TrainSettings()
-    if not is_other(chosen.backbone, chosen.weights):
-        setups = progress.current_setups(store)
-        if EMBEDDING in setups:
-            identity = progress.identity_of(store, setups[EMBEDDING][0])
-            if "backbone" in identity["parameters"]:
-                measure(store, [EMBEDDING], only=items, show=show)
-        return measure_for(store, EMBEDDING, items, show=show)
-    done = measure(
-        store,
-        [EMBEDDING],
-        only=items,
-        show=show,
-        backbone=chosen.backbone,
-        weights=chosen.weights,
-    )
-    return _measured_first(EMBEDDING, done.items) if done.items else None
+    if is_other(chosen.backbone, chosen.weights):
+        network: dict[str, Any] = {"backbone": chosen.backbone, "weights": chosen.weights}
+        done = measure(store, [EMBEDDING], only=items, show=show, **network).items
+        return _measured_first(EMBEDDING, done) if done else None
+    setup, _ = progress.current_setups(store).get(EMBEDDING, (None, None))
+    if setup is not None and "backbone" in progress.identity_of(store, setup)["parameters"]:
+        measure(store, [EMBEDDING], only=items, show=show)
+    return measure_for(store, EMBEDDING, items, show=show)
 
 
 def _measured_first(source: str, count: int) -> str:
@@ -538,28 +484,17 @@ def _of_unresolved(store: Store, split: splitting.Split) -> str:
     """Say how many items were left out because their labels disagree, and how to list them."""
     if not split.unresolved:
         return ""
-    variable, count = split.variable, split.unresolved
-    one = count == 1
-    are = f"item{'' if one else 's'} {'has' if one else 'have'} labels that disagree and "
-    are += "was" if one else "were"
+    variable, one = split.variable, split.unresolved == 1
+    have, were = ("has", "was") if one else ("have", "were")
     named = variable.replace("'", "''")
     return (
-        f"{count:,} {are} left out; list them with: mediacorpus sql {store.folder} "
+        f"{counted(split.unresolved, 'item')} {have} labels that disagree and {were} left out; "
+        f"list them with: mediacorpus sql {store.folder} "
         f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
         'GROUP BY item HAVING count(DISTINCT value) > 1". To give them a value, state a rule '
         f"and split again: mediacorpus gold {store.folder} {variable} --rule any --positive VALUE "
         "--keep"
     )
-
-
-def _settings(settings: TrainSettings | None, parameters: Mapping[str, Any]) -> TrainSettings:
-    known = {field.name for field in fields(TrainSettings)}
-    unknown = sorted(set(parameters) - known)
-    if unknown:
-        raise ParameterError(
-            f"Training has no setting {unknown[0]!r}. Known: {', '.join(sorted(known))}."
-        )
-    return replace(settings or TrainSettings(), **parameters)
 
 
 def _check_name(name: str) -> None:
@@ -570,13 +505,6 @@ def _check_name(name: str) -> None:
         )
     if name in RESERVED or name in MEASURES:
         raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
-
-
-def _source(settings: TrainSettings) -> str | None:
-    """Name the measure that is learned from; None for images themselves."""
-    if settings.method == "probe":
-        return EMBEDDING
-    return settings.features if settings.method == "shallow" else None
 
 
 def examples_of(
@@ -592,12 +520,26 @@ def examples_of(
         for item, part in split.parts.items()
         if part != "test" and (allowed is None or item in allowed)
     )
-    places, names = derived.places(store, items), derived.names_of(store, items)
     groups = splitting.groups_of(store, split.variable, items)
+    return _with_pixels(store, split, items, groups=groups)
+
+
+def _with_pixels(
+    store: Store, split: splitting.Split, items: Sequence[str], *, groups: Iterable[int | None]
+) -> list[Example]:
+    """Make examples of the items whose files are there and show something."""
+    places, names = derived.places(store, items), derived.names_of(store, items)
     return [
-        Example(item, names[item], split.labels[item], split.parts[item], places[item], group)
-        for item, group in zip(items, groups, strict=True)
-        if places[item].paths and _has_pixels(places[item])
+        Example(
+            item,
+            names[item],
+            split.labels.get(item, ""),
+            split.parts.get(item, UNLABELLED),
+            places[item],
+            group,
+        )
+        for item, group in zip(items, groups, strict=False)
+        if places[item].paths and (places[item].locators or places[item].facts.kind is Kind.IMAGE)
     ]
 
 
@@ -616,21 +558,4 @@ def unlabelled_of(store: Store, split: splitting.Split) -> list[Example]:
 
     held_out = {file_of(item) for item, part in split.parts.items() if part != "train"}
     items = sorted(i for i in parents if i not in split.parts and file_of(i) not in held_out)
-    places, names = derived.places(store, items), derived.names_of(store, items)
-    return [
-        Example(item, names[item], "", UNLABELLED, places[item])
-        for item in items
-        if places[item].paths and _has_pixels(places[item])
-    ]
-
-
-def _has_pixels(place: Place) -> bool:
-    return bool(place.locators) or place.facts.kind is Kind.IMAGE
-
-
-def _record(store: Store, trained: TrainedModel, *, split: int, run: Run) -> None:
-    people.write_model(store, trained.card, split=split, digest=trained.card["hash"], run=run.id)
-    store.execute(
-        "UPDATE runs SET model_hash = ?, input_hash = ? WHERE run = ?",
-        (trained.card["hash"], trained.card.get("data_hash"), run.id),
-    )
+    return _with_pixels(store, split, items, groups=itertools.repeat(None))

@@ -156,7 +156,7 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
             key.update(tensor.contiguous().numpy().tobytes())
     key.update(f"{network.size} {network.mean} {network.sd} {network.gray}".encode())
     name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
-    make = functools.partial(_trace_fixed, network, fixed)
+    make = functools.partial(trace, network, fixed, "features")
     path = stored(settings().cache / "networks" / name, make)
     return path.read_bytes()
 
@@ -180,10 +180,6 @@ def _lite_prefix(network: Network, count: int) -> bytes:
     model.graph.output[0].name = "features"
     content: bytes = model.SerializeToString(deterministic=True)
     return content
-
-
-def _trace_fixed(network: Network, fixed: Sequence[Any]) -> bytes:
-    return trace(network, fixed, "features")
 
 
 def trace(network: Network, modules: Sequence[Any], output: str) -> bytes:

@@ -90,6 +90,25 @@ class Result:
         return text if len(text) <= LINE else f"{text[: LINE - 1]}…"
 
 
+class TableResult(Result):
+    """A result that is a table, with a few words above it."""
+
+    __slots__ = ()
+
+    @property
+    def words(self) -> str:
+        """What the table says, in words."""
+        return str(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain lists, numbers and text, ready for JSON."""
+        return Result.to_dict(self) | {"words": self.words}
+
+    def _repr_html_(self) -> str:
+        table = self.to_frame().to_html(index=False, float_format=lambda x: f"{x:.4g}")
+        return f"<p>{html.escape(str(self))}</p>{table}"
+
+
 def plain(content: Any) -> Any:
     """Turn data frames, data classes and numbers of any kind into what JSON can hold.
 

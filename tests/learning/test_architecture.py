@@ -22,7 +22,6 @@ from mediacorpus.learning.architecture import (
 )
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
-from mediacorpus.networks import frozen
 from mediacorpus.networks.backbones import create
 from mediacorpus.report.architecture_figure import _boxes, draw_architecture
 
@@ -39,7 +38,7 @@ def network(name, classes=2):
 
 
 def exported(made):
-    return export.fitted_graph(made, *frozen.split(made, "all"), target=TWO)
+    return export.fitted_graph(made, target=TWO)
 
 
 def layers(name, classes=2, *, frozen=0):

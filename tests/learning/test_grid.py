@@ -13,11 +13,10 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from mediacorpus.errors import ParameterError, TrainingError, UnknownName
-from mediacorpus.learning.features import Part, Plan
+from mediacorpus.learning.features import EMBEDDING, Part, Plan
 from mediacorpus.learning.folds import Fold, division
 from mediacorpus.learning.grid import RESULTS, Grid, expand, grid
 from mediacorpus.learning.grid_runners import (
-    EMBEDDING,
     FeaturesRunner,
     fit_head,
     head_logits,

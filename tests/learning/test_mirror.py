@@ -37,9 +37,9 @@ def pixels(network, count=3):
 @pytest.mark.parametrize("name", ["lenet", "efficientnet_lite0", "squeezenet1_1"])
 def test_the_mean_of_both_sides(name):
     network = fitted(name)
-    parts, views = frozen.split(network, "all"), pixels(network)
-    plain = open_session(export.fitted_graph(network, *parts, target=THREE))
-    both = export.fitted_graph(network, *parts, target=THREE, mirror=True)
+    views = pixels(network)
+    plain = open_session(export.fitted_graph(network, target=THREE))
+    both = export.fitted_graph(network, target=THREE, mirror=True)
     assert export.agreement(network, both, views, target=THREE, mirror=True) < 1e-4
 
     def run(session, views):
@@ -55,9 +55,7 @@ def test_the_mean_of_both_sides(name):
 
 def test_any_number_of_pictures():
     network = fitted("lenet")
-    session = open_session(
-        export.fitted_graph(network, *frozen.split(network, "all"), target=THREE, mirror=True)
-    )
+    session = open_session(export.fitted_graph(network, target=THREE, mirror=True))
     for count in (0, 1, 5):
         assert session.run(None, {"pixels": pixels(network, count)})[0].shape == (count, 3)
 
@@ -65,7 +63,7 @@ def test_any_number_of_pictures():
 def test_a_network_sees_pictures_of_another_size():
     network = fitted("efficientnet_lite0", size=96)
     views = pixels(network)
-    content = export.fitted_graph(network, *frozen.split(network, "all"), target=THREE)
+    content = export.fitted_graph(network, target=THREE)
     assert views.shape == (3, 96, 96, 3)
     assert export.agreement(network, content, views, target=THREE) < 1e-4
     fixed, _ = frozen.split(network, 2)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -108,15 +108,20 @@ class Classifier:
         views = np.zeros((len(batch), size, size, 3), np.uint8)
         for place, pixels in enumerate(batch.pixels):
             views[place] = plain_view(pixels, size, crop)
-        return self.values(self._run(views))
+        return self.values(self.from_views(views))
 
-    def from_views(self, views: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Give the answers float32 `(N, classes)` for views `(N, size, size, 3)`."""
-        return self._run(views)
+    def from_views(self, views: NDArray[Any]) -> NDArray[np.float32]:
+        """Give the answers float32 `(N, classes)` for views, or for values of its measure."""
+        size = CHUNK if self.source is None else max(1, len(views))
+        chunks = [np.zeros((0, len(self.classes)), np.float32)]
+        for start in range(0, len(views), size):
+            given = {self._entry: views[start : start + size]}
+            chunks += self._session.run([self._answer], given)
+        return np.concatenate(chunks)
 
     def from_features(self, features: NDArray[Any]) -> NDArray[np.float32]:
         """Give the answers float32 `(N, classes)` for values of its measure `(N, features)`."""
-        return self._run(np.ascontiguousarray(features, np.float32))
+        return self.from_views(np.ascontiguousarray(features, np.float32))
 
     def values(self, answers: NDArray[np.float32]) -> Sequence[Value]:
         """Turn answers `(N, classes)` into tags, best first; those of a scale into values.
@@ -130,17 +135,6 @@ class Classifier:
             [Tag(self.classes[k], float(row[k])) for k in best]
             for row, best in zip(answers, order, strict=True)
         ]
-
-    def _run(self, values: NDArray[Any]) -> NDArray[np.float32]:
-        size = CHUNK if self.source is None else len(values)
-        chunks = [
-            self._session.run([self._answer], {self._entry: values[start : start + size]})[0]
-            for start in range(0, len(values), max(1, size))
-        ]
-        if not chunks:
-            return np.zeros((0, len(self.classes)), np.float32)
-        found: NDArray[np.float32] = np.concatenate(chunks)
-        return found
 
 
 def apply(
@@ -179,9 +173,11 @@ def apply(
     classifier = Classifier(model_of(store, name))
     info = classifier.info()
     source = classifier.source
-    features = 0
-    if source is not None:
-        features = _features(store, model["card"], source, only=only, retry=retry, show=show)
+    features, measured = 0, model["card"].get("measured")
+    if source in MEASURES:  # in the version that it learned from, which the table may not show
+        features = measure_as(store, measured, only=only, retry=retry, show=show)
+    elif source is not None:
+        features = progress.setup_of(store, measured) or current_setup(store, source)
     details: dict[str, Any] = {"model": name}
     if only is not None:
         details["chosen"] = len(only)
@@ -196,22 +192,6 @@ def apply(
         return _apply_to_features(
             store, prepared, classifier=classifier, features=features, only=only, run=run, show=show
         )
-
-
-def _features(
-    store: Store,
-    card: Mapping[str, Any],
-    source: str,
-    *,
-    only: Collection[str] | None,
-    retry: bool,
-    show: bool | None,
-) -> int:
-    """Measure what a model works on, in the version that it learned from; give the setup."""
-    if source in MEASURES:
-        return measure_as(store, card["measured"], only=only, retry=retry, show=show)
-    found = progress.setup_of(store, card["measured"])
-    return current_setup(store, source) if found is None else found
 
 
 def _apply_to_features(

@@ -111,8 +111,7 @@ def layers_of(store: Store, name: str) -> list[Layer]:
         There is no such model, or its folder is damaged.
     """
     model = model_of(store, name)
-    unknown = None if model.card["method"] == "finetune" else 0
-    layers = describe_onnx(model.network(), frozen=model.card.get("frozen", unknown))
+    layers = describe_onnx(model.network(), frozen=model.card.get("frozen", 0))
     return [replace(layers[0], detail=features_in(model.card)), *layers[1:]]
 
 
@@ -308,9 +307,9 @@ def layer_table(layers: Sequence[Layer]) -> pd.DataFrame:
     0  conv1  convolution    5x5  20 x 28 x 28         520     yes
     """
     words = {True: "yes", False: "frozen", None: "unknown"}
+    columns = ["layer", "kind", "detail", "output", "parameters", "learned"]
     rows = [
         (x.name, x.kind, x.detail, x.output, x.parameters, words[x.learned] if x.parameters else "")
         for x in layers
     ]
-    columns = ["layer", "kind", "detail", "output", "parameters", "learned"]
     return pd.DataFrame(rows, columns=columns)

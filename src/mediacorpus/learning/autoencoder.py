@@ -36,23 +36,6 @@ _ENCODER = ("dense1", "dense2", "code")
 _DECODER = tuple(f"decoder.{number}" for number in (0, 2, 4))
 
 
-class _Errors(Target):
-    """Stands in for a variable in the training loop: the outputs are the errors themselves."""
-
-    __slots__ = ()
-
-    def loss(self, logits: Any, y: Any, weights: Any = None) -> Any:
-        del y, weights
-        return logits.mean()
-
-    def hits(self, logits: Any, y: Any) -> float:
-        del logits, y
-        return 0.0
-
-    def answer(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        return np.asarray(logits, np.float64)
-
-
 def learn_codes(
     network: Network,
     images: Part,
@@ -99,7 +82,7 @@ def learn_codes(
     order = np.random.default_rng(settings.seed).permutation(images.rows)
     held = max(1, round(_HELD_OUT * len(order)))
     val, train = (
-        Part(images.views, rows, np.zeros(len(rows)))
+        Part(images.views, rows, np.zeros(len(rows), np.float32))
         for rows in (np.sort(order[:held]), order[held:])
     )
     torch = need("torch")
@@ -117,7 +100,8 @@ def learn_codes(
         val,
         plan=plan,
         settings=settings,
-        target=_Errors(TargetKind.SCALE, ("error",)),
+        # The network gives the error of each image itself, whose distance from 0 is made small.
+        target=Target(TargetKind.SCALE, ("error",), loss_name="mae"),
         work=work,
         on_epoch=report,
     )
@@ -136,8 +120,7 @@ def codes_of(network: Network, images: Part) -> NDArray[np.float32]:
         As in `learn_codes`.
     """
     encoder = need("torch").nn.Sequential(frozen.standardizer(network), *network.module[:-1])
-    codes: NDArray[np.float32] = predict(encoder, images).numpy()
-    return codes
+    return np.asarray(predict(encoder, images).numpy())
 
 
 def rebuild(weights: Mapping[str, NDArray[Any]], views: NDArray[np.uint8]) -> NDArray[np.uint8]:

@@ -68,10 +68,9 @@ validation loss rose to 0.600 while the training loss fell to 0.100: a sign of o
 
 def _of_choice(frame: pd.DataFrame) -> str:
     """Say which value of a setting was chosen, and what it scored."""
-    found = [str(column) for column in frame.columns if column in _CHOSEN]
-    if not found:
+    name = next((str(column) for column in frame.columns if column in _CHOSEN), None)
+    if name is None:
         return "There was nothing to choose."
-    name = found[0]
     row = frame[frame["best"]].iloc[0]
     how = f"was chosen of {len(frame)}" if len(frame) > 1 else "was scored"
     text = (

@@ -67,12 +67,12 @@ def _steps(target: Target) -> tuple[list[str], dict[str, Any]]:
     if target.kind is TargetKind.MULTILABEL:
         return ["probabilities = Sigmoid (logits)"], {}
     if target.kind is TargetKind.SCALE:
-        numbers = {"sd": target.sd, "mean": target.mean, "low": target.low, "high": target.high}
+        numbers = ("sd", "mean", "low", "high")
         return [
             "answer_wide = Mul (logits, answer_sd)",
             "answer_free = Add (answer_wide, answer_mean)",
             "probabilities = Clip (answer_free, answer_low, answer_high)",
-        ], {f"answer_{name}": np.float32(value) for name, value in numbers.items()}
+        ], {f"answer_{name}": np.float32(getattr(target, name)) for name in numbers}
     classes = len(target.classes)
     return [
         "answer_above = Sigmoid (logits)",
@@ -145,22 +145,13 @@ TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
 
 
-def fitted_graph(
-    network: Network,
-    fixed: Sequence[Any],
-    learning: Sequence[Any],
-    *,
-    target: Target,
-    mirror: bool = False,
-) -> bytes:
+def fitted_graph(network: Network, *, target: Target, mirror: bool = False) -> bytes:
     """Write a fitted network as ONNX.
 
     Parameters
     ----------
     network:
         The network, with its fitted weights.
-    fixed, learning:
-        What `frozen.split` gave.
     target:
         What was learned.
     mirror:
@@ -175,11 +166,11 @@ def fitted_graph(
     if network.name == LITE:
         model = with_one_output(frozen.lite_graph(network), LOGITS)
     else:
+        fixed, learning = frozen.split(network, "all")
         model = need("onnx").load_from_string(frozen.trace(network, [*fixed, *learning], LOGITS))
     if mirror:
         model = with_mirror(model)
-    content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
-    return content
+    return bytes(with_answer(model, target).SerializeToString(deterministic=True))
 
 
 def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target: Target) -> bytes:
@@ -214,8 +205,7 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target:
     )
     layer = "logits = Gemm <transB = 1> (embedding, weight, bias)"
     _append(model, [layer], {"weight": weight.astype("f4"), "bias": bias.astype("f4")})
-    content: bytes = with_answer(model, target).SerializeToString(deterministic=True)
-    return content
+    return bytes(with_answer(model, target).SerializeToString(deterministic=True))
 
 
 def agreement(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.decoding import Decoders, reason_of
-from mediacorpus.engine.pool import Outcome, outcomes
+from mediacorpus.engine.pool import outcomes
 from mediacorpus.errors import ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
 from mediacorpus.measures.efficientnet import open_session
@@ -74,15 +73,10 @@ def fixed_views(
     """
     rng = np.random.default_rng(seed)
     views = np.empty((count, size, size, 3), np.uint8)
+    plain = plain_view(pixels, size, crop)
     for k in range(count):
-        # Views 0 and 1 show the same cut, as do 2 and 3, and so on.
-        if k == 0:
-            views[k] = plain_view(pixels, size, crop)
-        elif k == 1:
-            views[k] = views[0][:, ::-1]
-        else:
-            cut = random_resized_crop(pixels, rng, size=size, area=AREA)
-            views[k] = cut[:, ::-1] if k % 2 else cut
+        cut = plain if k <= 1 else random_resized_crop(pixels, rng, size=size, area=AREA)
+        views[k] = cut[:, ::-1] if k % 2 else cut
     return views
 
 
@@ -169,7 +163,7 @@ def plan_for(network: Network, *, learns_all: bool, augment: bool, seed: int) ->
 
 def prepare(
     examples: Sequence[Example],
-    encode: Encode,
+    encode: Encode | None,
     path: Path,
     *,
     plan: Plan,
@@ -185,7 +179,7 @@ def prepare(
     examples:
         Labelled images of one part.
     encode:
-        Turns labels into what is learned, such as `Target.encode`.
+        Turns labels into what is learned, such as `Target.encode`; None where that is nothing.
     path:
         File to keep the views in.
     plan:
@@ -224,7 +218,7 @@ def prepare(
 
         failed = _fill(cache, make, progress, order=lambda row: _order(examples[row]))
     rows = np.array([row for row in range(len(examples)) if row not in failed], np.int64)
-    targets = encode([examples[row].label for row in rows])
+    targets = np.zeros(len(rows)) if encode is None else encode([examples[r].label for r in rows])
     unreadable = [
         Unreadable(examples[row].item, examples[row].path, reason)
         for row, reason in sorted(failed.items())
@@ -234,18 +228,21 @@ def prepare(
 
 def embedded_views(
     examples: Sequence[Example],
+    embeddings: NDArray[Any],
     path: Path,
     *,
     seed: int,
     network: FrozenNetwork | None = None,
-    progress: Callable[[str, int, int], None] | None = None,
-) -> NDArray[np.float32] | None:
-    """Embed mirrored and cut-out views of the training images, for the probe to learn from.
+    progress: Progress | None = None,
+) -> NDArray[Any] | None:
+    """Embed mirrored and cut-out views of training images, for the probe to learn from.
 
     Parameters
     ----------
     examples:
-        Labelled images; only those of the part `"train"` are read.
+        Labelled images.
+    embeddings:
+        Of their plain views, `(N, features)`.
     path:
         File to keep the embeddings in.
     seed:
@@ -253,32 +250,25 @@ def embedded_views(
     network:
         The backbone; None is the built-in one.
     progress:
-        Called with `"views"`, how many images are done, and of how many.
+        Called with how many images are done, of how many.
 
     Returns
     -------
-    float32 array `(N, VIEWS - 1, features)` or None
-        NaN for an image that cannot be read any more. None where there are so many training
-        images that views add little.
+    array `(N, VIEWS - 1, features)` or None
+        The embedding of the plain view for an image that cannot be read any more. None where
+        there are so many images that views add little.
     """
-    own = [example for example in examples if example.part == "train"]
-    if len(own) > MOST_VIEWED:
+    if len(examples) > MOST_VIEWED:
         return None
     if network is None:
         session = open_session()
         size, crop, fixed = SIDE, CROP, lambda views: session.run(views)[0]
     else:
         size, crop, fixed = network.size, network.crop, network.run
-    part, _ = prepare(
-        own,
-        lambda labels: np.zeros(len(labels)),
-        path,
-        plan=Plan(size, crop, views=VIEWS, squares=False, seed=seed),
-        fixed=fixed,
-        progress=None if progress is None else functools.partial(progress, "views"),
-    )
-    found = np.array(part.views[:, 1:])
-    found[np.setdiff1d(np.arange(len(own)), part.rows)] = np.nan
+    plan = Plan(size, crop, views=VIEWS, squares=False, seed=seed)
+    part, _ = prepare(examples, None, path, plan=plan, fixed=fixed, progress=progress)
+    found = np.repeat(np.asarray(embeddings)[:, None], VIEWS - 1, axis=1)
+    found[part.rows] = part.views[part.rows, 1:]
     return found
 
 
@@ -320,7 +310,9 @@ def _fill(
         found = outcomes(make, missing, workers=chosen.workers, timeout=chosen.timeout)
         for number, outcome in enumerate(found, start=1):
             if outcome.value is None:
-                failed[outcome.task] = _reason(outcome)
+                if not isinstance(outcome.error, Exception):
+                    raise outcome.error or RuntimeError("an image gave no views")
+                failed[outcome.task] = reason_of(outcome.error)
             else:
                 cache.write(outcome.task, outcome.value)
             if number % SYNC_EVERY == 0:
@@ -333,13 +325,6 @@ def _fill(
     return failed
 
 
-def _reason(outcome: Outcome[int, Any]) -> str:
-    error = outcome.error
-    if error is None or not isinstance(error, Exception):
-        raise error or RuntimeError("an image gave no views")
-    return reason_of(error)
-
-
 def _check_space(path: Path, wanted: int) -> None:
     have = path.stat().st_size if path.exists() else 0
     free = shutil.disk_usage(path.parent).free
@@ -349,6 +334,9 @@ def _check_space(path: Path, wanted: int) -> None:
             f"{free / 1e9:.1f} GB are free. Make room, or let fewer blocks learn (unfreeze)."
         )
 
+
+EMBEDDING = "embedding"
+"""The measure that a probe learns from."""
 
 NUMBERS = ("float", "double", "int", "bool")
 

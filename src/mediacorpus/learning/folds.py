@@ -225,7 +225,7 @@ def class_indices(targets: Any, classes: Sequence[str]) -> Rows:
 
 
 def division(
-    targets: NDArray[Any],
+    targets: Sequence[int] | NDArray[Any],
     classes: Sequence[str],
     *,
     val: NDArray[np.bool_] | None = None,

@@ -122,8 +122,7 @@ def _votes(model: ModelFolder, targets: NDArray[np.int64]) -> NDArray[np.float32
     places = np.arange(target.outputs)
     if target.kind is TargetKind.ORDINAL:
         return np.where(places < targets[:, None], 1, -1).astype(np.float32)
-    own: NDArray[np.float32] = (places == targets[:, None]).astype(np.float32)
-    return own
+    return np.asarray((places == targets[:, None]).astype(np.float32))
 
 
 def _checked(model: ModelFolder, views: NDArray[Any], targets: ArrayLike) -> NDArray[np.int64]:
@@ -191,5 +190,4 @@ def _maps(network: Network, views: NDArray[np.uint8], votes: NDArray[Any]) -> ND
     large = torch.nn.functional.interpolate(
         maps[:, None], size=views.shape[1:3], mode="bilinear", align_corners=False
     )
-    found: NDArray[Any] = large[:, 0].numpy()
-    return found
+    return np.asarray(large[:, 0].numpy())

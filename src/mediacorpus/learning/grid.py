@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import functools
-import html
 import itertools
 import json
 import math
 import time
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Protocol, TypeAlias
@@ -23,10 +22,9 @@ from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
 from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
 from mediacorpus.learning.cache import hash_of
-from mediacorpus.learning.features import matrix
+from mediacorpus.learning.features import EMBEDDING, matrix
 from mediacorpus.learning.folds import AIMS, Division, Fold, Point, Results, division
 from mediacorpus.learning.grid_runners import (
-    EMBEDDING,
     TRAININGS,
     FeaturesRunner,
     TrainingRunner,
@@ -38,7 +36,7 @@ from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
 from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for
 from mediacorpus.records import Example
-from mediacorpus.result import Result, counted, plain
+from mediacorpus.result import TableResult, counted, plain
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 from mediacorpus.stats.intervals import wilson
@@ -97,7 +95,7 @@ class Honest:
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class Grid(Result):
+class Grid(TableResult):
     """What a grid of settings gave.
 
     Parameters
@@ -171,14 +169,6 @@ class Grid(Result):
             found.append({"metric": "accuracy", "estimate": h.accuracy} | limits | about)
             found.append({"metric": "log_loss", "estimate": h.log_loss} | about)
         return found
-
-    def _repr_html_(self) -> str:
-        table = self.table.to_html(index=False, float_format=lambda x: f"{x:.4g}")
-        return f"<p>{html.escape(str(self))}</p>{table}"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain lists, numbers and text, ready for JSON."""
-        return Result.to_dict(self) | {"words": str(self)}
 
 
 def expand(lists: Mapping[str, Sequence[Any]]) -> list[dict[str, Any]]:
@@ -285,12 +275,13 @@ def grid(
     for point in points:
         if any(task[0] is point for task in missing):
             run.ready(point)
-
-    def tell(fitted: int, of: int) -> None:
+    number = len(tasks) - len(missing)
+    if progress is not None:
+        progress(number, len(tasks))
+    for _ in _fitted(missing, run, done, workers=workers or environment().workers):
+        number += 1
         if progress is not None:
-            progress(len(tasks) - of + fitted, len(tasks))
-
-    _fit_missing(missing, run, done, workers=workers or environment().workers, tell=tell)
+            progress(number, len(tasks))
     table = _table(points, [[done.row(p, f, 0) for f in plain] for p in points], aim)
     if not table["chosen"].any():
         raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
@@ -318,17 +309,11 @@ def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
     return path
 
 
-def _fit_missing(
-    missing: Sequence[tuple[Point, Fold]],
-    run: Runner,
-    done: Results,
-    *,
-    workers: int,
-    tell: Progress,
-) -> None:
+def _fitted(
+    missing: Sequence[tuple[Point, Fold]], run: Runner, done: Results, *, workers: int
+) -> Iterator[Path]:
     """Do what is missing, in this process or in several."""
     joblib = need("joblib")  # it comes with scikit-learn
-    tell(0, len(missing))
     with warnings.catch_warnings():
         # A process whose memory has grown is replaced between two fits, and nothing is lost.
         warnings.filterwarnings("ignore", category=UserWarning, module=r"joblib\.externals\.loky")
@@ -340,8 +325,7 @@ def _fit_missing(
             batch_size=1,
         )
         tasks = (joblib.delayed(_one)(run, task, done.path(*task)) for task in missing)
-        for number, _ in enumerate(parallel(tasks), start=1):
-            tell(number, len(missing))
+        yield from parallel(tasks)
 
 
 def _table(
@@ -539,10 +523,6 @@ def _on_images(
 
 def _division(examples: Sequence[Example], *, seed: int) -> Division:
     classes = sorted({e.label for e in examples})
-    return division(
-        np.array([classes.index(e.label) for e in examples], np.int64),
-        classes,
-        val=np.array([e.part == "val" for e in examples]),
-        groups=[e.group for e in examples],
-        seed=seed,
-    )
+    targets = [classes.index(e.label) for e in examples]
+    val, groups = np.array([e.part == "val" for e in examples]), [e.group for e in examples]
+    return division(targets, classes, val=val, groups=groups, seed=seed)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.learning.cache import hash_of, write_json
-from mediacorpus.learning.features import Part, Plan, prepare
+from mediacorpus.learning.features import EMBEDDING, Part, Plan, prepare
 from mediacorpus.learning.folds import Division, scores_of
 from mediacorpus.learning.linear import fit_probe
 from mediacorpus.learning.loop import batches, fit, predict, rate_factor
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
 Floats: TypeAlias = NDArray[np.float32]
 Rows: TypeAlias = NDArray[np.int64]
 
-EMBEDDING = "embedding"
 TRAININGS = ("finetune", "scratch")
 """Methods of which each combination of a grid is a whole training."""
 
@@ -230,8 +229,7 @@ def _drop(x: Floats, s: TrainSettings, epoch: int) -> Floats:
     if not s.dropout:
         return x
     kept = np.random.default_rng((s.seed, epoch, 1)).random(x.shape, np.float32) >= s.dropout
-    dropped: Floats = x * kept / np.float32(1 - s.dropout)
-    return dropped
+    return np.asarray(x * kept / np.float32(1 - s.dropout))
 
 
 @dataclass(frozen=True, eq=False)
@@ -423,9 +421,7 @@ def readable(examples: Sequence[Example], place: Path, read: Read | None = None)
     if known.get("of") != hash_of(items):
         plan = Plan(size=32, crop=1.0, views=1, squares=False, seed=0)
         path = place / f"{hash_of(items)[:24]}.bin"
-        _, lost = prepare(
-            examples, lambda labels: np.zeros(len(labels)), path, plan=plan, progress=read
-        )
+        _, lost = prepare(examples, None, path, plan=plan, progress=read)
         known = {"of": hash_of(items), "lost": [one.item for one in lost]}
         write_json(note, known)
     return [example for example in examples if example.item not in known["lost"]]

@@ -279,8 +279,8 @@ def _ridge(
         model = Ridge(alpha=tried[best] * count).fit((rows - center) * scale, values)
     weight = model.coef_.reshape(1, -1) * scale
     bias = float(model.intercept_) - weight @ center
-    curves = pd.DataFrame({"penalty": tried, "squared_error": errors})
-    curves["best"] = curves.index == best
+    chosen = np.arange(len(tried)) == best
+    curves = pd.DataFrame({"penalty": tried, "squared_error": errors, "best": chosen})
     for number, row in enumerate(curves.to_dict("records"), start=1):
         if on_epoch is not None:
             on_epoch(number, len(curves), {str(k): v for k, v in row.items()})

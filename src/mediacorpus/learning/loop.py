@@ -382,11 +382,17 @@ class _Loop:
 
     def next_epoch(self) -> dict[str, float]:
         """Learn, score, and keep all that the next epoch depends on; give the row."""
-        started, epoch = time.monotonic(), self.epoch + 1
+        started, epoch, path = time.monotonic(), self.epoch + 1, self.work / CHECKPOINT
         lr = self.optimizer.param_groups[-1]["lr"]
         values = (epoch, lr, *self._learn(epoch), *self._evaluate())
         row = dict(zip(COLUMNS, map(float, (*values, time.monotonic() - started)), strict=True))
-        self._check_finite(row["val_loss"], epoch)
+        if not math.isfinite(row["val_loss"]):
+            kept = f"The best epoch so far ({self.best_epoch}) is kept in {path}. "
+            raise TrainingError(
+                f"The loss became infinite or not a number in epoch {epoch}, so training stopped. "
+                f"{kept if self.best_epoch else ''}Start again with a lower learning rate than "
+                f"{lr:g}."
+            )
         if row["val_loss"] < min((one["val_loss"] for one in self.rows), default=math.inf):
             self.best_epoch = epoch
             self.best = {name: v.clone() for name, v in self.module.state_dict().items()}
@@ -397,7 +403,7 @@ class _Loop:
         content |= {name: getattr(self, name) for name in _PLAIN}
         buffer = io.BytesIO()
         need("torch").save(content, buffer)
-        write_whole(self.work / CHECKPOINT, buffer.getvalue())
+        write_whole(path, buffer.getvalue())
         return dict(row)
 
     def _learn(self, epoch: int) -> tuple[float, float]:
@@ -462,16 +468,6 @@ class _Loop:
         self.module.train()
         x, y = self._batch(chosen, np.random.default_rng(0))
         self.target.loss(self.module(x).float(), y).backward()
-
-    def _check_finite(self, val_loss: float, epoch: int) -> None:
-        if math.isfinite(val_loss):
-            return
-        kept = f"The best epoch so far ({self.best_epoch}) is kept in {self.work / CHECKPOINT}. "
-        raise TrainingError(
-            f"The loss became infinite or not a number in epoch {epoch}, so training stopped. "
-            f"{kept if self.best_epoch else ''}Start again with a lower learning rate than "
-            f"{self.optimizer.param_groups[-1]['lr']:g}."
-        )
 
 
 _STATEFUL = ("module", "optimizer", "schedule")

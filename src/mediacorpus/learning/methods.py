@@ -100,14 +100,13 @@ class Training:
         views = None
         if s.augment is not False:
             views = embedded_views(
-                self.examples,
+                [example for example in self.examples if example.part == "train"],
+                embeddings[train],
                 self.work / "views.bin",
                 seed=s.seed,
                 network=network,
-                progress=self.on_read,
+                progress=self._reading("views"),
             )
-        if views is not None:
-            views = np.where(np.isnan(views), embeddings[train][:, None], views)
         probe = fit_linear(
             embeddings[train],
             encoded[train],
@@ -194,7 +193,7 @@ class Training:
         parts, unreadable = self._read(network, plan, ())
         pool, lost = prepare(
             [example for example in self.examples if example.part != "val"],
-            lambda labels: np.zeros(len(labels)),
+            None,
             self.work / "images.bin",
             plan=plan,
             progress=self._reading("images"),
@@ -273,8 +272,8 @@ class Training:
     ) -> Made:
         """Export a fitted network, check the export, and gather what goes into the folder."""
         network.module.eval()
-        whole, mirror = frozen.split(network, "all"), bool(self.settings.mirror)
-        content = export.fitted_graph(network, *whole, target=self.target, mirror=mirror)
+        mirror = bool(self.settings.mirror)
+        content = export.fitted_graph(network, target=self.target, mirror=mirror)
         shape = (CHECKED, network.size, network.size, 3)
         pixels = np.random.default_rng(self.settings.seed).integers(0, 256, shape, np.uint8)
         state = network.module.state_dict()

@@ -8,18 +8,13 @@ from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from mediacorpus.errors import ParameterError, unknown
-from mediacorpus.learning.targets import LOSSES, check_loss, losses_for
+from mediacorpus.learning.targets import LOSSES, TargetKind, check_loss, losses_for
 from mediacorpus.networks.backbones import LITE
 from mediacorpus.networks.scratch import AUTOENCODER, scratch_names, taught_dropout
 
 METHODS = ("probe", "finetune", "scratch", "shallow")
 MODELS = ("knn", "random_forest", "svm", "logistic", "naive_bayes")
-KERNELS = ("rbf", "linear", "poly", "sigmoid")
-GAMMAS = ("scale", "auto")
-OPTIMIZERS = ("sgd", "adam", "adamw")
 SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
-TARGETS = ("classes", "multilabel", "ordinal", "scale")
-PRECISIONS = ("fp32", "bf16")
 AUTO = "auto"
 LITE_SIZE = 256
 LARGEST_SEED = 2**32 - 1
@@ -123,8 +118,8 @@ class ShallowSettings:
     neighbors: int | None = field(default=5, metadata=_whole(1, math.inf, None))
     trees: int = field(default=100, metadata=_whole(1))
     C: float | None = field(default=None, metadata=_above(0))
-    gamma: str | float = field(default="scale", metadata=_above(0, math.inf, *GAMMAS))
-    kernel: str = field(default="rbf", metadata=_one_of(*KERNELS))
+    gamma: str | float = field(default="scale", metadata=_above(0, math.inf, "scale", "auto"))
+    kernel: str = field(default="rbf", metadata=_one_of("rbf", "linear", "poly", "sigmoid"))
     smoothing: float | None = field(default=None, metadata=_above(0, 1))
     seed: int = field(default=1, metadata=_whole(0, LARGEST_SEED))
     class_weights: bool = field(default=False, metadata=_flag())
@@ -278,7 +273,7 @@ class TrainSettings:
     batch_size: int | None = field(default=None, metadata=LOOP | _whole(1))
     step_size: int | None = field(default=None, metadata=STEPS | _whole(1) | _usual(7))
     gamma: float | None = field(default=None, metadata=STEPS | _above(0, 1) | _usual(0.1))
-    optimizer: str | None = field(default=None, metadata=LOOP | _one_of(*OPTIMIZERS))
+    optimizer: str | None = field(default=None, metadata=LOOP | _one_of("sgd", "adam", "adamw"))
     schedule: str | None = field(default=None, metadata=LOOP | _one_of(*SCHEDULES))
     weight_decay: float | None = field(default=None, metadata=LOOP | _number(0, 1))
     unfreeze: str | int | None = field(default=None, metadata=LABELLED | FINETUNE | BLOCKS)
@@ -293,7 +288,7 @@ class TrainSettings:
     )
     features: str | None = field(default=None, metadata=SHALLOW | {"needed": "hog"})
     positive: str | None = field(default=None, metadata=SHALLOW)
-    target: str = field(default="classes", metadata=_one_of(*TARGETS))
+    target: str = field(default="classes", metadata=_one_of(*TargetKind))
     order: str | None = None
     nesterov: bool | None = field(default=None, metadata=SGD | {"usual": False})
     power: float | None = field(default=None, metadata=POLYNOMIAL | _above(0, 10) | _usual(1.0))
@@ -304,7 +299,7 @@ class TrainSettings:
     mixup: float | None = field(default=None, metadata=LABELLED | _number(0, 2) | _usual(0.0))
     layer_decay: float | None = field(default=None, metadata=LABELLED | _above(0, 1) | _usual(1.0))
     precision: str | None = field(
-        default=None, metadata=LOOP | _one_of(*PRECISIONS) | _usual("fp32")
+        default=None, metadata=LOOP | _one_of("fp32", "bf16") | _usual("fp32")
     )
     size: int | None = field(default=None, metadata=FINETUNE | _whole(32, 1024))
     mirror: bool | None = field(default=None, metadata=LABELLED | _flag())

@@ -79,6 +79,7 @@ TRIED: Mapping[str, tuple[str, tuple[float, ...]]] = {
     "knn": ("neighbors", (1, 3, 5, 7, 9, 15)),
     "svm": ("C", (0.1, 1.0, 10.0, 100.0)),
     "logistic": ("C", (1e-4, 1e-3, 1e-2, 0.1, 1.0, 10.0)),
+    "random_forest": ("trees", ()),
     "naive_bayes": ("smoothing", (1e-9, 1e-6, 1e-3, 1e-2, 0.1, 0.3, 1.0)),
 }
 """What is chosen by cross-validation where it is not given, and the values that are tried."""
@@ -253,22 +254,24 @@ def fit_plain(
     object
         A classifier of scikit-learn.
     """
-    s, name = settings, TRIED.get(settings.model, ("trees", ()))[0]
+    name, _ = TRIED[settings.model]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
-        if getattr(s, name) is None:
-            _, s = _choose(x, y, groups, s=s)
-        return _model(s, y, groups).fit(x, y)
+        if getattr(settings, name) is None:
+            _, settings = _choose(x, y, groups, s=settings)
+        return _model(settings, y, groups).fit(x, y)
 
 
 def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None) -> Any:
     """Make the model, unfitted; what it does to the features first comes with it."""
+    from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import RandomForestClassifier
     from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
     from sklearn.preprocessing import StandardScaler
+    from sklearn.svm import SVC
 
     weight = "balanced" if s.class_weights else None
     if s.model == "random_forest":
@@ -284,22 +287,12 @@ def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] |
         priors = [1 / count] * count if s.class_weights else None
         model = GaussianNB(priors=priors, var_smoothing=s.smoothing)
     else:
-        model = _support_vectors(s, y, groups)
+        model = CalibratedClassifierCV(
+            SVC(C=s.C, kernel=s.kernel, gamma=s.gamma, class_weight=weight),
+            ensemble=False,
+            cv=folds_to_choose_by(y, groups, most=CALIBRATED, seed=s.seed),
+        )
     return make_pipeline(StandardScaler(), model)
-
-
-def _support_vectors(
-    s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None
-) -> Any:
-    from sklearn.calibration import CalibratedClassifierCV
-    from sklearn.svm import SVC
-
-    weight = "balanced" if s.class_weights else None
-    return CalibratedClassifierCV(
-        SVC(C=s.C, kernel=s.kernel, gamma=s.gamma, class_weight=weight),
-        ensemble=False,
-        cv=folds_to_choose_by(y, groups, most=CALIBRATED, seed=s.seed),
-    )
 
 
 def _with(s: ShallowSettings, name: str, value: float) -> ShallowSettings:
@@ -310,7 +303,7 @@ def _with(s: ShallowSettings, name: str, value: float) -> ShallowSettings:
 
 def _candidates(s: ShallowSettings, rows: int) -> tuple[str, list[float]]:
     """Say which setting is tried, and with which values."""
-    name, tried = TRIED.get(s.model, ("trees", ()))
+    name, tried = TRIED[s.model]
     given = getattr(s, name)
     if given is not None:
         if name == "neighbors" and given > rows:
@@ -361,8 +354,7 @@ def _graph(model: Any, width: int, classes: Sequence[str]) -> bytes:
     found.graph.output[0].type.tensor_type.shape.dim[1].dim_value = len(classes)
     note = found.metadata_props.add()
     note.key, note.value = "classes", json.dumps(list(classes), ensure_ascii=False)
-    content: bytes = found.SerializeToString()
-    return content
+    return bytes(found.SerializeToString())
 
 
 def _agreement(model: Any, made: Shallow, x: NDArray[np.float32], *, s: ShallowSettings) -> float:
@@ -389,8 +381,7 @@ def _tied(model: Any, rows: NDArray[np.float32]) -> NDArray[np.bool_]:
     if k >= neighbors.n_samples_fit_:
         return np.zeros(len(rows), bool)
     far, _ = neighbors.kneighbors(scaler.transform(rows), k + 1)
-    tied: NDArray[np.bool_] = far[:, k] - far[:, k - 1] <= TOLERANCE * far[:, k]
-    return tied
+    return np.asarray(far[:, k] - far[:, k - 1] <= TOLERANCE * far[:, k])
 
 
 def _importances(forest: Any) -> list[dict[str, float]]:

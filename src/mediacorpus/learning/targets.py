@@ -323,9 +323,8 @@ class Target:
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a card keeps."""
-        numbers = {"mean": self.mean, "sd": self.sd, "low": self.low, "high": self.high}
-        kept = numbers if self.kind is TargetKind.SCALE else {}
-        return {"kind": self.kind.value, **kept}
+        numbers = ("mean", "sd", "low", "high") if self.kind is TargetKind.SCALE else ()
+        return {"kind": self.kind.value, **{name: getattr(self, name) for name in numbers}}
 
 
 def _of_ranks(above: Any) -> Any:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import html
 import itertools
 import re
 import shutil
@@ -24,7 +23,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.curves import OnRow, describe_curves
-from mediacorpus.learning.features import current_setup, matrix
+from mediacorpus.learning.features import EMBEDDING, current_setup, matrix
 from mediacorpus.learning.methods import (
     UNLABELLED,
     OnRead,
@@ -46,7 +45,7 @@ from mediacorpus.networks.backbones import backbone_info
 from mediacorpus.networks.frozen import FrozenNetwork, frozen_of, is_other
 from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.records import Example, Kind
-from mediacorpus.result import Result, counted
+from mediacorpus.result import TableResult, counted
 from mediacorpus.store import derived, people, progress
 from mediacorpus.store.runs import now, running
 from mediacorpus.store.store import Store
@@ -92,7 +91,7 @@ LEAST = 2
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
-class TrainedModel(Result):
+class TrainedModel(TableResult):
     """What training gave.
 
     Parameters
@@ -127,10 +126,6 @@ class TrainedModel(Result):
         """Return the curves."""
         return self.curves
 
-    def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain lists, numbers and text, ready for JSON."""
-        return Result.to_dict(self) | {"words": self.words}
-
     def __str__(self) -> str:
         card, found = self.card, self.card["validation"]
         images = counted(sum(card["counts"]["train"].values()), "image")
@@ -147,10 +142,6 @@ class TrainedModel(Result):
             were = "was" if lost == 1 else "were"
             text += f" {counted(lost, 'image')} could not be read and {were} left out."
         return " ".join([text, *self.notes])
-
-    def _repr_html_(self) -> str:
-        table = self.curves.to_html(index=False, float_format=lambda x: f"{x:.4g}")
-        return f"<p>{html.escape(str(self))}</p>{table}"
 
 
 def fit_model(
@@ -289,18 +280,17 @@ def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFo
         return None
     try:
         found = load_model(folder)
+        if found.card.get("fingerprint") == fingerprint:
+            return found
     except ModelError:
-        if replace_model:
-            return None
-        raise
-    if found.card.get("fingerprint") == fingerprint:
-        return found
-    if replace_model:
-        return None
-    raise ParameterError(
-        f"A model {folder.name!r} is there already, trained with other settings, labels or "
-        "another split. Choose another name, or replace it with --replace."
-    )
+        if not replace_model:
+            raise
+    if not replace_model:
+        raise ParameterError(
+            f"A model {folder.name!r} is there already, trained with other settings, labels or "
+            "another split. Choose another name, or replace it with --replace."
+        )
+    return None
 
 
 def _work_folder(folder: Path, fingerprint: str) -> Path:
@@ -322,7 +312,6 @@ def _trained(model: ModelFolder) -> TrainedModel:
 
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
-EMBEDDING = "embedding"
 RESERVED = {
     "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
     "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",

@@ -1,8 +1,14 @@
 """The report of a corpus: what it may tell of the machine that it was made on."""
 
+import runpy
+import shutil
+from pathlib import Path
+
 import pandas as pd
 
 from mediacorpus import Corpus
+
+made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
 
 def test_a_report_names_no_path_of_the_machine(tmp_path, save):
@@ -24,3 +30,11 @@ def test_a_report_names_no_path_of_the_machine(tmp_path, save):
     for name in ("photographs/broken.jpg", "photographs/notes.txt", "a/0.png", "7.png"):
         assert name in page
     assert "mediacorpus labels import &#39;my corpus&#39; labels.csv" in page
+
+
+def test_a_model_whose_folder_is_gone_is_told_without_its_path(tmp_path):
+    with made["make_corpus"](tmp_path) as corpus:
+        shutil.rmtree(corpus.folder / "models" / "idle")
+        page = corpus.report().read_text("utf-8")
+    assert "corpus/models/idle" in page
+    assert str(tmp_path) not in page

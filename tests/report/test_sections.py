@@ -52,6 +52,12 @@ def test_commands_quote_folders_and_variables(empty_content):
     assert "mediacorpus train 'my corpus; rm' 'a variable' --name NAME" in hints(content)
 
 
+def test_commands_name_the_folder_that_one_stands_in(empty_content, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    content = dataclasses.replace(empty_content, corpus=made["overview"]("."))
+    assert f"mediacorpus add {tmp_path.name} SOURCE" in hints(content)
+
+
 def test_a_full_study_lacks_only_the_application_of_one_model(full_content):
     assert hints(full_content) == ["mediacorpus apply 'my corpus' face-finetuned"]
 

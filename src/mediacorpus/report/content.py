@@ -393,20 +393,17 @@ def _model(
         found = model_of(store, name)
         curves, rebuilt = found.curves, _rebuilt(store, found, split=entry["split"])
     except ModelError as error:
-        warnings.append(str(error))
+        warnings.append(str(error).replace(str(store.folder), store.folder.resolve().name))
     own = [result for result in validations if result["subject"] == name]
-    setups = progress.current_setups(store)
-    applied = name in setups
-    of_classes = applied and "value" not in setups[name][1].outputs
     classes = [str(c) for c in entry["card"]["classes"]]
-    none: tuple[pd.DataFrame, dict[str, list[int]]] = pd.DataFrame(), {}
-    predicted, probabilities = _predictions(store, name, classes) if of_classes else none
+    table = progress.current_setups(store).get(name)
+    predicted, probabilities = _predictions(store, table and table[1], classes)
     return ModelFacts(
         model_card(store, name).facts,
         _evaluation(store, own[-1]) if own else None,
         curves,
         rebuilt,
-        applied,
+        table is not None,
         predicted,
         probabilities,
         warnings,
@@ -417,11 +414,13 @@ def _evaluation(store: Store, result: Mapping[str, Any]) -> Evaluation:
     if "confusion_matrix" not in result:
         return Evaluation(result)
     shown = [row for row in result["mistakes"] if row["rank"] <= OF_EACH_KIND][:MISTAKES_SHOWN]
+    rule = result["kind"] == "rule"
+    # Corpora of earlier versions hold results with the names `true` and `confidence`.
     facts = {
         row["item"]: {
-            "gold": row["gold"],
+            "gold": row.get("gold", row.get("true")),
             "predicted": row["predicted"],
-            "probability": None if result["kind"] == "rule" else row["probability"],
+            "probability": None if rule else row.get("probability", row.get("confidence")),
         }
         for row in shown
     }
@@ -429,10 +428,12 @@ def _evaluation(store: Store, result: Mapping[str, Any]) -> Evaluation:
 
 
 def _predictions(
-    store: Store, name: str, classes: list[str]
+    store: Store, table: Info | None, classes: list[str]
 ) -> tuple[pd.DataFrame, dict[str, list[int]]]:
     """Count what a model says of the whole corpus, by item and by record, and how surely."""
-    best = f"(SELECT item, tag, score FROM {quoted(name)} WHERE rank = 1)"
+    if table is None or "value" in table.outputs:  # of numbers there are no classes
+        return pd.DataFrame(), {}
+    best = f"(SELECT item, tag, score FROM {quoted(table.name)} WHERE rank = 1)"
     counted = sql(
         store,
         f"SELECT tag AS class, count(DISTINCT best.item) AS items, count(record) AS records "

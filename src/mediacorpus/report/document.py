@@ -114,7 +114,7 @@ def hint(corpus: Path, text: str, rest: str) -> Hint:
     "mediacorpus add 'my corpus' SOURCE"
     """
     # Only the last part of the path: a page is made to be passed on.
-    folder = words.name(words.quoted(corpus.name), limit=200)
+    folder = words.name(words.quoted(corpus.resolve().name), limit=200)
     return Hint(text, f"mediacorpus {rest.replace('DIR', folder, 1)}")
 
 

@@ -223,7 +223,7 @@ def choose_threshold(gold: Any, scores: Any, *, aim: str = "f1") -> tuple[float,
     Examples
     --------
     >>> value, words = choose_threshold([0, 0, 1, 1], [0.1, 0.4, 0.35, 0.8], aim="recall>=0.5")
-    >>> value, words[:57]
+    >>> value, words[:58]
     (0.8, 'At and above 0.8 an item is taken as positive (aim: recall')
     """
     aim = aim.strip()

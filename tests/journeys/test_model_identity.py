@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
@@ -222,3 +223,19 @@ def test_no_part_is_written_under_a_name_that_is_no_tables(tmp_path, name):
     with pytest.raises(ParameterError, match="cannot be named"):
         write_part(tmp_path, pa.table({"a": [1]}), name=name, run=1, number=0)
     assert not list(tmp_path.rglob("*"))
+
+
+def test_models_of_an_earlier_version_go_on_working(trained, tmp_path):
+    folder = tmp_path / "corpus"
+    shutil.copytree(trained, folder)
+    path = folder / "models" / "m" / "model.json"
+    old = json.loads(path.read_text())
+    for later in ("seal", "measured", "frozen"):
+        old.pop(later, None)
+    path.write_text(json.dumps(old))
+    with mc.Corpus(folder) as corpus:
+        corpus._store.execute("UPDATE models SET card = ? WHERE model = 'm'", (json.dumps(old),))
+        assert corpus.validate("m", against="tone").scores.accuracy.estimate == 1.0
+        assert corpus.apply("m", progress=False).items == 0
+        assert isinstance(corpus.table("m"), pd.DataFrame)
+        assert len(corpus.architecture("m")) > 0

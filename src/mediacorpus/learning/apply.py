@@ -22,7 +22,7 @@ from mediacorpus.learning.export import ANSWER
 from mediacorpus.learning.features import current_setup, rows_of
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.measures.verb import measure_as, options
+from mediacorpus.measures.verb import measure, measure_as, options
 from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.networks.views import min_side, plain_view
 from mediacorpus.records import Info, Shape, Tag
@@ -174,10 +174,14 @@ def apply(
     info = classifier.info()
     source = classifier.source
     features, measured = 0, model["card"].get("measured")
-    if source in MEASURES:  # in the version that it learned from, which the table may not show
+    if measured is None and source in MEASURES:  # an earlier version did not say which
+        measure(store, [source], only=only, retry=retry, show=show)
+        features = current_setup(store, source)
+    elif source in MEASURES:  # in the version that it learned from, which the table may not show
         features = measure_as(store, measured, only=only, retry=retry, show=show)
     elif source is not None:
-        features = progress.setup_of(store, measured) or current_setup(store, source)
+        known = None if measured is None else progress.setup_of(store, measured)
+        features = known or current_setup(store, source)
     details: dict[str, Any] = {"model": name}
     if only is not None:
         details["chosen"] = len(only)

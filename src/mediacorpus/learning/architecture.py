@@ -111,7 +111,9 @@ def layers_of(store: Store, name: str) -> list[Layer]:
         There is no such model, or its folder is damaged.
     """
     model = model_of(store, name)
-    layers = describe_onnx(model.network(), frozen=model.card.get("frozen", 0))
+    # Earlier versions did not note what was frozen in fine-tuning.
+    unknown = None if model.card["method"] == "finetune" else 0
+    layers = describe_onnx(model.network(), frozen=model.card.get("frozen", unknown))
     return [replace(layers[0], detail=features_in(model.card)), *layers[1:]]
 
 

@@ -177,9 +177,11 @@ def card_facts(
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
 DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
+LATER = ("target", "features")
+"""Facts that the cards of earlier versions need not have."""
 MAX_CARD = 64_000_000
 """Bytes that a card may have; real ones have some thousands."""
-REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash", "seal")
+REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -312,7 +314,9 @@ def load_model(path: Path) -> ModelFolder:
                 "(its hash differs from the card's). Put it back, or train the model again."
             )
     whole = {key: value for key, value in card.items() if key != "seal"}
-    if card["seal"] != hash_of(whole) or card["hash"] != _digest(card, card["files"]):
+    seal = hash_of(whole)
+    # Cards of earlier versions have no seal; those of a corpus stand in its catalogue too.
+    if card.get("seal", seal) != seal or card["hash"] != _digest(card, card["files"]):
         raise ModelError(
             f"The card {CARD} of the model in {path} was changed since training: what it says "
             "differs from its hash. Put it back, or train the model again."
@@ -335,7 +339,7 @@ def _check_there(file: Path, what: str) -> None:
 
 def _digest(card: Mapping[str, Any], files: Mapping[str, str]) -> str:
     """Hash all that the model's answers depend on, so that equal models have equal hashes."""
-    facts = {name: card.get(name) for name in DECISIVE}
+    facts = {name: card.get(name) for name in DECISIVE if name in card or name not in LATER}
     return hash_of(facts | {name: files.get(name) for name in (NETWORK, WEIGHTS)})
 
 

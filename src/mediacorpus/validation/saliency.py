@@ -62,7 +62,7 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
     card = model.card
     # The card of a probe on another backbone says at what its network looks.
     view = plain_view(pixels, int(card.get("size", SIDE)), float(card.get("crop", CROP)))
-    return _gray(view) if card["input"] == "pixels" and card.get("gray") else view
+    return _gray(view) if card["input"] == "pixels" and card.get("gray", card.get("grey")) else view
 
 
 def _gray(view: Views) -> Views:

@@ -73,7 +73,7 @@ def open_media(path: Path) -> str:
             ]
             return f"document, {len(pages)} pages"
         if facts.kind is Kind.IMAGE:
-            opener.pictures(file, [256, None])
+            opener.images(file, [256, None])
         places = frame_places(path, facts)
         for place in places:
             opener.pixels(dataclasses.replace(file, locators=(place,)), 256)

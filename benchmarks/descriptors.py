@@ -29,14 +29,14 @@ import mahotas.features
 import numpy as np
 import skimage.feature
 import threadpoolctl
-from pictures import write
+from images import write
 
 import mediacorpus as mc
 from mediacorpus.measures import _hues, blur, composition, histogram
 from mediacorpus.measures import color as own_color
 from mediacorpus.settings import settings
 
-PICTURES, ROUNDS = 1000, 3
+IMAGES, ROUNDS = 1000, 3
 WIDTH, HEIGHT = 1155, 866
 MEASURES = (
     *("color", "composition", "quality", "hog", "lbp", "haralick", "hu", "zernike"),
@@ -141,10 +141,8 @@ def quality(arrays: dict[str, np.ndarray]) -> None:
         cv2.norm(cv2.Sobel(gray, cv2.CV_16S, *axis), cv2.NORM_L2SQR)
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]], np.float32)
     cv2.norm(cv2.filter2D(gray, cv2.CV_16S, mask), cv2.NORM_L1)
-    for picture in (gray, gray.T):
-        cv2.reduce(
-            cv2.absdiff(picture[:, 1:], picture[:, :-1]), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S
-        )
+    for image in (gray, gray.T):
+        cv2.reduce(cv2.absdiff(image[:, 1:], image[:, :-1]), 0, cv2.REDUCE_SUM, dtype=cv2.CV_32S)
     blur.blur_extent(gray)
 
 
@@ -213,7 +211,7 @@ CALLS: dict[str, Callable[[dict[str, np.ndarray]], None]] = dict(
 )
 
 
-def one_picture(file: Path, measures: Sequence[str] = MEASURES) -> None:
+def one_image(file: Path, measures: Sequence[str] = MEASURES) -> None:
     arrays = working(file, measures)
     for name in measures:
         CALLS[name](arrays)
@@ -244,14 +242,14 @@ def alone_on_its_core() -> None:
 def by_threads(files: list[Path], measures: Sequence[str]) -> float:
     with concurrent.futures.ThreadPoolExecutor(settings().workers) as pool:
         started = time.perf_counter()
-        for _ in pool.map(functools.partial(one_picture, measures=measures), files):
+        for _ in pool.map(functools.partial(one_image, measures=measures), files):
             pass
         return len(files) / (time.perf_counter() - started)
 
 
 def by_processes(files: list[Path], measures: Sequence[str]) -> float:
     context = multiprocessing.get_context("spawn")
-    work = functools.partial(one_picture, measures=measures)
+    work = functools.partial(one_image, measures=measures)
     with concurrent.futures.ProcessPoolExecutor(
         settings().workers, mp_context=context, initializer=alone_on_its_core
     ) as pool:
@@ -274,18 +272,18 @@ def measured(folder: Path, measures: Sequence[str]) -> float:
 
 
 def main(
-    pictures: int = PICTURES,
+    images: int = IMAGES,
     rounds: int = ROUNDS,
     *,
     measures: Sequence[str] = MEASURES,
     size: tuple[int, int] = (WIDTH, HEIGHT),
 ) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as place:
-        folder = write(Path(place) / "pictures", pictures, width=size[0], height=size[1])
+        folder = write(Path(place) / "pictures", images, width=size[0], height=size[1])
         files = sorted(folder.glob("*.jpg"))
         with threadpoolctl.threadpool_limits(1, user_api="blas"):
             cv2.setNumThreads(1)
-            one_picture(files[0], measures)
+            one_image(files[0], measures)
             alone = single_calls(files[:40], measures)
         found: list[dict[str, float]] = []
         for _ in range(rounds):
@@ -299,7 +297,7 @@ def main(
             found.append(row)
     middle = {key: statistics.median(row[key] for row in found) for key in found[0]}
     return {
-        "pictures": pictures,
+        "pictures": images,
         "megapixels": size[0] * size[1] / 1e6,
         "measures": list(measures),
         "milliseconds of single calls": {name: round(value, 2) for name, value in alone.items()},
@@ -311,9 +309,9 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measures", nargs="*", default=MEASURES, metavar="MEASURE")
-    parser.add_argument("--pictures", type=int, default=PICTURES)
+    parser.add_argument("--pictures", type=int, default=IMAGES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--size", type=int, nargs=2, default=(WIDTH, HEIGHT))
     asked = parser.parse_args()
-    done = main(asked.pictures, asked.rounds, measures=asked.measures, size=tuple(asked.size))
+    done = main(asked.images, asked.rounds, measures=asked.measures, size=tuple(asked.size))
     json.dump(done, sys.stdout, indent=1)

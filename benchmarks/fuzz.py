@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 from boundary import Opening
-from pictures import DATA
+from images import DATA
 from specimens import made
 
 SECONDS, SEED, WORKERS = 600, 1, 2

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from boundary import Opening, check_sentence, peak_megabytes
-from pictures import DATA
+from images import DATA
 
 HOSTILE = DATA / "hostile"
 ARCHIVE = HOSTILE / "hostile.zip"

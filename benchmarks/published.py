@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pictures import DATA
+from images import DATA
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 

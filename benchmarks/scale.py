@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from pictures import write
+from images import write
 
 WIDTH, HEIGHT = 640, 480
 CHILD = """
@@ -41,13 +41,13 @@ def run(*arguments: str) -> tuple[float, float]:
 def main() -> dict[str, object]:
     found: dict[str, object] = {}
     with tempfile.TemporaryDirectory() as place:
-        pictures = write(Path(place) / "pictures", 10_000, width=WIDTH, height=HEIGHT, quality=85)
+        images = write(Path(place) / "pictures", 10_000, width=WIDTH, height=HEIGHT, quality=85)
         few = Path(place) / "few"
         few.mkdir()
-        for file in sorted(pictures.glob("*.jpg"))[:1000]:
+        for file in sorted(images.glob("*.jpg"))[:1000]:
             (few / file.name).hardlink_to(file)
         run("measures")
-        for name, folder in (("1000", few), ("10000", pictures)):
+        for name, folder in (("1000", few), ("10000", images)):
             corpus = str(Path(place) / f"corpus{name}")
             run("create", corpus)
             measures = ("measure", corpus, "facts", "tags", "embedding", "-q")

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
-from pictures import DATA
+from images import DATA
 from sklearn.datasets import load_digits
 from sklearn.model_selection import StratifiedKFold
 

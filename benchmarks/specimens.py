@@ -16,12 +16,12 @@ from typing import Any
 def made() -> dict[str, list[tuple[str, bytes]]]:
     """Make small valid files: by kind, suffix and content of each."""
     found: dict[str, list[tuple[str, bytes]]] = {}
-    for kind, suffix, data in [*pictures(), *drawings(), *moving(), *archives()]:
+    for kind, suffix, data in [*images(), *drawings(), *moving(), *archives()]:
         found.setdefault(kind, []).append((suffix, data))
     return found
 
 
-def pictures() -> Iterator[tuple[str, str, bytes]]:
+def images() -> Iterator[tuple[str, str, bytes]]:
     import numpy as np
     from PIL import Image, features
 
@@ -129,17 +129,17 @@ def film(suffix: str, codec: str | None, sound: str | None) -> bytes:
     with tempfile.TemporaryDirectory() as place:
         path = Path(place) / f"film{suffix}"
         with av.open(str(path), "w") as container:
-            picture = container.add_stream(codec, rate=25) if codec else None
+            image = container.add_stream(codec, rate=25) if codec else None
             heard = container.add_stream(sound, rate=48000) if sound else None
-            if picture is not None:
-                picture.width, picture.height, picture.pix_fmt = 64, 48, "yuv420p"
-                picture.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
-                picture.codec_context.gop_size = 5
+            if image is not None:
+                image.width, image.height, image.pix_fmt = 64, 48, "yuv420p"
+                image.pix_fmt = "yuvj420p" if codec == "mjpeg" else "yuv420p"
+                image.codec_context.gop_size = 5
                 for number in range(12):
                     pixels = np.full((48, 64, 3), 20 * number, np.uint8)
                     pixels[:, 4 * number : 4 * number + 8] = rng.integers(0, 255, 3)
-                    container.mux(picture.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
-                container.mux(picture.encode())
+                    container.mux(image.encode(av.VideoFrame.from_ndarray(pixels, "rgb24")))
+                container.mux(image.encode())
             if heard is not None:
                 write_sound(container, heard, rng)
         return path.read_bytes()

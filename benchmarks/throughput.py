@@ -19,7 +19,7 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-from pictures import write
+from images import write
 
 import mediacorpus as mc
 from mediacorpus.measures.efficientnet import onnx_file, open_session
@@ -29,7 +29,7 @@ from mediacorpus.networks.lite import load_network
 from mediacorpus.networks.views import preprocess
 from mediacorpus.settings import settings
 
-PICTURES, PEER_PICTURES, ROUNDS = 800, 60, 3
+IMAGES, PEER_IMAGES, ROUNDS = 800, 60, 3
 WIDTH, HEIGHT = 1155, 866
 BATCH = 16
 
@@ -77,13 +77,13 @@ def peer(files: list[Path]) -> float:
     started = time.perf_counter()
     with torch.no_grad():
         for file in files:
-            picture = Image.open(file).convert("RGB")
-            scale = 256 / min(picture.size)
-            picture = picture.resize(
-                (round(picture.width * scale), round(picture.height * scale)), Image.BICUBIC
+            image = Image.open(file).convert("RGB")
+            scale = 256 / min(image.size)
+            image = image.resize(
+                (round(image.width * scale), round(image.height * scale)), Image.BICUBIC
             )
-            left, top = (picture.width - 224) // 2, (picture.height - 224) // 2
-            cut = np.asarray(picture.crop((left, top, left + 224, top + 224)))
+            left, top = (image.width - 224) // 2, (image.height - 224) // 2
+            cut = np.asarray(image.crop((left, top, left + 224, top + 224)))
             x = (torch.from_numpy(cut.copy()).permute(2, 0, 1) / 255 - mean) / sd
             features = network.forward_head(network.forward_features(x[None]), pre_logits=True)
             network.classifier(features).softmax(1).topk(5)
@@ -111,7 +111,7 @@ def int8_session(folder: Path, place: Path) -> tuple[object, float]:
 
 def main() -> dict[str, object]:
     with tempfile.TemporaryDirectory() as place:
-        folder = write(Path(place) / "pictures", PICTURES, width=WIDTH, height=HEIGHT)
+        folder = write(Path(place) / "pictures", IMAGES, width=WIDTH, height=HEIGHT)
         files = sorted(folder.glob("*.jpg"))
         pixels = np.stack([preprocess(decode(read(f), min_side=256)) for f in files[:BATCH]])
         session8, agreement = int8_session(folder, Path(place))
@@ -119,9 +119,9 @@ def main() -> dict[str, object]:
         onnx_file()
         rounds: list[dict[str, float]] = []
         for _ in range(ROUNDS):
-            row = {"decode": decode_only(files), "peer": peer(files[:PEER_PICTURES])}
+            row = {"decode": decode_only(files), "peer": peer(files[:PEER_IMAGES])}
             for name, session in sessions.items():
-                row[f"network {name}"] = network_only(session, pixels, PICTURES)
+                row[f"network {name}"] = network_only(session, pixels, IMAGES)
                 row[f"limit {name}"] = 1 / (1 / row["decode"] + 1 / row[f"network {name}"])
                 row[f"measure {name}"] = measured(folder, name)
                 row[f"share of limit {name}"] = row[f"measure {name}"] / row[f"limit {name}"]

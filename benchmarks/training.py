@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from pictures import DATA
+from images import DATA
 
 import mediacorpus as mc
 from mediacorpus.media.augment import Augmentation

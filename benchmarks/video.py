@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 from boundary import peak_megabytes
-from pictures import DATA
+from images import DATA
 
 from mediacorpus.media.shots import find_shots
 from mediacorpus.media.video import VideoReader, index_frames

@@ -75,7 +75,7 @@ def save(photographs_on_board: list[np.ndarray]) -> Save:
 
 
 @pytest.fixture
-def pictures(tmp_path: Path, save: Save) -> Path:
+def images(tmp_path: Path, save: Save) -> Path:
     """A folder with three JPEG and three PNG photographs, no two alike."""
     folder = tmp_path / "pictures"
     for n in range(6):

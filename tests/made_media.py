@@ -43,18 +43,18 @@ def tone(path, seconds=1.0, rate=8000):
     return path
 
 
-def scans(path, *pictures, dpi=100):
+def scans(path, *images, dpi=100):
     """Write a PDF with an image on each page, as a scanner makes it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    first, *rest = [Image.fromarray(picture).convert("RGB") for picture in pictures]
+    first, *rest = [Image.fromarray(image).convert("RGB") for image in images]
     first.save(path, "PDF", save_all=True, append_images=rest, resolution=dpi, quality=95)
     return path
 
 
-def encoded(picture, kind="JPEG"):
+def encoded(image, kind="JPEG"):
     """Give the bytes of an image file."""
     buffer = io.BytesIO()
-    Image.fromarray(picture).convert("RGB").save(buffer, kind)
+    Image.fromarray(image).convert("RGB").save(buffer, kind)
     return buffer.getvalue()
 
 

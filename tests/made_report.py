@@ -39,8 +39,8 @@ def faces() -> list[np.ndarray]:
 def photographs() -> list[np.ndarray]:
     from skimage import data
 
-    pictures = [np.asarray(getattr(data, name)()) for name in PHOTOGRAPHS]
-    return [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in pictures]
+    images = [np.asarray(getattr(data, name)()) for name in PHOTOGRAPHS]
+    return [one if one.ndim == 3 else np.repeat(one[..., None], 3, axis=2) for one in images]
 
 
 def overview(folder="DIR", **counts: int) -> Overview:
@@ -183,10 +183,10 @@ def finetuned_model() -> ModelFacts:
 
 
 def sample() -> list[Thumb]:
-    pictures = photographs()
+    images = photographs()
     found = [
         Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"{name}.png")
-        for k, (name, one) in enumerate(zip(PHOTOGRAPHS, pictures, strict=True))
+        for k, (name, one) in enumerate(zip(PHOTOGRAPHS, images, strict=True))
     ]
     return found + [
         Thumb(f"{k:064x}", data_uri(thumbnail_jpeg(one)), f"lfw/{k:03d}.png")

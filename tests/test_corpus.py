@@ -121,7 +121,7 @@ def test_report_and_results(probe: mc.Corpus) -> None:
     assert model["seconds"] > 0
 
 
-def test_notebooks_show_pictures(probe: mc.Corpus) -> None:
+def test_notebooks_show_images(probe: mc.Corpus) -> None:
     assert probe._repr_html_().count("<img") == 12
     item = probe.items()["item"][0]
     assert probe.show([item[:8]])._repr_html_().count("<img") == 1

@@ -277,11 +277,11 @@ def test_killed_during_downloads_and_resumed(tmp_path, scene):
 # Old corpora
 
 
-def test_a_corpus_of_schema_1_opens_with_all_it_held(tmp_path, pictures, fingerprints):
+def test_a_corpus_of_schema_1_opens_with_all_it_held(tmp_path, images, fingerprints):
     """The old catalogue is made by the first migration alone and filled with what it could hold."""
     folder = tmp_path / "corpus"
     with mc.Corpus.create(folder) as corpus:
-        corpus.add(pictures, progress=False)
+        corpus.add(images, progress=False)
         corpus.measure("t_full", "facts", progress=False)
         table = corpus.table("t_full")
         items = corpus.items()[["item", "width", "height", "sha256"]]
@@ -311,7 +311,7 @@ def test_a_corpus_of_schema_1_opens_with_all_it_held(tmp_path, pictures, fingerp
         assert set(corpus.items()["kind"]) == {"image"}
         pd.testing.assert_frame_equal(corpus.table("t_full"), table)
         assert corpus.measure("t_full", progress=False).items == 0
-        assert corpus.add(pictures, progress=False).unchanged == len(items)
+        assert corpus.add(images, progress=False).unchanged == len(items)
         film(tmp_path / "films" / "a.mp4", [90] * 30)
         corpus.add(tmp_path / "films", frames="every=1s", progress=False)
         assert corpus.measure("t_full", progress=False).items == 2

@@ -61,8 +61,8 @@ def photograph(browser: str, page: str) -> Image.Image:
             capture_output=True,
             timeout=120,
         )
-        with Image.open(path) as picture:
-            return picture.convert("RGB")
+        with Image.open(path) as image:
+            return image.convert("RGB")
 
 
 def beside(left: Image.Image, right: Image.Image) -> Image.Image:
@@ -74,10 +74,10 @@ def beside(left: Image.Image, right: Image.Image) -> Image.Image:
     return both.resize((round(2 * WIDTH * SCALE), round(HEIGHT * SCALE)), Image.Resampling.LANCZOS)
 
 
-def shrunk(picture: Image.Image) -> bytes:
+def shrunk(image: Image.Image) -> bytes:
     """Write a PNG with a palette."""
     buffer = io.BytesIO()
-    picture.quantize(COLORS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
+    image.quantize(COLORS, dither=Image.Dither.NONE).save(buffer, "PNG", optimize=True)
     return buffer.getvalue()
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from mediacorpus import errors, media
     from mediacorpus.analysis.selecting import Selection
     from mediacorpus.corpus import Corpus
-    from mediacorpus.engine.contract import MEASURES, Batch, Picture, measure
+    from mediacorpus.engine.contract import MEASURES, Batch, BatchItem, measure
     from mediacorpus.errors import MediacorpusError
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
@@ -30,7 +30,7 @@ _HOMES = {
     "Info": "mediacorpus.records",
     "MEASURES": "mediacorpus.engine.contract",
     "MediacorpusError": "mediacorpus.errors",
-    "Picture": "mediacorpus.engine.contract",
+    "BatchItem": "mediacorpus.engine.contract",
     "Region": "mediacorpus.records",
     "Selection": "mediacorpus.analysis.selecting",
     "Shape": "mediacorpus.records",
@@ -43,11 +43,11 @@ _HOMES = {
 __all__ = [
     "MEASURES",
     "Batch",
+    "BatchItem",
     "Corpus",
     "FileFacts",
     "Info",
     "MediacorpusError",
-    "Picture",
     "Region",
     "Selection",
     "Shape",

@@ -741,12 +741,12 @@ class Corpus:
         model: str,
         *,
         against: str,
-        pictures: int = 100,
+        images: int = 100,
         output: PathLike | None = None,
         seed: int = 1,
         progress: bool | None = None,
     ) -> RobustnessAudit:
-        """Spoil held-out images in ten ways; see `mediacorpus.validation.robustness.robustness`.
+        """Perturb held-out images in ten ways; see `mediacorpus.validation.robustness.robustness`.
 
         `output` is an `.svg` file to draw to.
         """
@@ -759,7 +759,7 @@ class Corpus:
             self._store,
             model,
             against=against,
-            pictures=pictures,
+            images=images,
             seed=seed,
             show=progress,
         )

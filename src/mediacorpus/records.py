@@ -57,7 +57,7 @@ class FileFacts:
     alpha:
         Whether the file has transparency.
     frames:
-        Number of frames (1 for a still picture).
+        Number of frames (1 for a still image).
     orientation:
         EXIF orientation, 1 to 8; 1 where the file says nothing.
     dpi:
@@ -350,7 +350,7 @@ class Info:
         Whether the decoded image is needed; if not, only the file's header is read.
     min_side:
         Pixels that the short side of the decoded image must have at least
-        (pictures that are smaller come as they are); None asks for the full size.
+        (images that are smaller come as they are); None asks for the full size.
     kinds:
         Kinds of items that can be measured; others are skipped.
     """

@@ -59,7 +59,7 @@ def test_empty_folder(run: Callable[..., Said], folder: Path, tmp_path: Path) ->
     assert "no files" in one_sentence(err)
 
 
-def test_folder_without_pictures(run: Callable[..., Said], folder: Path, tmp_path: Path) -> None:
+def test_folder_without_images(run: Callable[..., Said], folder: Path, tmp_path: Path) -> None:
     (tmp_path / "texts").mkdir()
     (tmp_path / "texts" / "a.txt").write_text("hello")
     code, _, err = run("add", folder, tmp_path / "texts")
@@ -76,16 +76,16 @@ def test_missing_source(run: Callable[..., Said], folder: Path) -> None:
 def test_broken_files_are_listed_and_the_rest_is_added(
     run: Callable[..., Said], folder: Path, tmp_path: Path
 ) -> None:
-    pictures = tmp_path / "pictures"
-    save(pictures / "good.png")
-    save(pictures / "sub" / "good.png", seed=1)
-    (pictures / "empty.jpg").write_bytes(b"")
-    (pictures / "text.jpg").write_text("this is text")
-    whole = save(pictures / "whole.jpg", seed=3, side=200).read_bytes()
-    (pictures / "half.jpg").write_bytes(whole[: len(whole) // 2])
-    png = (pictures / "good.png").read_bytes()
-    (pictures / "png inside.jpg").write_bytes(png)
-    code, out, _ = run("add", folder, pictures)
+    images = tmp_path / "pictures"
+    save(images / "good.png")
+    save(images / "sub" / "good.png", seed=1)
+    (images / "empty.jpg").write_bytes(b"")
+    (images / "text.jpg").write_text("this is text")
+    whole = save(images / "whole.jpg", seed=3, side=200).read_bytes()
+    (images / "half.jpg").write_bytes(whole[: len(whole) // 2])
+    png = (images / "good.png").read_bytes()
+    (images / "png inside.jpg").write_bytes(png)
+    code, out, _ = run("add", folder, images)
     assert code == 3
     assert "3 could not be added" in out
     with mc.Corpus(folder) as corpus:
@@ -108,13 +108,13 @@ def test_broken_files_are_listed_and_the_rest_is_added(
     "name", [b"\xff\xfe caf\xe9.png", "\N{GRINNING FACE} \u202egnp.png".encode()]
 )
 def test_odd_names(run: Callable[..., Said], folder: Path, tmp_path: Path, name: bytes) -> None:
-    pictures = tmp_path / "pictures"
-    save(pictures / "plain.png")
+    images = tmp_path / "pictures"
+    save(images / "plain.png")
     try:
-        os.rename(os.fsencode(pictures / "plain.png"), os.fsencode(pictures) + b"/" + name)
+        os.rename(os.fsencode(images / "plain.png"), os.fsencode(images) + b"/" + name)
     except OSError:
         pytest.skip("not on this machine: its file system refuses the name")
-    assert run("add", folder, pictures)[0] == 0
+    assert run("add", folder, images)[0] == 0
     assert run("measure", folder, "facts")[0] == 0
     assert run("records", folder)[0] == 0
     assert run("records", folder, "--json")[0] == 0
@@ -125,13 +125,13 @@ def test_odd_names(run: Callable[..., Said], folder: Path, tmp_path: Path, name:
 
 
 def test_symlink_loop(run: Callable[..., Said], folder: Path, tmp_path: Path) -> None:
-    pictures = tmp_path / "pictures"
-    save(pictures / "deep" / "one.png")
+    images = tmp_path / "pictures"
+    save(images / "deep" / "one.png")
     try:
-        (pictures / "deep" / "loop").symlink_to(pictures, target_is_directory=True)
+        (images / "deep" / "loop").symlink_to(images, target_is_directory=True)
     except OSError:
         pytest.skip("not on this machine: no symbolic links")
-    assert run("add", folder, pictures)[0] == 0
+    assert run("add", folder, images)[0] == 0
     with mc.Corpus(folder) as corpus:
         assert len(corpus.records()) == 1
 

@@ -28,13 +28,13 @@ def test_show_augmented_and_resized_as_json(tmp_path, *, save, told):
 
 
 def test_show_what_cannot_be_shown(tmp_path, *, save, told):
-    picture = save(tmp_path / "a.png")
+    image = save(tmp_path / "a.png")
     target = tmp_path / "sheet.png"
     for arguments in (
         [tmp_path / "none.png"],
-        [picture, "--as", "sepia"],
-        [picture, "--resize", "big"],
-        [picture, "abcdef"],
+        [image, "--as", "sepia"],
+        [image, "--resize", "big"],
+        [image, "abcdef"],
     ):
         said = told("show", *arguments, "-o", target, code=1)
         assert (said.out, len(said.err.strip().splitlines())) == ("", 1)

@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.testing import toy_pictures
+from mediacorpus.testing import toy_images
 
 
 @pytest.fixture
 def corpus(tmp_path: Path) -> mc.Corpus:
-    toy_pictures(tmp_path / "images", 6)
+    toy_images(tmp_path / "images", 6)
     corpus = mc.Corpus.create(tmp_path / "corpus")
     corpus.add(tmp_path / "images", progress=False)
     return corpus

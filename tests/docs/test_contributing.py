@@ -74,8 +74,8 @@ def test_the_contract_is_what_fails_when_the_measure_is_wrong(installed):
 def test_it_measures_a_corpus(installed):
     script = """
 import mediacorpus as mc
-from mediacorpus.testing import toy_pictures
-toy_pictures("pictures", 8)
+from mediacorpus.testing import toy_images
+toy_images("pictures", 8)
 with mc.Corpus.create("corpus") as corpus:
     corpus.add("pictures")
     print(corpus.measure("facts", "colorfulness").items)

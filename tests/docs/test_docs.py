@@ -180,7 +180,7 @@ def test_each_page_can_be_reached_from_the_index():
     assert [page for page in pages if f"({page})" not in index] == []
 
 
-def test_the_picture_of_the_report_is_small():
+def test_the_image_of_the_report_is_small():
     path = DOCS / "images" / "report.png"
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size < 300_000

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from mediacorpus import Corpus
-from mediacorpus.testing import toy_pictures
+from mediacorpus.testing import toy_images
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,8 +32,8 @@ def test_the_pages_run():
 def test_the_queries_for_r_run_on_the_catalogue(tmp_path):
     page = (ROOT / "docs" / "how-to" / "read-from-r.md").read_text(encoding="utf-8")
     newest, records, files = re.findall(r'dbGetQuery\(catalogue, "(.*?)"\)', page, re.DOTALL)
-    pictures = toy_pictures(tmp_path / "pictures", 4)
-    rows = [f"p{n},{picture.as_posix()},{n}" for n, picture in enumerate(pictures)]
+    images = toy_images(tmp_path / "pictures", 4)
+    rows = [f"p{n},{image.as_posix()},{n}" for n, image in enumerate(images)]
     (tmp_path / "posts.csv").write_text("\n".join(["post_id,file,shares", *rows]))
     with Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(tmp_path / "posts.csv", id_column="post_id")

@@ -62,12 +62,12 @@ class Brightness:
 
     def __call__(self, batch: Batch) -> Sequence[Any]:
         with self.lock:
-            self.batches.append([picture.item for picture in batch.pictures])
+            self.batches.append([image.item for image in batch.items])
         values: list[Any] = []
-        for picture in batch.pictures:
-            value: Any = -1.0 if picture.pixels is None else float(picture.pixels.mean())
-            if picture.item in self.trouble:
-                value = self.trouble[picture.item]()
+        for image in batch.items:
+            value: Any = -1.0 if image.pixels is None else float(image.pixels.mean())
+            if image.item in self.trouble:
+                value = self.trouble[image.item]()
             values.append({"brightness": value})
         return values
 

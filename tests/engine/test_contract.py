@@ -3,15 +3,15 @@
 import numpy as np
 import pytest
 
-from mediacorpus.engine.contract import MEASURES, Batch, Picture, measure
+from mediacorpus.engine.contract import MEASURES, Batch, BatchItem, measure
 from mediacorpus.records import FileFacts, Info
 
 FACTS = FileFacts("PNG", 2, 2, "RGB", 12)
 
 
-def test_a_batch_counts_its_pictures_and_gives_their_pixels():
+def test_a_batch_counts_its_images_and_gives_their_pixels():
     pixels = np.zeros((2, 2, 3), np.uint8)
-    batch = Batch([Picture("a", FACTS, pixels), Picture("b", FACTS)])
+    batch = Batch([BatchItem("a", FACTS, pixels), BatchItem("b", FACTS)])
     assert len(batch) == 2
     assert [one is pixels for one in batch.pixels] == [True]
 
@@ -22,9 +22,9 @@ def test_what_is_shared_is_shared_by_one_batch_only():
     assert second.shared == {}
 
 
-def test_a_picture_cannot_be_changed():
+def test_a_image_cannot_be_changed():
     with pytest.raises(AttributeError):
-        Picture("a", FACTS).item = "b"
+        BatchItem("a", FACTS).item = "b"
 
 
 def test_a_plain_function_becomes_a_measure():
@@ -37,7 +37,7 @@ def test_a_plain_function_becomes_a_measure():
 
         assert MEASURES.get("half")() is half
         assert MEASURES.info("half") is info
-        assert half(Batch([Picture("a", FACTS)])) == [{"x": 0.5}]
+        assert half(Batch([BatchItem("a", FACTS)])) == [{"x": 0.5}]
     finally:
         MEASURES.remove("half")
     assert "half" not in MEASURES

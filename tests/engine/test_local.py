@@ -118,7 +118,7 @@ def test_a_measure_without_any_row_still_counts_as_done(store, go, prepared, tab
     info = Info("none", "1", "One line.", "MIT", shape=Shape.TAG)
     with running(store, "measure") as run:
         setup = progress.setup_id(store, info, {}, run=run.id)
-        ready = [Prepared(info, {}, lambda batch: [[] for _ in batch.pictures], setup)]
+        ready = [Prepared(info, {}, lambda batch: [[] for _ in batch.items], setup)]
         told = local.run(store, ready, run, options=Options(run=run.id), show=False)
     assert told.items == 12
     assert progress.count_pending(store, [setup]) == 0
@@ -134,7 +134,7 @@ def test_an_empty_corpus(tmp_path, go, brightness):
 # -- moved, changed --------------------------------------------------------------------------
 
 
-def test_a_corpus_that_moved_with_its_pictures_is_measured(
+def test_a_corpus_that_moved_with_its_images_is_measured(
     store, tmp_path, go, brightness, check_once
 ):
     store.close()
@@ -207,7 +207,7 @@ def test_works_know_their_files(store, items, photographs):
     assert local.works_for(store, []) == []
 
 
-def test_every_hostile_picture_is_measured_or_fails_with_a_reason(
+def test_every_hostile_image_is_measured_or_fails_with_a_reason(
     test_data, tmp_path, go, brightness, check_once
 ):
     with zipfile.ZipFile(test_data / "hostile" / "hostile.zip") as archive:

@@ -269,7 +269,7 @@ def test_a_pipe_in_the_place_of_a_file_does_not_block(
     assert "named pipe" in bad.reason
 
 
-def test_a_picture_over_the_limit(part, works, brightness, prepared):
+def test_a_image_over_the_limit(part, works, brightness, prepared):
     result = part(prepared(brightness), max_pixels=100)
     assert len(result.failed["brightness"]) == len(works)
     assert "limit" in result.troubles[0].reason
@@ -311,7 +311,7 @@ def test_each_measure_gets_the_scale_that_it_asks_for(part, works, photographs):
     assert sides(100, None, 90) == [(150, 200), (1200, 1600), (150, 200)]
 
 
-def test_large_pictures_come_in_smaller_batches(works):
+def test_large_images_come_in_smaller_batches(works):
     huge = dataclasses.replace(works[0].facts, width=8000, height=5000)
     some = [dataclasses.replace(work, facts=huge) for work in works]
     assert [len(b) for b in _batches(some, 16, full_size=True)] == [1] * 12

@@ -10,7 +10,7 @@ import pytest
 
 import mediacorpus as mc
 from mediacorpus.cli import main
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.errors import (
     MissingExtra,
     ModelError,
@@ -24,7 +24,7 @@ from mediacorpus.media.decode import load
 from mediacorpus.networks.backbones import BACKBONES, Network, create
 from mediacorpus.networks.views import plain_view
 from mediacorpus.records import FileFacts, Info
-from mediacorpus.testing.toys import toy_pictures
+from mediacorpus.testing.toys import toy_images
 
 SIDE = 32
 
@@ -86,7 +86,7 @@ def weights(backbone, tmp_path):
 def corpus(tmp_path, monkeypatch):
     """Forty toys in two classes, with a split."""
     monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path / "cache"))
-    toy_pictures(tmp_path / "toys", 40, side=SIDE)
+    toy_images(tmp_path / "toys", 40, side=SIDE)
     with mc.Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(tmp_path / "toys", progress=False)
         files = corpus.records()
@@ -250,6 +250,6 @@ def test_the_width_follows_the_network(tmp_path, monkeypatch, name, width):
     gray = np.full((300, 400, 3), 127, np.uint8)
     noise = np.random.default_rng(1).integers(0, 255, (300, 400, 3), np.uint8)
     facts = FileFacts("PNG", 400, 300, "RGB", 99)
-    one, other = measure(Batch([Picture("a", facts, gray), Picture("b", facts, noise)]))
+    one, other = measure(Batch([BatchItem("a", facts, gray), BatchItem("b", facts, noise)]))
     assert one.shape == other.shape == (width,)
     assert not np.allclose(one, other)

@@ -52,7 +52,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         corpus.validate("several", against="tags", **quiet).scores,
         corpus.compare("red", models=["first", "second"], **quiet),
         corpus.audit("first", against="red", by="region", **quiet),
-        corpus.robustness("first", against="red", pictures=6, **quiet),
+        corpus.robustness("first", against="red", images=6, **quiet),
         corpus.learning_curve("red", repeats=2, **quiet),
         corpus.explain("first", corpus.items()["item"][0], method="neighbors", **quiet),
         corpus.card("first"),

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.testing.toys import toy_pictures
+from mediacorpus.testing.toys import toy_images
 
 THREADS, TIMES = 8, 5
 
@@ -19,7 +19,7 @@ THREADS, TIMES = 8, 5
 @pytest.fixture
 def corpus(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> mc.Corpus:
     monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "4")
-    toy_pictures(tmp_path / "toys", 24, side=32)
+    toy_images(tmp_path / "toys", 24, side=32)
     made = mc.Corpus.create(tmp_path / "corpus")
     made.add(tmp_path / "toys", progress=False)
     return made

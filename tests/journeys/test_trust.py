@@ -80,7 +80,7 @@ def test_validate_audit_robustness_and_explain_agree(study, name, variable, posi
     assert groups.n == len(rows)
 
     few = rows.sort_values("item").iloc[:: len(rows) // 4][:4]
-    robust = study.robustness(name, against=variable, pictures=4, progress=False)
+    robust = study.robustness(name, against=variable, images=4, progress=False)
     assert robust.n == len(few)
     assert robust.clean.estimate == pytest.approx((few["gold"] == few["predicted"]).mean())
 

@@ -77,7 +77,7 @@ def fitted(tmp_path_factory):
     return learned(spots()[0], tmp_path_factory.mktemp("codes"))
 
 
-def test_new_pictures_are_made_again(fitted):
+def test_new_images_are_made_again(fitted):
     _, found, weights, _ = fitted
     fresh, _ = spots(seed=2)
     again = rebuild(weights, fresh)
@@ -124,7 +124,7 @@ def test_the_seed_decides(tmp_path):
     assert not np.array_equal(codes(1, "c"), codes(2, "d"))
 
 
-def test_too_few_pictures(tmp_path):
+def test_too_few_images(tmp_path):
     with pytest.raises(TrainingError, match="at least 10"):
         learned(spots(9)[0], tmp_path)
 
@@ -158,7 +158,7 @@ def train(corpus, name, **settings):
 
 
 @pytest.mark.slow
-def test_unlabelled_pictures_are_learned_from_and_held_out_ones_are_not(corpus):
+def test_unlabelled_images_are_learned_from_and_held_out_ones_are_not(corpus):
     made = train(corpus, "codes", epochs=8)
     parts = made.card["counts"]
     assert sum(parts["train"].values()) == 36

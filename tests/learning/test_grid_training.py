@@ -85,9 +85,9 @@ def test_what_scores_has_neither_taught_nor_chosen(
 
 def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
     """Images of one author are never in two folds, nor on both sides of the inner division."""
-    from mediacorpus.testing import toy_pictures
+    from mediacorpus.testing import toy_images
 
-    toy_pictures(tmp_path / "pictures", 48)
+    toy_images(tmp_path / "pictures", 48)
     files = sorted((tmp_path / "pictures").rglob("*.jpg")) or sorted(
         (tmp_path / "pictures").rglob("*.png")
     )

@@ -18,7 +18,7 @@ import mediacorpus as mc
 from mediacorpus.errors import ModelError, ParameterError, TrainingError, UnknownName
 from mediacorpus.learning.model import load_model
 
-PICTURES = 60
+IMAGES = 60
 TINY = {"method": "scratch", "arch": "mlp", "epochs": 2, "batch_size": 8, "progress": False}
 
 
@@ -48,7 +48,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     folder = tmp_path_factory.mktemp("methods")
     (folder / "pictures").mkdir()
     pixels = (lfw_subset() * 255).round().astype("uint8")
-    for number in range(PICTURES):
+    for number in range(IMAGES):
         face = number // 2 if number % 2 == 0 else 100 + number // 2
         Image.fromarray(pixels[face]).save(folder / "pictures" / f"{number:03d}.png")
     made = mc.Corpus.create(folder / "corpus")
@@ -86,7 +86,7 @@ def test_every_method_learns_every_target(corpus: mc.Corpus, method: str, variab
     assert str(made)
     corpus.apply(name, progress=False)
     rows = corpus.table(name)
-    assert rows["item"].nunique() == PICTURES
+    assert rows["item"].nunique() == IMAGES
     if variable == "light":
         assert rows["value"].between(0, 10).all()
         assert corpus.table()[name].between(0, 10).all()
@@ -200,7 +200,7 @@ def test_recipes(corpus: mc.Corpus, given: dict) -> None:
     assert made.card["export_difference"] < 1e-3
 
 
-def test_single_pictures_cannot_be_normalized(corpus: mc.Corpus) -> None:
+def test_single_images_cannot_be_normalized(corpus: mc.Corpus) -> None:
     with pytest.raises(TrainingError, match="--batch-size 2"):
         learn(corpus, "face", "single", arch="minivggnet_bn", batch_size=1, epochs=1)
 

@@ -53,14 +53,14 @@ def test_the_mean_of_both_sides(name):
     np.testing.assert_allclose(found, run(open_session(both), turned), atol=1e-5)
 
 
-def test_any_number_of_pictures():
+def test_any_number_of_images():
     network = fitted("lenet")
     session = open_session(export.fitted_graph(network, target=THREE, mirror=True))
     for count in (0, 1, 5):
         assert session.run(None, {"pixels": pixels(network, count)})[0].shape == (count, 3)
 
 
-def test_a_network_sees_pictures_of_another_size():
+def test_a_network_sees_images_of_another_size():
     network = fitted("efficientnet_lite0", size=96)
     views = pixels(network)
     content = export.fitted_graph(network, target=THREE)

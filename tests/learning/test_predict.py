@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.learning.apply import Classifier
 from mediacorpus.learning.model import load_model, save_model
@@ -36,7 +36,7 @@ def probe(faces, embeddings, tmp_path_factory):
 
 def batch(examples):
     facts = FileFacts("PNG", 25, 25, "L", 100)
-    return Batch([Picture(e.item, facts, load(e.path)) for e in examples])
+    return Batch([BatchItem(e.item, facts, load(e.path)) for e in examples])
 
 
 def test_predictions_are_those_of_the_validation(faces, tuned):

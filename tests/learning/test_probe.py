@@ -43,7 +43,7 @@ def test_noise_is_regularized_strongly_and_kept_modest():
     assert probe.probabilities(rng.normal(size=(50, 200))).max() < 0.95
 
 
-def test_two_pictures_a_class_are_enough():
+def test_two_images_a_class_are_enough():
     x = np.array([[0.0, 1], [0.1, 1], [5, 1], [5.1, 1]])
     probe = fit_probe(x, np.array([0, 0, 1, 1]))
     assert (probe.probabilities(x).argmax(1) == [0, 0, 1, 1]).all()
@@ -75,7 +75,7 @@ def test_the_same_data_give_the_same_probe():
     assert np.array_equal(fit_probe(x, y).weight, fit_probe(x, y).weight)
 
 
-def test_views_that_repeat_the_pictures_change_nothing():
+def test_views_that_repeat_the_images_change_nothing():
     x, y = made()
     plain = fit_probe(x, y)
     again = fit_probe(x, y, views=np.repeat(x[:, None], 3, axis=1))
@@ -83,7 +83,7 @@ def test_views_that_repeat_the_pictures_change_nothing():
     assert np.allclose(again.probabilities(x), plain.probabilities(x), atol=2e-2)
 
 
-def test_views_teach_what_the_pictures_alone_do_not():
+def test_views_teach_what_the_images_alone_do_not():
     """Two features tell the classes apart, but only the views vary the misleading one."""
     rng = np.random.default_rng(0)
     y = (np.arange(40) % 2).astype(np.int64)

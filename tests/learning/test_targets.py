@@ -172,7 +172,7 @@ def test_scores_by_hand() -> None:
     assert several["exact_match"] == 0.5
 
 
-def test_a_scale_of_one_validation_picture_has_no_r_squared_to_tell() -> None:
+def test_a_scale_of_one_validation_image_has_no_r_squared_to_tell() -> None:
     assert SCALE.scores(np.array([[5.0]]), SCALE.encode(["4"]))["r_squared"] == 0.0
 
 
@@ -218,7 +218,7 @@ def test_labels_that_do_not_fit() -> None:
     assert split_values("a || b|") == ["a", "b"]
 
 
-def test_weights_of_ranks_weigh_each_picture_by_its_rank() -> None:
+def test_weights_of_ranks_weigh_each_image_by_its_rank() -> None:
     """By hand: the weighted mean over images of the losses at both thresholds."""
     logits = torch.tensor([[0.3, -1.0], [2.0, 0.5], [1.0, -0.2]], dtype=torch.float32)
     y = torch.tensor([0, 2, 0])

@@ -131,7 +131,7 @@ train([Example(*r) for r in rows], Path({str(models / "killed")!r}),
     assert list(made.curves["val_loss"]) == list(whole.curves["val_loss"])
 
 
-def test_unreadable_pictures_are_left_out_and_listed(faces, models, tmp_path):
+def test_unreadable_images_are_left_out_and_listed(faces, models, tmp_path):
     broken = tmp_path / "broken.png"
     broken.write_bytes(b"\x89PNG\r\n\x1a\n but no more")
     more = [*faces, Example("b" * 16, str(broken), "face", "train")]
@@ -161,7 +161,7 @@ def test_examples_that_cannot_be_learned_from(faces, embeddings, models, keep, m
     assert not list(models.iterdir())
 
 
-def test_a_class_with_one_picture_is_named(faces, embeddings, models):
+def test_a_class_with_one_image_is_named(faces, embeddings, models):
     rare = [replace(e, label="rare") if i == 1 else e for i, e in enumerate(faces)]
     assert rare[1].part == "train"
     with pytest.raises(TrainingError, match="'rare' has 1 image in"):

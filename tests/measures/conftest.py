@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.efficientnet import forward, open_session
 from mediacorpus.records import FileFacts
 
@@ -30,17 +30,17 @@ def read(path: Path) -> np.ndarray:
     )
 
 
-def picture(name: str, pixels: np.ndarray) -> Picture:
+def image(name: str, pixels: np.ndarray) -> BatchItem:
     height, width = pixels.shape[:2]
-    return Picture(name, FileFacts("JPEG", width, height, "RGB", pixels.nbytes), pixels)
+    return BatchItem(name, FileFacts("JPEG", width, height, "RGB", pixels.nbytes), pixels)
 
 
 @pytest.fixture(scope="session")
 def batch():
     """Make a batch of pixels."""
 
-    def make(*pictures: np.ndarray) -> Batch:
-        return Batch([picture(str(n), pixels) for n, pixels in enumerate(pictures)])
+    def make(*images: np.ndarray) -> Batch:
+        return Batch([image(str(n), pixels) for n, pixels in enumerate(images)])
 
     return make
 
@@ -63,13 +63,13 @@ def scenes() -> list[np.ndarray]:
 class Photographs:
     """200 photographs and the index of the ImageNet class of each."""
 
-    pictures: list[Picture]
+    images: list[BatchItem]
     classes: np.ndarray
     wnids: list[str]
     names: list[str]
 
     def batch(self, n: int | None = None) -> Batch:
-        return Batch(self.pictures[:n])
+        return Batch(self.images[:n])
 
 
 @pytest.fixture(scope="session")
@@ -78,7 +78,7 @@ def photographs(test_data: Path) -> Photographs:
     with (folder / "labels.csv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     return Photographs(
-        [picture(row["file"], read(folder / row["file"])) for row in rows],
+        [image(row["file"], read(folder / row["file"])) for row in rows],
         np.array([int(row["class_index"]) for row in rows]),
         [row["wnid"] for row in rows],
         [row["name"] for row in rows],

@@ -17,9 +17,9 @@ def gray(image: Image.Image) -> np.ndarray:
     return np.asarray(Image.alpha_composite(white, image.convert("RGBA")).convert("L"))
 
 
-def blurred(picture: np.ndarray, sd: float) -> np.ndarray:
+def blurred(image: np.ndarray, sd: float) -> np.ndarray:
     """Blur by `sd` pixels at an area of 512 x 512 pixels."""
-    return cv2.GaussianBlur(picture, (0, 0), sd * np.sqrt(picture.size) / SIDE)
+    return cv2.GaussianBlur(image, (0, 0), sd * np.sqrt(image.size) / SIDE)
 
 
 def soft_edge(sd: float, side: int = SIDE) -> np.ndarray:
@@ -30,8 +30,8 @@ def soft_edge(sd: float, side: int = SIDE) -> np.ndarray:
     return (255 * ndtr((across + 0.05 * down) / sd)).round().astype(np.uint8)
 
 
-def flagged(pictures: list[np.ndarray]) -> np.ndarray:
-    extents = [blur_extent(picture) for picture in pictures]
+def flagged(images: list[np.ndarray]) -> np.ndarray:
+    extents = [blur_extent(image) for image in images]
     return np.array([extent is not None and extent > BLURRED for extent in extents])
 
 
@@ -49,7 +49,7 @@ def drawings(test_data) -> dict[str, np.ndarray]:
 
 
 @pytest.fixture(scope="module")
-def pictures(test_data) -> list[np.ndarray]:
+def images(test_data) -> list[np.ndarray]:
     """Photographs other than those that give the threshold."""
     files = sorted((test_data / "documentary").rglob("*.jpg"))[::3]
     files += sorted((test_data / "hymenoptera").rglob("*.jpg"))[::10]
@@ -78,7 +78,7 @@ def test_extent_does_not_depend_on_contrast(sd, divisor):
     assert blur_extent(edge // divisor) == pytest.approx(blur_extent(edge), abs=0.06)
 
 
-def test_large_pictures_are_judged_as_they_look_small():
+def test_large_images_are_judged_as_they_look_small():
     small, large = soft_edge(3), soft_edge(12, 4 * SIDE)
     assert blur_extent(large) == pytest.approx(blur_extent(small), abs=0.02)
 
@@ -96,14 +96,14 @@ def test_a_smooth_ramp_has_no_edges():
 
 def test_a_sharp_subject_before_a_soft_background_is_sharp():
     squares = np.kron(np.random.default_rng(1).integers(0, 2, (16, 16)) * 255, np.ones((32, 32)))
-    picture = blurred(squares.astype(np.uint8), 5)
-    assert flagged([picture]).all()
-    picture[200:300, 200:300] = np.where(np.indices((100, 100)).sum(axis=0) // 10 % 2, 240, 10)
-    assert not flagged([picture]).any()
+    image = blurred(squares.astype(np.uint8), 5)
+    assert flagged([image]).all()
+    image[200:300, 200:300] = np.where(np.indices((100, 100)).sum(axis=0) // 10 % 2, 240, 10)
+    assert not flagged([image]).any()
 
 
 def test_no_sharp_drawing_is_flagged(drawings):
-    found = {name: blur_extent(picture) for name, picture in drawings.items()}
+    found = {name: blur_extent(image) for name, image in drawings.items()}
     extents = [extent for extent in found.values() if extent is not None]
     assert len(extents) >= len(found) - 2
     assert max(extents) < BLURRED - 0.1
@@ -116,20 +116,20 @@ def test_flat_graphics_are_sharp():
     assert not flagged([flag, page, 255 - page]).any()
 
 
-def test_sharp_photographs_are_rarely_flagged(pictures):
-    assert flagged(pictures).mean() <= 0.02
+def test_sharp_photographs_are_rarely_flagged(images):
+    assert flagged(images).mean() <= 0.02
 
 
 @pytest.mark.parametrize(("sd", "least"), [(3, 0.8), (5, 0.97)])
-def test_blurred_photographs_are_flagged(pictures, sd, least):
-    assert flagged([blurred(picture, sd) for picture in pictures]).mean() >= least
+def test_blurred_photographs_are_flagged(images, sd, least):
+    assert flagged([blurred(image, sd) for image in images]).mean() >= least
 
 
-def test_extent_orders_sharp_before_blurred(pictures):
+def test_extent_orders_sharp_before_blurred(images):
     from sklearn.metrics import roc_auc_score
 
-    extents = [blur_extent(p) for p in pictures] + [blur_extent(blurred(p, 3)) for p in pictures]
-    assert roc_auc_score([0] * len(pictures) + [1] * len(pictures), extents) > 0.99
+    extents = [blur_extent(p) for p in images] + [blur_extent(blurred(p, 3)) for p in images]
+    assert roc_auc_score([0] * len(images) + [1] * len(images), extents) > 0.99
 
 
 def test_the_blurred_copy_has_the_greatest_extent(test_data):

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import ImageColor
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.color import INFO, color
 from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
@@ -22,7 +22,7 @@ def row(pixels) -> dict:
     if pixels.ndim == 2:
         pixels = pixels[None]
     file = FileFacts("PNG", pixels.shape[1], pixels.shape[0], "RGB", pixels.nbytes)
-    [value] = color(Batch([Picture("a", file, pixels)]))
+    [value] = color(Batch([BatchItem("a", file, pixels)]))
     return dict(value)
 
 
@@ -202,7 +202,7 @@ def test_nothing_depends_on_where_pixels_are_or_how_often_they_repeat(pixels, ti
         assert again[key] == pytest.approx(value, abs=1e-3), key
 
 
-def test_large_pictures_are_reduced(noise):
+def test_large_images_are_reduced(noise):
     large = np.kron(noise, np.ones((8, 8, 1), np.uint8))
     small = row(np.kron(noise, np.ones((4, 4, 1), np.uint8)))
     for key, value in row(large).items():

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.composition import INFO, composition, salience
 from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
@@ -20,14 +20,14 @@ def row(pixels) -> dict:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     file = FileFacts("PNG", pixels.shape[1], pixels.shape[0], "RGB", pixels.nbytes)
-    [value] = composition(Batch([Picture("a", file, pixels)]))
+    [value] = composition(Batch([BatchItem("a", file, pixels)]))
     return dict(value)
 
 
 def spot(x: float, y: float, side: int = 240) -> np.ndarray:
-    picture = np.full((side, side), 255, np.uint8)
-    cv2.circle(picture, (round(x * side), round(y * side)), 8, 0, -1)
-    return picture
+    image = np.full((side, side), 255, np.uint8)
+    cv2.circle(image, (round(x * side), round(y * side)), 8, 0, -1)
+    return image
 
 
 @pytest.fixture(scope="module")
@@ -55,14 +55,14 @@ def test_entropy_equals_scikit_image(camera):
 @pytest.mark.parametrize("levels", [1, 2, 4, 16, 256])
 def test_entropy_of_even_levels_is_their_number_in_bits(levels):
     """Shannon (1948): log2 of the number of equally frequent levels."""
-    picture = np.tile(np.arange(256) // (256 // levels), (8, 1))
-    assert row(picture)["entropy"] == pytest.approx(math.log2(levels))
+    image = np.tile(np.arange(256) // (256 // levels), (8, 1))
+    assert row(image)["entropy"] == pytest.approx(math.log2(levels))
 
 
 def test_edge_density_counts_the_pixels_of_an_outline():
-    picture = np.zeros((100, 100), np.uint8)
-    picture[:, 50:] = 255
-    assert row(picture)["edge_density"] == pytest.approx(0.01, abs=0.001)
+    image = np.zeros((100, 100), np.uint8)
+    image[:, 50:] = 255
+    assert row(image)["edge_density"] == pytest.approx(0.01, abs=0.001)
     assert row(np.full((100, 100), 77))["edge_density"] == 0
 
 
@@ -105,10 +105,10 @@ def test_symmetry_equals_numpy(camera):
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(2, 9), st.integers(2, 9))))
-def test_mirroring_changes_no_symmetry(picture):
-    found, turned = row(picture), row(picture.T)
+def test_mirroring_changes_no_symmetry(image):
+    found, turned = row(image), row(image.T)
     for axis in (0, 1):
-        mirrored = row(np.flip(picture, axis))
+        mirrored = row(np.flip(image, axis))
         for name in ("symmetry_horizontal", "symmetry_vertical"):
             assert mirrored[name] == pytest.approx(found[name], abs=1e-5)
     assert turned["symmetry_vertical"] == pytest.approx(found["symmetry_horizontal"], abs=1e-5)
@@ -139,7 +139,7 @@ def test_salience_equals_the_published_procedure(camera):
     assert np.corrcoef(salience(camera).ravel(), theirs.ravel())[0, 1] > 0.99
 
 
-def test_nothing_stands_out_in_a_uniform_picture():
+def test_nothing_stands_out_in_a_uniform_image():
     found = row(np.full((100, 100), 200))
     for name in ("salience_x", "salience_y", "salient_share", "thirds_distance"):
         assert found[name] is None
@@ -161,10 +161,10 @@ def test_depth_of_field_of_even_detail_is_a_quarter(noise):
 
 
 def test_depth_of_field_is_one_when_only_the_middle_has_detail(noise):
-    picture = np.full((128, 160), 128, np.uint8)
-    picture[32:96, 40:120] = noise[32:96, 40:120]
-    assert row(picture)["depth_of_field"] == 1
-    assert row(np.where(picture == 128, noise, 128))["depth_of_field"] < 0.05
+    image = np.full((128, 160), 128, np.uint8)
+    image[32:96, 40:120] = noise[32:96, 40:120]
+    assert row(image)["depth_of_field"] == 1
+    assert row(np.where(image == 128, noise, 128))["depth_of_field"] < 0.05
 
 
 def test_depth_of_field_is_the_third_level_of_a_haar_wavelet():
@@ -176,14 +176,14 @@ def test_depth_of_field_is_the_third_level_of_a_haar_wavelet():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 3), (31, 400)])
-def test_small_pictures_have_values(shape):
+def test_small_images_have_values(shape):
     found = row(np.random.default_rng(1).integers(0, 256, shape))
     assert set(found) == set(INFO.outputs)
     assert found["depth_of_field"] is None
     assert 0 <= found["edge_density"] <= 1
 
 
-def test_large_pictures_are_reduced(camera):
+def test_large_images_are_reduced(camera):
     small = row(camera)
     large = row(cv2.resize(camera, (1024, 1024), interpolation=cv2.INTER_NEAREST))
     assert large == pytest.approx(small)

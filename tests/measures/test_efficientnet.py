@@ -131,11 +131,11 @@ def test_tags_and_embedding_share_one_forward_pass(photographs, monkeypatch):
     assert calls == [4, 4]
 
 
-def test_forward_keeps_the_order_and_matches_single_pictures(photographs):
+def test_forward_keeps_the_order_and_matches_single_images(photographs):
     session = open_session()
     embedding, _ = forward(photographs.batch(5), session)
-    for k, picture in enumerate(photographs.pictures[:5]):
-        alone, _ = forward(Batch([picture]), session)
+    for k, image in enumerate(photographs.images[:5]):
+        alone, _ = forward(Batch([image]), session)
         np.testing.assert_allclose(alone[0], embedding[k], atol=1e-4)
 
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.errors import ParameterError
 from mediacorpus.measures.embedding import embedding
 from mediacorpus.records import FileFacts
@@ -11,14 +11,14 @@ def cosine(a, b):
     return float(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
 
 
-def mirrored(picture):
-    pixels = np.ascontiguousarray(picture.pixels[:, ::-1])
+def mirrored(image):
+    pixels = np.ascontiguousarray(image.pixels[:, ::-1])
     height, width = pixels.shape[:2]
-    return Picture(picture.item, FileFacts("JPEG", width, height, "RGB", 1), pixels)
+    return BatchItem(image.item, FileFacts("JPEG", width, height, "RGB", 1), pixels)
 
 
-def test_a_mirrored_picture_is_its_own_nearest(photographs):
-    chosen = photographs.pictures[:20]
+def test_a_mirrored_image_is_its_own_nearest(photographs):
+    chosen = photographs.images[:20]
     measure = embedding()
     vectors = measure(Batch(chosen))
     turned = measure(Batch([mirrored(p) for p in chosen]))

@@ -1,4 +1,4 @@
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.facts import INFO, facts
 from mediacorpus.records import FileFacts, Kind
 
@@ -15,7 +15,7 @@ def test_facts_come_from_the_header():
         dpi=300.0,
         taken="1936-03-01T12:00:00",
     )
-    [row] = facts(Batch([Picture("a", file)]))
+    [row] = facts(Batch([BatchItem("a", file)]))
     assert row == {
         "kind": "image",
         "format": "TIFF",
@@ -41,7 +41,7 @@ def test_sound_and_video_have_a_length_and_sound_no_sides():
         "WAV", 0, 0, "", 9, kind=Kind.AUDIO, duration=2.5, sample_rate=44_100, channels=2
     )
     frame = FileFacts("MP4", 640, 360, "RGB", 0, kind=Kind.FRAME)
-    first, second = facts(Batch([Picture("a", sound), Picture("b", frame)]))
+    first, second = facts(Batch([BatchItem("a", sound), BatchItem("b", frame)]))
     assert (first["aspect_ratio"], first["megapixels"]) == (None, 0)
     assert (first["duration"], first["sample_rate"], first["channels"]) == (2.5, 44_100, 2)
     assert (second["kind"], second["bytes"]) == ("frame", None)
@@ -51,8 +51,8 @@ def test_what_the_file_does_not_say_is_none():
     first, second = facts(
         Batch(
             [
-                Picture("a", FileFacts("PNG", 1, 2, "L", 9)),
-                Picture("b", FileFacts("GIF", 4, 2, "P", 8)),
+                BatchItem("a", FileFacts("PNG", 1, 2, "L", 9)),
+                BatchItem("b", FileFacts("GIF", 4, 2, "P", 8)),
             ]
         )
     )
@@ -63,4 +63,6 @@ def test_what_the_file_does_not_say_is_none():
 
 def test_pixels_are_not_asked_for():
     assert not INFO.pixels
-    assert set(INFO.outputs) == set(facts(Batch([Picture("a", FileFacts("PNG", 1, 1, "L", 9))]))[0])
+    assert set(INFO.outputs) == set(
+        facts(Batch([BatchItem("a", FileFacts("PNG", 1, 1, "L", 9))]))[0]
+    )

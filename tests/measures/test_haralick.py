@@ -21,8 +21,8 @@ def test_haralick_keeps_the_contract():
 
 def test_haralick_is_that_of_mahotas(batch, scenes):
     values = haralick()(batch(*scenes))
-    for value, picture in zip(values, scaled_gray(batch(*scenes), 256), strict=True):
-        directions = mahotas.features.haralick(picture)
+    for value, image in zip(values, scaled_gray(batch(*scenes), 256), strict=True):
+        directions = mahotas.features.haralick(image)
         expected = np.concatenate([directions.mean(axis=0), np.ptp(directions, axis=0)])
         np.testing.assert_allclose(value, expected, rtol=1e-6)
 
@@ -57,7 +57,7 @@ def test_a_single_row_counts_as_two_equal_ones(batch, from_gray):
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nearly_flat_pictures_give_finite_values(batch, from_gray, seed):
+def test_nearly_flat_images_give_finite_values(batch, from_gray, seed):
     rng = np.random.default_rng(seed)
     levels = np.full((256, 256), 255)
     levels[tuple(rng.integers(0, 256, 2))] -= rng.integers(1, 3)

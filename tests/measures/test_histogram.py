@@ -14,11 +14,11 @@ from mediacorpus.testing import check_measure
 RED, WHITE = 3 * 16, 63
 
 
-def by_definition(picture):
+def by_definition(image):
     """Autocorrelogram pixel by pixel: pairs of one color at a chessboard distance, divided
     by 8 k times the number of pixels of the color (Huang et al., 1997, section 3)."""
     colors = [[int(r) // 64 * 16 + int(g) // 64 * 4 + int(b) // 64 for r, g, b in row]
-               for row in picture]  # fmt: skip
+               for row in image]  # fmt: skip
     places = list(itertools.product(range(len(colors)), range(len(colors[0]))))
     result = np.zeros((4, 64))
     for number, distance in enumerate([1, 3, 5, 7]):
@@ -42,24 +42,24 @@ def test_correlogram_keeps_the_contract():
 
 def test_histogram_is_that_of_opencv(batch, scenes):
     values = histogram(batch(*scenes))
-    for value, picture in zip(values, scaled_rgb(batch(*scenes), 256), strict=True):
-        counts = cv2.calcHist([picture], [0, 1, 2], None, [8, 8, 8], [0, 256, 0, 256, 0, 256])
-        np.testing.assert_allclose(value * picture.size / 3, counts.ravel(), rtol=1e-5)
+    for value, image in zip(values, scaled_rgb(batch(*scenes), 256), strict=True):
+        counts = cv2.calcHist([image], [0, 1, 2], None, [8, 8, 8], [0, 256, 0, 256, 0, 256])
+        np.testing.assert_allclose(value * image.size / 3, counts.ravel(), rtol=1e-5)
         assert value.sum() == pytest.approx(1, abs=1e-5)
 
 
 @given(arrays(np.uint8, (3, 4, 3)))
-def test_histogram_counts_each_color_in_its_bin(batch, picture):
+def test_histogram_counts_each_color_in_its_bin(batch, image):
     expected = np.zeros(512)
-    for r, g, b in picture.reshape(-1, 3).astype(int):
+    for r, g, b in image.reshape(-1, 3).astype(int):
         expected[r // 32 * 64 + g // 32 * 8 + b // 32] += 1 / 12
-    np.testing.assert_allclose(histogram(batch(picture))[0], expected, atol=1e-6)
+    np.testing.assert_allclose(histogram(batch(image))[0], expected, atol=1e-6)
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.integers(1, 9), st.just(3)),
               elements=st.sampled_from([0, 63, 64, 255])))  # fmt: skip
-def test_correlogram_is_that_of_the_definition(batch, picture):
-    np.testing.assert_allclose(correlogram(batch(picture))[0], by_definition(picture), atol=1e-6)
+def test_correlogram_is_that_of_the_definition(batch, image):
+    np.testing.assert_allclose(correlogram(batch(image))[0], by_definition(image), atol=1e-6)
 
 
 def test_correlogram_of_a_part_of_a_photograph(batch, scenes):
@@ -72,9 +72,9 @@ def test_correlogram_of_a_part_of_a_photograph(batch, scenes):
 def test_correlogram_of_two_columns(batch):
     """Red beside white, two pixels each: at distance 1 each of the two has 1 of 8 neighbors in
     its color; nothing lies farther away."""
-    picture = np.full((2, 2, 3), 255, np.uint8)
-    picture[:, 0] = 255, 0, 0
-    [value] = correlogram(batch(picture))
+    image = np.full((2, 2, 3), 255, np.uint8)
+    image[:, 0] = 255, 0, 0
+    [value] = correlogram(batch(image))
     assert np.flatnonzero(value).tolist() == [RED, WHITE]
     assert value[[RED, WHITE]].tolist() == [1 / 8, 1 / 8]
 

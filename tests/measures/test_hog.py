@@ -13,8 +13,8 @@ def test_hog_keeps_the_contract():
 
 def test_hog_is_that_of_scikit_image(batch, scenes):
     values = hog()(batch(*scenes))
-    for value, picture in zip(values, squished_gray(batch(*scenes), 128), strict=True):
-        expected = skimage_hog(picture, 9, (16, 16), (2, 2), "L2-Hys")
+    for value, image in zip(values, squished_gray(batch(*scenes), 128), strict=True):
+        expected = skimage_hog(image, 9, (16, 16), (2, 2), "L2-Hys")
         assert value.shape == (1764,)
         np.testing.assert_allclose(value, expected, atol=1e-6)
 
@@ -30,6 +30,6 @@ def test_even_gradient_is_one_orientation_of_equal_strength(batch, from_gray, tu
     assert not np.delete(orientations, orientation, axis=1).any()
 
 
-def test_a_plain_picture_has_no_edges(batch):
+def test_a_plain_image_has_no_edges(batch):
     [value] = hog()(batch(np.full((200, 300, 3), 77, np.uint8)))
     assert not value.any()

@@ -16,9 +16,9 @@ def test_keypoints_keep_the_contract():
 
 def test_keypoints_are_those_of_opencv(batch, scenes):
     rows = keypoints(batch(*scenes))
-    for row, picture in zip(rows, scaled_gray(batch(*scenes), 512), strict=True):
-        sift, _ = cv2.SIFT_create().detectAndCompute(picture, None)
-        assert row["orb"] == len(cv2.ORB_create(nfeatures=500).detect(picture, None)) > 0
+    for row, image in zip(rows, scaled_gray(batch(*scenes), 512), strict=True):
+        sift, _ = cv2.SIFT_create().detectAndCompute(image, None)
+        assert row["orb"] == len(cv2.ORB_create(nfeatures=500).detect(image, None)) > 0
         assert row["sift"] == len(sift) > 0
         assert row["sift_scale"] == pytest.approx(sum(p.size for p in sift) / len(sift))
 
@@ -35,7 +35,7 @@ def test_a_blob_is_found_at_its_size(batch, from_gray, sigma):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 900), (900, 1), (2, 700), (3, 3), (40, 900)])
-def test_small_pictures_have_values(batch, shape):
+def test_small_images_have_values(batch, shape):
     noise = np.random.default_rng(1).integers(0, 256, (*shape, 3), dtype=np.uint8)
     [row] = keypoints(batch(noise))
     assert row["orb"] == 0

@@ -13,10 +13,10 @@ def test_lbp_keeps_the_contract():
 
 def test_lbp_is_that_of_scikit_image(batch, scenes):
     values = lbp()(batch(*scenes))
-    for value, picture in zip(values, scaled_gray(batch(*scenes), 256), strict=True):
+    for value, image in zip(values, scaled_gray(batch(*scenes), 256), strict=True):
         start = 0
         for points, radius in [(8, 1), (16, 2), (24, 3)]:
-            codes = local_binary_pattern(picture, points, radius, "uniform")
+            codes = local_binary_pattern(image, points, radius, "uniform")
             expected = np.histogram(codes, np.arange(points + 3), density=True)[0]
             np.testing.assert_allclose(value[start : start + points + 2], expected, atol=1e-7)
             start += points + 2

@@ -14,8 +14,8 @@ from mediacorpus.testing import check_measure
 def hu_of(batch, from_gray):
     """Give the moments of images as rows of an array."""
 
-    def rows_of(*pictures):
-        rows = hu(batch(*(from_gray(picture) for picture in pictures)))
+    def rows_of(*images):
+        rows = hu(batch(*(from_gray(image) for image in images)))
         return np.array([[row[name] for name in HU_COLUMNS] for row in rows])
 
     return rows_of
@@ -25,9 +25,9 @@ def letter(scale=1, shape=(240, 250), corner=(20, 30)):
     """A white letter F on black."""
     form = np.array([[1, 1, 1], [1, 0, 0], [1, 1, 0], [1, 0, 0], [1, 0, 0]]) * 255
     form = form.repeat(10 * scale, axis=0).repeat(10 * scale, axis=1)
-    picture = np.zeros(shape, np.uint8)
-    picture[corner[0] : corner[0] + len(form), corner[1] : corner[1] + form.shape[1]] = form
-    return picture
+    image = np.zeros(shape, np.uint8)
+    image[corner[0] : corner[0] + len(form), corner[1] : corner[1] + form.shape[1]] = form
+    return image
 
 
 def test_hu_keeps_the_contract():
@@ -40,8 +40,8 @@ def test_zernike_keeps_the_contract():
 
 def test_hu_is_that_of_opencv(batch, scenes):
     rows = hu(batch(*scenes))
-    for row, picture in zip(rows, scaled_gray(batch(*scenes), 256), strict=True):
-        expected = cv2.HuMoments(cv2.moments(picture)).ravel()
+    for row, image in zip(rows, scaled_gray(batch(*scenes), 256), strict=True):
+        expected = cv2.HuMoments(cv2.moments(image)).ravel()
         np.testing.assert_array_equal([row[name] for name in HU_COLUMNS], expected)
 
 
@@ -50,10 +50,10 @@ def test_hu_of_a_rectangle(hu_of, height, width, top, left):
     """The second central moments of a by b equal pixels are a b (a^2 - 1) / 12 and
     a b (b^2 - 1) / 12; divided by the square of the mass they are Hu's (1962) eta. All third
     moments are 0, and so are hu3 to hu7."""
-    picture = np.zeros((100, 100), np.uint8)
-    picture[top : top + height, left : left + width] = 255
+    image = np.zeros((100, 100), np.uint8)
+    image[top : top + height, left : left + width] = 255
     along, across = ((side**2 - 1) / (12 * height * width * 255) for side in (height, width))
-    [row] = hu_of(picture)
+    [row] = hu_of(image)
     assert row[0] == pytest.approx(along + across, rel=1e-9)
     assert row[1] == pytest.approx((along - across) ** 2, rel=1e-6, abs=1e-15)
     np.testing.assert_allclose(row[2:], 0, atol=1e-15)
@@ -92,8 +92,8 @@ def test_black_has_no_moments(batch, hu_of):
 
 def test_zernike_is_that_of_mahotas(batch, scenes):
     values = zernike()(batch(*scenes))
-    for value, picture in zip(values, squished_gray(batch(*scenes), 128), strict=True):
-        expected = mahotas.features.zernike_moments(picture, 64, degree=8)
+    for value, image in zip(values, squished_gray(batch(*scenes), 128), strict=True):
+        expected = mahotas.features.zernike_moments(image, 64, degree=8)
         assert value.shape == (25,)
         np.testing.assert_allclose(value, expected, rtol=1e-6)
 
@@ -123,10 +123,10 @@ def test_zernike_of_two_points(batch, from_gray):
     assert found[2, 2] == pytest.approx(3 / np.pi / 4, rel=1e-6)
 
 
-def test_zernike_stays_when_the_picture_is_turned_or_darker(batch, from_gray, scenes):
+def test_zernike_stays_when_the_image_is_turned_or_darker(batch, from_gray, scenes):
     square = scenes[0][:512, :512].mean(axis=2) // 2 * 2
-    pictures = [from_gray(p) for p in (square, np.rot90(square), square // 2)]
-    first, turned, darker = zernike()(batch(*pictures))
+    images = [from_gray(p) for p in (square, np.rot90(square), square // 2)]
+    first, turned, darker = zernike()(batch(*images))
     np.testing.assert_allclose(turned, first, atol=1e-3)
     np.testing.assert_allclose(darker, first, atol=2e-3)
     assert first.std() > 0.01

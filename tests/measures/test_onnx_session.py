@@ -20,7 +20,7 @@ def pixels():
     return np.random.default_rng(0).integers(0, 256, (CHUNK + 3, 224, 224, 3), dtype=np.uint8)
 
 
-def test_any_number_of_pictures_gives_the_same_rows(session, pixels):
+def test_any_number_of_images_gives_the_same_rows(session, pixels):
     embedding, logits = session.run(pixels)
     assert embedding.shape == (CHUNK + 3, 1280)
     assert embedding.dtype == logits.dtype == np.float32
@@ -31,7 +31,7 @@ def test_any_number_of_pictures_gives_the_same_rows(session, pixels):
     assert np.abs(logits[0] - logits[1]).max() > 1e-2
 
 
-def test_no_pictures_give_no_rows(session, pixels):
+def test_no_images_give_no_rows(session, pixels):
     embedding, logits = session.run(pixels[:0])
     assert embedding.shape == (0, 1280)
     assert logits.shape == (0, 1000)

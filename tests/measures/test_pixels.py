@@ -13,7 +13,7 @@ def test_pixels_keep_the_contract():
     check_measure(INFO, lambda: pixels)
 
 
-def test_pixels_are_the_picture_scaled_by_opencv(batch, scenes):
+def test_pixels_are_the_image_scaled_by_opencv(batch, scenes):
     for value, photograph in zip(pixels(batch(*scenes)), scenes, strict=True):
         gray = cv2.cvtColor(photograph, cv2.COLOR_RGB2GRAY)
         small = cv2.resize(gray, (15, 15), interpolation=cv2.INTER_AREA)
@@ -28,7 +28,7 @@ def test_each_pixel_is_the_mean_of_its_block(batch, from_gray):
     np.testing.assert_allclose(value * 255, levels.ravel() // 2 + 20, atol=1e-4)
 
 
-def test_a_copy_is_nearer_than_another_picture(batch, scenes):
+def test_a_copy_is_nearer_than_another_image(batch, scenes):
     smaller = cv2.resize(scenes[0], (200, 200), interpolation=cv2.INTER_AREA)
     noisy = cv2.GaussianBlur(scenes[0], (0, 0), 3)
     first, *copies = pixels(batch(scenes[0], smaller, noisy))

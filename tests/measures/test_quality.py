@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.quality import INFO, quality
 from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
@@ -18,7 +18,7 @@ def row(pixels) -> dict:
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[..., None], 3, axis=2)
     file = FileFacts("PNG", pixels.shape[1], pixels.shape[0], "RGB", pixels.nbytes)
-    [value] = quality(Batch([Picture("a", file, pixels)]))
+    [value] = quality(Batch([BatchItem("a", file, pixels)]))
     return dict(value)
 
 
@@ -52,8 +52,8 @@ def test_brightness_is_the_luma_of_rec_601():
 
 
 @given(grays)
-def test_light_equals_numpy(picture):
-    found, luma = row(picture), picture / 255
+def test_light_equals_numpy(image):
+    found, luma = row(image), image / 255
     assert found["brightness"] == pytest.approx(luma.mean())
     assert found["contrast_rms"] == pytest.approx(luma.std())
     low, high = np.quantile(luma, [0.01, 0.99], method="inverted_cdf")
@@ -63,9 +63,9 @@ def test_light_equals_numpy(picture):
 
 
 def test_single_pixels_do_not_decide_the_contrast():
-    picture = np.full((100, 100), 100)
-    picture[0, :50], picture[1, :50] = 0, 255
-    assert (row(picture)["contrast_michelson"], row(picture)["dynamic_range"]) == (0, 0)
+    image = np.full((100, 100), 100)
+    image[0, :50], image[1, :50] = 0, 255
+    assert (row(image)["contrast_michelson"], row(image)["dynamic_range"]) == (0, 0)
 
 
 def test_black_has_no_michelson_contrast():
@@ -78,20 +78,20 @@ def test_laplacian_equals_opencv(camera):
 
 
 @given(grays)
-def test_laplacian_equals_scipy(picture):
+def test_laplacian_equals_scipy(image):
     """Pech-Pacheco et al. (2000): variance after the mask 0 1 0, 1 -4 1, 0 1 0."""
     from scipy.ndimage import laplace
 
-    expected = laplace(picture.astype(float), mode="mirror").var() if min(picture.shape) > 1 else 0
-    if min(picture.shape) > 1:
-        assert row(picture)["sharpness_laplacian"] == pytest.approx(expected, abs=1e-6)
+    expected = laplace(image.astype(float), mode="mirror").var() if min(image.shape) > 1 else 0
+    if min(image.shape) > 1:
+        assert row(image)["sharpness_laplacian"] == pytest.approx(expected, abs=1e-6)
 
 
 def test_tenengrad_by_hand():
     """A step of 10: Sobel's mask gives 40 in the two columns at the step, of 8 columns."""
-    picture = np.full((5, 8), 100)
-    picture[:, 4:] = 110
-    assert row(picture)["sharpness_tenengrad"] == pytest.approx(40**2 * 2 / 8)
+    image = np.full((5, 8), 100)
+    image[:, 4:] = 110
+    assert row(image)["sharpness_tenengrad"] == pytest.approx(40**2 * 2 / 8)
 
 
 def test_tenengrad_equals_scikit_image(camera):
@@ -104,9 +104,9 @@ def test_tenengrad_equals_scikit_image(camera):
 
 def test_noise_by_hand():
     """Immerkaer (1996), equation 2, on a single 6 amid zeros: the mask's sum of 16, times 6."""
-    picture = np.zeros((7, 7))
-    picture[3, 3] = 6
-    assert row(picture)["noise"] == pytest.approx(math.sqrt(math.pi / 2) * 16 * 6 / (6 * 25))
+    image = np.zeros((7, 7))
+    image[3, 3] = 6
+    assert row(image)["noise"] == pytest.approx(math.sqrt(math.pi / 2) * 16 * 6 / (6 * 25))
 
 
 @pytest.mark.parametrize("sd", [2, 5, 10, 20])
@@ -117,22 +117,22 @@ def test_noise_finds_what_was_added(sd):
 
 
 @given(arrays(np.uint8, st.tuples(st.integers(3, 20), st.integers(3, 20))))
-def test_noise_equals_scipy(picture):
+def test_noise_equals_scipy(image):
     from scipy.signal import convolve2d
 
     mask = np.array([[1, -2, 1], [-2, 4, -2], [1, -2, 1]])
-    found = np.abs(convolve2d(picture.astype(float), mask, mode="valid"))
+    found = np.abs(convolve2d(image.astype(float), mask, mode="valid"))
     expected = math.sqrt(math.pi / 2) / 6 * found.mean()
-    assert row(picture)["noise"] == pytest.approx(expected, abs=1e-9)
+    assert row(image)["noise"] == pytest.approx(expected, abs=1e-9)
 
 
 def test_blockiness_by_hand():
     """Steps of 1 everywhere and of 3 at the borders: (3 - 1) / (3 + 1)."""
     steps = np.ones(31, int)
     steps[7::8] = 3
-    picture = np.concatenate([[0], np.cumsum(steps)])[None]
-    assert row(picture)["blockiness"] == pytest.approx(0.5)
-    assert row(picture.T)["blockiness"] == pytest.approx(0.5)
+    image = np.concatenate([[0], np.cumsum(steps)])[None]
+    assert row(image)["blockiness"] == pytest.approx(0.5)
+    assert row(image.T)["blockiness"] == pytest.approx(0.5)
 
 
 def test_blockiness_grows_with_compression(camera):
@@ -152,7 +152,7 @@ def test_blur_flags_the_blurred_copy(camera):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 500), (500, 1), (2, 2), (3, 3), (9, 2)])
-def test_small_pictures_have_values(shape):
+def test_small_images_have_values(shape):
     found = row(np.random.default_rng(4).integers(0, 256, shape))
     assert set(found) == set(INFO.outputs)
     assert (found["noise"] is None) == (min(shape) < 3)
@@ -160,8 +160,8 @@ def test_small_pictures_have_values(shape):
 
 
 @given(grays)
-def test_values_keep_their_ranges(picture):
-    found = row(picture)
+def test_values_keep_their_ranges(image):
+    found = row(image)
     for name in ("brightness", "dynamic_range", "underexposed_share", "overexposed_share"):
         assert 0 <= found[name] <= 1
     assert 0 <= found["contrast_rms"] <= 0.5

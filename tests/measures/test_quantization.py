@@ -48,14 +48,14 @@ def test_fp32_and_int8_do_not_mix_in_one_batch(int8, photographs):
     assert 0 < np.abs(exact - rounded).max() < 6
 
 
-def test_pictures_are_needed(tmp_path):
+def test_images_are_needed(tmp_path):
     with pytest.raises(ParameterError, match="about 64"):
         quantize(onnx_file(), [], tmp_path / "int8.onnx")
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("wrong", [GRAY[:100], GRAY.astype(np.float32)])
-def test_pictures_must_be_preprocessed(tmp_path, wrong):
+def test_images_must_be_preprocessed(tmp_path, wrong):
     with pytest.raises(ParameterError, match="as preprocess gives"):
         quantize(onnx_file(), [GRAY, wrong], tmp_path / "int8.onnx")
     assert not list(tmp_path.iterdir())

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import torch
 
-from mediacorpus.engine.contract import Batch, Picture
+from mediacorpus.engine.contract import Batch, BatchItem
 from mediacorpus.measures.embedding import embedding
 from mediacorpus.measures.spatial_embedding import spatial_embedding
 from mediacorpus.networks.backbones import create
@@ -10,9 +10,9 @@ from mediacorpus.networks.views import preprocess
 from mediacorpus.records import FileFacts
 
 
-def picture(pixels):
+def image(pixels):
     height, width = pixels.shape[:2]
-    return Picture("a", FileFacts("PNG", width, height, "RGB", 1), np.ascontiguousarray(pixels))
+    return BatchItem("a", FileFacts("PNG", width, height, "RGB", 1), np.ascontiguousarray(pixels))
 
 
 def test_it_is_the_mean_of_the_maps_at_each_place(photographs):
@@ -34,13 +34,13 @@ def test_it_tells_where_a_thing_is_and_the_embedding_hardly(photographs):
         canvases = [np.full((256, 256, 3), 127, np.uint8) for _ in range(2)]
         canvases[0][:140, :140], canvases[1][116:, 116:] = small, small
         for name, measure in (("place", spatial_embedding()), ("whole", embedding())):
-            a, b = measure(Batch([picture(canvas) for canvas in canvases]))
+            a, b = measure(Batch([image(canvas) for canvas in canvases]))
             likeness[name].append(a @ b / np.linalg.norm(a) / np.linalg.norm(b))
     assert np.mean(likeness["place"]) < np.mean(likeness["whole"]) - 0.1
 
 
-def test_a_batch_gives_what_single_pictures_give(photographs):
-    chosen = photographs.pictures[:10]
+def test_a_batch_gives_what_single_images_give(photographs):
+    chosen = photographs.images[:10]
     measure = spatial_embedding()
     together = np.stack(measure(Batch(chosen)))
     alone = np.stack([measure(Batch([one]))[0] for one in chosen])
@@ -48,5 +48,5 @@ def test_a_batch_gives_what_single_pictures_give(photographs):
     np.testing.assert_allclose(together, alone, atol=1e-4)
 
 
-def test_no_pictures_give_no_vectors():
+def test_no_images_give_no_vectors():
     assert spatial_embedding()(Batch([])) == []

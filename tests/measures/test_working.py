@@ -10,21 +10,21 @@ from mediacorpus.media import short_side, squish
 
 
 @pytest.mark.parametrize("side", [64, 128, 256])
-def test_scaled_pictures_have_the_short_side_that_was_asked_for(side):
+def test_scaled_images_have_the_short_side_that_was_asked_for(side):
     photograph = data.coffee()
     np.testing.assert_array_equal(working.scaled(photograph, side), short_side(photograph, side))
 
 
-def test_small_pictures_are_never_enlarged():
+def test_small_images_are_never_enlarged():
     small = data.coffee()[:100, :300]
     assert working.scaled(small, 128) is small
     assert working.scaled(small, 100) is small
 
 
 @given(st.integers(1, 3000), st.integers(1, 3000), st.sampled_from([15, 64, 256]))
-def test_a_scaled_picture_is_neither_larger_nor_endless(height, width, side):
-    picture = np.zeros((height, width), np.uint8)
-    made = working.scaled(picture, side)
+def test_a_scaled_image_is_neither_larger_nor_endless(height, width, side):
+    image = np.zeros((height, width), np.uint8)
+    made = working.scaled(image, side)
     assert 1 <= made.shape[0] <= height
     assert 1 <= made.shape[1] <= width
     assert min(made.shape) <= side
@@ -57,7 +57,7 @@ def test_gray_of_the_primary_colors(batch):
 
 
 @pytest.mark.parametrize("make", [working.scaled_gray, working.squished_gray, working.scaled_rgb])
-def test_working_pictures_are_made_once_for_a_batch_and_a_size(batch, make):
+def test_working_images_are_made_once_for_a_batch_and_a_size(batch, make):
     shown = batch(data.chelsea(), data.rocket())
     first = make(shown, 64)
     assert make(shown, 64) is first

@@ -101,7 +101,7 @@ def test_frames_are_reduced_by_powers_of_two(min_side, shape):
             reader.frame(2, min_side=0)
 
 
-def test_a_still_picture_has_one_frame(encode):
+def test_a_still_image_has_one_frame(encode):
     data = encode(Image.new("RGB", (8, 8), "navy"), "PNG")
     assert index_animation(data).times.tolist() == [0.0]
     with AnimationReader(data) as reader, pytest.raises(MediaError, match="beyond the end"):
@@ -126,7 +126,7 @@ def test_what_cannot_be_read():
         index_animation(data[: len(data) // 2])
 
 
-def test_a_frame_that_enlarges_the_picture_beyond_the_limit_is_refused():
+def test_a_frame_that_enlarges_the_image_beyond_the_limit_is_refused():
     buffer = io.BytesIO()
     pages = [Image.new("RGB", (4, 4), color) for color in ("red", "blue")]
     pages[0].save(buffer, "GIF", save_all=True, append_images=pages[1:])

@@ -37,15 +37,15 @@ def clear(scene) -> Image.Image:
 
 
 def test_every_mode_of_a_file(tmp_path, scene):
-    picture = scene(30, 40)
+    image = scene(30, 40)
     path = tmp_path / "scene.png"
-    Image.fromarray(picture).save(path)
-    assert (load_array(path) == picture).all()
-    assert (load_array(path, mode="gray") == to_gray(picture)).all()
-    assert (load_array(path, mode="hsv") == to_hsv(picture)).all()
-    assert (load_array(path, mode="lab") == to_lab(picture)).all()
-    assert (load_array(path, mode="cmyk") == to_cmyk(picture)).all()
-    assert (load_array(path, mode="rgba")[..., :3] == picture).all()
+    Image.fromarray(image).save(path)
+    assert (load_array(path) == image).all()
+    assert (load_array(path, mode="gray") == to_gray(image)).all()
+    assert (load_array(path, mode="hsv") == to_hsv(image)).all()
+    assert (load_array(path, mode="lab") == to_lab(image)).all()
+    assert (load_array(path, mode="cmyk") == to_cmyk(image)).all()
+    assert (load_array(path, mode="rgba")[..., :3] == image).all()
     assert (load_array(path, mode="rgba")[..., 3] == 255).all()
 
 
@@ -226,7 +226,7 @@ def test_cosine_is_symmetric_bounded_and_free_of_scale(a, b, factor):
     assert cosine_similarity(a, a) == pytest.approx(1)
 
 
-def test_a_black_picture_has_no_angle():
+def test_a_black_image_has_no_angle():
     from sklearn.metrics.pairwise import cosine_similarity as known
 
     for other in (np.ones(3), np.zeros(3)):
@@ -261,15 +261,15 @@ def test_the_classic_comparison_finds_the_copy(photographs_on_board):
 
 
 def test_own_mean_and_sd_are_those_of_all_pixels(scene):
-    pictures = [scene(20, 30), scene(31, 17)]
-    found = measure_channels(p for p in pictures)
-    every = np.concatenate([p.reshape(-1, 3) for p in pictures]) / 255
+    images = [scene(20, 30), scene(31, 17)]
+    found = measure_channels(p for p in images)
+    every = np.concatenate([p.reshape(-1, 3) for p in images]) / 255
     assert np.allclose(found.mean, every.mean(axis=0))
     assert np.allclose(found.sd, every.std(axis=0))
     assert found.count == len(every)
 
 
 @pytest.mark.parametrize("pictures", [[], [np.zeros((2, 2), np.uint8)]])
-def test_channels_need_color_pictures(pictures):
+def test_channels_need_color_images(images):
     with pytest.raises(ParameterError):
-        measure_channels(pictures)
+        measure_channels(images)

@@ -24,24 +24,24 @@ def rng(seed: int = 3) -> np.random.Generator:
 @pytest.mark.parametrize(
     "function", [FULL, random_resized_crop, horizontal_flip, rotate, color_jitter]
 )
-def test_same_seed_same_result_and_the_picture_stays(scene, function):
-    picture = scene(90, 120)
-    before = picture.copy()
-    results = [function(picture, rng(seed)) for seed in (1, 1, 2, 3, 4, 5)]
+def test_same_seed_same_result_and_the_image_stays(scene, function):
+    image = scene(90, 120)
+    before = image.copy()
+    results = [function(image, rng(seed)) for seed in (1, 1, 2, 3, 4, 5)]
     assert np.array_equal(results[0], results[1])
     assert any(not np.array_equal(results[0], other) for other in results[2:])
-    assert np.array_equal(picture, before)
-    assert not any(np.shares_memory(result, picture) for result in results)
+    assert np.array_equal(image, before)
+    assert not any(np.shares_memory(result, image) for result in results)
     assert all(result.dtype == np.uint8 for result in results)
 
 
 def test_crops_cover_the_range_of_areas_and_ratios():
     rows, columns = np.mgrid[0:200, 0:200].astype(np.uint8)
-    picture = np.dstack([rows, columns, rows])
+    image = np.dstack([rows, columns, rows])
     source = rng()
     areas, ratios = [], []
     for _ in range(400):
-        crop = random_resized_crop(picture, source, size=32).astype(float)
+        crop = random_resized_crop(image, source, size=32).astype(float)
         height = np.ptp(crop[:, :, 0]) * 32 / 31
         width = np.ptp(crop[:, :, 1]) * 32 / 31
         areas.append(height * width / 200**2)
@@ -54,9 +54,9 @@ def test_crops_cover_the_range_of_areas_and_ratios():
 
 
 def test_a_whole_crop_is_plain_scaling(scene):
-    picture = scene(60, 60)
-    whole = random_resized_crop(picture, rng(), size=60, area=(1, 1), ratio=(1, 1))
-    assert np.array_equal(whole, picture)
+    image = scene(60, 60)
+    whole = random_resized_crop(image, rng(), size=60, area=(1, 1), ratio=(1, 1))
+    assert np.array_equal(whole, image)
 
 
 def test_a_strip_falls_back_to_the_center():
@@ -67,11 +67,11 @@ def test_a_strip_falls_back_to_the_center():
 
 
 def test_flip_probability(scene):
-    picture = scene()
-    assert np.array_equal(horizontal_flip(picture, rng(), probability=0), picture)
-    assert np.array_equal(horizontal_flip(picture, rng(), probability=1), picture[:, ::-1])
+    image = scene()
+    assert np.array_equal(horizontal_flip(image, rng(), probability=0), image)
+    assert np.array_equal(horizontal_flip(image, rng(), probability=1), image[:, ::-1])
     source = rng()
-    flips = [not np.array_equal(horizontal_flip(picture, source), picture) for _ in range(400)]
+    flips = [not np.array_equal(horizontal_flip(image, source), image) for _ in range(400)]
     assert np.mean(flips) == pytest.approx(0.5, abs=0.08)
 
 
@@ -83,31 +83,31 @@ class Fixed:
 
 
 def test_rotation_turns_about_the_center(scene):
-    picture = scene(81, 81)
-    quarter = rotate(picture, Fixed(), degrees=90)
-    assert np.abs(quarter.astype(int) - np.rot90(picture)).max() <= 2
-    assert np.array_equal(rotate(picture, rng(), degrees=0), picture)
+    image = scene(81, 81)
+    quarter = rotate(image, Fixed(), degrees=90)
+    assert np.abs(quarter.astype(int) - np.rot90(image)).max() <= 2
+    assert np.array_equal(rotate(image, rng(), degrees=0), image)
     assert (rotate(np.full((40, 50, 3), 8, np.uint8), rng(), degrees=45) == 8).all()
 
 
 def test_each_color_change_does_what_it_says(scene):
-    picture = (scene(40, 60) // 3 + 40).astype(np.uint8)
+    image = (scene(40, 60) // 3 + 40).astype(np.uint8)
     weights = np.array([0.299, 0.587, 0.114])
     none = {"brightness": 0, "contrast": 0, "saturation": 0}
-    assert np.array_equal(color_jitter(picture, rng(), **none), picture)
-    brighter = color_jitter(picture, Fixed(), **{**none, "brightness": 0.5})
-    assert np.abs(brighter - picture * 1.5).max() <= 0.6
-    harder = color_jitter(picture, Fixed(), **{**none, "contrast": 0.5})
-    mean = (picture @ weights).mean()
-    assert np.abs(harder - (mean + (picture - mean) * 1.5)).max() <= 0.6
-    richer = color_jitter(picture, Fixed(), **{**none, "saturation": 0.5})
-    gray = (picture @ weights)[:, :, None]
-    assert np.abs(richer - np.clip(gray + (picture - gray) * 1.5, 0, 255)).max() <= 0.6
+    assert np.array_equal(color_jitter(image, rng(), **none), image)
+    brighter = color_jitter(image, Fixed(), **{**none, "brightness": 0.5})
+    assert np.abs(brighter - image * 1.5).max() <= 0.6
+    harder = color_jitter(image, Fixed(), **{**none, "contrast": 0.5})
+    mean = (image @ weights).mean()
+    assert np.abs(harder - (mean + (image - mean) * 1.5)).max() <= 0.6
+    richer = color_jitter(image, Fixed(), **{**none, "saturation": 0.5})
+    gray = (image @ weights)[:, :, None]
+    assert np.abs(richer - np.clip(gray + (image - gray) * 1.5, 0, 255)).max() <= 0.6
 
 
 def test_levels_are_cut_at_the_ends():
-    picture = np.full((3, 3, 3), 250, np.uint8)
-    assert (color_jitter(picture, Fixed(), brightness=1, contrast=0, saturation=0) == 255).all()
+    image = np.full((3, 3, 3), 250, np.uint8)
+    assert (color_jitter(image, Fixed(), brightness=1, contrast=0, saturation=0) == 255).all()
 
 
 def test_the_settings_are_frozen_and_the_size_is_kept(scene):

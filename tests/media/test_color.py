@@ -60,7 +60,7 @@ def test_premultiplied_and_palette_alpha(plain, mode):
     assert to_rgb(solid if mode == "PA" else solid.convert(mode)).max() == 0
 
 
-def test_float_pictures_are_stretched_and_odd_values_do_no_harm():
+def test_float_images_are_stretched_and_odd_values_do_no_harm():
     values = np.array([[0.0, 1.0, 0.5], [np.nan, np.inf, -np.inf]], np.float32)
     assert to_rgb(Image.fromarray(values))[:, :, 0].tolist() == [[0, 255, 128], [0, 255, 0]]
 
@@ -94,10 +94,10 @@ def test_16_bit_png_keeps_its_scale(encode):
 
 
 def test_a_cmyk_jpeg_is_close_to_its_colors(encode, scene):
-    picture = scene()
-    data = encode(Image.fromarray(picture).convert("CMYK"), "JPEG", quality=95)
+    image = scene()
+    data = encode(Image.fromarray(image).convert("CMYK"), "JPEG", quality=95)
     assert probe(data).mode == "CMYK"
-    assert np.abs(decode(data).astype(int) - picture).mean() < 3
+    assert np.abs(decode(data).astype(int) - image).mean() < 3
     assert decode(data, min_side=90).shape == (90, 120, 3)
 
 
@@ -147,7 +147,7 @@ def test_a_gray_jpeg_with_a_color_profile_stays_gray(encode, scene):
 
 
 @pytest.mark.parametrize("mode", ["L", "P", "RGB", "RGBA", "LA", "CMYK", "1"])
-def test_large_pictures_are_converted_strip_by_strip_to_the_same(monkeypatch, mode):
+def test_large_images_are_converted_strip_by_strip_to_the_same(monkeypatch, mode):
     noise = np.random.default_rng(1).integers(0, 256, (97, 61, 4), np.uint8)
     rgba = Image.fromarray(noise)
     image = rgba.convert("RGB").convert(mode) if mode == "CMYK" else rgba.convert(mode)

@@ -47,9 +47,9 @@ def test_gray_is_that_of_opencv_and_of_pillow():
 
 def test_opacity_is_one_level_or_a_layer():
     layer = np.arange(6, dtype=np.uint8).reshape(2, 3)
-    picture = np.full((2, 3, 3), 7, np.uint8)
-    assert (to_rgba(picture)[..., 3] == 255).all()
-    assert (to_rgba(picture, layer)[..., 3] == layer).all()
+    image = np.full((2, 3, 3), 7, np.uint8)
+    assert (to_rgba(image)[..., 3] == 255).all()
+    assert (to_rgba(image, layer)[..., 3] == layer).all()
     assert (to_rgba(layer, 9)[..., :3] == layer[..., None]).all()
 
 
@@ -133,7 +133,7 @@ def test_hue_goes_round_and_the_rest_is_cut():
     assert len(np.unique(from_hsv(hsv)[0], axis=0)) == 1
 
 
-def test_gray_pictures_go_everywhere():
+def test_gray_images_go_everywhere():
     gray = np.arange(12, dtype=np.uint8).reshape(3, 4)
     assert to_hsv(gray)[..., :2].max() == 0
     assert np.abs(to_lab(gray)[..., 1:]).max() < 0.01
@@ -163,7 +163,7 @@ def test_the_input_stays_as_it_was():
         [[1, 2], [3, 4]],
     ],
 )
-def test_what_is_no_picture_is_refused(function, array):
+def test_what_is_no_image_is_refused(function, array):
     with pytest.raises(ParameterError, match="An image is a uint8 array"):
         function(array)
 

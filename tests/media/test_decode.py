@@ -101,7 +101,7 @@ def test_reduced_size(*, encode, kind, size, min_side, expected):
     assert decode(turned, min_side=min_side).shape == (*expected[::-1], 3)
 
 
-def test_jpeg_and_png_of_a_picture_agree_at_reduced_scale(encode, scene):
+def test_jpeg_and_png_of_a_image_agree_at_reduced_scale(encode, scene):
     image = Image.fromarray(scene(400, 600))
     jpeg, png = encode(image, "JPEG", quality=95), encode(image, "PNG")
     assert difference(decode(jpeg, min_side=100), decode(png, min_side=100)) < 3
@@ -275,7 +275,7 @@ def test_every_hostile_file_gives_an_array_or_a_sentence(test_data):
     assert decoded >= 140
 
 
-def test_real_pictures_agree_with_pillow(test_data):
+def test_real_images_agree_with_pillow(test_data):
     files = [
         path
         for folder in ("near_dup", "documentary")

@@ -81,9 +81,9 @@ def pdf(content=TEXT, *, page=b"", info=b"", password=None, kids=b"3 0 R"):
     return bytes(out)
 
 
-def scanned(*pictures, dpi=100):
+def scanned(*images, dpi=100):
     """A document with an image on each page, as a scanner makes it."""
-    images = [Image.fromarray(picture) for picture in pictures]
+    images = [Image.fromarray(image) for image in images]
     buffer = io.BytesIO()
     images[0].save(
         buffer, "PDF", save_all=True, append_images=images[1:], resolution=dpi, quality=95
@@ -92,15 +92,15 @@ def scanned(*pictures, dpi=100):
 
 
 @pytest.fixture
-def pictures(scene):
+def images(scene):
     return [scene(), scene(180, 240)[::-1].copy(), scene(240, 180)]
 
 
 # What the file says
 
 
-def test_facts(pictures):
-    data = scanned(*pictures)
+def test_facts(images):
+    data = scanned(*images)
     facts = probe_document(data)
     assert (facts.kind, facts.format, facts.mode) == (Kind.DOCUMENT, "PDF", "RGB")
     assert (facts.frames, facts.width, facts.height) == (3, 173, 130)  # 240 and 180 / 100 * 72
@@ -154,8 +154,8 @@ def test_files_that_cannot_be_opened(data, says):
         Document(data)
 
 
-def test_truncated_scan(pictures):
-    data = scanned(*pictures)
+def test_truncated_scan(images):
+    data = scanned(*images)
     with pytest.raises(MediaError, match="truncated"):
         probe_document(data[: len(data) // 2])
 
@@ -173,17 +173,17 @@ def test_bytes_before_the_header_are_allowed():
 # Pages
 
 
-def test_pages_show_the_pictures_that_were_put_in(pictures):
-    with Document(scanned(*pictures)) as document:
+def test_pages_show_the_images_that_were_put_in(images):
+    with Document(scanned(*images)) as document:
         assert document.pages == 3
-        for number, picture in enumerate(pictures, 1):
+        for number, image in enumerate(images, 1):
             found = document.page(number, dpi=100)
-            assert found.shape == picture.shape
+            assert found.shape == image.shape
             assert found.dtype == np.uint8
             assert found.flags.c_contiguous
             assert found.flags.owndata
-            assert np.abs(found.astype(int) - picture).mean() < 3
-        assert np.abs(document.page(1, dpi=100).astype(int) - pictures[1]).mean() > 20
+            assert np.abs(found.astype(int) - image).mean() < 3
+        assert np.abs(document.page(1, dpi=100).astype(int) - images[1]).mean() > 20
 
 
 def test_colors_and_places_are_exact():
@@ -221,10 +221,10 @@ def test_min_side_gives_the_exact_reduced_size(min_side, shape):
 
 
 def test_reduced_page_shows_the_same(scene):
-    picture = scene(480, 640)
-    with Document(scanned(picture)) as document:
+    image = scene(480, 640)
+    with Document(scanned(image)) as document:
         found = document.page(1, dpi=100, min_side=120)
-    half = picture.reshape(120, 4, 160, 4, 3).mean((1, 3))
+    half = image.reshape(120, 4, 160, 4, 3).mean((1, 3))
     assert found.shape == half.shape
     assert np.abs(found - half).mean() < 6
 
@@ -264,12 +264,12 @@ def test_closed_document():
         document.page(1)
 
 
-def test_text_layer(pictures):
+def test_text_layer(images):
     lines = b"BT /F1 12 Tf 14 TL 20 100 Td (One) Tj T* (Two) Tj ET"
     with Document(pdf(lines)) as document:
         assert document.text(1).splitlines() == ["One", "Two"]
         assert "\r" not in document.text(1)
-    with Document(scanned(*pictures)) as document:
+    with Document(scanned(*images)) as document:
         assert document.text(1) == ""
 
 
@@ -279,8 +279,8 @@ def test_min_side_out_of_range(min_side):
         document.page(1, min_side=min_side)
 
 
-def test_threads_draw_the_same(pictures):
-    data = scanned(*pictures)
+def test_threads_draw_the_same(images):
+    data = scanned(*images)
     with Document(data) as document:
         alone = [document.page(number, dpi=150) for number in (1, 2, 3)]
         different = []

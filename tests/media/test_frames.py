@@ -18,7 +18,7 @@ def test_frames_are_counted(encode, kind):
 
 
 @pytest.mark.parametrize("kind", ["GIF", "TIFF", "PNG", "WEBP", "JPEG", "BMP"])
-def test_a_still_picture_has_one_frame(encode, kind):
+def test_a_still_image_has_one_frame(encode, kind):
     assert probe(encode(PAGES[0], kind)).frames == 1
 
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mediacorpus.errors import MediaError, TooLarge
 from mediacorpus.media.decode import decode, probe
-from mediacorpus.media.header import ends_well, open_picture, picture_errors
+from mediacorpus.media.header import ends_well, image_errors, open_image
 
 ORIENTATION, EXIF_IFD, TAKEN, DIGITIZED, CHANGED = 0x0112, 0x8769, 0x9003, 0x9004, 0x0132
 
@@ -76,7 +76,7 @@ def test_a_damaged_exif_block_does_not_matter(encode):
     assert decode(data).shape == (10, 20, 3)
 
 
-def test_png_exif_is_read_without_decoding_the_picture(encode, monkeypatch):
+def test_png_exif_is_read_without_decoding_the_image(encode, monkeypatch):
     data = encode(Image.new("RGB", (20, 10)), "PNG", exif=with_exif(orientation=8))
     loads = []
     original = Image.Image.load
@@ -106,7 +106,7 @@ def test_png_exif_is_read_without_decoding_the_picture(encode, monkeypatch):
     ],
 )
 @pytest.mark.parametrize("function", [probe, decode])
-def test_one_sentence_for_what_is_no_picture(function, data, sentence):
+def test_one_sentence_for_what_is_no_image(function, data, sentence):
     with pytest.raises(MediaError) as caught:
         function(data)
     assert str(caught.value) == sentence
@@ -155,7 +155,7 @@ def test_truncation_is_found_when_probing(*, encode, scene, kind, share):
 def test_a_jpeg_that_merely_lacks_its_end_mark_is_fine(encode, scene):
     data = encode(Image.fromarray(scene()), "JPEG")
     for other in (data[:-2], data + bytes(5000)):
-        assert not ends_well(open_picture(other), other)
+        assert not ends_well(open_image(other), other)
         assert probe(other).format == "JPEG"
         assert np.abs(decode(other).astype(int) - decode(data)).max() <= 1
     for lost in (20, 200):
@@ -168,7 +168,7 @@ def test_complete_files_are_not_decoded_when_probing(encode, scene, monkeypatch)
     monkeypatch.setattr(Image.core, "jpeg_decoder", None)
     monkeypatch.setattr(Image.core, "zip_decoder", None)
     assert [probe(data).width for data in files] == [240] * 4
-    assert all(ends_well(open_picture(data), data) for data in files)
+    assert all(ends_well(open_image(data), data) for data in files)
 
 
 def test_content_counts_and_not_the_name(encode, tmp_path):
@@ -179,10 +179,10 @@ def test_content_counts_and_not_the_name(encode, tmp_path):
 
 def test_pillows_errors_of_all_kinds_become_ours():
     for error in (ValueError("x"), OSError("image file is truncated"), MemoryError(), KeyError(3)):
-        with pytest.raises(MediaError) as caught, picture_errors():
+        with pytest.raises(MediaError) as caught, image_errors():
             raise error
         assert str(caught.value).endswith(".")
-    with pytest.raises(KeyboardInterrupt), picture_errors():
+    with pytest.raises(KeyboardInterrupt), image_errors():
         raise KeyboardInterrupt
 
 

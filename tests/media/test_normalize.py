@@ -70,12 +70,12 @@ def test_nonsense_is_refused(arguments):
 @settings(max_examples=25, deadline=None)
 @given(st.lists(st.tuples(st.integers(1, 12), st.integers(1, 12)), min_size=1, max_size=6))
 def test_streamed_statistics_equal_those_of_numpy(sizes):
-    pictures = [noise(*size, seed=seed) for seed, size in enumerate(sizes)]
-    everything = np.concatenate([picture.reshape(-1, 3) for picture in pictures]) / 255
+    images = [noise(*size, seed=seed) for seed, size in enumerate(sizes)]
+    everything = np.concatenate([image.reshape(-1, 3) for image in images]) / 255
     statistics, left, right = ChannelStatistics(), ChannelStatistics(), ChannelStatistics()
-    for place, picture in enumerate(pictures):
-        statistics.add(picture)
-        (left, right)[place % 2].add(picture)
+    for place, image in enumerate(images):
+        statistics.add(image)
+        (left, right)[place % 2].add(image)
     left.merge(right)
     for found in (statistics, left):
         assert found.count == len(everything)

@@ -162,7 +162,7 @@ def test_a_size_does_not_depend_on_the_others(tmp_path, scene, *, name, mode, op
     Image.fromarray(scene(*size)).convert(mode).save(path, **options)
     place = placed(path)
     with Opener() as opener:
-        together = opener.pictures(place, SIDES)
+        together = opener.images(place, SIDES)
         for side, pixels in zip(SIDES, together, strict=True):
             assert np.array_equal(pixels, opener.pixels(place, side))
             assert np.array_equal(pixels, decode(path.read_bytes(), min_side=side))
@@ -173,7 +173,7 @@ def test_a_drawing_is_drawn_for_each_size(tmp_path):
     path = tmp_path / "a.svg"
     path.write_bytes(SVG)
     with Opener() as opener:
-        for side, pixels in zip(SIDES, opener.pictures(placed(path), SIDES), strict=True):
+        for side, pixels in zip(SIDES, opener.images(placed(path), SIDES), strict=True):
             assert np.array_equal(pixels, decode(SVG, min_side=side))
 
 
@@ -183,7 +183,7 @@ def test_frames_of_a_video(tmp_path):
     with Opener() as opener, VideoReader(path) as reader:
         for n in (40, 3, 49, 0):
             frame = Locator(Kind.FRAME, frame=n, pts=int(index.pts[n]), time=float(index.times[n]))
-            together = opener.pictures(placed(path, frame), [None, 40])
+            together = opener.images(placed(path, frame), [None, 40])
             assert np.array_equal(together[0], reader.frame(int(index.pts[n])))
             assert np.array_equal(together[1], reader.frame(int(index.pts[n]), min_side=40))
             assert abs(together[0].mean() - 5 * n) < 3

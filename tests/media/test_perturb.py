@@ -18,7 +18,7 @@ NAMES = list(PERTURBATIONS)
 def _photographs() -> list[np.ndarray]:
     from skimage.data import astronaut, chelsea, coffee
 
-    return [picture()[40:240, 60:260].copy() for picture in (astronaut, chelsea, coffee)]
+    return [image()[40:240, 60:260].copy() for image in (astronaut, chelsea, coffee)]
 
 
 def test_there_are_ten_with_five_levels_each():
@@ -45,28 +45,28 @@ def test_more_strength_changes_more(name: str):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_the_picture_itself_stays_and_the_seed_decides(name: str):
-    picture = _photographs()[0]
-    before = picture.copy()
-    first, again = (perturb(picture, name, 3, seed=7) for _ in range(2))
-    assert (picture == before).all()
+def test_the_image_itself_stays_and_the_seed_decides(name: str):
+    image = _photographs()[0]
+    before = image.copy()
+    first, again = (perturb(image, name, 3, seed=7) for _ in range(2))
+    assert (image == before).all()
     assert (first == again).all()
-    assert (first.shape, first.dtype) == (picture.shape, np.uint8)
+    assert (first.shape, first.dtype) == (image.shape, np.uint8)
 
 
 @pytest.mark.parametrize("name", ["gaussian_noise", "motion_blur", "rotation", "occlusion"])
-def test_another_seed_gives_another_picture(name: str):
-    picture = _photographs()[0]
-    found = {perturb(picture, name, 3, seed=seed).tobytes() for seed in range(8)}
+def test_another_seed_gives_another_image(name: str):
+    image = _photographs()[0]
+    found = {perturb(image, name, 3, seed=seed).tobytes() for seed in range(8)}
     assert len(found) > 1
 
 
 @given(st.sampled_from(NAMES), st.integers(1, 40), st.integers(1, 40), st.sampled_from(STRENGTHS))
 @settings(max_examples=60, deadline=None)
 def test_any_size_keeps_its_size(name: str, height: int, width: int, strength: int):
-    picture = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
-    found = perturb(picture, name, strength, seed=1)
-    assert found.shape == picture.shape
+    image = np.random.default_rng(1).integers(0, 256, (height, width, 3)).astype(np.uint8)
+    found = perturb(image, name, strength, seed=1)
+    assert found.shape == image.shape
     assert found.dtype == np.uint8
 
 
@@ -99,12 +99,12 @@ def test_a_horizontal_edge_is_blurred_by_its_sigma():
 
 
 def test_bad_input_is_refused():
-    picture = _photographs()[0]
+    image = _photographs()[0]
     with pytest.raises(UnknownName, match="gaussian_blur"):
-        perturb(picture, "gaussian_blurr", 1, seed=1)
+        perturb(image, "gaussian_blurr", 1, seed=1)
     for strength in (0, 6, True):
         with pytest.raises(ParameterError, match="must be 1, 2, 3, 4 or 5"):
-            perturb(picture, "jpeg", strength, seed=1)
-    for wrong in (picture[..., 0], picture.astype(float), picture[:0]):
+            perturb(image, "jpeg", strength, seed=1)
+    for wrong in (image[..., 0], image.astype(float), image[:0]):
         with pytest.raises(ParameterError, match="uint8 array"):
             perturb(wrong, "jpeg", 1, seed=1)

@@ -16,30 +16,30 @@ def one(color: tuple[int, int, int], kind: str, part: int) -> list[int]:
 
 @pytest.mark.parametrize(("kind", "parts"), KINDS.items())
 @pytest.mark.parametrize("gray", [False, True])
-def test_every_kind_gives_color_pictures_of_the_same_size(scene, kind, parts, gray):
-    picture = to_gray(scene(50, 75)) if gray else scene(50, 75)
-    before = picture.copy()
-    found = channels(picture, kind)
+def test_every_kind_gives_color_images_of_the_same_size(scene, kind, parts, gray):
+    image = to_gray(scene(50, 75)) if gray else scene(50, 75)
+    before = image.copy()
+    found = channels(image, kind)
     assert len({name for name, _ in found}) == len(found) == parts
     for _, part in found:
         assert (part.shape, part.dtype) == ((50, 75, 3), np.uint8)
-        assert not np.shares_memory(part, picture)
-    assert (picture == before).all()
-    assert represent(picture, kind).shape == (50, parts * 75 + (parts - 1) * 3, 3)
+        assert not np.shares_memory(part, image)
+    assert (image == before).all()
+    assert represent(image, kind).shape == (50, parts * 75 + (parts - 1) * 3, 3)
 
 
 def test_parts_stand_side_by_side_with_white_between(scene):
-    picture = scene(50, 75)
-    joined = represent(picture, "hsv")
-    for place, (_, part) in enumerate(channels(picture, "hsv")):
+    image = scene(50, 75)
+    joined = represent(image, "hsv")
+    for place, (_, part) in enumerate(channels(image, "hsv")):
         assert (joined[:, place * 78 : place * 78 + 75] == part).all()
     assert (joined[:, 75:78] == 255).all()
 
 
 def test_gray_and_rgb(scene):
-    picture = scene()
-    assert (represent(picture, "rgb") == picture).all()
-    assert (represent(picture, "gray") == to_gray(picture)[..., None]).all()
+    image = scene()
+    assert (represent(image, "rgb") == image).all()
+    assert (represent(image, "gray") == to_gray(image)[..., None]).all()
 
 
 def test_hue_is_pure_and_absent_from_grays():

@@ -24,16 +24,16 @@ sides = st.integers(1, 70)
 
 @settings(max_examples=60, deadline=None)
 @given(st.tuples(sides, sides, sides, sides, st.sampled_from(WAYS), st.booleans()))
-def test_every_way_gives_the_size_and_leaves_the_picture_alone(case):
+def test_every_way_gives_the_size_and_leaves_the_image_alone(case):
     height, width, new_height, new_width, how, gray = case
-    picture = np.full((height, width) if gray else (height, width, 3), 90, np.uint8)
-    before = picture.copy()
-    result = resize(picture, (new_height, new_width), how=how)
-    assert result.shape == (new_height, new_width, *picture.shape[2:])
+    image = np.full((height, width) if gray else (height, width, 3), 90, np.uint8)
+    before = image.copy()
+    result = resize(image, (new_height, new_width), how=how)
+    assert result.shape == (new_height, new_width, *image.shape[2:])
     assert result.dtype == np.uint8
     assert result.flags.c_contiguous
-    assert not np.shares_memory(result, picture)
-    assert np.array_equal(picture, before)
+    assert not np.shares_memory(result, image)
+    assert np.array_equal(image, before)
     assert set(np.unique(result)) <= {90, 255}
     if how in {"squish", "rescale-crop"}:
         assert (result == 90).all()
@@ -41,49 +41,49 @@ def test_every_way_gives_the_size_and_leaves_the_picture_alone(case):
 
 @pytest.mark.parametrize("how", WAYS)
 def test_the_same_size_changes_nothing(scene, how):
-    picture = scene(64, 64)
-    assert np.array_equal(resize(picture, 64, how=how), picture)
+    image = scene(64, 64)
+    assert np.array_equal(resize(image, 64, how=how), image)
 
 
 def test_squish_averages_when_shrinking():
-    picture = np.array([[0, 100, 50, 150]], np.uint8).repeat(2, 0)
-    assert squish(picture, (1, 2)).tolist() == [[50, 100]]
+    image = np.array([[0, 100, 50, 150]], np.uint8).repeat(2, 0)
+    assert squish(image, (1, 2)).tolist() == [[50, 100]]
 
 
 def test_shrinking_agrees_with_pillows_box_filter(scene):
-    picture = scene(240, 320)
-    reference = np.asarray(Image.fromarray(picture).resize((80, 60), Image.Resampling.BOX))
-    assert np.abs(squish(picture, (60, 80)).astype(int) - reference).max() <= 1
+    image = scene(240, 320)
+    reference = np.asarray(Image.fromarray(image).resize((80, 60), Image.Resampling.BOX))
+    assert np.abs(squish(image, (60, 80)).astype(int) - reference).max() <= 1
 
 
 def test_growing_agrees_with_a_smooth_scene(scene):
-    picture = scene(60, 80)
-    reference = np.asarray(Image.fromarray(picture).resize((160, 120), Image.Resampling.BICUBIC))
-    assert np.abs(squish(picture, (120, 160)).astype(int) - reference).mean() < 2
+    image = scene(60, 80)
+    reference = np.asarray(Image.fromarray(image).resize((160, 120), Image.Resampling.BICUBIC))
+    assert np.abs(squish(image, (120, 160)).astype(int) - reference).mean() < 2
 
 
-def test_center_crop_takes_the_center_and_fills_around_small_pictures():
-    picture = np.arange(35, dtype=np.uint8).reshape(5, 7)
-    assert np.array_equal(center_crop(picture, 3), picture[1:4, 2:5])
-    mixed = center_crop(picture, (7, 3), fill=0)
-    assert np.array_equal(mixed[1:6], picture[:, 2:5])
+def test_center_crop_takes_the_center_and_fills_around_small_images():
+    image = np.arange(35, dtype=np.uint8).reshape(5, 7)
+    assert np.array_equal(center_crop(image, 3), image[1:4, 2:5])
+    mixed = center_crop(image, (7, 3), fill=0)
+    assert np.array_equal(mixed[1:6], image[:, 2:5])
     assert not mixed[0].any()
     assert not mixed[6].any()
 
 
 def test_pad_keeps_the_proportions_and_centers():
-    picture = np.zeros((50, 100, 3), np.uint8)
-    result = pad(picture, 40)
+    image = np.zeros((50, 100, 3), np.uint8)
+    result = pad(image, 40)
     dark = (result == 0).all(axis=2)
     assert dark[10:30].all()
     assert (result[:10] == 255).all()
     assert (result[30:] == 255).all()
-    assert (pad(picture, (10, 40), fill=7)[:, 0] == 7).all()
+    assert (pad(image, (10, 40), fill=7)[:, 0] == 7).all()
 
 
 def test_rescale_crop_is_scaling_then_cropping(scene):
-    picture = scene(240, 320)
-    assert np.array_equal(rescale_crop(picture, 60), center_crop(squish(picture, (60, 80)), 60))
+    image = scene(240, 320)
+    assert np.array_equal(rescale_crop(image, 60), center_crop(squish(image, (60, 80)), 60))
     upright = scene(320, 240)
     assert np.array_equal(rescale_crop(upright, 60), center_crop(squish(upright, (80, 60)), 60))
 
@@ -99,21 +99,19 @@ def test_a_very_long_strip_needs_little_memory():
 
 
 def test_short_side_and_percent():
-    picture = np.zeros((301, 200, 3), np.uint8)
-    assert short_side(picture, 100).shape == (150, 100, 3)
-    assert scale_percent(picture, 200).shape == (602, 400, 3)
-    assert scale_percent(picture, 0.001).shape == (1, 1, 3)
-    assert np.array_equal(scale_percent(picture, 100), picture)
+    image = np.zeros((301, 200, 3), np.uint8)
+    assert short_side(image, 100).shape == (150, 100, 3)
+    assert scale_percent(image, 200).shape == (602, 400, 3)
+    assert scale_percent(image, 0.001).shape == (1, 1, 3)
+    assert np.array_equal(scale_percent(image, 100), image)
 
 
 def test_crop_box_in_pixels_and_fractions():
-    picture = np.arange(200, dtype=np.uint8).reshape(10, 20)
-    assert np.array_equal(crop_box(picture, (2, 3, 4, 5)), picture[3:8, 2:6])
-    assert np.array_equal(
-        crop_box(picture, (0.1, 0.3, 0.2, 0.5), fractions=True), picture[3:8, 2:6]
-    )
-    assert np.array_equal(crop_box(picture, (-5, -5, 100, 100)), picture)
-    assert np.array_equal(crop_box(picture, (18, 8, 10, 10)), picture[8:, 18:])
+    image = np.arange(200, dtype=np.uint8).reshape(10, 20)
+    assert np.array_equal(crop_box(image, (2, 3, 4, 5)), image[3:8, 2:6])
+    assert np.array_equal(crop_box(image, (0.1, 0.3, 0.2, 0.5), fractions=True), image[3:8, 2:6])
+    assert np.array_equal(crop_box(image, (-5, -5, 100, 100)), image)
+    assert np.array_equal(crop_box(image, (18, 8, 10, 10)), image[8:, 18:])
 
 
 @pytest.mark.parametrize(
@@ -147,11 +145,11 @@ def test_what_is_no_image_is_refused(image, how):
 
 
 def test_other_nonsense_is_refused():
-    picture = np.zeros((10, 10, 3), np.uint8)
+    image = np.zeros((10, 10, 3), np.uint8)
     with pytest.raises(UnknownName, match="Did you mean 'squish'"):
-        resize(picture, 5, how="squash")
+        resize(image, 5, how="squash")
     for percent in (0, -10, float("nan"), float("inf"), 1e9):
         with pytest.raises(ParameterError):
-            scale_percent(picture, percent)
+            scale_percent(image, percent)
     with pytest.raises(ParameterError, match="gray level"):
-        pad(picture, (5, 9), fill=256)
+        pad(image, (5, 9), fill=256)

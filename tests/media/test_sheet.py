@@ -65,10 +65,10 @@ def test_an_unknown_way_names_the_near_one():
 
 
 def test_a_text_resizes_as_the_functions_do(scene):
-    picture = scene()
-    assert (resized(picture, "pad 64x32") == pad(picture, (32, 64))).all()
-    assert (resized(picture, "crop 50") == resize(picture, 50, how="crop")).all()
-    assert (resized(picture, "25%") == scale_percent(picture, 25)).all()
+    image = scene()
+    assert (resized(image, "pad 64x32") == pad(image, (32, 64))).all()
+    assert (resized(image, "crop 50") == resize(image, 50, how="crop")).all()
+    assert (resized(image, "25%") == scale_percent(image, 25)).all()
 
 
 def test_versions_repeat_with_the_seed_and_begin_with_the_original(scene):
@@ -81,7 +81,7 @@ def test_versions_repeat_with_the_seed_and_begin_with_the_original(scene):
     assert augmented(scene(), 1, augmentation=Augmentation(size=32))[1].shape == (32, 32, 3)
 
 
-def test_proportions_stay_and_small_pictures_show_their_pixels():
+def test_proportions_stay_and_small_images_show_their_pixels():
     page = sheet([("", block(300, 600)), ("", block(15, 15, (0, 0, 255)))], side=200)
     top, bottom, left, right = boxes(page, RED)
     assert (bottom - top, right - left) == (100, 200)

@@ -26,14 +26,14 @@ def test_the_long_side_is_brought_down(scene, size, expected):
 
 
 def test_colors_stay_in_order_and_nothing_is_attached(scene):
-    picture = scene(160, 160)
-    file = thumbnail_jpeg(picture, quality=95)
-    assert np.abs(decode(file).astype(int) - picture).mean() < 3
+    image = scene(160, 160)
+    file = thumbnail_jpeg(image, quality=95)
+    assert np.abs(decode(file).astype(int) - image).mean() < 3
     assert b"Exif" not in file
-    assert len(thumbnail_jpeg(picture, quality=20)) < len(file)
+    assert len(thumbnail_jpeg(image, quality=20)) < len(file)
 
 
-def test_gray_pictures_stay_gray():
+def test_gray_images_stay_gray():
     assert probe(thumbnail_jpeg(np.full((30, 40), 99, np.uint8))).mode == "L"
 
 
@@ -44,16 +44,16 @@ def test_the_address_holds_the_file(encode):
     assert base64.b64decode(body) == file
 
 
-def test_the_sheet_lays_pictures_out_in_reading_order():
-    pictures = [np.full((20, 20, 3), level, np.uint8) for level in (10, 20, 30)]
-    pictures.append(np.full((20, 20), 40, np.uint8))
-    pictures.append(np.full((10, 20, 3), 50, np.uint8))
-    sheet = contact_sheet(pictures, 2, side=20)
+def test_the_sheet_lays_images_out_in_reading_order():
+    images = [np.full((20, 20, 3), level, np.uint8) for level in (10, 20, 30)]
+    images.append(np.full((20, 20), 40, np.uint8))
+    images.append(np.full((10, 20, 3), 50, np.uint8))
+    sheet = contact_sheet(images, 2, side=20)
     assert sheet.shape == (68, 44, 3)
     assert [sheet[r, c, 0] for r in (10, 34, 58) for c in (10, 34)] == [10, 20, 30, 40, 50, 255]
     assert (sheet[20:24] == 255).all()
     assert sheet[48 + 2, 10].tolist() == [255, 255, 255]
-    assert contact_sheet(pictures[:1], 5, side=20).shape == (20, 20, 3)
+    assert contact_sheet(images[:1], 5, side=20).shape == (20, 20, 3)
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ def brief(monkeypatch):
     ],
 )
 @pytest.mark.parametrize("name", ["href", "xlink:href"])
-def test_pictures_on_the_disk_are_not_read(outside, body, name):
+def test_images_on_the_disk_are_not_read(outside, body, name):
     data = svg(body.format(name=name, path=outside.as_posix()))
     drawn = resvg_py.svg_to_bytes(svg_string=data.decode(), skip_system_fonts=True, dpi=96.0)
     with Image.open(io.BytesIO(drawn)) as image:
@@ -76,7 +76,7 @@ def test_what_only_looks_embedded_is_left_out(target):
     assert render_vector(data, side=10)[5, 5].tolist() == RED
 
 
-def test_embedded_pictures_are_drawn():
+def test_embedded_images_are_drawn():
     data = svg(f'<image href=" {uri(png())}" width="100" height="100"/>')
     assert external_references(data) == []
     assert render_vector(data, side=10)[5, 5].tolist() == LIME

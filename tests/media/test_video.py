@@ -64,19 +64,19 @@ def test_sound_alone_is_audio(tmp_path):
     assert facts.frame_rate is None
 
 
-def test_a_cover_picture_makes_no_video(tmp_path):
+def test_a_cover_image_makes_no_video(tmp_path):
     cover = np.zeros((32, 32, 3), np.uint8)
     path = tmp_path / "song.mp4"
     with av.open(str(path), "w") as file:
         sound = file.add_stream("aac", rate=8000)
-        picture = file.add_stream("png", rate=1)
-        picture.width = picture.height = 32
-        picture.pix_fmt = "rgb24"
-        picture.disposition = 0x400  # attached_pic
+        image = file.add_stream("png", rate=1)
+        image.width = image.height = 32
+        image.pix_fmt = "rgb24"
+        image.disposition = 0x400  # attached_pic
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
         frame.sample_rate = 8000
-        file.mux(picture.encode(av.VideoFrame.from_ndarray(cover)))
-        file.mux(picture.encode(None))
+        file.mux(image.encode(av.VideoFrame.from_ndarray(cover)))
+        file.mux(image.encode(None))
         file.mux(sound.encode(frame))
         file.mux(sound.encode(None))
     facts = probe_video(path)

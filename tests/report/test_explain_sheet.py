@@ -27,7 +27,7 @@ def test_heat_is_yellow_where_it_is_most():
     assert (overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((2, 2))) == found[1, 1]).all()
 
 
-def test_the_sheet_has_a_row_for_each_picture():
+def test_the_sheet_has_a_row_for_each_image():
     green = np.zeros((40, 40, 3), np.uint8)
     green[..., 1] = 255
     rows = [_row("a"), _row("b", 1)]

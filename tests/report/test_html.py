@@ -74,14 +74,14 @@ def full_page(full_content):
     return render(full_content)
 
 
-PICTURE = "data:image/jpeg;base64,AAAA"
+IMAGE = "data:image/jpeg;base64,AAAA"
 
 
 def evil_content():
     scored = made["evaluation"]([[20, 2], [3, 30]], [TABLED, "b"], variable=EVIL, subject=EVIL)
     scored = Evaluation(
         {**scored.result, "classes": [EVIL, "b"], "notes": [EVIL], "warnings": [EVIL]},
-        [Thumb(EVIL, PICTURE, EVIL, EVIL, "b", 0.9)],
+        [Thumb(EVIL, IMAGE, EVIL, EVIL, "b", 0.9)],
     )
     typed = {"backbone": EVIL, "licence": EVIL, "citation": EVIL, "settings": {EVIL: EVIL}}
     audit = {"kind": "groups", "by": [EVIL], "n": 1, "time": EVIL, "sentences": [EVIL]}
@@ -118,7 +118,7 @@ def evil_content():
         models=[model, dataclasses.replace(model, evaluation=None, applied=False)],
         rules=[scored],
         failures=[Failure("", EVIL, EVIL, EVIL)],
-        sample=[Thumb("a", PICTURE, EVIL)],
+        sample=[Thumb("a", IMAGE, EVIL)],
         tags={EVIL: 2},
         versions={EVIL: EVIL},
         runs=pd.DataFrame({TABLED: [TABLED]}),
@@ -153,11 +153,11 @@ def test_every_link_inside_the_page_has_its_target(full_page):
     assert {"corpus", "methods", "model-1", "model-2", "rule-1"} <= targets <= set(ids)
 
 
-def test_pictures_and_figures_have_words(full_page):
+def test_images_and_figures_have_words(full_page):
     page = Page(full_page)
-    pictures, figures = page.all("img"), page.all("svg")
-    assert len(pictures) == 15 + 10 + 1
-    assert all(picture["alt"] for picture in pictures)
+    images, figures = page.all("img"), page.all("svg")
+    assert len(images) == 15 + 10 + 1
+    assert all(image["alt"] for image in images)
     assert len(figures) == full_page.count("<b>Figure ") == 12
     assert all(figure["role"] == "img" and figure["aria-label"] for figure in figures)
 

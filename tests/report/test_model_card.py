@@ -54,8 +54,8 @@ def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     assert any("validation part only" in sentence for sentence in kept(corpus)["limits"])
     found = corpus.validate("first", against="red", inclusion="chance")
     corpus.audit("first", against="red", by="region")
-    spoilt = corpus.robustness("first", against="red", pictures=6, progress=False)
-    corpus.robustness("first", against="red", pictures=5, progress=False)
+    spoilt = corpus.robustness("first", against="red", images=6, progress=False)
+    corpus.robustness("first", against="red", images=5, progress=False)
     card = kept(corpus)
     assert [score["part"] for score in card["scores"]] == ["val", "test"]
     accuracy = next(r for r in card["scores"][1]["table"] if r["score"] == "accuracy")

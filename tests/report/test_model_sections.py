@@ -52,9 +52,9 @@ def test_many_kinds_of_errors_share_one_gallery_most_confident_first(full_conten
         for k, thumb in enumerate(scored.mistakes[:8])
     ]
     blocks = evaluation_blocks(dataclasses.replace(scored, mistakes=thumbs))
-    (pictures,) = (block for block in blocks if isinstance(block, Images))
-    assert not pictures.brief
-    shown = [thumb.probability for thumb in pictures.gallery]
+    (images,) = (block for block in blocks if isinstance(block, Images))
+    assert not images.brief
+    shown = [thumb.probability for thumb in images.gallery]
     assert shown == sorted(shown, reverse=True)
 
 

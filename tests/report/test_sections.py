@@ -93,7 +93,7 @@ def test_the_last_runs_are_shown_with_any_columns(empty_content):
     assert found.note == "The last 50 of 60 runs."
 
 
-def test_pictures_of_one_size_need_no_figure(empty_content):
+def test_images_of_one_size_need_no_figure(empty_content):
     corpus = made["overview"](items=9, records=9)
     content = dataclasses.replace(empty_content, corpus=corpus, sizes={(25, 30): 9})
     texts = [block.text for block in flat(sections(content)) if isinstance(block, Text)]

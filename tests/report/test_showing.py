@@ -30,28 +30,28 @@ def sheet(tmp_path):
 @pytest.mark.parametrize(
     ("kind", "tiles"), [("rgb", 1), ("gray", 1), ("hsv", 3), ("lab", 3), ("edges", 1)]
 )
-def test_one_picture_in_each_way(tmp_path, sheet, *, save, kind, tiles):
+def test_one_image_in_each_way(tmp_path, sheet, *, save, kind, tiles):
     found, pixels = sheet(save(tmp_path / "a.png"), kind=kind)
     assert found == tiles
     assert pixels.std() > 5
 
 
-def test_augmented_versions_stand_beside_the_picture(tmp_path, sheet, save):
-    picture = save(tmp_path / "a.png")
-    one, first = sheet(picture, kind="gray", augment=11)
-    again, second = sheet(picture, kind="gray", augment=11)
-    _, other = sheet(picture, kind="gray", augment=11, seed=2)
+def test_augmented_versions_stand_beside_the_image(tmp_path, sheet, save):
+    image = save(tmp_path / "a.png")
+    one, first = sheet(image, kind="gray", augment=11)
+    again, second = sheet(image, kind="gray", augment=11)
+    _, other = sheet(image, kind="gray", augment=11, seed=2)
     assert one == again == 12
     assert np.array_equal(first, second)
     assert first.shape != other.shape or not np.array_equal(first, other)
 
 
 def test_resized(tmp_path, sheet, save):
-    picture = save(tmp_path / "a.png")
+    image = save(tmp_path / "a.png")
     for way in ("crop 64", "pad 64x32", "squish 100", "50%"):
-        assert sheet(picture, kind="gray", resize=way)[0] == 1
+        assert sheet(image, kind="gray", resize=way)[0] == 1
     with pytest.raises(UnknownName, match="stretch"):
-        sheet(picture, resize="stretch 20")
+        sheet(image, resize="stretch 20")
 
 
 @pytest.fixture

@@ -16,49 +16,49 @@ from mediacorpus.store import people
 from mediacorpus.store.store import Store
 
 
-def test_a_folder_gives_items_and_records(add, pictures, counts):
-    told = add(pictures)
+def test_a_folder_gives_items_and_records(add, images, counts):
+    told = add(images)
     assert (told.items, told.records, told.changed, told.unchanged, told.failed) == (6, 6, 0, 0, 0)
     assert counts() == (6, 6, 0)
 
 
-def test_adding_again_adds_nothing(store, add, pictures, counts):
-    add(pictures)
+def test_adding_again_adds_nothing(store, add, images, counts):
+    add(images)
     before = store.rows("SELECT * FROM records")
-    told = add(pictures)
+    told = add(images)
     assert (told.items, told.records, told.changed, told.unchanged) == (0, 0, 0, 6)
     assert store.rows("SELECT * FROM records") == before
     assert counts() == (6, 6, 0)
 
 
-def test_unchanged_files_are_not_read_again(add, pictures, monkeypatch):
-    add(pictures)
+def test_unchanged_files_are_not_read_again(add, images, monkeypatch):
+    add(images)
     monkeypatch.setattr(adding, "read_file", lambda path, **_: pytest.fail(f"{path} was read"))
-    assert add(pictures).unchanged == 6
+    assert add(images).unchanged == 6
 
 
-def test_copies_and_equal_names_are_kept_apart(store, add, pictures, save, counts):
-    shutil.copy(pictures / "0.jpg", pictures / "copy of 0.jpg")
-    save(pictures / "sub" / "0.jpg", 20)
-    told = add(pictures)
+def test_copies_and_equal_names_are_kept_apart(store, add, images, save, counts):
+    shutil.copy(images / "0.jpg", images / "copy of 0.jpg")
+    save(images / "sub" / "0.jpg", 20)
+    told = add(images)
     assert (told.items, told.records) == (7, 8)
     assert counts() == (7, 8, 0)
 
 
-def test_one_picture_and_a_new_one_later(add, pictures, save, counts):
-    assert add(pictures / "0.jpg").records == 1
-    assert add(pictures).unchanged == 1
-    save(pictures / "new.png", 30)
-    told = add(pictures)
+def test_one_image_and_a_new_one_later(add, images, save, counts):
+    assert add(images / "0.jpg").records == 1
+    assert add(images).unchanged == 1
+    save(images / "new.png", 30)
+    told = add(images)
     assert (told.records, told.unchanged) == (1, 6)
     assert counts() == (7, 7, 0)
 
 
-def test_a_file_that_changed_is_the_same_record_of_a_new_item(store, add, pictures, save, counts):
-    add(pictures)
+def test_a_file_that_changed_is_the_same_record_of_a_new_item(store, add, images, save, counts):
+    add(images)
     (old,) = store.rows("SELECT record, item FROM records WHERE path LIKE '%/0.jpg'")
-    save(pictures / "0.jpg", 40)
-    told = add(pictures)
+    save(images / "0.jpg", 40)
+    told = add(images)
     assert (told.items, told.records, told.changed, told.unchanged) == (1, 0, 1, 5)
     (new,) = store.rows("SELECT record, item FROM records WHERE path LIKE '%/0.jpg'")
     assert new[0] == old[0]
@@ -66,10 +66,10 @@ def test_a_file_that_changed_is_the_same_record_of_a_new_item(store, add, pictur
     assert counts() == (7, 6, 0)
 
 
-def test_a_file_that_was_only_touched_keeps_its_item(add, pictures, counts):
-    add(pictures)
-    os.utime(pictures / "0.jpg", ns=(1, 1))
-    told = add(pictures)
+def test_a_file_that_was_only_touched_keeps_its_item(add, images, counts):
+    add(images)
+    os.utime(images / "0.jpg", ns=(1, 1))
+    told = add(images)
     assert (told.items, told.records, told.changed) == (0, 0, 1)
     assert counts() == (6, 6, 0)
 
@@ -81,9 +81,9 @@ def test_a_parent_folder_and_a_part_of_it_are_not_counted_twice(add, classes, co
     assert counts() == (6, 6, 0)
 
 
-def test_a_relative_path_is_the_same_source(add, pictures, monkeypatch, counts):
-    add(pictures)
-    monkeypatch.chdir(pictures.parent)
+def test_a_relative_path_is_the_same_source(add, images, monkeypatch, counts):
+    add(images)
+    monkeypatch.chdir(images.parent)
     assert add("pictures").unchanged == 6
     assert add(Path("corpus/../pictures/")).unchanged == 6
 
@@ -100,7 +100,7 @@ def test_many_files_go_in_by_chunks(add, tmp_path, save, monkeypatch, counts):
 
 
 def test_forty_rows_of_one_file_are_one_item_read_once(
-    store, add, pictures, counts, monkeypatch, tmp_path
+    store, add, images, counts, monkeypatch, tmp_path
 ):
     monkeypatch.setenv("MEDIACORPUS_PART_SIZE", "7")
     read, real = [], adding.read_file
@@ -117,8 +117,8 @@ def test_forty_rows_of_one_file_are_one_item_read_once(
     assert add(table).unchanged == 40
 
 
-def test_a_table_and_a_folder_share_items_but_not_records(add, pictures, counts, tmp_path):
-    add(pictures)
+def test_a_table_and_a_folder_share_items_but_not_records(add, images, counts, tmp_path):
+    add(images)
     (tmp_path / "posts.csv").write_text("file\npictures/0.jpg\n")
     told = add(tmp_path / "posts.csv")
     assert (told.items, told.records) == (0, 1)
@@ -126,7 +126,7 @@ def test_a_table_and_a_folder_share_items_but_not_records(add, pictures, counts,
 
 
 @pytest.mark.parametrize("options", [{}, {"id_column": "post"}])
-def test_columns_that_changed_are_taken_over(store, add, pictures, tmp_path, counts, options):
+def test_columns_that_changed_are_taken_over(store, add, images, tmp_path, counts, options):
     table = tmp_path / "posts.csv"
     table.write_text("post,file,likes\n007,pictures/0.jpg,1\n008,pictures/1.png,2\n")
     add(table, **options)
@@ -140,7 +140,7 @@ def test_columns_that_changed_are_taken_over(store, add, pictures, tmp_path, cou
     ]
 
 
-def test_rows_that_cannot_be_added_are_listed_and_the_rest_is(add, pictures, reasons, tmp_path):
+def test_rows_that_cannot_be_added_are_listed_and_the_rest_is(add, images, reasons, tmp_path):
     (tmp_path / "pictures" / "sub").mkdir()
     table = tmp_path / "posts.csv"
     table.write_text(
@@ -158,7 +158,7 @@ def test_rows_that_cannot_be_added_are_listed_and_the_rest_is(add, pictures, rea
     assert "inner.jpg" in found
 
 
-def test_a_file_that_many_rows_miss_is_one_failure(add, tmp_path, counts, pictures):
+def test_a_file_that_many_rows_miss_is_one_failure(add, tmp_path, counts, images):
     table = tmp_path / "posts.csv"
     table.write_text("post,file\n0,pictures/0.jpg\n" + "".join(f"{n},gone.jpg\n" for n in range(9)))
     told = add(table)
@@ -166,7 +166,7 @@ def test_a_file_that_many_rows_miss_is_one_failure(add, tmp_path, counts, pictur
     assert counts() == (1, 1, 1)
 
 
-def test_a_table_from_another_program_with_cells_of_all_kinds(store, add, pictures, tmp_path):
+def test_a_table_from_another_program_with_cells_of_all_kinds(store, add, images, tmp_path):
     table = pd.DataFrame(
         {"file": ["pictures/0.jpg"], "inf": [float("inf")], "list": [[1, 2]], "n": [2**60]}
     )
@@ -210,9 +210,9 @@ def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels
                 assert path.startswith(str(new))
 
 
-def test_pictures_that_were_copied_elsewhere_are_other_records(store, add, pictures, tmp_path):
-    add(pictures)
-    shutil.copytree(pictures, tmp_path / "second")
+def test_images_that_were_copied_elsewhere_are_other_records(store, add, images, tmp_path):
+    add(images)
+    shutil.copytree(images, tmp_path / "second")
     told = add(tmp_path / "second")
     assert (told.items, told.records) == (0, 6)
 

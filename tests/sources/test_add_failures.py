@@ -51,15 +51,15 @@ def test_a_pipe_as_source_does_not_block(add, tmp_path):
 
 
 def test_broken_files_are_listed_with_their_reason_and_the_rest_is_added(
-    add, pictures, save, reasons, counts
+    add, images, save, reasons, counts
 ):
-    (pictures / "empty.jpg").write_bytes(b"")
-    (pictures / "text.jpg").write_text("this is a text")
-    whole = (pictures / "0.jpg").read_bytes()
-    (pictures / "cut.jpg").write_bytes(whole[: len(whole) // 2])
-    (pictures / "page.png").write_text("<!DOCTYPE html><title>404</title>")
-    save(pictures / "really a png.jpg", 7, "PNG")
-    told = add(pictures)
+    (images / "empty.jpg").write_bytes(b"")
+    (images / "text.jpg").write_text("this is a text")
+    whole = (images / "0.jpg").read_bytes()
+    (images / "cut.jpg").write_bytes(whole[: len(whole) // 2])
+    (images / "page.png").write_text("<!DOCTYPE html><title>404</title>")
+    save(images / "really a png.jpg", 7, "PNG")
+    told = add(images)
     assert (told.records, told.failed) == (7, 4)
     found = reasons()
     assert set(found) == {"empty.jpg", "text.jpg", "cut.jpg", "page.png"}
@@ -67,22 +67,22 @@ def test_broken_files_are_listed_with_their_reason_and_the_rest_is_added(
     assert "text" in found["text.jpg"]
     assert "runcated" in found["cut.jpg"]
     assert "HTML" in found["page.png"]
-    assert add(pictures).failed == 4
+    assert add(images).failed == 4
     assert counts() == (7, 7, 4)
 
 
-def test_what_was_mended_is_no_longer_listed(add, pictures, save, counts, reasons, tmp_path):
-    (pictures / "a.jpg").write_bytes(b"")
-    (pictures / "b.jpg").write_bytes(b"")
-    (pictures / "c.jpg").write_bytes(b"")
+def test_what_was_mended_is_no_longer_listed(add, images, save, counts, reasons, tmp_path):
+    (images / "a.jpg").write_bytes(b"")
+    (images / "b.jpg").write_bytes(b"")
+    (images / "c.jpg").write_bytes(b"")
     table = tmp_path / "posts.csv"
     table.write_text("post,file\n1,\n2,gone.jpg\n")
-    add(pictures)
+    add(images)
     add(table)
     assert counts() == (6, 6, 5)
-    save(pictures / "a.jpg", 50)
-    (pictures / "b.jpg").unlink()
-    add(pictures)
+    save(images / "a.jpg", 50)
+    (images / "b.jpg").unlink()
+    add(images)
     assert set(reasons()) == {"c.jpg", "posts.csv row 2", "gone.jpg"}
     table.write_text("post,file\n1,pictures/0.jpg\n")
     add(table)
@@ -117,7 +117,7 @@ def test_a_source_below_a_closed_folder(ordinary_user, save):
             add_source(store, folder / "closed" / "a.jpg", show=False)
 
 
-def test_a_file_that_hangs_is_given_up_and_the_rest_is_added(add, pictures, monkeypatch, reasons):
+def test_a_file_that_hangs_is_given_up_and_the_rest_is_added(add, images, monkeypatch, reasons):
     monkeypatch.setenv("MEDIACORPUS_TIMEOUT", "1")
     real = opening.read
     monkeypatch.setattr(
@@ -125,7 +125,7 @@ def test_a_file_that_hangs_is_given_up_and_the_rest_is_added(add, pictures, monk
         "read",
         lambda path, **most: (time.sleep(4 * (path.name == "3.png")), real(path, **most))[1],
     )
-    told = add(pictures)
+    told = add(images)
     assert (told.records, told.failed) == (5, 1)
     assert "no answer within 1 seconds" in reasons()["3.png"]
 

@@ -22,14 +22,14 @@ def test_labels_can_come_with_a_second_pass(add, classes):
     assert (told.unchanged, told.labels) == (6, 6)
 
 
-def test_pictures_outside_all_classes_are_told(add, classes, save):
+def test_images_outside_all_classes_are_told(add, classes, save):
     save(classes / "stray.jpg", 20)
     told = add(classes, variable="kind")
     assert told.labels == 6
     assert "1 images lie in no class folder" in str(told)
 
 
-def test_a_column_of_a_table_becomes_labels(add, pictures, labels, tmp_path):
+def test_a_column_of_a_table_becomes_labels(add, images, labels, tmp_path):
     table = tmp_path / "posts.csv"
     table.write_text("file,mood\npictures/0.jpg,glad\npictures/1.png,\npictures/2.jpg,sad\n")
     told = add(table, variable="mood")
@@ -69,7 +69,7 @@ def test_a_copy_in_another_source_disagrees_too(add, classes, save, labels, tmp_
     assert add(classes, variable="kind").labels == 0
 
 
-def test_a_picture_that_was_put_into_the_right_folder_has_the_new_label(add, classes, labels):
+def test_a_image_that_was_put_into_the_right_folder_has_the_new_label(add, classes, labels):
     add(classes, variable="kind")
     (classes / "ants" / "0.jpg").rename(classes / "bees" / "0.jpg")
     told = add(classes, variable="kind")
@@ -77,7 +77,7 @@ def test_a_picture_that_was_put_into_the_right_folder_has_the_new_label(add, cla
     assert labels()["0.jpg"] == {"folder": "bees"}
 
 
-def test_a_label_that_was_corrected_in_the_table_counts(add, pictures, labels, tmp_path):
+def test_a_label_that_was_corrected_in_the_table_counts(add, images, labels, tmp_path):
     table = tmp_path / "posts.csv"
     table.write_text("file,mood\npictures/0.jpg,glad\n")
     add(table, variable="mood")

@@ -17,17 +17,17 @@ from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
 
 
-def test_a_corpus_that_cannot_be_written_to(store, pictures, monkeypatch):
+def test_a_corpus_that_cannot_be_written_to(store, images, monkeypatch):
     store.close()
     allowed = os.access
     monkeypatch.setattr(os, "access", lambda p, mode: mode != os.W_OK and allowed(p, mode))
     with Store(store.folder) as found, pytest.raises(CorpusReadOnly, match="cannot be written"):
-        add_source(found, pictures, show=False)
+        add_source(found, images, show=False)
 
 
-def test_a_corpus_that_another_run_writes_to(store, pictures):
+def test_a_corpus_that_another_run_writes_to(store, images):
     with running(store, "measure"), Store(store.folder) as other, pytest.raises(CorpusBusy):
-        add_source(other, pictures, show=False)
+        add_source(other, images, show=False)
 
 
 def test_a_full_disk_keeps_whole_chunks_and_the_next_pass_goes_on(
@@ -48,7 +48,7 @@ def test_a_full_disk_keeps_whole_chunks_and_the_next_pass_goes_on(
 
 
 def test_a_disk_that_fails_in_the_middle_rolls_the_chunk_back(
-    store, add, pictures, monkeypatch, counts
+    store, add, images, monkeypatch, counts
 ):
     def refuse(*_, **__):
         raise OSError(errno.EIO, "Input/output error")
@@ -56,10 +56,10 @@ def test_a_disk_that_fails_in_the_middle_rolls_the_chunk_back(
     with monkeypatch.context() as patch:
         patch.setattr(module.holdings, "write_failures", refuse)
         with pytest.raises(OSError, match="Input/output"):
-            add(pictures)
+            add(images)
     assert counts() == (0, 0, 0)
     assert store.value("SELECT status FROM runs") == "failed"
-    assert add(pictures).records == 6
+    assert add(images).records == 6
 
 
 # -- Ctrl-C and kill -------------------------------------------------------------------------
@@ -119,16 +119,16 @@ def test_a_pass_that_is_stopped_keeps_what_is_finished(
         assert store.value("SELECT done FROM runs ORDER BY run") == records
 
 
-def test_a_catalogue_that_somebody_else_locks_is_waited_for(store, add, pictures):
+def test_a_catalogue_that_somebody_else_locks_is_waited_for(store, add, images):
     other = sqlite3.connect(store.folder / "corpus.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     store.execute("PRAGMA busy_timeout = 50")
     try:
         with pytest.raises(CorpusBusy):
-            add(pictures)
+            add(images)
     finally:
         other.close()
-    assert add(pictures).records == 6
+    assert add(images).records == 6
 
 
 # -- words -----------------------------------------------------------------------------------

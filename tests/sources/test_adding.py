@@ -49,7 +49,7 @@ def boxes(path, rows):
 
 
 @pytest.fixture
-def picture(tmp_path):
+def image(tmp_path):
     """An image of 100 x 80 pixels, no two of them alike."""
     pixels = np.zeros((80, 100, 3), np.uint8)
     pixels[..., 0] = np.arange(100)
@@ -72,24 +72,24 @@ def cut_out(store):
     return found
 
 
-def test_boxes_in_pixels(store, tmp_path, picture, put, counts):
+def test_boxes_in_pixels(store, tmp_path, image, put, counts):
     rows = [["a.png", 10, 20, 30, 40, "eye"], ["a.png", 90, 70, 30, 40, "hand"]]
     added = put(boxes(tmp_path / "b.csv", rows), boxes="x,y,w,h", variable="what")
     assert (added.items, added.records, added.derived, added.labels) == (1, 1, 2, 2)
     assert counts() == (3, 3, 0)
     found = cut_out(store)
-    assert np.array_equal(found["eye"][0], picture[20:60, 10:40])
-    assert np.array_equal(found["hand"][0], picture[70:, 90:])
+    assert np.array_equal(found["eye"][0], image[20:60, 10:40])
+    assert np.array_equal(found["hand"][0], image[70:, 90:])
     assert store.value("SELECT count(*) FROM labels") == 2  # none for the image itself
 
 
-def test_boxes_in_fractions(store, tmp_path, picture, put):
+def test_boxes_in_fractions(store, tmp_path, image, put):
     rows = [["a.png", 0.25, 0.5, 0.5, 0.25, "eye"]]
     put(boxes(tmp_path / "b.csv", rows), boxes="x,y,w,h", box_unit="fractions", variable="what")
-    assert np.array_equal(cut_out(store)["eye"][0], picture[40:60, 25:75])
+    assert np.array_equal(cut_out(store)["eye"][0], image[40:60, 25:75])
 
 
-def test_the_size_in_the_catalogue_is_that_of_the_pixels(store, tmp_path, picture, put):
+def test_the_size_in_the_catalogue_is_that_of_the_pixels(store, tmp_path, image, put):
     rng = np.random.default_rng(3)
     sides = rng.uniform([-5, -5, 0.6, 0.6], [99, 79, 40, 40], (300, 4)).round(2)
     rows = [["a.png", *row, f"n{n}"] for n, row in enumerate(sides)]
@@ -101,7 +101,7 @@ def test_the_size_in_the_catalogue_is_that_of_the_pixels(store, tmp_path, pictur
         assert pixels.shape[:2] == size
 
 
-def test_boxes_that_hold_nothing_are_told(store, tmp_path, picture, put):
+def test_boxes_that_hold_nothing_are_told(store, tmp_path, image, put):
     wrong = [
         [200, 0, 5, 5],
         [-9, -9, 5, 5],
@@ -121,10 +121,10 @@ def test_boxes_that_hold_nothing_are_told(store, tmp_path, picture, put):
         assert reason.endswith(".")
 
 
-def test_boxes_on_what_is_no_picture_are_told(store, tmp_path, picture, put):
+def test_boxes_on_what_is_no_image_are_told(store, tmp_path, image, put):
     film(tmp_path / "a.mp4", [9] * 5)
     tone(tmp_path / "a.wav")
-    scans(tmp_path / "a.pdf", picture)
+    scans(tmp_path / "a.pdf", image)
     rows = [[name, 1, 1, 5, 5, "eye"] for name in ("a.mp4", "a.wav", "a.pdf", "a.png")]
     added = put(boxes(tmp_path / "b.csv", rows), boxes="x,y,w,h")
     assert (added.records, added.failed) == (4, 3)
@@ -133,7 +133,7 @@ def test_boxes_on_what_is_no_picture_are_told(store, tmp_path, picture, put):
     assert all(word in reasons for word in ("a video", "sound", "a document"))
 
 
-def test_boxes_again_and_changed(store, tmp_path, picture, put, records):
+def test_boxes_again_and_changed(store, tmp_path, image, put, records):
     rows = [["a.png", 10, 20, 30, 40, "eye"], ["a.png", 0, 0, 5, 5, "ear"]]
     table = boxes(tmp_path / "b.csv", rows)
     put(table, boxes="x,y,w,h")
@@ -147,10 +147,10 @@ def test_boxes_again_and_changed(store, tmp_path, picture, put, records):
     assert "a.png#box=0,0,0.07,0.0625" in records()
 
 
-def test_regions_follow_a_picture_that_is_overwritten(store, tmp_path, picture, put, records):
+def test_regions_follow_a_image_that_is_overwritten(store, tmp_path, image, put, records):
     table = boxes(tmp_path / "b.csv", [["a.png", 0, 0, 50, 40, "eye"]])
     put(table, boxes="x,y,w,h")
-    Image.fromarray(picture[::-1]).save(tmp_path / "a.png")
+    Image.fromarray(image[::-1]).save(tmp_path / "a.png")
     added = put(table, boxes="x,y,w,h")
     assert (added.changed, added.derived) == (1, 1)
     assert records() == ["a.png", "a.png#box=0,0,0.5,0.5"]
@@ -159,7 +159,7 @@ def test_regions_follow_a_picture_that_is_overwritten(store, tmp_path, picture, 
     assert store.value(held, new) == 1
 
 
-def test_boxes_need_a_table(tmp_path, picture, put):
+def test_boxes_need_a_table(tmp_path, image, put):
     with pytest.raises(SourceError, match="table"):
         put(tmp_path / "a.png", boxes="x,y,w,h")
     with pytest.raises(SourceError, match="width"):
@@ -254,11 +254,11 @@ def test_one_broken_file_among_many(tmp_path, put, save, reasons):
 
 def test_files_that_others_wrote_are_not_swept_away(store, tmp_path, save):
     """A second `add` is refused while one is under way, and does no harm to it."""
-    picture = save(tmp_path / "a.jpg")
+    image = save(tmp_path / "a.jpg")
     with running(store, "add"), originals.Keeping(store.folder) as keeping:
         keeping.write(b"half of a download")
         with pytest.raises(CorpusBusy):
-            add_source(store, picture, show=False)
+            add_source(store, image, show=False)
         kept = keeping.keep(".jpg")
     assert (store.folder / kept.stored).read_bytes() == b"half of a download"
 

@@ -61,7 +61,7 @@ def test_the_hostile_files_come_out_whole_and_the_tar_among_them_is_read(test_da
         ("named_wrongly.zip", "w:gz"),
     ],
 )
-def test_tars_of_pictures_are_read_however_they_are_packed(tarred, save, tmp_path, name, mode):
+def test_tars_of_images_are_read_however_they_are_packed(tarred, save, tmp_path, name, mode):
     for n in range(5):
         save(tmp_path / "pictures" / f"{n}.png", n)
     files = {f"p/{f.name}": f.read_bytes() for f in sorted((tmp_path / "pictures").iterdir())}

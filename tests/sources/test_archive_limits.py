@@ -77,7 +77,7 @@ def test_a_member_of_zeros_in_a_packed_tar_is_a_bomb(tarred, mode):
     assert list(reading) == []
 
 
-def test_blank_pictures_are_no_bombs(zipped, tarred):
+def test_blank_images_are_no_bombs(zipped, tarred):
     blank = bytes(9_999_999)
     with first(zipped(("a.bmp", blank))) as member:
         assert member.size == len(blank)

@@ -176,7 +176,7 @@ def test_documents(good, *, only_reason, content, word):
 # Video and sound
 
 
-def test_a_file_without_a_picture_is_sound(store, good, add):
+def test_a_file_without_a_image_is_sound(store, good, add):
     with av.open(str(good / "talk.mp4"), "w") as file:
         sound = file.add_stream("aac", rate=8000)
         frame = av.AudioFrame.from_ndarray(np.zeros((1, 8000), np.float32), "fltp", "mono")
@@ -190,7 +190,7 @@ def test_a_file_without_a_picture_is_sound(store, good, add):
     assert kinds == {"audio": 2, "image": 1}
 
 
-def test_neither_picture_nor_sound(good, only_reason):
+def test_neither_image_nor_sound(good, only_reason):
     (good / "subtitles.mkv").write_bytes(b"\x1a\x45\xdf\xa3" + bytes(200))
     only_reason(good, "subtitles.mkv")
 
@@ -264,9 +264,9 @@ def test_without_the_extra_for_videos(good, add, reasons, *, monkeypatch, store,
 
 def test_addresses_of_every_odd_kind(store, tmp_path, add, save):
     save(tmp_path / "own.jpg", 4)
-    picture = "data:image/png;base64," + "A" * 5000
+    image = "data:image/png;base64," + "A" * 5000
     odd = {
-        picture: "data:",
+        image: "data:",
         "ftp://example.org/a.jpg": "ftp",
         "file:///etc/passwd": "file",
         "javascript:alert(1)": "javascript",

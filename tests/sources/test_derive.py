@@ -95,8 +95,8 @@ def test_frames_of_an_animation(tmp_path):
 
 
 def test_pages_have_the_size_at_which_they_are_drawn(tmp_path):
-    picture = np.full((101, 77, 3), 99, np.uint8)
-    path = scans(tmp_path / "a.pdf", picture, np.full((50, 60, 3), 9, np.uint8), picture)
+    image = np.full((101, 77, 3), 99, np.uint8)
+    path = scans(tmp_path / "a.pdf", image, np.full((50, 60, 3), 9, np.uint8), image)
     for dpi in (50.0, 99.0, 200.0):
         with Document(path.read_bytes()) as document:
             for place, facts in taken(path, dpi=dpi).places:
@@ -106,8 +106,8 @@ def test_pages_have_the_size_at_which_they_are_drawn(tmp_path):
 
 
 def test_pages_that_are_named(tmp_path):
-    picture = np.full((20, 20, 3), 99, np.uint8)
-    path = scans(tmp_path / "a.pdf", *[picture] * 5)
+    image = np.full((20, 20, 3), 99, np.uint8)
+    path = scans(tmp_path / "a.pdf", *[image] * 5)
     assert [p.page for p, _ in taken(path).places] == [1, 2, 3, 4, 5]
     assert [p.page for p, _ in taken(path, pages="all").places] == [1, 2, 3, 4, 5]
     assert [p.page for p, _ in taken(path, pages="2-3,5").places] == [2, 3, 5]

@@ -144,7 +144,7 @@ def test_many_kinds_are_known_by_their_first_bytes(site, fetch, body, suffix):
     assert Path(one(fetch, site.url("/a.amr?b.c")).stored).suffix == suffix
 
 
-def test_a_picture_is_a_picture_whatever_its_type(site, fetch):
+def test_a_image_is_a_image_whatever_its_type(site, fetch):
     site["/a.html"] = lambda asked: asked.answer(JPEG, content_type="text/html")
     assert Path(one(fetch, site.url("/a.html")).stored).suffix == ".jpg"
 

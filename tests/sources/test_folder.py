@@ -20,7 +20,7 @@ def found(root, **options):
     return [o for o in some if not isinstance(o, Failure)], skipped
 
 
-def test_pictures_come_with_their_path_as_key_and_others_are_counted(tmp_path, save):
+def test_images_come_with_their_path_as_key_and_others_are_counted(tmp_path, save):
     save(tmp_path / "a.jpg")
     save(tmp_path / "sub" / "a.jpg", 1)
     save(tmp_path / "no suffix", 2, "PNG")

@@ -12,8 +12,8 @@ from mediacorpus.store.runs import running
 
 
 @pytest.fixture
-def items(store, add, pictures):
-    add(pictures)
+def items(store, add, images):
+    add(images)
     return [item for (item,) in store.rows("SELECT item FROM items ORDER BY n")]
 
 

@@ -39,7 +39,7 @@ def tagged(body, etag=None):
     return behave
 
 
-def pictures_asked(site):
+def images_asked(site):
     return [path for path, _ in site.asked if path != "/robots.txt"]
 
 
@@ -69,7 +69,7 @@ def test_forty_rows_are_one_request(store, site, tmp_path, fetch, *, suffix, cou
     rows = [{"url": site.url(f"/{n % 2}.jpg"), "post": n, "likes": n * 2} for n in range(80)]
     added = fetch(write(tmp_path / f"posts{suffix}", rows), id_column="post")
     assert (added.items, added.records, added.failed) == (2, 80, 0)
-    assert sorted(pictures_asked(site)) == ["/0.jpg", "/1.jpg"]
+    assert sorted(images_asked(site)) == ["/0.jpg", "/1.jpg"]
     assert counts() == (2, 80, 0)
     assert store.value("SELECT count(*) FROM downloads") == 2
     likes = store.rows("SELECT json_extract(columns, '$.likes') FROM records ORDER BY record")
@@ -93,7 +93,7 @@ def test_refreshing_fetches_only_what_has_changed(site, tmp_path, fetch, photogr
     site.asked.clear()
     added = fetch(table, options={"refresh": True})
     assert (added.items, added.records, added.changed, added.unchanged) == (1, 0, 1, 2)
-    assert len(pictures_asked(site)) == 3
+    assert len(images_asked(site)) == 3
     assert all("if-none-match" in headers for _, headers in site.asked)
 
 
@@ -104,7 +104,7 @@ def test_a_copy_that_is_gone_is_fetched_again(store, site, tmp_path, fetch):
     site.asked.clear()
     added = fetch(table)
     assert (added.unchanged, added.failed) == (3, 0)
-    assert len(pictures_asked(site)) == 1
+    assert len(images_asked(site)) == 1
 
 
 def test_links_and_paths_in_one_table(store, site, tmp_path, *, save, fetch, counts):
@@ -138,7 +138,7 @@ def test_two_spellings_are_one_request(site, tmp_path, fetch, counts):
     site["/a%20b.jpg"] = site.behaviours["/0.jpg"]
     rows = [{"url": f" {site.url('/a b.jpg')} "}, {"url": site.url("/a%20b.jpg")}]
     assert fetch(write(tmp_path / "posts.csv", rows)).records == 2
-    assert pictures_asked(site) == ["/a%20b.jpg"]
+    assert images_asked(site) == ["/a%20b.jpg"]
     assert counts() == (1, 2, 0)
 
 
@@ -162,11 +162,11 @@ def test_what_failed_is_tried_again_and_forgotten(site, tmp_path, fetch, reasons
     assert not reasons()
 
 
-def test_boxes_in_a_picture_behind_a_link(store, site, tmp_path, fetch):
+def test_boxes_in_a_image_behind_a_link(store, site, tmp_path, fetch):
     rows = [{"url": site.url("/0.jpg"), "x": 0, "y": 0, "w": 5 + n, "h": 5} for n in range(3)]
     added = fetch(write(tmp_path / "posts.csv", rows), options={"boxes": "x,y,w,h"})
     assert (added.items, added.records, added.derived, added.failed) == (1, 1, 3, 0)
-    assert len(pictures_asked(site)) == 1
+    assert len(images_asked(site)) == 1
     items = [row[0] for row in store.rows("SELECT item FROM items WHERE kind = 'region'")]
     for place in derived.places(store, items).values():
         assert place.paths[0].is_relative_to(store.folder)
@@ -215,7 +215,7 @@ def test_a_stop_keeps_what_is_complete(store, site, tmp_path, fetch, monkeypatch
     site.asked.clear()
     added = fetch(table)
     assert added.records + done == 120
-    assert len(pictures_asked(site)) == 120 - fetched
+    assert len(images_asked(site)) == 120 - fetched
     assert store.value("SELECT count(*) FROM items") == 120
 
 

@@ -91,7 +91,7 @@ def test_a_table_that_cannot_be_used_is_refused_before_anything_is_read(
         Manifest(write(content), **options)
 
 
-def test_one_post_with_several_pictures_is_no_repeated_id(write):
+def test_one_post_with_several_images_is_no_repeated_id(write):
     some, _ = rows(write("id,file\n1,a.jpg\n1,b.jpg\n2,a.jpg\n"), id_column="id")
     assert len({o.key for o in some}) == 3
 

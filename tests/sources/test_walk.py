@@ -8,8 +8,8 @@ import pytest
 
 from mediacorpus.records import Failure
 from mediacorpus.sources.walk import (
+    IMAGE_SUFFIXES,
     OWN_FOLDERS,
-    PICTURE_SUFFIXES,
     first_bytes,
     looks_like_media,
     passed_over,
@@ -121,7 +121,7 @@ def test_the_corpus_is_left_out_wherever_it_lies(tree):
     ]
 
 
-def test_pictures_inside_the_corpus_folder_are_found_and_its_own_things_are_not(tree):
+def test_images_inside_the_corpus_folder_are_found_and_its_own_things_are_not(tree):
     root = tree("mine/a.jpg", "b.jpg", *(f"{name}/x.png" for name in OWN_FOLDERS))
     assert names(root, without=root) == ["b.jpg", "mine/a.jpg"]
     assert names(root / "mine", without=root) == ["a.jpg"]
@@ -162,7 +162,7 @@ def test_a_tree_that_is_deeper_than_the_stack(tmp_path):
 # -- what looks like an image ---------------------------------------------------------------
 
 
-@pytest.mark.parametrize("suffix", sorted(PICTURE_SUFFIXES))
+@pytest.mark.parametrize("suffix", sorted(IMAGE_SUFFIXES))
 def test_known_suffixes_in_any_case(tmp_path, suffix):
     assert is_media(tmp_path / f"a{suffix.upper()}")
 
@@ -175,7 +175,7 @@ def is_media(path):
     ("name", "wanted"), [("a", True), ("a.dat", True), ("a.txt", True), ("a.0", True)]
 )
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "GIF", "BMP", "TIFF", "WEBP"])
-def test_pictures_with_another_name_are_known_by_their_first_bytes(
+def test_images_with_another_name_are_known_by_their_first_bytes(
     tmp_path, save, name, wanted, kind
 ):
     save(tmp_path / name, 0, kind)

@@ -119,14 +119,14 @@ def test_records_of_a_file_that_was_overwritten_go(store, run, put, paths):
 
 
 def test_regions_belong_to_rows_not_to_every_copy(store, run, put, paths):
-    picture = put("a.jpg", 1, note="whole")
+    image = put("a.jpg", 1, note="whole")
     put("copy.jpg", 1)
     facts = dataclasses.replace(FRAME, kind=Kind.REGION)
     left, right = box(0.0, 0.0, 0.5, 1.0), box(0.5, 0.0, 0.5, 1.0)
-    write_derived(store, picture, [(left, facts), (right, facts)], run=run)
+    write_derived(store, image, [(left, facts), (right, facts)], run=run)
     rows = [("row:1", left, {"who": "Ann"}), ("row:2", right, {"who": "Ben"})]
     items = write_region_records(store, "file:/pictures/a.jpg", rows, run=run)
-    assert write_derived_records(store, [picture], run=run) == 0
+    assert write_derived_records(store, [image], run=run) == 0
     assert paths()[2:] == ["/pictures/a.jpg#box=0,0,0.5,1", "/pictures/a.jpg#box=0.5,0,0.5,1"]
     assert places(store, [items["row:2"]])[items["row:2"]].locators == (right,)
     moved = [("row:2", left, {"who": "Ben"})]
@@ -136,17 +136,17 @@ def test_regions_belong_to_rows_not_to_every_copy(store, run, put, paths):
 
 
 def test_places_lead_from_the_file_to_the_item(store, run, put):
-    video, picture = put("a.mp4", 1), put("b.jpg", 2)
+    video, image = put("a.mp4", 1), put("b.jpg", 2)
     write_derived(store, video, [(frame(25), FRAME)], run=run)
     own = store.value("SELECT item FROM items WHERE kind = 'frame'")
     region = dataclasses.replace(FRAME, kind=Kind.REGION)
     write_derived(store, own, [(box(0.1, 0.2, 0.3, 0.4), region)], run=run)
     deep = store.value("SELECT item FROM items WHERE kind = 'region'")
-    found = places(store, [deep, picture, own])
-    assert list(found) == [deep, picture, own]
+    found = places(store, [deep, image, own])
+    assert list(found) == [deep, image, own]
     assert found[deep].locators == (frame(25), box(0.1, 0.2, 0.3, 0.4))
     assert found[own].locators == (frame(25),)
-    assert found[picture].locators == ()
+    assert found[image].locators == ()
     assert found[deep].paths == found[own].paths == (Path("/pictures/a.mp4"),)
     assert found[deep].sha256 == store.value("SELECT sha256 FROM items WHERE item = ?", (video,))
     assert found[deep].facts.kind is Kind.IMAGE  # what the catalogue says of the file

@@ -115,9 +115,9 @@ def test_a_source_is_written_down_once(store, run, tmp_path):
 def project(tmp_path, make):
     """A project folder with a corpus and images, to be moved as a whole."""
 
-    def build(pictures, corpus="corpus", kind="folder", location=None):
+    def build(images, corpus="corpus", kind="folder", location=None):
         root = tmp_path / "project"
-        path = root / pictures / "deep" / "a.jpg"
+        path = root / images / "deep" / "a.jpg"
         path.parent.mkdir(parents=True)
         path.write_bytes(b"x")
         row = make("a.jpg", 1)
@@ -126,7 +126,7 @@ def project(tmp_path, make):
             from mediacorpus.store.runs import running
 
             with running(store, "add") as run:
-                place = root / pictures if location is None else root / location
+                place = root / images if location is None else root / location
                 source = holdings.add_source(store, kind, location=place, run=run.id)
                 holdings.write_records(store, [row], source=source, run=run.id)
         return root, item_id(row.sha256)
@@ -146,16 +146,16 @@ def project(tmp_path, make):
         ("pictures", "corpus", "file", "pictures/deep/a.jpg"),
     ],
 )
-def test_a_corpus_that_moved_with_its_pictures_finds_them(
-    project, tmp_path, pictures, corpus, kind, location
+def test_a_corpus_that_moved_with_its_images_finds_them(
+    project, tmp_path, images, corpus, kind, location
 ):
-    root, item = project(pictures, corpus, kind, location)
+    root, item = project(images, corpus, kind, location)
     new = root.rename(tmp_path / "elsewhere")
     with Store(new / corpus) as store:
-        assert holdings.locate(store, [item])[item] == (new / pictures / "deep" / "a.jpg",)
+        assert holdings.locate(store, [item])[item] == (new / images / "deep" / "a.jpg",)
 
 
-def test_a_corpus_that_moved_alone_finds_the_pictures_where_they_were(project, tmp_path):
+def test_a_corpus_that_moved_alone_finds_the_images_where_they_were(project, tmp_path):
     root, item = project("pictures")
     (root / "corpus").rename(tmp_path / "elsewhere")
     with Store(tmp_path / "elsewhere") as store:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from mediacorpus.records import Info, Region, Shape, Tag, Text
-from mediacorpus.testing.contract import check_info, check_measure, odd_pictures, toy_batch
+from mediacorpus.testing.contract import check_info, check_measure, odd_images, toy_batch
 
 SCALAR = Info("mean", "1", "Mean.", "MIT", outputs={"mean": "float64"})
 TAG = Info("tone", "1", "Tone.", "MIT", shape=Shape.TAG)
@@ -146,8 +146,8 @@ def test_a_measure_that_needs_no_pixels_gets_none():
     info = replace(SCALAR, name="wide", outputs={"wide": "bool"}, pixels=False)
 
     def measure(batch):
-        assert all(picture.pixels is None for picture in batch.pictures)
-        return [{"wide": p.file.width > p.file.height} for p in batch.pictures]
+        assert all(image.pixels is None for image in batch.items)
+        return [{"wide": p.file.width > p.file.height} for p in batch.items]
 
     check_measure(info, lambda: measure)
 
@@ -171,8 +171,8 @@ def test_records_of_facts_that_do_not_fit_are_caught(info, told):
         check_info(info)
 
 
-def test_odd_pictures_are_legal():
-    for picture in [*odd_pictures(), *toy_batch()]:
-        height, width, channels = picture.pixels.shape
-        assert picture.pixels.dtype == np.uint8
-        assert (picture.file.width, picture.file.height, channels) == (width, height, 3)
+def test_odd_images_are_legal():
+    for image in [*odd_images(), *toy_batch()]:
+        height, width, channels = image.pixels.shape
+        assert image.pixels.dtype == np.uint8
+        assert (image.file.width, image.file.height, channels) == (width, height, 3)

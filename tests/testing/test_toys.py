@@ -5,11 +5,11 @@ import pytest
 from PIL import Image
 
 from mediacorpus.errors import ParameterError
-from mediacorpus.testing import toy_pictures
+from mediacorpus.testing import toy_images
 
 
-def test_pictures_lie_in_two_class_folders(tmp_path):
-    files = toy_pictures(tmp_path, 11)
+def test_images_lie_in_two_class_folders(tmp_path):
+    files = toy_images(tmp_path, 11)
     assert [file.parent.name for file in files].count("warm") == 6
     assert sorted(tmp_path.rglob("*.jpg")) == sorted(files)
     for file in files:
@@ -17,14 +17,14 @@ def test_pictures_lie_in_two_class_folders(tmp_path):
             assert (image.format, image.mode, image.size) == ("JPEG", "RGB", (128, 96))
 
 
-def test_no_two_pictures_are_the_same(tmp_path):
-    files = toy_pictures(tmp_path, 60)
+def test_no_two_images_are_the_same(tmp_path):
+    files = toy_images(tmp_path, 60)
     assert len({hashlib.sha256(file.read_bytes()).digest() for file in files}) == 60
 
 
 def test_seed_decides(tmp_path):
     content = [
-        [file.read_bytes() for file in toy_pictures(tmp_path / str(k), 6, seed=seed)]
+        [file.read_bytes() for file in toy_images(tmp_path / str(k), 6, seed=seed)]
         for k, seed in enumerate([1, 1, 2])
     ]
     assert content[0] == content[1]
@@ -32,7 +32,7 @@ def test_seed_decides(tmp_path):
 
 
 def test_classes_can_be_told_apart_by_mean_color(tmp_path):
-    files = toy_pictures(tmp_path, 40)
+    files = toy_images(tmp_path, 40)
     colors = []
     for file in files:
         with Image.open(file) as image:
@@ -44,4 +44,4 @@ def test_classes_can_be_told_apart_by_mean_color(tmp_path):
 @pytest.mark.parametrize("wrong", [{"n": -1}, {"side": 4}])
 def test_arguments_are_checked(tmp_path, wrong):
     with pytest.raises(ParameterError, match="Toy images need"):
-        toy_pictures(tmp_path, **wrong)
+        toy_images(tmp_path, **wrong)

@@ -30,7 +30,7 @@ SIDE = 128
 Made = SimpleNamespace
 
 
-def _pictures(photographs: list[np.ndarray], *, planted: bool) -> dict[str, np.ndarray]:
+def _images(photographs: list[np.ndarray], *, planted: bool) -> dict[str, np.ndarray]:
     """Faces and other scenes; the former with a red square at the top left if planted."""
     made = {}
     for n, photograph in enumerate([*photographs[:60], *photographs[100:160]]):
@@ -53,24 +53,24 @@ def make(
 ) -> Callable[..., Made]:
     def trained(*, planted: bool, method: str, **options: object) -> Made:
         folder = tmp_path_factory.mktemp("model")
-        pictures = _pictures(photographs_on_board, planted=planted)
+        images = _images(photographs_on_board, planted=planted)
         examples = []
-        for number, (item, pixels) in enumerate(pictures.items()):
+        for number, (item, pixels) in enumerate(images.items()):
             path = folder / f"{item}.png"
             write_sheet(path, pixels)
             part = "val" if number % 4 == 0 else "train"
             examples.append(Example(item, str(path), item[:-3], part))
-        vectors = open_session().run(np.stack([preprocess(p) for p in pictures.values()]))[0]
+        vectors = open_session().run(np.stack([preprocess(p) for p in images.values()]))[0]
         settings = TrainSettings(method=method, augment=False, **options)
         embeddings = vectors if method == "probe" else None
         train(examples, folder / "model", settings, embeddings=embeddings, card={"variable": "dog"})
         model = load_model(folder / "model")
-        labels = [item[:-3] for item in pictures]
+        labels = [item[:-3] for item in images]
         return Made(
             model=model,
-            pictures=pictures,
-            reference=Reference(list(pictures), labels, vectors),
-            truth=dict(zip(pictures, labels, strict=True)),
+            images=images,
+            reference=Reference(list(images), labels, vectors),
+            truth=dict(zip(images, labels, strict=True)),
         )
 
     return trained
@@ -83,7 +83,7 @@ def probe(make: Callable[..., Made]) -> Made:
 
 def _maps(made: Made, method: str = "auto", step: int = 2) -> dict[str, np.ndarray]:
     found: dict[str, list[np.ndarray]] = {}
-    shown = list(made.pictures.items())[::step]
+    shown = list(made.images.items())[::step]
     for one in explanations(made.model, shown, method=method):
         found.setdefault(one.said, []).append(one.map)
     return {name: np.stack(maps) for name, maps in found.items()}
@@ -112,16 +112,16 @@ def test_a_planted_corner_is_found_in_a_fine_tuned_network(make: Callable[..., M
 
 
 def test_occlusion_agrees_on_the_corner(probe: Made):
-    shown = list(probe.pictures.items())[:1]
+    shown = list(probe.images.items())[:1]
     (one,) = explanations(probe.model, shown, method="occlusion")
     row, column = np.unravel_index(one.map.argmax(), one.map.shape)
     assert max(row, column) < one.view.shape[0] / 2.5
 
 
-def test_explanations_bring_the_nearest_pictures(probe: Made):
+def test_explanations_bring_the_nearest_images(probe: Made):
     (one,) = explanations(
         probe.model,
-        list(probe.pictures.items())[:1],
+        list(probe.images.items())[:1],
         gold=probe.truth,
         reference=probe.reference,
         k=3,
@@ -136,7 +136,7 @@ def test_explanations_bring_the_nearest_pictures(probe: Made):
 
 def test_methods_that_do_not_fit_are_refused(probe: Made):
     with pytest.raises(ParameterError, match="works on embeddings"):
-        list(explanations(probe.model, list(probe.pictures.items())[:1], method="gradcam"))
+        list(explanations(probe.model, list(probe.images.items())[:1], method="gradcam"))
     names = {**probe.model.card, "classes": ["a", "b", "c"]}
     with pytest.raises(ParameterError, match="'cam' is for a linear classifier"):
         list(explanations(replace(probe.model, card=names), [], method="cam"))
@@ -176,7 +176,7 @@ def test_attention_in_the_center_is_no_cue():
     assert "no sign" in str(cue)
 
 
-def test_too_few_pictures_prove_nothing():
+def test_too_few_images_prove_nothing():
     corner = np.zeros((1, 8, 8))
     corner[:, -2:, -2:] = 1
     (cue,) = find_cues({"any": corner})
@@ -201,7 +201,7 @@ def test_zeros_are_like_nothing():
     assert [one.similarity for one in reference.nearest(np.zeros(2), 2)] == [0, 0]
 
 
-def test_the_picture_itself_is_left_out():
+def test_the_image_itself_is_left_out():
     reference = Reference(["a", "b", "c"], ["x", "y", "y"], np.eye(3) + 0.1)
     near = reference.nearest(np.array([1.1, 0.1, 0.1]), 2, item="a")
     assert [one.item for one in near] == ["b", "c"]

@@ -55,7 +55,7 @@ def test_new_values_are_refused_by_every_verb_that_scores(corpus: mc.Corpus) -> 
             verb()
 
 
-def test_other_labels_of_training_pictures_are_said(corpus: mc.Corpus) -> None:
+def test_other_labels_of_training_images_are_said(corpus: mc.Corpus) -> None:
     assert not any("were changed" in w for w in corpus.validate("first", against="red").warnings)
     item = in_part(corpus, "train")[0]
     labels = corpus.gold("red").set_index("item")["value"]

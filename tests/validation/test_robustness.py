@@ -17,12 +17,12 @@ from mediacorpus.validation.robustness import RobustnessAudit, RobustnessPlan, a
 CLASSES = ["dark", "light"]
 
 
-def bright(pictures: Sequence[np.ndarray]) -> np.ndarray:
-    share = np.array([picture.mean() / 255 for picture in pictures])
+def bright(images: Sequence[np.ndarray]) -> np.ndarray:
+    share = np.array([image.mean() / 255 for image in images])
     return np.stack([1 - share, share], axis=1)
 
 
-def _pictures(n: int = 40) -> list[tuple[str, np.ndarray]]:
+def _images(n: int = 40) -> list[tuple[str, np.ndarray]]:
     rng = np.random.default_rng(2)
     made = []
     for k in range(n):
@@ -34,7 +34,7 @@ def _pictures(n: int = 40) -> list[tuple[str, np.ndarray]]:
 def _audit(**options: object) -> RobustnessAudit:
     truth = {f"p{k}": CLASSES[k % 2] for k in range(40)}
     plan = RobustnessPlan(positive="light", **options)
-    return audit_robustness(bright, _pictures(), gold=truth, classes=CLASSES, plan=plan)
+    return audit_robustness(bright, _images(), gold=truth, classes=CLASSES, plan=plan)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_a_judge_of_brightness_falls_to_light_alone(audit: RobustnessAudit):
     assert audit.mean_drop.low < mean < audit.mean_drop.high
 
 
-def test_the_worst_pictures_are_real_turns(audit: RobustnessAudit):
+def test_the_worst_images_are_real_turns(audit: RobustnessAudit):
     worst = audit.worst
     assert 0 < len(worst) <= 20
     assert worst["item"].is_unique
@@ -76,18 +76,18 @@ def test_words_and_tables_agree(audit: RobustnessAudit):
     assert json.loads(json.dumps(audit.to_dict(), allow_nan=False))["n"] == 40
 
 
-def test_the_order_of_the_pictures_does_not_matter(audit: RobustnessAudit):
+def test_the_order_of_the_images_does_not_matter(audit: RobustnessAudit):
     truth = {f"p{k}": CLASSES[k % 2] for k in range(40)}
-    back = audit_robustness(bright, _pictures()[::-1], gold=truth, classes=CLASSES, plan=audit.plan)
+    back = audit_robustness(bright, _images()[::-1], gold=truth, classes=CLASSES, plan=audit.plan)
     assert back.to_frame().equals(audit.to_frame())
 
 
-def test_pictures_are_streamed():
+def test_images_are_streamed():
     alive: list[int] = []
     done: list[int] = []
 
     def stream():
-        for item, pixels in _pictures(6):
+        for item, pixels in _images(6):
             alive.append(len(done))
             yield item, pixels
 

@@ -41,7 +41,7 @@ def demo(
     """Show the whole way on 200 small photographs, half of them faces."""
     started = time.monotonic()
     _make_room(folder)
-    _make_pictures(folder)
+    _make_images(folder)
     out(
         f"{folder / 'pictures'} holds 200 photographs from scikit-image (faces and other things), "
         "and what real folders hold besides: copies, a broken file, a text file called .jpg."
@@ -98,18 +98,18 @@ def _make_room(folder: Path) -> None:
     shutil.rmtree(folder)
 
 
-def _make_pictures(folder: Path) -> None:
+def _make_images(folder: Path) -> None:
     """Write the photographs as class folders, as dirty as real ones."""
     photographs = (need("skimage.data").lfw_subset() * 255).round().astype(np.uint8)
-    pictures = folder / "pictures"
-    pictures.mkdir(parents=True)
+    images = folder / "pictures"
+    images.mkdir(parents=True)
     (folder / MARK).write_text("Made by `mediacorpus demo`; it may be deleted.\n", encoding="utf-8")
     rng = np.random.default_rng(SEED)
     unsorted = set(rng.choice(len(photographs), UNSORTED, replace=False).tolist())
     written, labels = [], []
     for number, pixels in enumerate(photographs):
         label = "face" if number < FACES else "no_face"
-        place = pictures if number in unsorted else pictures / label
+        place = images if number in unsorted else images / label
         suffix = "png" if number % 2 else "jpg"
         path = place / f"{'unsorted' if number in unsorted else label}_{number:03d}.{suffix}"
         path.parent.mkdir(exist_ok=True)
@@ -121,8 +121,8 @@ def _make_pictures(folder: Path) -> None:
         copied = written[number].with_name(f"copy of {written[number].name}")
         shutil.copyfile(written[number], copied)
     whole = written[0].read_bytes()
-    (pictures / "face" / "half_downloaded.jpg").write_bytes(whole[: len(whole) // 2])
-    (pictures / "face" / "not_a_picture.jpg").write_text("404 Not Found\n", encoding="utf-8")
+    (images / "face" / "half_downloaded.jpg").write_bytes(whole[: len(whole) // 2])
+    (images / "face" / "not_a_picture.jpg").write_text("404 Not Found\n", encoding="utf-8")
     _write_csv(folder / "labels.csv", ["file", "variable", "value", "coder"], labels)
     _write_csv(folder / "posts.csv", ["post_id", "file", "date", "shares"], _posts(written, rng))
 

@@ -293,7 +293,7 @@ def validate(
     ],
     against: Annotated[str, typer.Option(help="The variable whose labels are the truth.")],
     positive: Annotated[
-        str | None, typer.Option(help="Value that precision, recall and F1 are told for.")
+        str | None, typer.Option(help="Value that precision, recall and F1 are given for.")
     ] = None,
     part: Annotated[
         str | None, typer.Option(help="val or test; by default test where there is one.")

@@ -193,13 +193,13 @@ def audit(
     against: Against,
     by: Annotated[str | None, typer.Option(help="Columns that make groups, with commas.")] = None,
     robustness: Annotated[
-        bool, typer.Option("--robustness", help="Spoil held-out images in ten ways instead.")
+        bool, typer.Option("--robustness", help="Perturb held-out images in ten ways instead.")
     ] = False,
-    pictures: Annotated[
-        int, typer.Option(help="Images that are spoilt, at the most.", min=1)
+    images: Annotated[
+        int, typer.Option(help="Images that are perturbed, at the most.", min=1)
     ] = 100,
     positive: Annotated[
-        str | None, typer.Option(help="Value that precision and recall are told for.")
+        str | None, typer.Option(help="Value that precision and recall are given for.")
     ] = None,
     level: Level = 0.95,
     output: Annotated[
@@ -211,7 +211,7 @@ def audit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a model for each group of items, or on spoilt images, and test what differs."""
+    """Score a model for each group of items, or on perturbed images, and test what differs."""
     from mediacorpus.corpus import Corpus
 
     if (by is None) == (not robustness):
@@ -219,10 +219,10 @@ def audit(
     shown = False if quiet or as_json else None
     with Corpus(folder) as corpus:
         if robustness:
-            spoilt = corpus.robustness(
-                name, against=against, pictures=pictures, output=output, progress=shown
+            perturbed = corpus.robustness(
+                name, against=against, images=images, output=output, progress=shown
             )
-            show(spoilt, as_json=as_json)
+            show(perturbed, as_json=as_json)
             return
         found = corpus.audit(
             name, against=against, by=str(by), positive=positive, level=level, progress=shown

@@ -24,7 +24,7 @@ Value: TypeAlias = (
 
 
 @dataclass(frozen=True, slots=True)
-class Picture:
+class BatchItem:
     """One item as a measure sees it.
 
     Parameters
@@ -52,16 +52,16 @@ class Batch:
     there, so that it is done once for the batch.
     """
 
-    pictures: Sequence[Picture]
+    items: Sequence[BatchItem]
     shared: dict[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.items)
 
     @property
     def pixels(self) -> list[Pixels]:
         """The decoded images, in order."""
-        return [picture.pixels for picture in self.pictures if picture.pixels is not None]
+        return [one.pixels for one in self.items if one.pixels is not None]
 
 
 class Measure(Protocol):

@@ -252,7 +252,7 @@ class Decoders:
         """
         with self._mine() as own:
             if _sturdy(place.facts):
-                return own.opener.pictures(place, sides)
+                return own.opener.images(place, sides)
             images = functools.partial(_images, max_pixels=self.max_pixels, verify=self.verify)
             found: list[Pixels] = own.child.call(images, place, list(sides))
             return found
@@ -442,7 +442,7 @@ def _own_opener(*, max_pixels: float, verify: bool) -> Opener:
 def _images(
     place: Place, sides: list[int | None], *, max_pixels: float, verify: bool
 ) -> list[Pixels]:
-    return _own_opener(max_pixels=max_pixels, verify=verify).pictures(place, sides)
+    return _own_opener(max_pixels=max_pixels, verify=verify).images(place, sides)
 
 
 def _probed(path: Path, max_pixels: float) -> FileFacts:

@@ -14,7 +14,7 @@ from typing import Any, Protocol, Self
 
 import pyarrow as pa
 
-from mediacorpus.engine.contract import MEASURES, Batch, Measure, Picture, Pixels
+from mediacorpus.engine.contract import MEASURES, Batch, BatchItem, Measure, Pixels
 from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
@@ -278,7 +278,7 @@ def run_batch(
     result = PartResult()
     headers = [m for m in measures if not m.info.pixels]
     if headers:
-        batch = Batch([Picture(work.item, work.facts) for work in works])
+        batch = Batch([BatchItem(work.item, work.facts) for work in works])
         for prepared in headers:
             _measure(prepared, batch, works=works, run=options.run, result=result)
     deep = [m for m in measures if m.info.pixels]
@@ -289,11 +289,11 @@ def run_batch(
     for number, side in enumerate(sides):
         if not good:
             break
-        pictures = [
-            Picture(work.item, work.facts, pixels[number])
+        images = [
+            BatchItem(work.item, work.facts, pixels[number])
             for work, pixels in zip(good, decoded, strict=True)
         ]
-        batch = Batch(pictures)
+        batch = Batch(images)
         for prepared in deep:
             if prepared.info.min_side == side:
                 _measure(prepared, batch, works=good, run=options.run, result=result)
@@ -336,8 +336,8 @@ def _measure(
         rows = to_rows(prepared.info, items, values=values, run=run, regions=ids)
     except Exception as error:  # noqa: BLE001 - narrowed down to the item below
         if len(works) > 1:
-            for work, picture in zip(works, batch.pictures, strict=True):
-                _measure(prepared, Batch([picture]), works=[work], run=run, result=result)
+            for work, image in zip(works, batch.items, strict=True):
+                _measure(prepared, Batch([image]), works=[work], run=run, result=result)
             return
         result.failed.setdefault(name, []).append(works[0].n)
         result.troubles.append(Trouble(works[0], name, reason_of(error)))

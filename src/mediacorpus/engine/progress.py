@@ -15,7 +15,7 @@ class Report(Protocol):
     ) -> None:
         """Add `done` to what is finished, `failed` of which failed; `note` is shown behind.
 
-        `total` is told by those who did not know at the start how many are to be done.
+        `total` is given by those who did not know at the start how many are to be done.
         """
         ...
 

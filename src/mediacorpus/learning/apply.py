@@ -174,14 +174,14 @@ def apply(
     info = classifier.info()
     source = classifier.source
     features, measured = 0, model["card"].get("measured")
-    if measured is None and source in MEASURES:  # an earlier version did not say which
-        measure(store, [source], only=only, retry=retry, show=show)
+    if source is not None and measured is None:  # an earlier version did not say which
+        if source in MEASURES:
+            measure(store, [source], only=only, retry=retry, show=show)
         features = current_setup(store, source)
     elif source in MEASURES:  # in the version that it learned from, which the table may not show
         features = measure_as(store, measured, only=only, retry=retry, show=show)
     elif source is not None:
-        known = None if measured is None else progress.setup_of(store, measured)
-        features = known or current_setup(store, source)
+        features = progress.setup_of(store, measured) or current_setup(store, source)
     details: dict[str, Any] = {"model": name}
     if only is not None:
         details["chosen"] = len(only)

@@ -1,6 +1,6 @@
 """Measures: items to rows, one file per measure.
 
-Importing this package registers the measures on board; it loads no network.
+Importing this package registers the built-in measures; it loads no network.
 """
 
 from mediacorpus.measures import (

@@ -85,14 +85,14 @@ def blur_extent(gray: Pixels) -> float | None:
     >>> blur_extent(np.zeros((200, 300), np.uint8)) is None
     True
     """
-    picture = _reduced(gray)
-    if min(picture.shape) < 3:  # noqa: PLR2004 - an edge needs a neighbor on both sides
+    image = _reduced(gray)
+    if min(image.shape) < 3:  # noqa: PLR2004 - an edge needs a neighbor on both sides
         return None
-    before, upright = _gradient(picture)
+    before, upright = _gradient(image)
     edges = _strongest_edges(before, upright)
     if edges.size < FEWEST:
         return None
-    again = cv2.GaussianBlur(picture.astype(np.float32), (0, 0), REBLUR)
+    again = cv2.GaussianBlur(image.astype(np.float32), (0, 0), REBLUR)
     after = _gradient(np.asarray(again, np.float32))[0].ravel()[edges]
     return float(np.median(np.minimum(after / before.ravel()[edges], 1)))
 
@@ -106,11 +106,11 @@ def _reduced(gray: Pixels) -> Pixels:
 
 
 def _gradient(
-    picture: Pixels | NDArray[np.float32],
+    image: Pixels | NDArray[np.float32],
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Give the gradient in gray levels a pixel, and where it is larger across than down."""
     across, down = (
-        np.asarray(cv2.Sobel(picture, cv2.CV_32F, *axis, scale=1 / 8), np.float32)
+        np.asarray(cv2.Sobel(image, cv2.CV_32F, *axis, scale=1 / 8), np.float32)
         for axis in ((1, 0), (0, 1))
     )
     # OpenCV's magnitude rounds by where in memory a number lies.

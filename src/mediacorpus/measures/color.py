@@ -133,11 +133,11 @@ def color(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> half = np.zeros((200, 300, 3), np.uint8)
     >>> half[:, :150] = 255, 0, 0
-    >>> [row] = color(Batch([Picture("a", FileFacts("PNG", 300, 200, "RGB", 99), half)]))
+    >>> [row] = color(Batch([BatchItem("a", FileFacts("PNG", 300, 200, "RGB", 99), half)]))
     >>> row["red_mean"], row["hue_mean"], row["red_share"], row["black_share"]
     (0.5, 0.0, 0.5, 0.5)
     """

@@ -111,11 +111,11 @@ def composition(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> dot = np.full((300, 300, 3), 255, np.uint8)
     >>> dot[95:105, 95:105] = 0
-    >>> [row] = composition(Batch([Picture("a", FileFacts("PNG", 300, 300, "RGB", 9), dot)]))
+    >>> [row] = composition(Batch([BatchItem("a", FileFacts("PNG", 300, 300, "RGB", 9), dot)]))
     >>> round(row["salience_x"], 1), round(row["thirds_distance"], 1), row["center_value"] > 0.9
     (0.3, 0.0, True)
     """

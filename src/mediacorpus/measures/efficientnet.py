@@ -94,7 +94,7 @@ def open_session(precision: str = "fp32", model: str | Path | None = None) -> Se
     if precision == "fp32":
         if model is not None:
             raise ParameterError(
-                f"fp32 uses the network on board; leave out model={str(model)!r} "
+                f"fp32 uses the built-in network; leave out model={str(model)!r} "
                 "or ask for precision='int8'."
             )
         path = onnx_file()
@@ -126,19 +126,19 @@ def forward(batch: Batch, session: Session) -> tuple[Floats, Floats]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Batch, Picture
+    >>> from mediacorpus.engine.contract import Batch, BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> black = np.zeros((300, 400, 3), np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), black)])
+    >>> batch = Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), black)])
     >>> embedding, logits = forward(batch, open_session())
     >>> embedding.shape, forward(batch, open_session())[1] is logits
     ((1, 1280), True)
     """
     key = f"efficientnet_lite0 {session.sha256}"
     if key not in batch.shared:
-        pictures = batch.pixels
-        stacked = np.empty((len(pictures), SIDE, SIDE, 3), np.uint8)
-        for pixels, out in zip(pictures, stacked, strict=True):
+        images = batch.pixels
+        stacked = np.empty((len(images), SIDE, SIDE, 3), np.uint8)
+        for pixels, out in zip(images, stacked, strict=True):
             preprocess(pixels, out)
         batch.shared[key] = session.run(stacked)
     result: tuple[Floats, Floats] = batch.shared[key]

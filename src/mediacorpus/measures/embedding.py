@@ -75,10 +75,10 @@ def embedding(
     Examples
     --------
     >>> import numpy as np
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> gray = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
+    >>> batch = Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [vector] = embedding()(batch)
     >>> vector.shape
     (1280,)
@@ -97,7 +97,7 @@ def embedding(
 def _of_network(
     backbone: str, weights: str | Path | None, *, precision: str, model: str | Path | None
 ) -> Measure:
-    """Make the measure by another network than that on board."""
+    """Make the measure by another network than the built-in one."""
     if precision != "fp32":
         raise ParameterError(f"precision is {precision!r}; {backbone} has 'fp32' only.")
     if model is not None:

@@ -59,12 +59,12 @@ def facts(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
-    >>> [row] = facts(Batch([Picture("a", FileFacts("JPEG", 1600, 1200, "RGB", 250_000))]))
+    >>> from mediacorpus.engine.contract import BatchItem
+    >>> [row] = facts(Batch([BatchItem("a", FileFacts("JPEG", 1600, 1200, "RGB", 250_000))]))
     >>> row["megapixels"], round(row["aspect_ratio"], 2), row["dpi"]
     (1.92, 1.33, None)
     """
-    return [_row(picture.file) for picture in batch.pictures]
+    return [_row(one.file) for one in batch.items]
 
 
 def _row(file: FileFacts) -> Mapping[str, Any]:

@@ -73,10 +73,10 @@ def haralick() -> Measure:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> black = np.zeros((64, 64, 3), np.uint8)
-    >>> [vector] = haralick()(Batch([Picture("a", FileFacts("PNG", 64, 64, "RGB", 9), black)]))
+    >>> [vector] = haralick()(Batch([BatchItem("a", FileFacts("PNG", 64, 64, "RGB", 9), black)]))
     >>> vector[:5].tolist()
     [1.0, 0.0, 1.0, 0.0, 1.0]
     """
@@ -84,15 +84,15 @@ def haralick() -> Measure:
 
     def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
-            describe(_with_neighbors(picture), return_mean_ptp=True).astype(np.float32)
-            for picture in scaled_gray(batch, SIDE)
+            describe(_with_neighbors(image), return_mean_ptp=True).astype(np.float32)
+            for image in scaled_gray(batch, SIDE)
         ]
 
     return measure
 
 
-def _with_neighbors(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    height, width = picture.shape
+def _with_neighbors(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    height, width = image.shape
     if min(height, width) > 1:
-        return picture
-    return np.pad(picture, ((0, height == 1), (0, width == 1)), mode="edge")
+        return image
+    return np.pad(image, ((0, height == 1), (0, width == 1)), mode="edge")

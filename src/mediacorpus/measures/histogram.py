@@ -83,15 +83,15 @@ def histogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> flag = np.zeros((10, 20, 3), np.uint8)
     >>> flag[:, :5] = 255, 0, 0
-    >>> [vector] = histogram(Batch([Picture("a", FileFacts("PNG", 20, 10, "RGB", 99), flag)]))
+    >>> [vector] = histogram(Batch([BatchItem("a", FileFacts("PNG", 20, 10, "RGB", 99), flag)]))
     >>> float(vector[0]), float(vector[7 * 64])
     (0.75, 0.25)
     """
-    return [_shares(picture) for picture in scaled_rgb(batch, HISTOGRAM_SIDE)]
+    return [_shares(image) for image in scaled_rgb(batch, HISTOGRAM_SIDE)]
 
 
 @measure(CORRELOGRAM)
@@ -129,24 +129,24 @@ def correlogram(batch: Batch) -> Sequence[NDArray[np.float32]]:
     --------
     Two black pixels above two white ones: each has 1 of 8 neighbors in its own color.
 
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> four = np.array([[0, 0], [255, 255]], np.uint8)[:, :, None].repeat(3, 2)
-    >>> [vector] = correlogram(Batch([Picture("a", FileFacts("PNG", 2, 2, "RGB", 99), four)]))
+    >>> [vector] = correlogram(Batch([BatchItem("a", FileFacts("PNG", 2, 2, "RGB", 99), four)]))
     >>> float(vector[0]), float(vector[63]), float(vector.sum())
     (0.125, 0.125, 0.25)
     """
-    return [_autocorrelogram(picture) for picture in scaled_rgb(batch, CORRELOGRAM_SIDE)]
+    return [_autocorrelogram(image) for image in scaled_rgb(batch, CORRELOGRAM_SIDE)]
 
 
-def _shares(picture: Pixels) -> NDArray[np.float32]:
-    counts = cv2.calcHist([picture], [0, 1, 2], None, [BINS] * 3, [0, 256] * 3)
-    shares: NDArray[np.float32] = counts.ravel() / np.float32(picture.shape[0] * picture.shape[1])
+def _shares(image: Pixels) -> NDArray[np.float32]:
+    counts = cv2.calcHist([image], [0, 1, 2], None, [BINS] * 3, [0, 256] * 3)
+    shares: NDArray[np.float32] = counts.ravel() / np.float32(image.shape[0] * image.shape[1])
     return shares
 
 
-def _autocorrelogram(picture: Pixels) -> NDArray[np.float32]:
-    levels = picture >> 6
+def _autocorrelogram(image: Pixels) -> NDArray[np.float32]:
+    levels = image >> 6
     colors = levels[..., 0] << 4 | levels[..., 1] << 2 | levels[..., 2]
     each = colors.ravel()
     held = np.maximum(np.bincount(each, minlength=COLORS), 1)

@@ -66,10 +66,10 @@ def hog() -> Measure:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> ramp = np.arange(128, dtype=np.uint8)[None, :, None].repeat(128, 0).repeat(3, 2)
-    >>> [vector] = hog()(Batch([Picture("a", FileFacts("PNG", 128, 128, "RGB", 99), ramp)]))
+    >>> [vector] = hog()(Batch([BatchItem("a", FileFacts("PNG", 128, 128, "RGB", 99), ramp)]))
     >>> vector[:9].round(2).tolist()
     [0.5, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
@@ -78,13 +78,13 @@ def hog() -> Measure:
     def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
             describe(
-                picture,
+                image,
                 orientations=ORIENTATIONS,
                 pixels_per_cell=(CELL, CELL),
                 cells_per_block=(BLOCK, BLOCK),
                 block_norm="L2-Hys",
             ).astype(np.float32)
-            for picture in squished_gray(batch, SIDE)
+            for image in squished_gray(batch, SIDE)
         ]
 
     return measure

@@ -85,19 +85,19 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
         said = json.loads(card.read_text(encoding="utf-8"))
         return CorpusModel(path, Session(path).sha256, said["agreement"], said["compared"])
     with progress("calibrating int8", total=CALIBRATION + COMPARED, show=show) as report:
-        pictures = []
-        for picture in _pictures(store, _spread(store, CALIBRATION + COMPARED)):
-            pictures.append(picture)
+        images = []
+        for image in _images(store, _spread(store, CALIBRATION + COMPARED)):
+            images.append(image)
             report(1)
-    if not pictures:
+    if not images:
         raise ParameterError(
             "int8 is calibrated on images of the corpus, and none can be read. "
             "Add images first, or use --precision fp32."
         )
     # Every fourth image calibrates, so that both sets come from all over the corpus.
-    chosen = pictures[:: max(1, len(pictures) // CALIBRATION)][:CALIBRATION]
-    kept = {id(picture) for picture in chosen}
-    others = [picture for picture in pictures if id(picture) not in kept] or pictures
+    chosen = images[:: max(1, len(images) // CALIBRATION)][:CALIBRATION]
+    kept = {id(image) for image in chosen}
+    others = [image for image in images if id(image) not in kept] or images
     with writing(store.folder):
         path.parent.mkdir(parents=True, exist_ok=True)
         quantize(onnx_file(), chosen, path)
@@ -118,14 +118,14 @@ def _spread(store: Store, count: int) -> list[str]:
     ]
 
 
-def _pictures(store: Store, items: Sequence[str]) -> Iterator[Pixels]:
+def _images(store: Store, items: Sequence[str]) -> Iterator[Pixels]:
     places = derived.places(store, items)
     for one in open_all([(item, places[item]) for item in items], MIN_SIDE):
         if one.pixels is not None:
             yield preprocess(one.pixels)
 
 
-def _agreement(pictures: Sequence[Pixels], one: Session, other: Session) -> float:
-    batch = np.stack(pictures)
+def _agreement(images: Sequence[Pixels], one: Session, other: Session) -> float:
+    batch = np.stack(images)
     best = [session.run(batch)[1].argmax(axis=1) for session in (one, other)]
     return float((best[0] == best[1]).mean())

@@ -71,20 +71,20 @@ def keypoints(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> plain = np.full((600, 800, 3), 127, np.uint8)
-    >>> keypoints(Batch([Picture("a", FileFacts("PNG", 800, 600, "RGB", 99), plain)]))
+    >>> keypoints(Batch([BatchItem("a", FileFacts("PNG", 800, 600, "RGB", 99), plain)]))
     [{'orb': 0, 'sift': 0, 'sift_scale': None}]
     """
-    return [_row(picture) for picture in scaled_gray(batch, SIDE)]
+    return [_row(image) for image in scaled_gray(batch, SIDE)]
 
 
-def _row(picture: Pixels) -> Mapping[str, Any]:
+def _row(image: Pixels) -> Mapping[str, Any]:
     orb, sift = _own_detectors()
     # OpenCV's pyramid for ORB fails where an image is a single pixel wide or high.
-    corners = orb.detect(picture, None) if min(picture.shape) > 1 else ()
-    blobs = sift.detect(picture, None)
+    corners = orb.detect(image, None) if min(image.shape) > 1 else ()
+    blobs = sift.detect(image, None)
     return {
         "orb": len(corners),
         "sift": len(blobs),

@@ -70,25 +70,25 @@ def lbp() -> Measure:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> black = np.zeros((64, 64, 3), np.uint8)
-    >>> [vector] = lbp()(Batch([Picture("a", FileFacts("PNG", 64, 64, "RGB", 99), black)]))
+    >>> [vector] = lbp()(Batch([BatchItem("a", FileFacts("PNG", 64, 64, "RGB", 99), black)]))
     >>> np.flatnonzero(vector).tolist(), float(vector[8])
     ([8, 26, 52], 1.0)
     """
     patterns = need("skimage.feature").local_binary_pattern
 
-    def histogram(picture: NDArray[np.uint8], points: int, radius: int) -> NDArray[np.float64]:
-        found = patterns(picture, points, radius, "uniform").astype(np.intp)
+    def histogram(image: NDArray[np.uint8], points: int, radius: int) -> NDArray[np.float64]:
+        found = patterns(image, points, radius, "uniform").astype(np.intp)
         shares: NDArray[np.float64]
         shares = np.bincount(found.ravel(), minlength=points + 2) / found.size
         return shares
 
     def measure(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
-            np.concatenate([histogram(picture, *circle) for circle in CIRCLES]).astype(np.float32)
-            for picture in scaled_gray(batch, SIDE)
+            np.concatenate([histogram(image, *circle) for circle in CIRCLES]).astype(np.float32)
+            for image in scaled_gray(batch, SIDE)
         ]
 
     return measure

@@ -83,11 +83,11 @@ def hu(batch: Batch) -> Sequence[Mapping[str, float]]:
     --------
     A white square of n by n pixels has hu1 = (n**2 - 1) / (6 * 255 * n**2); the others are 0.
 
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> square = np.zeros((64, 96, 3), np.uint8)
     >>> square[20:30, 40:50] = 255
-    >>> [row] = hu(Batch([Picture("a", FileFacts("PNG", 96, 64, "RGB", 99), square)]))
+    >>> [row] = hu(Batch([BatchItem("a", FileFacts("PNG", 96, 64, "RGB", 99), square)]))
     >>> round(row["hu1"] * 6 * 255, 6), round(row["hu2"], 12)
     (0.99, 0.0)
     """
@@ -127,10 +127,10 @@ def zernike() -> Measure:
     --------
     The first is always 1 / pi, unless all is black.
 
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> white = np.full((128, 128, 3), 255, np.uint8)
-    >>> [vector] = zernike()(Batch([Picture("a", FileFacts("PNG", 128, 128, "RGB", 9), white)]))
+    >>> [vector] = zernike()(Batch([BatchItem("a", FileFacts("PNG", 128, 128, "RGB", 9), white)]))
     >>> len(vector), round(float(vector[0] * np.pi), 5)
     (25, 1.0)
     """
@@ -138,8 +138,8 @@ def zernike() -> Measure:
 
     def measured(batch: Batch) -> Sequence[NDArray[np.float32]]:
         return [
-            describe(picture, RADIUS, degree=DEGREE).astype(np.float32)
-            for picture in squished_gray(batch, ZERNIKE_SIDE)
+            describe(image, RADIUS, degree=DEGREE).astype(np.float32)
+            for image in squished_gray(batch, ZERNIKE_SIDE)
         ]
 
     return measured

@@ -59,10 +59,10 @@ def pixels(batch: Batch) -> Sequence[NDArray[np.float32]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> white = np.full((300, 400, 3), 255, np.uint8)
-    >>> [vector] = pixels(Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), white)]))
+    >>> [vector] = pixels(Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), white)]))
     >>> vector.shape, float(vector.min())
     ((225,), 1.0)
     """

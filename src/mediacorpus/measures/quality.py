@@ -101,11 +101,11 @@ def quality(batch: Batch) -> Sequence[Mapping[str, Any]]:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> half = np.zeros((300, 400, 3), np.uint8)
     >>> half[:, 200:] = 255
-    >>> [row] = quality(Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), half)]))
+    >>> [row] = quality(Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), half)]))
     >>> row["brightness"], row["contrast_rms"], row["overexposed_share"], row["blurred"]
     (0.5, 0.5, 0.5, False)
     """
@@ -167,13 +167,13 @@ def _noise(gray: Pixels) -> float | None:
 
 def _blockiness(gray: Pixels) -> float | None:
     border, elsewhere = np.zeros(2), np.zeros(2)
-    for picture in (gray, gray.T):
-        if picture.shape[1] > 1:
+    for image in (gray, gray.T):
+        if image.shape[1] > 1:
             # Steps from one column to the next, over all rows.
-            steps = np.asarray(cv2.absdiff(picture[:, 1:], picture[:, :-1]))
+            steps = np.asarray(cv2.absdiff(image[:, 1:], image[:, :-1]))
             sums = steps.sum(axis=0, dtype=np.int64)
             at_border = sums[BLOCK - 1 :: BLOCK]
-            border += at_border.sum(), at_border.size * len(picture)
+            border += at_border.sum(), at_border.size * len(image)
             elsewhere += sums.sum(), steps.size
     elsewhere -= border
     if border[1] == 0 or border[0] + elsewhere[0] == 0:

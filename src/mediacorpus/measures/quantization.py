@@ -26,11 +26,11 @@ PREPARATION = ("channels_first", "float", "centered")
 """Nodes between the pixels and the first convolution."""
 
 
-def quantize(source: Path, pictures: Iterable[Pixels], target: Path) -> Path:
+def quantize(source: Path, images: Iterable[Pixels], target: Path) -> Path:
     """Turn EfficientNet-Lite0 into 8-bit integers (static quantisation).
 
     Weights get one scale for each output channel; activations one scale each, from the
-    smallest and largest value seen with `pictures`. About 64 images are enough.
+    smallest and largest value seen with `images`. About 64 images are enough.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def quantize(source: Path, pictures: Iterable[Pixels], target: Path) -> Path:
     Jacob et al. (2018). Quantization and Training of Neural Networks for Efficient
     Integer-Arithmetic-Only Inference. CVPR.
     """
-    first, rest = _first(pictures)
+    first, rest = _first(images)
     model = _recentred(source)
     with tempfile.TemporaryDirectory(prefix="mediacorpus-") as folder:
         made = Path(folder) / "quantized.onnx"
@@ -77,8 +77,8 @@ def quantize(source: Path, pictures: Iterable[Pixels], target: Path) -> Path:
     return store(target, content)
 
 
-def _first(pictures: Iterable[Pixels]) -> tuple[Pixels, Iterator[Pixels]]:
-    rest = iter(pictures)
+def _first(images: Iterable[Pixels]) -> tuple[Pixels, Iterator[Pixels]]:
+    rest = iter(images)
     first = next(rest, None)
     if first is None:
         raise ParameterError("There are no images to calibrate with; give about 64.")
@@ -96,15 +96,15 @@ class _Reader:
         """Give the next input, None after the last."""
         batch = [] if self.first is None else [self.first]
         self.first = None
-        for picture in self.rest:
-            batch.append(picture)
+        for image in self.rest:
+            batch.append(image)
             if len(batch) == CHUNK:
                 break
-        for picture in batch:
-            if picture.shape != (SIDE, SIDE, 3) or picture.dtype != np.uint8:
+        for image in batch:
+            if image.shape != (SIDE, SIDE, 3) or image.dtype != np.uint8:
                 raise ParameterError(
                     f"Calibration takes uint8 images ({SIDE}, {SIDE}, 3) as preprocess gives "
-                    f"them; got {picture.dtype} {picture.shape}."
+                    f"them; got {image.dtype} {image.shape}."
                 )
         return {"pixels": np.stack(batch)} if batch else None
 

@@ -79,10 +79,10 @@ def spatial_embedding() -> Measure:
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> gray = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
+    >>> batch = Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [vector] = spatial_embedding()(batch)
     >>> vector.shape
     (1728,)
@@ -91,9 +91,9 @@ def spatial_embedding() -> Measure:
     session = open_session(stored(settings().cache / "networks" / name, _cut).read_bytes())
 
     def measure(batch: Batch) -> Sequence[Floats]:
-        pictures = batch.pixels
-        views = np.empty((len(pictures), SIDE, SIDE, 3), np.uint8)
-        for pixels, view in zip(pictures, views, strict=True):
+        images = batch.pixels
+        views = np.empty((len(images), SIDE, SIDE, 3), np.uint8)
+        for pixels, view in zip(images, views, strict=True):
             preprocess(pixels, view)
         found = np.empty((len(views), LENGTH), np.float32)
         for start in range(0, len(views), CHUNK):
@@ -105,7 +105,7 @@ def spatial_embedding() -> Measure:
 
 
 def _cut() -> bytes:
-    """Cut the network on board after `LAST` and pool its maps in a grid."""
+    """Cut the built-in network after `LAST` and pool its maps in a grid."""
     onnx = need("onnx")
     whole = onnx.shape_inference.infer_shapes(onnx.load(onnx_file()))
     model = onnx.utils.Extractor(whole).extract_model(["pixels"], [LAST])

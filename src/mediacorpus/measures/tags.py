@@ -61,10 +61,10 @@ def tags(*, top: int = 5, precision: str = "fp32", model: str | Path | None = No
 
     Examples
     --------
-    >>> from mediacorpus.engine.contract import Picture
+    >>> from mediacorpus.engine.contract import BatchItem
     >>> from mediacorpus.records import FileFacts
     >>> gray = np.full((300, 400, 3), 127, np.uint8)
-    >>> batch = Batch([Picture("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
+    >>> batch = Batch([BatchItem("a", FileFacts("PNG", 400, 300, "RGB", 99), gray)])
     >>> [best] = tags(top=1)(batch)
     >>> len(best), 0 < best[0].score < 1
     (1, True)

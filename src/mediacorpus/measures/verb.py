@@ -201,9 +201,9 @@ def measure_as(
 
 
 def _network(store: Store, wanted: Sequence[str], given: dict[str, Any]) -> dict[str, Any]:
-    """Give the parameters of another network than that on board, which the corpus then keeps.
+    """Give the parameters of another network than the built-in one, which the corpus then keeps.
 
-    Where the one on board is named, it is as if none was: its rows are the same.
+    Where the built-in one is named, it is as if none was: its rows are the same.
     """
     if not any("backbone" in _accepts(name) for name in wanted):
         return {}

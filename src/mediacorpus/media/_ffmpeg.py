@@ -118,7 +118,7 @@ def format_name(container: Any, path: Path) -> str:
     return _NAMES.get(name, name)
 
 
-def picture_stream(container: Any) -> Any:
+def image_stream(container: Any) -> Any:
     """Give the video stream that players show, or None; attached cover images are none."""
     attached = need("av.stream").Disposition.attached_pic
     found = [
@@ -151,7 +151,7 @@ def open_video(path: Path, max_pixels: float = MAX_PIXELS) -> tuple[Any, Any]:
         A frame has more than `max_pixels` pixels.
     """
     container = open_container(path, max_pixels=max_pixels)
-    stream = picture_stream(container)
+    stream = image_stream(container)
     problem = None if stream is not None else MediaError("The file has no video.")
     if stream is not None:
         try:

@@ -15,7 +15,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from mediacorpus.errors import MediaError, TooLarge
-from mediacorpus.media.header import open_picture, picture_errors
+from mediacorpus.media.header import image_errors, open_image
 
 MAX_TEXT = 50_000_000
 """Bytes of XML that a drawing may have once unpacked."""
@@ -293,8 +293,8 @@ class _Reader:
         if is_svg(data):
             return self._nested(data)
         try:
-            with picture_errors():
-                image = open_picture(data, MAX_EMBEDDED - self.drawing.pixels)
+            with image_errors():
+                image = open_image(data, MAX_EMBEDDED - self.drawing.pixels)
         except TooLarge as error:
             raise TooLarge(
                 "The images embedded in the drawing have more pixels than the limit of "

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.color import to_rgb
 from mediacorpus.media.frames import count_frames
-from mediacorpus.media.header import MAX_PIXELS, check_size, open_picture, picture_errors
+from mediacorpus.media.header import MAX_PIXELS, check_size, image_errors, open_image
 from mediacorpus.media.scale import reduce
 from mediacorpus.media.video import FrameIndex
 
@@ -64,7 +64,7 @@ def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameInde
     """
     stamps: list[int] = []
     lengths: list[float] = []
-    with AnimationReader(data, max_pixels=max_pixels) as reader, picture_errors():
+    with AnimationReader(data, max_pixels=max_pixels) as reader, image_errors():
         for number, image in reader.images():
             stamps.append(number)
             lengths.append(float(image.info.get("duration") or 0) or _PAUSE)
@@ -108,8 +108,8 @@ class AnimationReader:
 
     def __init__(self, data: bytes, *, max_pixels: float = MAX_PIXELS) -> None:
         self._data, self._limit = data, max_pixels / COPIES
-        with picture_errors():
-            self._image: ImageFile.ImageFile = open_picture(data, self._limit)
+        with image_errors():
+            self._image: ImageFile.ImageFile = open_image(data, self._limit)
             self._count = count_frames(self._image, data)
             self._first = int(bool(getattr(self._image, "default_image", False)))
 
@@ -146,7 +146,7 @@ class AnimationReader:
         """
         if min_side is not None and min_side < 1:
             raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
-        with picture_errors():
+        with image_errors():
             if not self._first <= pts < self._count or not self._show(int(pts)):
                 raise MediaError(
                     f"The frame {pts} is beyond the end: the image has the frames "
@@ -157,7 +157,7 @@ class AnimationReader:
     def frames(self, *, min_side: int | None = None) -> Iterator[tuple[int, float, Pixels]]:
         """Walk through all frames in order: number, seconds from the first frame, pixels."""
         time = 0.0
-        with picture_errors():
+        with image_errors():
             for number, image in self.images():
                 yield number, time / 1000, reduce(to_rgb(image), min_side)
                 time += float(image.info.get("duration") or 0) or _PAUSE
@@ -172,7 +172,7 @@ class AnimationReader:
     def _show(self, number: int) -> bool:
         if number < self._image.tell():  # opened anew, as Pillow cannot always go back
             self._image.close()
-            self._image = open_picture(self._data, self._limit)
+            self._image = open_image(self._data, self._limit)
         try:
             # Frame by frame, as each may enlarge the image before the next is composed.
             for place in range(min(number, self._image.tell() + 1), number + 1):

@@ -15,8 +15,8 @@ from mediacorpus.media.decode import decode, read
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
-    open_picture,
-    picture_errors,
+    image_errors,
+    open_image,
     read_orientation,
 )
 from mediacorpus.media.normalize import ChannelStatistics, to_float
@@ -172,7 +172,7 @@ def cosine_similarity(a: NDArray[Any], b: NDArray[Any]) -> float:
     return float(np.clip(u @ v / np.sqrt((u @ u) * (v @ v)), -1, 1))
 
 
-def measure_channels(pictures: Iterable[Pixels]) -> ChannelStatistics:
+def measure_channels(images: Iterable[Pixels]) -> ChannelStatistics:
     """Take the mean and standard deviation of each channel over images, one at a time.
 
     Give the result's `mean` and `sd` to `standardize` to use a training set's own numbers.
@@ -194,7 +194,7 @@ def measure_channels(pictures: Iterable[Pixels]) -> ChannelStatistics:
     [0.5, 0.5, 0.5]
     """
     statistics = ChannelStatistics()
-    for pixels in pictures:
+    for pixels in images:
         statistics.add(pixels)
     if not statistics.count:
         raise ParameterError("There are no images to take a mean of; give at least one.")
@@ -202,7 +202,7 @@ def measure_channels(pictures: Iterable[Pixels]) -> ChannelStatistics:
 
 
 def _read_rgba(data: bytes) -> Pixels:
-    with picture_errors():
+    with image_errors():
         image = _open_upright(data)
         if not image.has_transparency_data or image.mode[0] in "IF":
             return to_rgba(decode(data))
@@ -213,13 +213,13 @@ def _read_rgba(data: bytes) -> Pixels:
 
 
 def _read_cmyk(data: bytes) -> Pixels:
-    with picture_errors():
+    with image_errors():
         image = _open_upright(data)
         return np.array(image) if image.mode == "CMYK" else to_cmyk(decode(data))
 
 
 def _open_upright(data: bytes) -> Image.Image:
-    image = open_picture(data, MAX_PIXELS)
+    image = open_image(data, MAX_PIXELS)
     turn = _UPRIGHT.get(read_orientation(image))
     image.load()
     check_size(image.size, MAX_PIXELS)  # an icon's header may understate its images

@@ -57,8 +57,8 @@ def random_resized_crop(
 
     Examples
     --------
-    >>> picture = np.zeros((300, 400, 3), np.uint8)
-    >>> random_resized_crop(picture, np.random.default_rng(1), size=64).shape
+    >>> image = np.zeros((300, 400, 3), np.uint8)
+    >>> random_resized_crop(image, np.random.default_rng(1), size=64).shape
     (64, 64, 3)
     """
     _check_range("area", area, (0.0, 1.0))

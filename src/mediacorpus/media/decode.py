@@ -16,8 +16,8 @@ from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
     ends_well,
-    open_picture,
-    picture_errors,
+    image_errors,
+    open_image,
     probe,
     read_orientation,
 )
@@ -74,7 +74,7 @@ def decode(
 
     The EXIF orientation is applied once, an embedded color profile is converted to sRGB,
     transparency is laid on white, and of animated files the first frame is taken. How deep
-    grays become 8 bits is told in `to_rgb`. Safe to call from several threads at once; the
+    grays become 8 bits is described in `to_rgb`. Safe to call from several threads at once; the
     work is done outside the global interpreter lock.
 
     Parameters
@@ -119,8 +119,8 @@ def decode(
         raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
     if looks_like_svg(data):
         return render_vector(data, min_side=min_side)
-    with picture_errors():
-        image = open_picture(data, max_pixels)
+    with image_errors():
+        image = open_image(data, max_pixels)
         orientation = facts.orientation if facts else read_orientation(image)
         jpeg = image.format == "JPEG"
         factor = reduction(min(image.size), min_side) if jpeg else 1

@@ -90,8 +90,8 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     >>> facts.format, facts.width, facts.height, facts.frames
     ('PNG', 40, 30, 1)
     """
-    with picture_errors():
-        image = open_picture(data, max_pixels)
+    with image_errors():
+        image = open_image(data, max_pixels)
         exif = _exif(image)
         orientation = _orientation(exif)
         width, height = image.size
@@ -116,11 +116,11 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     return facts
 
 
-def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.ImageFile:
+def open_image(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.ImageFile:
     """Open an image with Pillow, lazily, with our own pixel limit.
 
     `PIL.Image.open` has one limit for the whole process, which other code may rely on;
-    here it is neither used nor changed. Call inside `picture_errors`.
+    here it is neither used nor changed. Call inside `image_errors`.
 
     Raises
     ------
@@ -131,7 +131,7 @@ def open_picture(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.Image
 
     Examples
     --------
-    >>> open_picture(b"")
+    >>> open_image(b"")
     Traceback (most recent call last):
     mediacorpus.errors.MediaError: The file is empty (0 bytes).
     """
@@ -176,7 +176,7 @@ def read_orientation(image: ImageFile.ImageFile) -> int:
 
 
 @contextmanager
-def picture_errors() -> Iterator[None]:
+def image_errors() -> Iterator[None]:
     """Turn whatever a decoder raises on a bad file into `MediaError`, and drop its warnings.
 
     Decoders meet hostile files with errors of many kinds; all mean the same to the user.
@@ -236,7 +236,7 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
         except Exception as error:  # noqa: BLE001 - any error means: not this format
             if accept is not None:
                 failed = failed or (name, error)
-    raise MediaError(_not_a_picture(data, failed))
+    raise MediaError(_not_a_image(data, failed))
 
 
 def known_mark(head: bytes) -> bool:
@@ -252,7 +252,7 @@ def known_mark(head: bytes) -> bool:
     return any(accept is not None and accept(start) is True for accept in accepting)
 
 
-def _not_a_picture(data: bytes, failed: tuple[str, Exception] | None) -> str:
+def _not_a_image(data: bytes, failed: tuple[str, Exception] | None) -> str:
     kind = looks_like(data)
     if failed is not None and (kind is None or _written_as_text(failed[0], data)):
         return _broken(*failed)

@@ -142,10 +142,10 @@ class Opener:
         self._open, self._sha256 = None, ""
 
     def pixels(self, place: Place, min_side: int | None = None) -> Pixels:
-        """Give the upright RGB pixels `(H, W, 3)` of one item; see `pictures`."""
-        return self.pictures(place, [min_side])[0]
+        """Give the upright RGB pixels `(H, W, 3)` of one item; see `images`."""
+        return self.images(place, [min_side])[0]
 
-    def pictures(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
+    def images(self, place: Place, sides: Sequence[int | None]) -> list[Pixels]:
         """Give an item's pixels once for each of several values of `min_side`.
 
         Each is what it would be if it were asked for alone.

@@ -1,4 +1,4 @@
-"""Ten ways to spoil an image, each in five strengths, to see what a classifier stands."""
+"""Ten perturbations of an image, each in five strengths, to see what a classifier withstands."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _TOP = 255
 
 @dataclass(frozen=True, slots=True)
 class Perturbation:
-    """One way to spoil an image.
+    """One kind of perturbation.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class Perturbation:
 
     Examples
     --------
-    >>> PERTURBATIONS["jpeg"].told(4)
+    >>> PERTURBATIONS["jpeg"].description(4)
     'JPEG quality 10'
     """
 
@@ -78,10 +78,10 @@ class Perturbation:
             raise ParameterError(f"The strength is {strength!r}; it must be 1, 2, 3, 4 or 5.")
         return self.levels[int(strength) - 1]
 
-    def told(self, strength: int) -> str:
+    def description(self, strength: int) -> str:
         """Write the amount at a strength in words.
 
-        >>> PERTURBATIONS["darker"].told(1)
+        >>> PERTURBATIONS["darker"].description(1)
         'brightness x 80 %'
         """
         return self.wording.format(self.level(strength))
@@ -165,7 +165,7 @@ PERTURBATIONS: Mapping[str, Perturbation] = MappingProxyType({one.name: one for 
 
 
 def perturb(pixels: Pixels, name: str, strength: int, *, seed: int) -> Pixels:
-    """Spoil an image in one of ten ways.
+    """Perturb an image in one of ten ways.
 
     The same seed gives the same image. With one seed, a stronger perturbation goes further
     in the same direction: it turns to the same side, or hides what the weaker one hid and more.

@@ -50,8 +50,8 @@ def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
 
     Examples
     --------
-    >>> picture = np.zeros((300, 400, 3), np.uint8)
-    >>> resize(picture, 224, how="rescale-crop").shape
+    >>> image = np.zeros((300, 400, 3), np.uint8)
+    >>> resize(image, 224, how="rescale-crop").shape
     (224, 224, 3)
     """
     if how not in get_args(Method):
@@ -203,10 +203,10 @@ def crop_box(
 
     Examples
     --------
-    >>> picture = np.zeros((100, 200, 3), np.uint8)
-    >>> crop_box(picture, (10, 20, 50, 40)).shape
+    >>> image = np.zeros((100, 200, 3), np.uint8)
+    >>> crop_box(image, (10, 20, 50, 40)).shape
     (40, 50, 3)
-    >>> crop_box(picture, (0.5, 0.5, 0.5, 0.5), fractions=True).shape
+    >>> crop_box(image, (0.5, 0.5, 0.5, 0.5), fractions=True).shape
     (50, 100, 3)
     """
     _check(pixels)

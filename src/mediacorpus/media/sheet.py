@@ -135,7 +135,7 @@ def augmented(
 
 
 def sheet(
-    pictures: Sequence[Captioned],
+    images: Sequence[Captioned],
     *,
     columns: int | None = None,
     side: int = 224,
@@ -172,14 +172,14 @@ def sheet(
     >>> sheet([("black", np.zeros((100, 100, 3), np.uint8))] * 2, title="Two").shape
     (288, 448, 3)
     """
-    if not len(pictures):
+    if not len(images):
         raise ParameterError("There are no images to lay out; give at least one.")
     if side < 1 or (columns is not None and columns < 1):
         raise ParameterError(f"columns is {columns} and side is {side}; both must be at least 1.")
-    tiles = [_fitted(pixels, side) for _, pixels in pictures]
+    tiles = [_fitted(pixels, side) for _, pixels in images]
     cell = max(min(side, _NARROWEST), *(tile.shape[1] for tile in tiles))
     font = ImageFont.load_default(_TEXT)
-    texts = [_lines(caption, font, cell) for caption, _ in pictures]
+    texts = [_lines(caption, font, cell) for caption, _ in images]
     across = min(columns or _columns(len(tiles)), len(tiles))
     starts = range(0, len(tiles), across)
     rows = [_Row(tiles[i : i + across], texts[i : i + across]) for i in starts]
@@ -245,13 +245,13 @@ class _Row(NamedTuple):
     texts: list[list[str]]
 
     @property
-    def picture(self) -> int:
+    def image(self) -> int:
         return max(len(tile) for tile in self.tiles)
 
     @property
     def height(self) -> int:
         lines = max(len(text) for text in self.texts)
-        return self.picture + (_ROOM + lines * _line() if lines else 0)
+        return self.image + (_ROOM + lines * _line() if lines else 0)
 
     def draw(self, canvas: Image.Image, top: int, cell: int) -> None:
         """Stand the images of a row on one line, with their captions below it."""
@@ -259,11 +259,11 @@ class _Row(NamedTuple):
         for column, (tile, text) in enumerate(zip(self.tiles, self.texts, strict=True)):
             left = _MARGIN + column * (cell + _GAP)
             rows, columns = tile.shape[:2]
-            x, y = left + (cell - columns) // 2, top + self.picture - rows
+            x, y = left + (cell - columns) // 2, top + self.image - rows
             canvas.paste(Image.fromarray(tile), (x, y))
             brush.rectangle((x - 1, y - 1, x + columns, y + rows), outline=_EDGE)
             for number, line in enumerate(text):
-                middle = (left + cell / 2, top + self.picture + _ROOM + number * _line())
+                middle = (left + cell / 2, top + self.image + _ROOM + number * _line())
                 brush.text(middle, line, _INK, font, anchor="ma")
 
 

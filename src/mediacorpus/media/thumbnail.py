@@ -73,7 +73,7 @@ def data_uri(jpeg: bytes) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
 
 
-def contact_sheet(pictures: Sequence[Pixels], columns: int = 5, *, side: int = 160) -> Pixels:
+def contact_sheet(images: Sequence[Pixels], columns: int = 5, *, side: int = 160) -> Pixels:
     """Lay images out in rows on a white sheet, each fitted into a square.
 
     Parameters
@@ -99,17 +99,17 @@ def contact_sheet(pictures: Sequence[Pixels], columns: int = 5, *, side: int = 1
     >>> contact_sheet([np.zeros((30, 40, 3), np.uint8)] * 3, 2, side=50).shape
     (104, 104, 3)
     """
-    if not len(pictures):
+    if not len(images):
         raise ParameterError("There are no images to lay out; give at least one.")
     if columns < 1 or side < 1:
         raise ParameterError(f"columns is {columns} and side is {side}; both must be at least 1.")
-    columns = min(columns, len(pictures))
-    rows = -(-len(pictures) // columns)
+    columns = min(columns, len(images))
+    rows = -(-len(images) // columns)
     step = side + _GAP
     sheet = np.full((rows * step - _GAP, columns * step - _GAP, 3), 255, np.uint8)
-    for place, picture in enumerate(pictures):
+    for place, image in enumerate(images):
         row, column = divmod(place, columns)
-        fitted = pad(picture, side)
+        fitted = pad(image, side)
         top, left = row * step, column * step
         sheet[top : top + side, left : left + side] = np.atleast_3d(fitted)
     return sheet

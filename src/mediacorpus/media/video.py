@@ -14,12 +14,12 @@ from mediacorpus.media._ffmpeg import (
     ends_early,
     format_name,
     frame_rate,
+    image_stream,
     media_errors,
     only_numbered,
     open_container,
     open_video,
     packets,
-    picture_stream,
     seconds_per_unit,
     skim,
     sound_stream,
@@ -102,7 +102,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     ('audio', 'WAV', 1.0, 8000, 1)
     """
     with media_errors(), open_container(path, max_pixels=max_pixels) as container:
-        stream, sound = picture_stream(container), sound_stream(container)
+        stream, sound = image_stream(container), sound_stream(container)
         if stream is None and sound is None:
             raise MediaError(
                 f"The {format_name(container, path)} file has no video and no sound that can "

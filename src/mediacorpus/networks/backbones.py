@@ -268,7 +268,7 @@ HEAD_SD = 0.01
 """Standard deviation of the Gaussian from which the last layer's weights are drawn."""
 
 LITE = "efficientnet_lite0"
-"""The backbone whose weights are on board."""
+"""The backbone whose weights are built in."""
 RANDOM = "random"
 TIMM = "timm:"
 _HALF = (0.5, 0.5, 0.5)
@@ -592,7 +592,7 @@ def _download(name: str, make: Callable[[], Any], *, cached: bool) -> Any:
     """Make a network with its published weights, from the package's cache or the network."""
     advice = (
         "Give a file with --weights FILE, start from --weights random, or use the backbone "
-        "efficientnet_lite0, whose weights are on board."
+        "efficientnet_lite0, whose weights are built in."
     )
     if settings().offline and not cached:
         raise WeightsNotFound(

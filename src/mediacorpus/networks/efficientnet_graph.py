@@ -97,7 +97,7 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int =
     ----------
     tensors:
         The 296 arrays of the network's state, in the order of timm's `tf_efficientnet_lite0`
-        (the weights on board, or fine-tuned ones with another number of classes).
+        (the built-in weights, or fine-tuned ones with another number of classes).
     metadata:
         Kept in the file, such as the names of the classes.
     side:

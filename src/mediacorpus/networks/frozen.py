@@ -256,7 +256,7 @@ class FrozenNetwork:
 
 
 def is_other(backbone: str | None, weights: str | Path | None) -> bool:
-    """Tell whether a network is another one than that which is on board.
+    """Tell whether a network is another one than the built-in one.
 
     >>> is_other("efficientnet_lite0", "pretrained"), is_other("resnet18", None)
     (False, True)
@@ -396,7 +396,7 @@ def kept_network(folder: Path, backbone: str, weights: str | None = None) -> tup
 def frozen_of(folder: Path, parameters: Mapping[str, Any]) -> FrozenNetwork | None:
     """Load the network of an embedding by the parameters of its setup.
 
-    None stands for the network on board.
+    None stands for the built-in network.
     """
     if "backbone" not in parameters:
         return None

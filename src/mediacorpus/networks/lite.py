@@ -1,4 +1,4 @@
-"""EfficientNet-Lite0 as a PyTorch module, with the ImageNet weights that are on board."""
+"""EfficientNet-Lite0 as a PyTorch module, with the ImageNet weights that are built in."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _METHODS = {
     "finetune": "fine-tuning of {} from pretrained weights",
 }
 _SHOWN = 12
-"""Classes whose numbers are told."""
+"""Classes whose numbers are given."""
 
 
 def method_name(made: Mapping[str, Any]) -> str:

@@ -72,7 +72,7 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     ...     print(sentence)
     It has not been validated: nothing is known of how well it does.
     It learned from few examples of 'no' (8).
-    One coder gave all labels, so agreement cannot be told.
+    One coder gave all labels, so agreement is not known.
     It has not been audited: whether it does equally well for all groups is not known.
     """
     return [
@@ -116,7 +116,7 @@ def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
     if agreement["coders"] == 1:
         return [agreement_words(agreement)]
     if not items:
-        return ["No item was labelled by two coders, so agreement cannot be told."]
+        return ["No item was labelled by two coders, so agreement is not known."]
     alpha = agreement.get("krippendorff_alpha")
     said = []
     if items < FEW:
@@ -196,18 +196,18 @@ def agreement_words(agreement: Mapping[str, Any]) -> str:
     """Say how far coders agree.
 
     >>> agreement_words({"coders": 1, "items": 0})
-    'One coder gave all labels, so agreement cannot be told.'
+    'One coder gave all labels, so agreement is not known.'
     >>> print(agreement_words({"coders": 2, "items": 40, "percent_agreement": 0.9,
     ...     "cohens_kappa": 0.8, "krippendorff_alpha": 0.8, "level": "nominal"}))
     2 coders; 40 items labelled by several of them: 90 % of pairs of labels are the same, \
 Cohen's kappa .80, Krippendorff's alpha .80 (nominal).
     """
     if agreement["coders"] == 1:
-        return "One coder gave all labels, so agreement cannot be told."
+        return "One coder gave all labels, so agreement is not known."
     if not agreement["items"]:
         return (
             f"{agreement['coders']} coders, but no item was labelled by two of them, so agreement "
-            "cannot be told."
+            "is not known."
         )
     kappa, alpha = (
         "undefined" if value is None else f"{value:.2f}".replace("0.", ".", 1)
@@ -275,7 +275,7 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _audit(audit: Mapping[str, Any]) -> list[str]:
-    what = "Spoilt images"
+    what = "Perturbed images"
     if audit["kind"] == "groups":
         what = f"Groups by {escaped(', '.join(audit['by']))}"
     found = filter(None, [audit["worst"], *audit["sentences"]])

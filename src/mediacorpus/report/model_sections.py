@@ -132,7 +132,7 @@ def _warnings(scored: Evaluation | None) -> list[Block]:
 
 def _audit(audit: Mapping[str, Any]) -> Text:
     """Say what an audit found."""
-    what = "On spoilt images"
+    what = "On perturbed images"
     if audit["kind"] == "groups":
         what = f"By {words.listing([words.name(column) for column in audit['by']])}"
     lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}:"

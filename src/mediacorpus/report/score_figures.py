@@ -243,7 +243,7 @@ def robustness(audit: RobustnessAudit) -> str:
         alt = (
             f"Accuracy by strength of {words.count(len(names), 'perturbation')}: "
             f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
-            f"{100 * audit.mean_drop.estimate:.1f} points less on average when they are spoilt."
+            f"{100 * audit.mean_drop.estimate:.1f} points less on average when they are perturbed."
         )
         return to_svg(figure, alt)
 

@@ -35,8 +35,8 @@ class Manner:
     max_bytes:
         Size of one file at most, decompressed.
     types:
-        Kinds of content that are kept, of `image`, `video`, `audio`, `pdf` and `svg`, as told
-        by the first bytes.
+        Kinds of content that are kept, of `image`, `video`, `audio`, `pdf` and `svg`, as read
+        from the first bytes.
     allow_private:
         Fetch from private addresses too, such as a server on this machine.
     robots:

@@ -81,7 +81,7 @@ class Manifest:
     boxes:
         Four columns with x, y, width and height of the region that the row is about.
     fractions:
-        Whether these are fractions of the picture's width and height, not pixels.
+        Whether these are fractions of the image's width and height, not pixels.
 
     Raises
     ------
@@ -170,7 +170,7 @@ class Manifest:
     def _regions(
         self, rows: Sequence[int], *, path: Path | str, copy: Copy | None = None
     ) -> Iterator[Occurrence | Failure]:
-        """Give a picture with the rows about its regions."""
+        """Give an image with the rows about its regions."""
         boxes = []
         for number in rows:
             columns = self._cells(self._row(number))

@@ -11,7 +11,7 @@ from mediacorpus.media.header import known_mark
 from mediacorpus.media.sniff import AUDIO_SUFFIXES, VIDEO_SUFFIXES, is_moving, looks_like
 from mediacorpus.records import SKIPPED, Failure
 
-PICTURE_SUFFIXES = frozenset(
+IMAGE_SUFFIXES = frozenset(
     [
         ".jpg",
         ".jpeg",
@@ -57,7 +57,7 @@ PICTURE_SUFFIXES = frozenset(
         ".fpx",
     ]
 )
-MEDIA_SUFFIXES = PICTURE_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | {".svg", ".svgz", ".pdf"}
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | {".svg", ".svgz", ".pdf"}
 OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails", "media")
 """What a corpus folder holds of its own, where images lie in it too."""
 

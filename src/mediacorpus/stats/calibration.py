@@ -66,7 +66,7 @@ def fit_temperature(matrix: Any, gold: Any) -> float:
 
     Above 1 the probabilities were too sure, below 1 not sure enough. A temperature changes how
     sure the probabilities are, never which class is the most probable. Fit it on validation
-    items. Where all of these are right nothing can be told of how sure to be, and the
+    items. Where all of these are right nothing is known of how sure to be, and the
     temperature is left at 1.
 
     Parameters

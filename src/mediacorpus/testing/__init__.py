@@ -1,6 +1,6 @@
 """Contract suites and toy images for plug-in authors."""
 
 from mediacorpus.testing.contract import check_measure
-from mediacorpus.testing.toys import toy_pictures
+from mediacorpus.testing.toys import toy_images
 
-__all__ = ["check_measure", "toy_pictures"]
+__all__ = ["check_measure", "toy_images"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from mediacorpus.engine.contract import Batch, Measure, MeasureFactory, Picture, Pixels, Value
+from mediacorpus.engine.contract import Batch, BatchItem, Measure, MeasureFactory, Pixels, Value
 from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text, arrow_type, schema
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def check_measure(
     factory: MeasureFactory,
     *,
     parameters: Mapping[str, Any] | None = None,
-    pictures: Sequence[Picture] | None = None,
+    images: Sequence[BatchItem] | None = None,
     tolerance: float = 1e-3,
 ) -> None:
     """Check that a measure keeps the contract of the engine and of the tables.
@@ -67,14 +67,14 @@ def check_measure(
     """
     check_info(info)
     measure = factory(**(parameters or {}))
-    shown = [*(toy_batch() if pictures is None else pictures), *odd_pictures()]
+    shown = [*(toy_batch() if images is None else images), *odd_images()]
     if not info.pixels:
-        shown = [Picture(picture.item, picture.file) for picture in shown]
+        shown = [BatchItem(image.item, image.file) for image in shown]
     values = _measured(info, measure, shown)
     _check_values(info, values)
     again = _measured(info, measure, shown)
     _check_same(info, values, again, when="the second time", tolerance=0)
-    alone = [_measured(info, measure, [picture])[0] for picture in shown]
+    alone = [_measured(info, measure, [image])[0] for image in shown]
     _check_same(info, values, alone, when="alone and in a batch", tolerance=tolerance)
     backwards = _measured(info, measure, shown[::-1])[::-1]
     _check_same(info, values, backwards, when="in another order", tolerance=tolerance)
@@ -112,12 +112,12 @@ def check_info(info: Info) -> None:
         raise AssertionError(f"{info.name}: outputs cannot become columns: {error}") from error
 
 
-def toy_batch() -> list[Picture]:
+def toy_batch() -> list[BatchItem]:
     """Make two images of ordinary size, with edges and colors.
 
     Examples
     --------
-    >>> [picture.pixels.shape for picture in toy_batch()]
+    >>> [image.pixels.shape for image in toy_batch()]
     [(240, 320, 3), (320, 256, 3)]
     """
     noise = np.random.default_rng(1)
@@ -132,16 +132,16 @@ def toy_batch() -> list[Picture]:
             ],
             axis=2,
         )
-        made.append(_picture(f"toy-{number}", pixels.astype(np.uint8)))
+        made.append(_image(f"toy-{number}", pixels.astype(np.uint8)))
     return made
 
 
-def odd_pictures() -> list[Picture]:
+def odd_images() -> list[BatchItem]:
     """Make images that are legal but odd: tiny, very wide, very tall, gray, black, white.
 
     Examples
     --------
-    >>> [picture.item for picture in odd_pictures()]
+    >>> [image.item for image in odd_images()]
     ['one-pixel', 'very-wide', 'very-tall', 'gray', 'black', 'white']
     """
     ramp = np.linspace(0, 255, 300, dtype=np.uint8)
@@ -153,12 +153,12 @@ def odd_pictures() -> list[Picture]:
         "black": np.zeros((256, 256, 3), np.uint8),
         "white": np.full((257, 300, 3), 255, np.uint8),
     }
-    return [_picture(name, array) for name, array in pixels.items()]
+    return [_image(name, array) for name, array in pixels.items()]
 
 
-def _picture(name: str, pixels: Pixels) -> Picture:
+def _image(name: str, pixels: Pixels) -> BatchItem:
     height, width = pixels.shape[:2]
-    return Picture(name, FileFacts("PNG", width, height, "RGB", pixels.nbytes), pixels)
+    return BatchItem(name, FileFacts("PNG", width, height, "RGB", pixels.nbytes), pixels)
 
 
 def _require(info: Info, kept: bool, broken: str) -> None:  # noqa: FBT001  (reads as a sentence)
@@ -166,19 +166,19 @@ def _require(info: Info, kept: bool, broken: str) -> None:  # noqa: FBT001  (rea
         raise AssertionError(f"{info.name}: {broken}")
 
 
-def _measured(info: Info, measure: Measure, pictures: Sequence[Picture]) -> Sequence[Value]:
-    before = [None if p.pixels is None else p.pixels.copy() for p in pictures]
-    values = measure(Batch(pictures))
+def _measured(info: Info, measure: Measure, images: Sequence[BatchItem]) -> Sequence[Value]:
+    before = [None if p.pixels is None else p.pixels.copy() for p in images]
+    values = measure(Batch(images))
     _require(
         info,
-        len(values) == len(pictures),
-        f"{len(pictures)} images gave {len(values)} values; there must be one for each.",
+        len(values) == len(images),
+        f"{len(images)} images gave {len(values)} values; there must be one for each.",
     )
-    for picture, pixels in zip(pictures, before, strict=True):
+    for image, pixels in zip(images, before, strict=True):
         _require(
             info,
-            pixels is None or np.array_equal(pixels, picture.pixels),  # type: ignore[arg-type]
-            f"the pixels of {picture.item!r} were changed; other measures need them.",
+            pixels is None or np.array_equal(pixels, image.pixels),  # type: ignore[arg-type]
+            f"the pixels of {image.item!r} were changed; other measures need them.",
         )
     return values
 

@@ -22,7 +22,7 @@ CLASSES = {"warm": (225, 120, 50), "cool": (50, 120, 225)}
 LEAST_SIDE = 16
 
 
-def toy_pictures(
+def toy_images(
     folder: str | os.PathLike[str], n: int = 20, *, seed: int = 1, side: int = 96
 ) -> list[Path]:
     """Write small images in two class folders, `warm` and `cool`.
@@ -56,7 +56,7 @@ def toy_pictures(
     --------
     >>> import tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
-    ...     files = toy_pictures(folder, 3)
+    ...     files = toy_images(folder, 3)
     ...     [file.relative_to(folder).as_posix() for file in files]
     ['warm/0000.jpg', 'cool/0001.jpg', 'warm/0002.jpg']
     """
@@ -72,12 +72,12 @@ def toy_pictures(
         name = names[number % len(names)]
         file = Path(folder) / name / f"{number:04d}.jpg"
         file.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(_picture(CLASSES[name], chance, side)).save(file, quality=90)
+        Image.fromarray(_image(CLASSES[name], chance, side)).save(file, quality=90)
         files.append(file)
     return files
 
 
-def _picture(color: tuple[int, int, int], chance: np.random.Generator, side: int) -> Pixels:
+def _image(color: tuple[int, int, int], chance: np.random.Generator, side: int) -> Pixels:
     height, width = side, side * 4 // 3
     slope = np.linspace(-60, 60, width) * chance.choice([-1, 1])
     background = np.asarray(color) + chance.normal(0, 25, 3) + slope[None, :, None]

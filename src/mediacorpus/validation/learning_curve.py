@@ -133,8 +133,8 @@ class LearningCurve(Result):
         """
         if not self.n <= n <= FARTHEST * self.n:
             raise ParameterError(
-                f"A gain can be told from {self.n} to {FARTHEST * self.n} labels, not for {n}: a "
-                "curve says little far from where it was measured."
+                f"A gain can be estimated from {self.n} to {FARTHEST * self.n} labels, not for "
+                f"{n}: a curve says little far from where it was measured."
             )
         value = float(_power(self.curve, n) - _power(self.curve, self.n))
         if not self.fitted or not len(self.draws):
@@ -146,8 +146,8 @@ class LearningCurve(Result):
     def sentences(self) -> list[str]:
         """Say in words what was found."""
         now = float(self.scores()[-1].mean())
-        pictures = f"{self.n_val:,} validation images"
-        said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {pictures}."]
+        images = f"{self.n_val:,} validation images"
+        said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {images}."]
         if not self.fitted:
             return [*said, "There are too few sizes to fit a curve; label more."]
         if self.right[-1].all():

@@ -36,14 +36,14 @@ Pixels: TypeAlias = NDArray[np.uint8]
 MIRROR = "mirror"
 """Name of the check by mirroring, which has no strength."""
 
-PICTURES = 100
-"""Images that are spoilt, if no other number is given."""
+IMAGES = 100
+"""Images that are perturbed, if no other number is given."""
 
 WORST = 20
 """Images at the most that are listed as turned."""
 
 _TURNED = ["item", "perturbation", "strength", "gold", "predicted", "probability"]
-_TOLD = 5
+_REPORTED = 5
 _LEAST = 30
 
 
@@ -89,7 +89,7 @@ class Condition:
     ----------
     perturbation, strength:
         What was done to the images; strength 0 is for the mirror image.
-    told:
+    description:
         The same in words with its amount.
     accuracy, f1:
         With Wilson intervals; F1 of the positive class, undefined without one.
@@ -105,7 +105,7 @@ class Condition:
 
     perturbation: str
     strength: int
-    told: str
+    description: str
     accuracy: Interval
     f1: Interval
     drop: Interval
@@ -120,7 +120,7 @@ class Condition:
         if points < 0:
             points, low, high = -points, -high, -low
         found = f"{points:.1f} points [{low:.1f}, {high:.1f}]"
-        return f"{verb} {found} under {self.told} ({p_words(self.p_adjusted)})."
+        return f"{verb} {found} under {self.description} ({p_words(self.p_adjusted)})."
 
 
 @dataclass(frozen=True, slots=True, eq=False, repr=False)
@@ -165,7 +165,7 @@ class RobustnessAudit(Result):
         rows = [clean | _limits(self, "clean", "accuracy") | _limits(self, "clean_f1", "f1")]
         for one in (*self.conditions, self.mirrored):
             row = {"perturbation": one.perturbation, "strength": one.strength}
-            row |= {"description": one.told}
+            row |= {"description": one.description}
             for name in ("accuracy", "f1", "drop", "changed"):
                 row |= _limits(one, name, name)
             rows.append(row | {"p": one.p, "p_adjusted": one.p_adjusted})
@@ -217,15 +217,15 @@ class RobustnessAudit(Result):
         ways, points = len(self.conditions), [100 * x for x in (mean.estimate, mean.low, mean.high)]
         said = [f"Accuracy is {self.clean} on {self.n:,} images as they are."]
         said.append(
-            f"Over {ways} ways to spoil them it falls by {points[0]:.1f} "
+            f"Over {ways} perturbations it falls by {points[0]:.1f} "
             f"points [{points[1]:.1f}, {points[2]:.1f}] on average."
         )
         beyond = [c for c in self.conditions if c.p_adjusted < 1 - self.plan.level]
         lost = [c for c in beyond if c.drop.estimate > 0]
-        # Of each perturbation the weakest strength that matters is told, the dearest first.
+        # Of each perturbation the weakest strength that matters, the largest loss first.
         first = {one.perturbation: one for one in reversed(lost)}
-        dear = sorted(first.values(), key=lambda c: (c.strength, -c.drop.estimate))
-        said += [one.sentence() for one in dear[:_TOLD]]
+        largest = sorted(first.values(), key=lambda c: (c.strength, -c.drop.estimate))
+        said += [one.sentence() for one in largest[:_REPORTED]]
         if not lost:
             said.append("No loss is beyond chance after Holm's correction.")
         held = {c.perturbation for c in self.conditions} - set(first)
@@ -270,9 +270,9 @@ def audit_robustness(
     plan: RobustnessPlan,
     progress: Callable[[int], None] | None = None,
 ) -> RobustnessAudit:
-    """Measure how much a classifier loses when images are spoilt in ten ways.
+    """Measure how much a classifier loses when images are perturbed in ten ways.
 
-    Each image is spoilt, answered for and forgotten; only its answers are kept. All
+    Each image is perturbed, predicted and forgotten; only its predictions are kept. All
     conditions see the same images, so losses are compared in pairs.
 
     Parameters
@@ -314,8 +314,8 @@ def audit_robustness(
     for number, (item, pixels) in enumerate(images, start=1):
         # The item's id, and not its place in the order, decides over chance.
         seed = zlib.crc32(f"{plan.seed} {item}".encode())
-        spoilt = [perturb(pixels, name, k, seed=seed) for name, k in conditions]
-        shares = predict([pixels, *spoilt, np.ascontiguousarray(pixels[:, ::-1])])
+        perturbed = [perturb(pixels, name, k, seed=seed) for name, k in conditions]
+        shares = predict([pixels, *perturbed, np.ascontiguousarray(pixels[:, ::-1])])
         answers, own = shares.argmax(axis=1), classes.index(gold[item])
         true.append(own)
         predicted.append(answers)
@@ -349,8 +349,8 @@ def _audit(
     """Count answers `(n, 1 + conditions)`: to the image as it is, under each, to its mirror."""
     n, level = len(true), plan.level
     right = predicted == true
-    clean, spoilt = right[:, :1], right[:, 1:]
-    pairs = [clean & spoilt, clean & ~spoilt, ~clean & spoilt]
+    clean, perturbed = right[:, :1], right[:, 1:]
+    pairs = [clean & perturbed, clean & ~perturbed, ~clean & perturbed]
     counts = np.stack([kind.sum(axis=0) for kind in pairs], axis=1).tolist()
     p_values = [mcnemar(first, second, midp=False) for _, first, second in counts]
     # The mirror image is a check beside the family of conditions.
@@ -361,7 +361,7 @@ def _audit(
         Condition(
             name,
             strength,
-            "the mirror image" if name == MIRROR else PERTURBATIONS[name].told(strength),
+            "the mirror image" if name == MIRROR else PERTURBATIONS[name].description(strength),
             accuracy=wilson(both + gained, n, level=level),
             f1=f1[at],
             drop=paired_difference((both, lost, gained), n, level=level),
@@ -381,7 +381,7 @@ def _audit(
         clean_f1=clean_f1,
         conditions=tuple(found[:-1]),
         mirrored=found[-1],
-        mean_drop=_mean(clean[:, 0] - spoilt[:, :-1].mean(axis=1), level),
+        mean_drop=_mean(clean[:, 0] - perturbed[:, :-1].mean(axis=1), level),
         worst=worst,
     )
 
@@ -416,11 +416,11 @@ def robustness(
     name: str,
     *,
     against: str,
-    pictures: int = PICTURES,
+    images: int = IMAGES,
     seed: int = 1,
     show: bool | None = None,
 ) -> RobustnessAudit:
-    """Measure how much a model loses when held-out images are spoilt in ten ways.
+    """Measure how much a model loses when held-out images are perturbed in ten ways.
 
     Parameters
     ----------
@@ -430,7 +430,7 @@ def robustness(
         Name of a model of classes.
     against:
         The variable whose labels are gold.
-    pictures:
+    images:
         Images at the most, drawn evenly from the held-out items.
     seed:
         Of what is random in the perturbations.
@@ -442,25 +442,25 @@ def robustness(
     UnknownName, ModelError, LabelError, ParameterError
         There is nothing to audit.
     """
-    if pictures < 1:
-        raise ParameterError(f"The number of images is {pictures}; it must be at least 1.")
+    if images < 1:
+        raise ParameterError(f"The number of images is {images}; it must be at least 1.")
     model = people.model(store, name)
     if target_of(model["card"]).kind not in SINGLE:
-        raise ParameterError(f"The model {name!r} does not learn classes; accuracy cannot be told.")
+        raise ParameterError(f"The model {name!r} does not learn classes; it has no accuracy.")
     classes = [str(c) for c in model["card"]["classes"]]
     gold, part, _ = held_out(store, model, gold_of(store, against))
     items = [item for item in gold if gold[item] in classes]
-    chosen = items[:: max(1, len(items) // pictures)][:pictures]
+    chosen = items[:: max(1, len(items) // images)][:images]
     if not chosen:
         raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
     plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
     predict = image_predictor(model_of(store, name))
-    parameters = {"subject": name, "against": against, "pictures": len(chosen)}
+    parameters = {"subject": name, "against": against, "images": len(chosen)}
     lost: dict[str, str] = {}
     with running(
         store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
     ) as run:
-        with show_progress(f"spoiling for {name}", total=len(chosen), show=show) as report:
+        with show_progress(f"perturbing images for {name}", total=len(chosen), show=show) as report:
             found = audit_robustness(
                 predict,
                 images_of(store, chosen, lost),

@@ -34,7 +34,7 @@ PredictImages: TypeAlias = Callable[[Sequence[Views]], NDArray[Any]]
 """Images of any size to probabilities `(N, classes)`."""
 
 LEAST_SIDE = 384
-"""Short side that images keep at least when they are spoilt or explained."""
+"""Short side that images keep at least when they are perturbed or explained."""
 
 CHUNK = 32
 """Views that are predicted at one time."""
@@ -254,7 +254,7 @@ def class_activations(
 
 @functools.cache
 def _last_maps() -> Any:
-    """Load the network on board, cut off before its pooling."""
+    """Load the built-in network, cut off before its pooling."""
     onnx = need("onnx")
     whole = onnx.shape_inference.infer_shapes(onnx.load(str(onnx_file())))
     model = onnx.utils.Extractor(whole).extract_model(["pixels"], [_LAST_MAP])

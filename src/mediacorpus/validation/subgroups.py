@@ -477,7 +477,7 @@ def audit(
     by:
         Your own columns, or other labelled variables, whose values make the groups.
     positive:
-        Value for which precision, recall and the like are told.
+        Value for which precision, recall and the like are given.
     level:
         Confidence level of the intervals.
     show:
@@ -500,7 +500,7 @@ def audit(
         model = people.model(store, name)
         if target_of(model["card"]).kind not in SINGLE:
             raise ParameterError(
-                f"The model {name!r} does not learn classes; groups cannot be told."
+                f"The model {name!r} does not learn classes, so it has no scores by group."
             )
         own = predictions_of(store, model, gold, show=show)
         sample = own.sample(positive=positive_of(own.classes, against, positive))

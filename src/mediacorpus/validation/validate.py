@@ -81,7 +81,7 @@ class ScoreOptions:
     Parameters
     ----------
     positive:
-        Value for which precision, recall and F1 are told; found by itself where it is plain.
+        Value for which precision, recall and F1 are given; found by itself where it is plain.
     part:
         `"val"` or `"test"` instead of the usual choice.
     level:
@@ -297,7 +297,7 @@ def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tup
     if not items:
         raise LabelError(
             f"No item with a label of {variable!r} was measured by {' and '.join(read)} so that "
-            f"the rule can be told. See: mediacorpus failures {store.folder}"
+            f"the rule can be applied. See: mediacorpus failures {store.folder}"
         )
     said = answer.to_numpy(dtype=np.int64)
     sample = read_sample(

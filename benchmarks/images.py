@@ -36,12 +36,12 @@ def write(folder: Path, count: int, *, width: int, height: int, quality: int = 9
     rng = np.random.default_rng(0)
     noise = [rng.normal(0, 6, (height, width, 1)).astype(np.float32) for _ in range(8)]
     for number in range(count):
-        picture = base[number % len(base)]
-        tall, wide = picture.shape[:2]
+        image = base[number % len(base)]
+        tall, wide = image.shape[:2]
         share = rng.uniform(0.7, 1.0)
         h, w = int(tall * share), int(wide * share)
         y, x = rng.integers(0, tall - h + 1), rng.integers(0, wide - w + 1)
-        cut = cv2.resize(picture[y : y + h, x : x + w], (width, height))
+        cut = cv2.resize(image[y : y + h, x : x + w], (width, height))
         noisy = np.clip(cut + noise[number % 8], 0, 255).astype(np.uint8)
         cv2.imwrite(str(folder / f"{number:06d}.jpg"), noisy, [cv2.IMWRITE_JPEG_QUALITY, quality])
     return folder

@@ -22,10 +22,10 @@ from mediacorpus.learning.model import ModelFolder, model_of
 from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.networks.views import plain_view
 from mediacorpus.records import SKIPPED, Failure, Info
-from mediacorpus.report import words
 from mediacorpus.report.curves import REBUILT
 from mediacorpus.report.gallery import Thumb, spread, thumbs
 from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
+from mediacorpus.result import counted
 from mediacorpus.store import derived, people, progress
 from mediacorpus.store.columns import own_columns
 from mediacorpus.store.query import quoted
@@ -263,7 +263,7 @@ class ReportContent:
             return ""
         whose = "Its file" if self.unseen == 1 else "Their files"
         return (
-            f"{words.count(self.unseen, 'image')} could not be shown. {whose} cannot be read "
+            f"{counted(self.unseen, 'image')} could not be shown. {whose} cannot be read "
             "where the corpus looks, and no thumbnail was kept; bring the files back and write "
             "the report again."
         )

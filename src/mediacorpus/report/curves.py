@@ -21,6 +21,7 @@ from mediacorpus.report.drawing import (
     end_labels,
     to_svg,
 )
+from mediacorpus.result import counted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -135,7 +136,7 @@ def _epoch_curves(curves: pd.DataFrame) -> str:
             axis.set_ylim(*_room(axis, accuracy=title == "Accuracy"))
             end_labels(axis, ends, float(epochs[-1]))
             _mark_best(axis, epochs, best)
-        alt = f"Training curves over {words.count(len(curves), 'epoch')}."
+        alt = f"Training curves over {counted(len(curves), 'epoch')}."
         if best is not None:
             alt += f" Epoch {words.number(epochs[best])} was kept."
         return to_svg(figure, alt)
@@ -179,7 +180,7 @@ def _strength_curve(curves: pd.DataFrame) -> str:
         axis.set_xticks([], minor=True)
         axis.set_ylim(0, 1.12 * np.nanmax(loss))
         axis.set(xlabel="C (inverse strength of regularisation)", ylabel="Log loss")
-        alt = f"Cross-validated log loss for {words.count(len(ordered), 'value')} of C."
+        alt = f"Cross-validated log loss for {counted(len(ordered), 'value')} of C."
         if best is not None:
             at = (strengths[best], loss[best])
             said = f"kept: C = {words.number(at[0])}, log loss {at[1]:.3g}"

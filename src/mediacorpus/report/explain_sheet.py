@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.resize import pad
 from mediacorpus.media.sheet import sheet
-from mediacorpus.report.words import count
+from mediacorpus.result import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -136,7 +136,7 @@ def mean_map_sheet(
     means = {name: np.asarray(own, np.float64).mean(axis=0) for name, own in maps.items()}
     top = max((float(mean.max()) for mean in means.values()), default=0.0)
     tiles = [
-        (f"{name}, mean of {count(len(maps[name]), 'image')}", pad(_colored(mean, top=top), side))
+        (f"{name}, mean of {counted(len(maps[name]), 'image')}", pad(_colored(mean, top=top), side))
         for name, mean in means.items()
     ]
     return sheet(tiles, side=side, title=title)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from mediacorpus.report import words
 from mediacorpus.report.document import page
 from mediacorpus.report.drawing import for_page
 from mediacorpus.report.gallery import GALLERY_CSS
 from mediacorpus.report.methods import summary
 from mediacorpus.report.sections import sections
+from mediacorpus.result import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -54,11 +54,11 @@ def _numbered(parts: Sequence[Section], prefix: str = "") -> Iterator[dict[str, 
 
 def _key_figures(content: ReportContent) -> list[tuple[str, str]]:
     labelled = max((sum(one.counts.values()) for one in content.labels), default=0)
-    counted = (
-        words.count(content.corpus.items, "distinct image"),
-        words.count(content.corpus.records, "record"),
-        words.count(content.corpus.failures, "failure"),
-        words.count(labelled, "labelled", "labelled"),
-        words.count(len(content.models), "classifier"),
+    figures = (
+        counted(content.corpus.items, "distinct image"),
+        counted(content.corpus.records, "record"),
+        counted(content.corpus.failures, "failure"),
+        counted(labelled, "labelled", "labelled"),
+        counted(len(content.models), "classifier"),
     )
-    return [(number, what) for number, _, what in (one.partition(" ") for one in counted)]
+    return [(number, what) for number, _, what in (one.partition(" ") for one in figures)]

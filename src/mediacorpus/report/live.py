@@ -16,6 +16,7 @@ from mediacorpus.report import words
 from mediacorpus.report.curves import described, drawable, training_curves
 from mediacorpus.report.document import page
 from mediacorpus.report.drawing import for_page
+from mediacorpus.result import counted
 
 REFRESH = 2
 """Seconds after which a browser loads the page again."""
@@ -93,7 +94,7 @@ class LivePage:
         left = epochs - epoch
         what = "epoch" if "epoch" in row else "step"
         said = f"{what.capitalize()} {epoch:,} of {epochs:,} is done, "
-        said += f"{words.count(left, what)} left" if left else "the model is being kept"
+        said += f"{counted(left, what)} left" if left else "the model is being kept"
         self._write(said, running=True)
 
     def finish(self, curves: pd.DataFrame | None = None, *, failed: bool = False) -> None:
@@ -116,9 +117,9 @@ class LivePage:
         elif not count:
             said = "Training is done"
         elif count < self._steps:
-            said = f"Training stopped early, after {count:,} of {words.count(self._steps, what)}"
+            said = f"Training stopped early, after {count:,} of {counted(self._steps, what)}"
         else:
-            said = f"Training is done after {words.count(count, what)}"
+            said = f"Training is done after {counted(count, what)}"
         self._write(said, running=False)
 
     def __enter__(self) -> Self:

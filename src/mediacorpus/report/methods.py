@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.report import words
+from mediacorpus.result import counted
 from mediacorpus.sources.labelling import FOLDERS
 from mediacorpus.stats.metric import label_of
 
@@ -84,20 +85,20 @@ class _Sources:
 def _corpus(corpus: Overview) -> str:
     if not corpus.items:
         return "The corpus held no images when this text was written."
-    items = words.count(corpus.items, "distinct image")
-    said = f"The corpus held {items}, which occurred in {words.count(corpus.records, 'record')}. "
+    items = counted(corpus.items, "distinct image")
+    said = f"The corpus held {items}, which occurred in {counted(corpus.records, 'record')}. "
     copies = corpus.records - corpus.items
     if copies > 0:
         said += (
             "Files with identical bytes (equal SHA-256) were treated as one image: "
-            f"{words.count(copies, 'record')} repeated an image that was held already. "
+            f"{counted(copies, 'record')} repeated an image that was held already. "
             "Each distinct image was measured once."
         )
     else:
         said += "No two files had identical bytes (by SHA-256)."
     if corpus.failures:
         said += (
-            f" {words.count(corpus.failures, 'failure')} in reading or measuring files "
+            f" {counted(corpus.failures, 'failure')} in reading or measuring files "
             f"{words.were(corpus.failures)} recorded, with the reason for each."
         )
     return said
@@ -111,7 +112,7 @@ def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
         about = [
             f"version {words.name(one.info.version)}",
             settings_text(one.parameters),
-            words.count(one.items, "image"),
+            counted(one.items, "image"),
         ]
         details = "; ".join(filter(None, about))
         said.append(f"{words.name(one.info.name)} ({details}){sources.cite(one.info.citation)}")
@@ -136,21 +137,21 @@ def _variable(variable: VariableFacts) -> str:
     shown = [f"{n:,} {words.name(v)}" for v, n in variable.counts.items()]
     shown = words.first(shown, _SHOWN, "{:,} further classes")
     said = [
-        f"For the variable “{words.name(variable.variable)}”, {words.count(total, 'image')} "
+        f"For the variable “{words.name(variable.variable)}”, {counted(total, 'image')} "
         f"{words.were(total)} labelled" + (f" ({words.listing(shown)})." if shown else ".")
     ]
     people = [coder for coder in variable.coders if coder != "folder"]
     if "folder" in variable.coders:
         said.append("Labels were taken from the names of class folders.")
     if people:
-        said.append(f"{words.count(len(people), 'coder')} gave labels.")
+        said.append(f"{counted(len(people), 'coder')} gave labels.")
     if variable.rule and len(variable.coders) > 1:
         said.append(f"Labels of several coders were combined by the rule “{variable.rule}”.")
     if variable.agreement:
         said.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
     if variable.unresolved:
         said.append(
-            f"{words.count(variable.unresolved, 'image')} on which coders differed "
+            f"{counted(variable.unresolved, 'image')} on which coders differed "
             f"{words.were(variable.unresolved)} left out."
         )
     return " ".join([*said, *map(_split, variable.splits)])
@@ -183,7 +184,7 @@ def _model(model: ModelFacts, sources: _Sources) -> str:
     said = [
         f"The classifier “{words.name(facts['name'])}” for “{words.name(facts['variable'])}” was "
         f"made by {method_name(made)}{sources.cite(made.get('citation', ''))}"
-        + (f", from {words.count(learned, 'image')}." if learned else ".")
+        + (f", from {counted(learned, 'image')}." if learned else ".")
     ]
     if settings := settings_text(facts["settings"]):
         said.append(f"Settings were: {settings}.")
@@ -196,7 +197,7 @@ def _model(model: ModelFacts, sources: _Sources) -> str:
                 "The same part decided when training stopped, so these scores may be optimistic."
             )
     if len(model.predicted):
-        items = words.count(int(model.predicted["items"].sum()), "image")
+        items = counted(int(model.predicted["items"].sum()), "image")
         said.append(
             f"It was then applied to {items} of the corpus; the counts reported are not corrected "
             "for its errors."
@@ -225,7 +226,7 @@ def scored_on(evaluation: Evaluation) -> str:
     >>> scored_on(Evaluation({"n": 12, "part": "val"}))
     'the 12 images of the validation part'
     """
-    images, part = words.count(evaluation.n, "image"), evaluation.result["part"]
+    images, part = counted(evaluation.n, "image"), evaluation.result["part"]
     if part == "labelled":
         return f"all {images} with a label"
     return f"the {images} of the {words.part(part)} part"
@@ -249,7 +250,7 @@ def _brief(model: ModelFacts, scored: Evaluation) -> str:
         pairs = zip(first["class"], first["items"], strict=True)
         shares = [f"{words.share(n, total)} “{words.name(value)}”" for value, n in pairs]
         often = "most often " if len(model.predicted) > len(shares) else ""
-        said += f" Of {words.count(total, 'image')} in the corpus it calls {often}"
+        said += f" Of {counted(total, 'image')} in the corpus it calls {often}"
         said += f"{words.listing(shares)}."
     return said
 

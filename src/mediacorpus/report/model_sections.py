@@ -29,6 +29,7 @@ from mediacorpus.report.methods import (
     scored_on,
     settings_text,
 )
+from mediacorpus.result import counted
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -135,7 +136,7 @@ def _audit(audit: Mapping[str, Any]) -> Text:
     what = "On perturbed images"
     if audit["kind"] == "groups":
         what = f"By {words.listing([words.name(column) for column in audit['by']])}"
-    lead = f"{what}, {words.count(audit['n'], 'item')}, {audit['time'][:10]}:"
+    lead = f"{what}, {counted(audit['n'], 'item')}, {audit['time'][:10]}:"
     return Text(" ".join(filter(None, [lead, audit.get("worst"), *audit["sentences"]])))
 
 
@@ -200,7 +201,7 @@ def evaluation_blocks(scored: Evaluation) -> list[Block]:
     ]
     if scored.n < _SMALL_N:
         advice = "The scores are rough: read the intervals, not the estimates."
-        blocks.append(Caution(f"Scored on {words.count(scored.n, 'item')} only. {advice}"))
+        blocks.append(Caution(f"Scored on {counted(scored.n, 'item')} only. {advice}"))
     blocks += map(Caution, scored.result["notes"])
     caption = (
         f"Scores with {words.level(scored.result['level'])} intervals. Intervals: {INTERVALS}."
@@ -273,7 +274,7 @@ def _mistakes(scored: Evaluation) -> list[Block]:
         columns = ("Labelled", "Predicted", "Items")
         blocks.append(Table("Most frequent confusions", columns, rows, numeric=("Items",)))
     if not scored.mistakes:
-        wrong = f"{words.count(scored.errors, 'image')} {words.were(scored.errors)}"
+        wrong = f"{counted(scored.errors, 'image')} {words.were(scored.errors)}"
         return [*blocks, Text(f"{wrong} classified wrongly.")]
     grouped: dict[tuple[str, str], list[Thumb]] = {}
     for thumb in scored.mistakes:

@@ -23,6 +23,7 @@ from mediacorpus.report.drawing import (
     panels,
     to_svg,
 )
+from mediacorpus.result import counted
 from mediacorpus.stats.metric import metrics
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
     totals = counts.sum(axis=1)
     shares = counts / np.maximum(totals, 1)[:, None]
     alt = (
-        f"Confusion matrix of {words.count(k, 'class', 'classes')}: {int(np.trace(counts)):,} "
+        f"Confusion matrix of {counted(k, 'class', 'classes')}: {int(np.trace(counts)):,} "
         f"of {int(counts.sum()):,} items are on the diagonal."
     )
     with canvas(min(0.75 + 0.55 * k, 6.2)) as (figure, axes):
@@ -241,7 +242,7 @@ def robustness(audit: RobustnessAudit) -> str:
             _panel(axis, audit, name)
             axis.set(ylim=(floor, 1.0), xlim=(0.6, 5.4), xticks=range(1, 6))
         alt = (
-            f"Accuracy by strength of {words.count(len(names), 'perturbation')}: "
+            f"Accuracy by strength of {counted(len(names), 'perturbation')}: "
             f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
             f"{100 * audit.mean_drop.estimate:.1f} points less on average when they are perturbed."
         )
@@ -307,5 +308,5 @@ def learning_curve(curve: LearningCurve) -> str:
         axis.set_xticks([], minor=True)
         axis.set(ylim=(max(0.0, lowest - _ROOM), 1.0), xlabel="Labels", ylabel="Accuracy")
         axis.grid(axis="y")
-        points = words.count(len(sizes), "number")
+        points = counted(len(sizes), "number")
         return to_svg(figure, f"Accuracy at {points} of labels. {curve.sentences()[-1]}")

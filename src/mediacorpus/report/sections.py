@@ -19,6 +19,7 @@ from mediacorpus.report.document import (
 from mediacorpus.report.gallery import Gallery
 from mediacorpus.report.methods import methods_parts
 from mediacorpus.report.model_sections import model_section, overview_table, rule_section
+from mediacorpus.result import counted
 from mediacorpus.sources.labelling import FOLDERS
 
 if TYPE_CHECKING:
@@ -166,14 +167,14 @@ def _variable(content: ReportContent, variable: VariableFacts) -> list[Block]:
     total = sum(variable.counts.values())
     share = words.share(total, content.corpus.items)
     have = "has" if total == 1 else "have"
-    said = [f"{words.count(total, 'item')} {have} a label ({share} of the corpus)."]
+    said = [f"{counted(total, 'item')} {have} a label ({share} of the corpus)."]
     if variable.coders:
         coders = [f"{_coder(coder)} ({n:,})" for coder, n in variable.coders.items()]
         coders = words.first(coders, _MOST_CODERS, "{:,} more")
         said.append(f"Labels by source: {words.listing(coders)}.")
     if variable.superseded:
         said.append(
-            f"{words.count(variable.superseded, 'earlier label')} that coders have changed since "
+            f"{counted(variable.superseded, 'earlier label')} that coders have changed since "
             f"{'is' if variable.superseded == 1 else 'are'} not counted."
         )
     if variable.rule and len(variable.coders) > 1:
@@ -181,7 +182,7 @@ def _variable(content: ReportContent, variable: VariableFacts) -> list[Block]:
     if variable.agreement:
         said.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
     if variable.unresolved:
-        said.append(f"Left out because coders differ: {words.count(variable.unresolved, 'item')}.")
+        said.append(f"Left out because coders differ: {counted(variable.unresolved, 'item')}.")
     blocks: list[Block] = [Text(" ".join(said))]
     if variable.counts:
         caption = f"Labelled items by class of “{words.name(variable.variable)}”."

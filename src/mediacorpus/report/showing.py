@@ -14,7 +14,7 @@ from mediacorpus.media.representations import channels
 from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
-from mediacorpus.report.words import count
+from mediacorpus.result import counted
 from mediacorpus.store import derived, holdings
 from mediacorpus.store.store import DATABASE, Store
 
@@ -38,7 +38,7 @@ class Sheet:
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        lines = [f"Drew {count(self.tiles, 'tile')} on {self.file}."]
+        lines = [f"Drew {counted(self.tiles, 'tile')} on {self.file}."]
         lines += [f"{name}: not read. {why}" for name, why in self.failed.items()]
         return "\n".join(lines)
 

@@ -8,6 +8,7 @@ import shlex
 import unicodedata
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.result import counted
 from mediacorpus.stats.metric import label_of
 
 if TYPE_CHECKING:
@@ -80,17 +81,6 @@ def number(value: float) -> str:
     if math.isinf(value) or abs(value) >= _LARGEST:
         return f"{value:g}"
     return f"{int(value):,}" if value == int(value) else f"{value:.4g}"
-
-
-def count(value: int, noun: str, plural: str = "") -> str:
-    """Write a number with its noun.
-
-    Examples
-    --------
-    >>> count(1, "copy", "copies"), count(1200, "image")
-    ('1 copy', '1,200 images')
-    """
-    return f"{value:,} {noun if value == 1 else plural or noun + 's'}"
 
 
 def were(value: int) -> str:
@@ -189,7 +179,7 @@ def size(count_of_bytes: float) -> str:
     ('900 bytes', '1.2 MB')
     """
     if count_of_bytes < _KILO:
-        return count(int(count_of_bytes), "byte")
+        return counted(int(count_of_bytes), "byte")
     amounts = [(count_of_bytes / _KILO**n, unit) for n, unit in enumerate(_UNITS, 1)]
     amount, unit = next((pair for pair in amounts if round(pair[0], 1) < _KILO), amounts[-1])
     return f"{amount:.1f} {unit}"

@@ -14,7 +14,7 @@ from mediacorpus.coding.split_groups import groups_by
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import LabelError, ModelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, target_of
-from mediacorpus.result import plain
+from mediacorpus.result import counted, plain
 from mediacorpus.stats.intervals import Interval, p_words
 from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.stats.resampling import group_numbers, score_paired
@@ -32,7 +32,7 @@ from mediacorpus.validation.predictions import (
     held_out,
     positive_learned,
 )
-from mediacorpus.validation.printing import Printed, counted, few_groups, plain_scores
+from mediacorpus.validation.printing import Printed, few_groups, plain_scores
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Counts

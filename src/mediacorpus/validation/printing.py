@@ -112,15 +112,6 @@ class Printed(Result):
         return html_page(self._kind, self._title, tables=tables, notes=self._below())
 
 
-def counted(n: int, noun: str, plural: str = "") -> str:
-    """Write a number with its noun.
-
-    >>> counted(1, "item"), counted(1200, "class", "classes")
-    ('1 item', '1,200 classes')
-    """
-    return f"{n:,} {noun if n == 1 else plural or f'{noun}s'}"
-
-
 def few_groups(groups: int) -> list[str]:
     """Say so where there are too few groups for intervals over them.
 

@@ -12,13 +12,13 @@ import pandas as pd
 
 from mediacorpus.coding.split_groups import column_values
 from mediacorpus.errors import ParameterError
-from mediacorpus.result import plain
+from mediacorpus.result import counted, plain
 from mediacorpus.stats.intervals import Interval
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import group_numbers, score_sample
 from mediacorpus.stats.sample import Sample, confusion_matrix
 from mediacorpus.stats.survey import effective_number
-from mediacorpus.validation.printing import Printed, aligned, counted, few_groups, plain_scores
+from mediacorpus.validation.printing import Printed, aligned, few_groups, plain_scores
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Counts, Floats

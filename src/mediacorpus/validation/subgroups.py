@@ -12,7 +12,7 @@ import pandas as pd
 from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.learning.targets import target_of
-from mediacorpus.result import Note, Result, plain
+from mediacorpus.result import Note, Result, counted, plain
 from mediacorpus.stats.intervals import Interval, check_level, p_words, short, square_and_add
 from mediacorpus.stats.metric import label_of, metric, metrics
 from mediacorpus.stats.resampling import score_sample
@@ -23,7 +23,6 @@ from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
 from mediacorpus.validation.predictions import SINGLE, column_of, gold_of, predictions_of
 from mediacorpus.validation.printing import (
-    counted,
     html_page,
     html_table,
     in_blocks,

@@ -16,7 +16,7 @@ from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import LabelError, ParameterError, unknown
 from mediacorpus.learning.targets import TargetKind, number, split_values
 from mediacorpus.learning.train import measure_for
-from mediacorpus.result import Note, Result
+from mediacorpus.result import Note, Result, counted
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
@@ -42,7 +42,6 @@ from mediacorpus.validation.predictions import (
     predictions_of,
     rows_of,
 )
-from mediacorpus.validation.printing import counted
 from mediacorpus.validation.rules import (
     Rows,
     Rule,

@@ -22,7 +22,7 @@ RESULTS = (
     "mediacorpus.coding.splitting.Split",
     "mediacorpus.learning.train.TrainedModel",
     "mediacorpus.learning.grid.Grid",
-    "mediacorpus.learning.grid.Honest",
+    "mediacorpus.learning.grid.NestedScore",
     "mediacorpus.validation.validate.Validation",
     "mediacorpus.validation.validate.ScoreOptions",
     "mediacorpus.validation.scores.Scores",

@@ -160,9 +160,9 @@ def test_comparisons_audits_curves_and_grids_are_rows(found: dict[str, Any]) -> 
 
     grid = rows(found, "grid", metric="accuracy")
     assert grid["group"].tolist()[:2] == ["epochs 2, lr 0.01", "epochs 2, lr 0.001"]
-    honest = grid.iloc[-1]
-    assert (honest["low"], honest["n"]) == (found["Grid"].honest.low, found["Grid"].honest.n)
-    assert "honest" in honest["notes"]
+    nested = grid.iloc[-1]
+    assert (nested["low"], nested["n"]) == (found["Grid"].nested.low, found["Grid"].nested.n)
+    assert "nested" in nested["notes"]
 
 
 def test_results_by_subject_command_and_sql(

@@ -76,7 +76,7 @@ def test_each_fold_and_pair_of_folds_is_fitted_once(noisy: tuple[Noise, Grid]) -
     assert len(run.calls) == len(set(run.calls)) == 20 * (4 + 6)
 
 
-def test_the_honest_score_is_of_what_was_chosen_without_the_outer_fold(
+def test_the_nested_score_is_of_what_was_chosen_without_the_outer_fold(
     noisy: tuple[Noise, Grid],
 ) -> None:
     run, found = noisy
@@ -90,10 +90,10 @@ def test_the_honest_score_is_of_what_was_chosen_without_the_outer_fold(
             )
 
         chosen = min(range(20), key=inner)
-        assert found.honest.chosen[outer] == {"x": chosen}
+        assert found.nested.chosen[outer] == {"x": chosen}
         hits.append(run({"x": chosen}, Fold(4, (outer,)))[0]["accuracy"])
-    assert found.honest.accuracy == pytest.approx(np.mean(hits))
-    assert found.honest.n == 40
+    assert found.nested.accuracy == pytest.approx(np.mean(hits))
+    assert found.nested.n == 40
 
 
 def test_the_best_of_noise_looks_good_but_is_not(tmp_path: Path) -> None:
@@ -106,10 +106,10 @@ def test_the_best_of_noise_looks_good_but_is_not(tmp_path: Path) -> None:
         folder = tmp_path / str(seed)
         found = grid(points, run, folder=folder, folds=4, workers=1, aim="accuracy")
         top = found.table.loc[found.table["chosen"], "accuracy"].item()
-        gaps.append((top, found.honest.accuracy))
-    top, honest = np.mean(gaps, axis=0)
+        gaps.append((top, found.nested.accuracy))
+    top, nested = np.mean(gaps, axis=0)
     assert top > 0.55
-    assert honest < top
+    assert nested < top
 
 
 def test_finished_fits_are_not_done_again_and_other_data_are_not_taken_for_these(
@@ -128,7 +128,7 @@ def test_finished_fits_are_not_done_again_and_other_data_are_not_taken_for_these
     )
     assert len(again.calls) == 2
     assert told == [(10, 12), (11, 12), (12, 12)]
-    assert second.honest == first.honest
+    assert second.nested == first.nested
     other = Noise()
     other.fingerprint = "other"
     grid(points, other, folder=tmp_path, folds=3, workers=1)
@@ -154,7 +154,7 @@ def test_several_processes_give_what_one_gives(tmp_path: Path) -> None:
     run = features_runner(*apart(), ("a", "b"))
     points = expand({"lr": [0.1, 0.01], "epochs": [3]})
     one, two = (grid(points, run, folder=tmp_path / str(w), folds=3, workers=w) for w in (1, 2))
-    assert one.honest == two.honest
+    assert one.nested == two.nested
     columns = [name for name in one.table if name != "seconds"]
     pd.testing.assert_frame_equal(one.table[columns], two.table[columns])
     assert tuple(one.table.columns) == ("lr", "epochs", *RESULTS)
@@ -166,7 +166,7 @@ def test_without_folds_the_validation_part_is_scored_and_the_score_called_too_go
     x, y = apart()
     run = features_runner(x, y, ("a", "b"), val=np.arange(60) >= 40)
     found = grid(expand({"lr": [0.1]}), run, folder=tmp_path, folds=None, workers=1)
-    assert found.honest is None
+    assert found.nested is None
     assert "too good" in str(found)
     with pytest.raises(ParameterError, match="no validation part"):
         grid([{}], features_runner(x, y, ("a", "b")), folder=tmp_path, folds=None)

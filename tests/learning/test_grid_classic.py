@@ -50,8 +50,8 @@ def test_every_setting_can_vary_and_the_best_be_trained(
     assert len(found.table) == rows
     assert (found.table["note"] == "").all()
     assert found.table["accuracy"].max() > 0.7
-    assert found.honest is not None
-    assert found.honest.n == len(corpus.select(split="red:train") + corpus.select(split="red:val"))
+    assert found.nested is not None
+    assert found.nested.n == len(corpus.select(split="red:train") + corpus.select(split="red:val"))
     assert None not in found.best.values()
     name = f"best_{method}_{rows}_{min(lists).lower()}"
     trained = corpus.train("red", name=name, method=method, progress=False, **found.best)

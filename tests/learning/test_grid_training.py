@@ -33,8 +33,8 @@ def test_settings_that_only_a_whole_training_has(corpus: mc.Corpus) -> None:
     assert list(found.table["optimizer"]) == ["sgd", "adam"]
     assert found.table["accuracy"].between(0, 1).all()
     learned = splitting.latest(corpus._store, "red")[1]
-    assert found.honest is not None
-    assert found.honest.n == sum(part != "test" for part in learned.parts.values())
+    assert found.nested is not None
+    assert found.nested.n == sum(part != "test" for part in learned.parts.values())
     (place,) = (corpus.folder / "reports").glob("grid-red-*")
     kept = {"grid.csv", "grid.png", "fits", "unreadable.json"}
     assert {p.name for p in place.iterdir()} == kept, "views are deleted at the end"
@@ -45,7 +45,7 @@ def test_a_finished_grid_is_read_and_not_fitted_again(
 ) -> None:
     lists = {**SMALL, "lr": [0.01, 0.02]}
     first = corpus.grid("red", method="scratch", folds=None, progress=False, **lists)
-    assert first.honest is None
+    assert first.nested is None
     for name in ("fit", "prepare"):
         monkeypatch.setattr(grid_runners, name, None)
     again = corpus.grid("red", method="scratch", folds=None, progress=False, **lists)

@@ -136,7 +136,7 @@ def grid(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Try combinations of settings, with an honest score of the choice."""
+    """Try combinations of settings, with a nested score of the choice."""
     given = locals()
     from mediacorpus.corpus import Corpus
 

@@ -1,4 +1,4 @@
-"""Many settings tried on folds, in parallel and resumably, with an honest score of the choice."""
+"""Many settings tried on folds, in parallel and resumably, with a nested score of the choice."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Runner(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Honest:
+class NestedScore:
     """The score of choosing a setting and fitting it, on items that took part in neither.
 
     Parameters
@@ -106,7 +106,7 @@ class Grid(TableResult):
         why it has no score.
     best:
         The chosen setting.
-    honest:
+    nested:
         Score of the choice from nested folds; None without folds.
     aim:
         What was chosen by.
@@ -118,14 +118,14 @@ class Grid(TableResult):
 
     table: pd.DataFrame
     best: Point
-    honest: Honest | None
+    nested: NestedScore | None
     aim: str
     seconds: float
     folder: Path | None = None
 
     def __str__(self) -> str:
         row = self.table[self.table["chosen"]].iloc[0]
-        spread = f" (sd {row['accuracy_sd']:.3f} over {row['folds']} folds)" if self.honest else ""
+        spread = f" (sd {row['accuracy_sd']:.3f} over {row['folds']} folds)" if self.nested else ""
         text = (
             f"Tried {counted(len(self.table), 'setting')} in {self.seconds:.1f} s. Best by "
             f"{self.aim.replace('_', ' ')}: {_words(self.best)}; accuracy "
@@ -135,14 +135,14 @@ class Grid(TableResult):
         if failed:
             have = "has" if failed == 1 else "have"
             text += f" {counted(failed, 'setting')} {have} no score; the column note says why."
-        if self.honest is None:
+        if self.nested is None:
             return text + (
-                " That score is too good: the setting was chosen by it. Folds give an honest one."
+                " That score is too good: the setting was chosen by it. Folds give one that is not."
             )
-        h = self.honest
+        h = self.nested
         agreed = sum(_used(one) == dict(self.best) for one in h.chosen)
         return text + (
-            f" Honest score of choosing and fitting: accuracy {h.accuracy:.3f} "
+            f" Nested cross-validation of choosing and fitting: accuracy {h.accuracy:.3f} "
             f"({h.low:.3f} to {h.high:.3f}, {h.n:,} items), log loss {h.log_loss:.3f}; "
             f"{agreed} of {len(h.chosen)} outer folds chose the same setting."
         )
@@ -158,13 +158,13 @@ class Grid(TableResult):
             point = {name: value for name, value in row.items() if name not in RESULTS}
             about: dict[str, Any] = {"group_column": "setting", "group": _words(_used(point))}
             about["notes"] = ["chosen"] if row["chosen"] else []
-            folds = f"mean over {row['folds']} folds" if self.honest else "validation part"
+            folds = f"mean over {row['folds']} folds" if self.nested else "validation part"
             found += [
                 {"metric": name, "estimate": row[name], "method": folds} | about
                 for name in ("accuracy", "log_loss")
             ]
-        if (h := self.honest) is not None:
-            about = {"n": h.n, "notes": ["honest"], "method": "nested cross-validation"}
+        if (h := self.nested) is not None:
+            about = {"n": h.n, "notes": ["nested"], "method": "nested cross-validation"}
             limits = {"low": h.low, "high": h.high, "level": 0.95}
             found.append({"metric": "accuracy", "estimate": h.accuracy} | limits | about)
             found.append({"metric": "log_loss", "estimate": h.log_loss} | about)
@@ -206,7 +206,7 @@ def grid(
     The score of the best of many settings is too good, for it was chosen by that score. So
     folds are nested: for each outer fold a setting is chosen on the other folds alone, by
     fitting on all but it and one more and scoring that one; it is then fitted on all but the
-    outer fold and scored there. These outer scores are `honest`; k folds need k (k + 1) / 2 fits
+    outer fold and scored there. These outer scores are `nested`; k folds need k (k + 1) / 2 fits
     of each setting. The one that is returned as `best` is chosen by the plain scores over all
     folds.
 
@@ -258,7 +258,7 @@ def grid(
     >>> points = expand({"lr": [0.1, 1e-5], "epochs": [5]})
     >>> with tempfile.TemporaryDirectory() as place:
     ...     found = grid(points, run, folder=Path(place), folds=3, workers=1)
-    >>> found.best["lr"], found.honest.n
+    >>> found.best["lr"], found.nested.n
     (0.1, 60)
     """
     started = time.monotonic()
@@ -287,8 +287,8 @@ def grid(
         raise TrainingError(f"No setting could be fitted. The first one: {table['note'].iloc[0]}")
     chosen = points[int(table["chosen"].to_numpy().argmax())]
     best = _used(chosen)
-    honest = _honest(points, folds, done=done, aim=aim) if folds else None
-    return Grid(table, best, honest, aim, time.monotonic() - started)
+    nested = _nested(points, folds, done=done, aim=aim) if folds else None
+    return Grid(table, best, nested, aim, time.monotonic() - started)
 
 
 def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
@@ -349,7 +349,7 @@ def _table(
     return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
 
 
-def _honest(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> Honest | None:
+def _nested(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> NestedScore | None:
     """Score in each outer fold what the others chose without it."""
     chosen, hits, loss, n = [], 0.0, 0.0, 0
     for outer in range(folds):
@@ -368,7 +368,7 @@ def _honest(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> 
         loss += row["log_loss"] * row["n"]
         n += int(row["n"])
     found = wilson(min(hits, n), n)
-    return Honest(found.estimate, found.low, found.high, loss / n, n, tuple(chosen))
+    return NestedScore(found.estimate, found.low, found.high, loss / n, n, tuple(chosen))
 
 
 def _check(points: Sequence[Point], *, folds: int | None, workers: int | None, aim: str) -> None:
@@ -419,7 +419,7 @@ def grid_of(
     `"probe"` or `"shallow"` each combination is a fit of that method on the stored values of a
     measure; with `"finetune"` or `"scratch"` it is a whole training. What is found to be best can
     be given to `train` with the same method. The test part stays out of sight. With folds the
-    choice itself is scored honestly, by nested cross-validation; where the split keeps groups
+    choice itself is scored by nested cross-validation; where the split keeps groups
     together, such as authors, so do the folds. What is finished is kept below `reports`, so that
     a second call goes on.
 

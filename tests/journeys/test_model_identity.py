@@ -166,6 +166,8 @@ ATTACKS: dict[str, Callable[[Path], None]] = {
     "device": device,
     "another network": lambda model: (model / "model.onnx").write_bytes(b"\x08\x07"),  # type: ignore[dict-item,return-value]
 }
+PAGES = ("name '../../x'", "deep", "no object", "pipe for the card", "device", "another network")
+"""Folders of which the report and the card are written, too; all go through one door."""
 COMMANDS: dict[str, Callable[[mc.Corpus], Any]] = {
     "apply": lambda c: c.apply("m", progress=False),
     "validate": lambda c: c.validate("m", against="tone"),
@@ -205,9 +207,9 @@ def test_an_edited_folder_is_refused_by_every_command(trained, tmp_path, attack)
             with pytest.raises(ModelError) as error:
                 command(corpus)
             assert str(error.value).isprintable(), name
-        page = corpus.report().read_text("utf-8")
-        assert "models/m" in page
-        corpus.card("m")
+        if attack in PAGES:
+            assert "models/m" in corpus.report().read_text("utf-8")
+            corpus.card("m")
         assert len(corpus.table("facts")) == 40
     assert files_of(tmp_path) == before
 

@@ -45,6 +45,7 @@ def test_finetune_learns_and_keeps_its_best_epoch(faces, models):
     assert not list(models.glob(".work*"))
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_weights(faces, models):
     first = train(faces, models / "a", SHORT)
     again = train(faces, models / "b", SHORT)
@@ -185,6 +186,7 @@ def test_weights_that_cannot_be_had_are_said(faces, models, monkeypatch):
         train(faces, models / "m", replace(SHORT, backbone="resnet18"))
 
 
+@pytest.mark.slow
 def test_a_small_network_from_random_weights(faces, models):
     made = train(
         faces,

@@ -145,13 +145,13 @@ def test_comparisons_audits_curves_and_grids_are_rows(found: dict[str, Any]) -> 
     north = table[(table["group"] == "north") & (table["score"] == "accuracy")]
     assert groups["low"].tolist()[1] == north["low"].item()
 
-    spoilt = rows(found, "robustness", group="jpeg 5", metric="accuracy_drop")
+    perturbed = rows(found, "robustness", group="jpeg 5", metric="accuracy_drop")
     jpeg = next(
         c
         for c in found["RobustnessAudit"].conditions
         if (c.perturbation, c.strength) == ("jpeg", 5)
     )
-    assert spoilt[["estimate", "low", "high"]].to_numpy().tolist() == [
+    assert perturbed[["estimate", "low", "high"]].to_numpy().tolist() == [
         [jpeg.drop.estimate, jpeg.drop.low, jpeg.drop.high]
     ]
     curve = rows(found, "learning_curve", metric="accuracy")

@@ -269,7 +269,7 @@ def test_own_mean_and_sd_are_those_of_all_pixels(scene):
     assert found.count == len(every)
 
 
-@pytest.mark.parametrize("pictures", [[], [np.zeros((2, 2), np.uint8)]])
+@pytest.mark.parametrize("images", [[], [np.zeros((2, 2), np.uint8)]])
 def test_channels_need_color_images(images):
     with pytest.raises(ParameterError):
         measure_channels(images)

@@ -46,7 +46,7 @@ def test_a_fresh_model_says_what_is_not_known(corpus: mc.Corpus) -> None:
     text = (folder(corpus, "idle") / "README.md").read_text("utf-8")
     assert text.startswith("---\nlibrary_name: mediacorpus\n")
     assert "  results: []\n---\n" in text
-    assert "agreement cannot be told" in text
+    assert "agreement is not known" in text
 
 
 def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
@@ -54,7 +54,7 @@ def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     assert any("validation part only" in sentence for sentence in kept(corpus)["limits"])
     found = corpus.validate("first", against="red", inclusion="chance")
     corpus.audit("first", against="red", by="region")
-    spoilt = corpus.robustness("first", against="red", images=6, progress=False)
+    perturbed = corpus.robustness("first", against="red", images=6, progress=False)
     corpus.robustness("first", against="red", images=5, progress=False)
     card = kept(corpus)
     assert [score["part"] for score in card["scores"]] == ["val", "test"]
@@ -63,7 +63,7 @@ def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     assert [audit["kind"] for audit in card["audits"]] == ["groups", "robustness"]
     groups, robustness = card["audits"]
     assert groups["small"] == ["region = north (12)", "region = south (8)"]
-    assert (robustness["n"], spoilt.n) == (5, 6)
+    assert (robustness["n"], perturbed.n) == (5, 6)
     assert any("on 20 items only" in sentence for sentence in card["limits"])
     assert any("region = north (12)" in sentence for sentence in card["limits"])
     text = (folder(corpus) / "README.md").read_text("utf-8")
@@ -74,7 +74,7 @@ def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     assert load_model(folder(corpus)).card["hash"] == card["model"]["hash"]
     page = corpus.report().read_text("utf-8")
     assert "region = north (12)" in page
-    assert "On spoilt images" in page
+    assert "On perturbed images" in page
 
 
 def test_front_matter_is_yaml(corpus: mc.Corpus) -> None:

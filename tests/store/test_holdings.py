@@ -135,7 +135,7 @@ def project(tmp_path, make):
 
 
 @pytest.mark.parametrize(
-    ("pictures", "corpus", "kind", "location"),
+    ("images", "corpus", "kind", "location"),
     [
         ("pictures", "corpus", "folder", None),
         ("pictures.v2", "corpus", "folder", None),  # a folder with a dot is no file

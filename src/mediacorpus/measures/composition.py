@@ -185,9 +185,9 @@ def salience(gray: Pixels) -> NDArray[np.float64]:
     Examples
     --------
     >>> dot = np.zeros((128, 128), np.uint8)
-    >>> dot[30:34, 90:94] = 255
+    >>> dot[30:36, 90:96] = 255
     >>> np.unravel_index(salience(dot).argmax(), (64, 64))
-    (np.int64(15), np.int64(45))
+    (np.int64(16), np.int64(46))
     """
     size = (SALIENCE_SIDE, SALIENCE_SIDE)
     small = cv2.resize(gray, size, interpolation=cv2.INTER_AREA).astype(np.float64)

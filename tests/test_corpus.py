@@ -168,6 +168,7 @@ def test_json_of_results(probe: mc.Corpus, capsys: pytest.CaptureFixture[str]) -
     assert sum(p == "train" for p in split["parts"].values()) == 160
 
 
+@pytest.mark.slow
 def test_finetune_end_to_end(faces: mc.Corpus) -> None:
     faces.split("face", shares="60/20/20", seed=2)
     seen = []

@@ -147,6 +147,7 @@ def test_regions_are_measured_as_they_are_cut(measured, scene):
     assert full["a.png#box=0,0,1,1"] == full["a.png"] == print_of(scene)
 
 
+@pytest.mark.slow
 def test_what_a_measure_sees_does_not_depend_on_the_others(measured, mixed, tmp_path):
     _, together = measured
     for name in SIDES:

@@ -176,6 +176,7 @@ def test_compare_scores_as_validate_does(corpus: mc.Corpus, variable: str) -> No
         assert scores[name] == pytest.approx(1 - known.errors / len(known.gold))
 
 
+@pytest.mark.slow
 def test_nothing_of_a_replaced_model_is_left(tmp_path: Path) -> None:
     corpus = made["make_corpus"](tmp_path)
     corpus.train("red", name="model", method="shallow", model="knn", features="hog", progress=False)

@@ -27,6 +27,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     return made["make_corpus"](tmp_path_factory.mktemp("whole"))
 
 
+@pytest.mark.slow
 def test_settings_that_only_a_whole_training_has(corpus: mc.Corpus) -> None:
     lists = {**SMALL, "optimizer": ["sgd", "adam"], "loss": ["focal"], "class_weights": [True]}
     found = corpus.grid("red", method="scratch", folds=3, progress=False, **lists)

@@ -197,6 +197,7 @@ def test_a_small_network_from_random_weights(faces, models):
     assert Path(made.folder / "model.onnx").stat().st_size > 1e6
 
 
+@pytest.mark.slow
 def test_classes_may_weigh_the_same(faces, models):
     uneven = [e for i, e in enumerate(faces) if e.label == "face" or e.part == "val" or i % 4 == 0]
     plain = train(uneven, models / "a", replace(SHORT, epochs=1, unfreeze="head"))

@@ -113,6 +113,7 @@ def test_where_all_is_right_more_labels_are_said_not_to_help():
     assert "Doubling" not in str(curve)
 
 
+@pytest.mark.slow
 def test_images_of_one_author_count_as_one():
     """Four copies of each image tell no more than one; their interval must not be narrower."""
     rng = np.random.default_rng(3)

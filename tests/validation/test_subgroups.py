@@ -104,6 +104,7 @@ def test_p_values_are_corrected_over_all_columns():
         audit.compared(correction="bonferroni")
 
 
+@pytest.mark.slow
 def test_few_false_alarms_where_groups_do_not_differ():
     """Holm (1979): at most 5 % of audits find anything at all."""
     rng = np.random.default_rng(0)

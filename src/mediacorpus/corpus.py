@@ -751,7 +751,7 @@ class Corpus:
         `output` is an `.svg` file to draw to.
         """
         from mediacorpus.report import score_figures
-        from mediacorpus.report.explaining import drawn
+        from mediacorpus.report.drawing import drawn
         from mediacorpus.validation.robustness import robustness
 
         find = functools.partial(
@@ -783,7 +783,7 @@ class Corpus:
         is a `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map
         of each class.
         """
-        from mediacorpus.report.explaining import sheets
+        from mediacorpus.report.explain_sheet import sheets
         from mediacorpus.validation.explain import explain
 
         chosen = [*items, *(self._chosen(on) or [])]
@@ -805,7 +805,7 @@ class Corpus:
         `output` is an `.svg` file to draw to.
         """
         from mediacorpus.report import score_figures
-        from mediacorpus.report.explaining import drawn
+        from mediacorpus.report.drawing import drawn
         from mediacorpus.validation.learning_curve import learning_curve
 
         find = functools.partial(

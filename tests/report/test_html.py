@@ -21,7 +21,7 @@ from mediacorpus.report.content import (
     VariableFacts,
 )
 from mediacorpus.report.gallery import Thumb
-from mediacorpus.report.html import render
+from mediacorpus.report.report import render
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_report.py"))
 

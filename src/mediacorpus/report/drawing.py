@@ -8,17 +8,19 @@ import re
 import threading
 import warnings
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 from xml.sax.saxutils import quoteattr
 
-from mediacorpus.errors import writing
+from mediacorpus.errors import ParameterError, writing
 from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
 from mediacorpus.report import words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from pathlib import Path
+
+Found = TypeVar("Found")
 
 BLUE, VERMILION = "#0072b2", "#d55e00"
 """From the palette of Okabe and Ito (2008), which color-blind readers can tell apart."""
@@ -158,6 +160,34 @@ def save(figure: Any, target: Path) -> None:
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(target) as path:
             figure.savefig(path, dpi=160, metadata=undated, facecolor="white")
+
+
+def drawn(find: Callable[[], Found], draw: Callable[[Found], str], output: Path | None) -> Found:
+    """Give what was found, drawn as an SVG where that is asked for.
+
+    Parameters
+    ----------
+    find:
+        Does the work.
+    draw:
+        Draws what it gave.
+    output:
+        `.svg` file to draw to, or None.
+
+    Raises
+    ------
+    ParameterError
+        The file would be of another kind; this is said before the work.
+    """
+    if output is not None and output.suffix.lower() != ".svg":
+        raise ParameterError(f"The figure is written as .svg; {output.name!r} ends otherwise.")
+    found = find()
+    if output is not None:
+        with writing(output.parent):
+            output.parent.mkdir(parents=True, exist_ok=True)
+            with atomic_write(output) as temporary:
+                temporary.write_text(draw(found), encoding="utf-8")
+    return found
 
 
 def for_page(svg: str, prefix: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import cv2
@@ -10,13 +11,17 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.media.resize import pad
-from mediacorpus.media.sheet import sheet
+from mediacorpus.media.sheet import sheet, write_sheet
 from mediacorpus.result import counted
+from mediacorpus.validation.explain import maps_by_class
+from mediacorpus.validation.saliency import images_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path
 
-    from mediacorpus.validation.explain import Explanation, Neighbor
+    from mediacorpus.store.store import Store
+    from mediacorpus.validation.explain import Explained, Explanation, Neighbor
 
 Pixels: TypeAlias = NDArray[np.uint8]
 
@@ -140,3 +145,33 @@ def mean_map_sheet(
         for name, mean in means.items()
     ]
     return sheet(tiles, side=side, title=title)
+
+
+def sheets(store: Store, found: Explained, output: Path, *, name: str) -> Explained:
+    """Draw explanations on a sheet, and the mean map of each class on a second one beside it.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    found:
+        The explanations.
+    output:
+        `.png`, `.jpg` or `.webp` sheet to write.
+    name:
+        Name of the model.
+    """
+    wanted = sorted({near.item for row in found.rows for near in row.neighbors})
+    there = dict(images_of(store, wanted))
+
+    def neighbor(one: Neighbor) -> Pixels | None:
+        return there.get(one.item)
+
+    title = f"What {name} looks at"
+    write_sheet(output, explanation_sheet(found.rows, neighbor=neighbor, title=title))
+    files, maps = [output], maps_by_class(found.rows)
+    if maps:
+        means = output.with_name(f"{output.stem}-means{output.suffix}")
+        write_sheet(means, mean_map_sheet(maps, title="Where it looks, image after image"))
+        files.append(means)
+    return replace(found, files=files)

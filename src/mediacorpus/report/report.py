@@ -7,19 +7,31 @@ import json
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
+from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediacorpus.analysis.overview import overview
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.errors import writing
 from mediacorpus.files import atomic_write
 from mediacorpus.report.content import collect
-from mediacorpus.report.html import render
+from mediacorpus.report.document import page
+from mediacorpus.report.drawing import for_page
+from mediacorpus.report.gallery import GALLERY_CSS
+from mediacorpus.report.methods import summary
+from mediacorpus.report.sections import sections
+from mediacorpus.result import counted
 from mediacorpus.stats.metric import metrics
 from mediacorpus.store import people
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from mediacorpus.report.content import ReportContent
+    from mediacorpus.report.document import Section
 
 REPORT = "report.html"
 RESULTS = "results.json"
@@ -61,14 +73,59 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
         content = collect(store, title=name, created=created)
         if content.unseen:
             warnings.warn(content.of_unseen, stacklevel=2)
-        page = render(content)
+        html = render(content)
         numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
         with writing(target.parent):
             target.parent.mkdir(parents=True, exist_ok=True)
-            for place, text in ((target, page), (target.with_name(RESULTS), numbers)):
+            for place, text in ((target, html), (target.with_name(RESULTS), numbers)):
                 with atomic_write(place) as temporary:
                     temporary.write_text(text, encoding="utf-8")
     return target
+
+
+def render(content: ReportContent) -> str:
+    """Write the report as one self-contained HTML page.
+
+    Images and figures are part of the page; it loads nothing and runs no script. The same
+    content gives the same page.
+
+    Raises
+    ------
+    MissingExtra
+        jinja2 or matplotlib is not installed.
+    """
+    return page(
+        "report.html.j2",
+        style=GALLERY_CSS,
+        title=content.title,
+        created=content.created,
+        key_figures=_key_figures(content),
+        summary=summary(content),
+        sections=list(_numbered(sections(content))),
+        next=next,
+        table_numbers=count(1),
+        figure_numbers=count(1),
+        for_page=for_page,
+    )
+
+
+def _numbered(parts: Sequence[Section], prefix: str = "") -> Iterator[dict[str, Any]]:
+    for n, part in enumerate(parts, 1):
+        number = f"{prefix}{n}"
+        below = list(_numbered(part.sections, f"{number}."))
+        yield {"number": number, "section": part, "sections": below}
+
+
+def _key_figures(content: ReportContent) -> list[tuple[str, str]]:
+    labelled = max((sum(one.counts.values()) for one in content.labels), default=0)
+    figures = (
+        counted(content.corpus.items, "distinct image"),
+        counted(content.corpus.records, "record"),
+        counted(content.corpus.failures, "failure"),
+        counted(labelled, "labelled", "labelled"),
+        counted(len(content.models), "classifier"),
+    )
+    return [(number, what) for number, _, what in (one.partition(" ") for one in figures)]
 
 
 def results(store: Store) -> dict[str, Any]:

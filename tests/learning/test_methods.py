@@ -277,6 +277,7 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
         ({"arch": None}, ParameterError, "needs --arch"),
         ({"target": "colors"}, UnknownName, "multilabel"),
         ({"order": "a,b"}, ParameterError, "ordinal"),
+        ({"order": ["a", "b"], "target": "ordinal"}, ParameterError, "with commas"),
         ({"target": "scale"}, TrainingError, "numbers"),
         ({"lr": "fast"}, ParameterError, "auto"),
         ({"schedule": "stairs"}, UnknownName, "cosine"),

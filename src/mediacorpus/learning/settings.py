@@ -336,6 +336,11 @@ class TrainSettings:
             )
         if self.order is not None and self.target != "ordinal":
             raise ParameterError("An order belongs to the target ordinal; leave it out.")
+        if self.order is not None and not isinstance(self.order, str):
+            raise ParameterError(
+                f"order is {self.order!r}; write the values with commas, from the lowest to the "
+                "highest, such as 'low,middle,high'."
+            )
         if self.nesterov and self.momentum == 0:
             raise ParameterError("Nesterov's form needs momentum above 0; leave nesterov out.")
         check_used(_given(self), self.method)

@@ -276,6 +276,7 @@ def test_a_rate_that_is_too_high_is_said_and_the_best_epoch_kept(
         ({"method": "finetune", "arch": None, "backbone": "nonet"}, UnknownName, "nonet"),
         ({"arch": None}, ParameterError, "needs --arch"),
         ({"target": "colors"}, UnknownName, "multilabel"),
+        ({"arch": "autoencoder", "unfreeze": "all"}, ParameterError, "does not use unfreeze"),
         ({"order": "a,b"}, ParameterError, "ordinal"),
         ({"order": ["a", "b"], "target": "ordinal"}, ParameterError, "with commas"),
         ({"target": "scale"}, TrainingError, "numbers"),

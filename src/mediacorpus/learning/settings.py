@@ -496,7 +496,8 @@ setting of probe and finetune. Leave it out, or ask for --method probe.
     unused = set(settings_of(*METHODS)) - set(settings_of(method))
     for name, why in _idle(asked, method):
         # A network from scratch learns as a whole, so asking for that is no mistake.
-        if (name, method, given.get(name)) == ("unfreeze", "scratch", "all"):
+        whole = (name, method, given.get(name)) == ("unfreeze", "scratch", "all")
+        if whole and given.get("arch") != AUTOENCODER:
             continue
         if name in given and (given[name] or name in unused):
             raise ParameterError(why)

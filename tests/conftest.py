@@ -24,6 +24,10 @@ if TYPE_CHECKING:
 hypothesis.settings.register_profile("mediacorpus", deadline=None)
 hypothesis.settings.load_profile("mediacorpus")
 
+if "PYTEST_XDIST_WORKER_COUNT" in os.environ:  # the processes share the cores
+    share = (os.cpu_count() or 1) // int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+    os.environ.setdefault("MEDIACORPUS_WORKERS", str(max(share, 1)))
+
 ROOT = Path(__file__).resolve().parents[1]
 EXCUSE = "not on this machine:"
 """How the reason of a skip begins that CI accepts too."""

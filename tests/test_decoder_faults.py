@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import runpy
+import shutil
 import sys
 from pathlib import Path
 
@@ -31,16 +32,19 @@ FAULTS = {
 }
 
 
-@pytest.fixture
-def files(tmp_path: Path) -> Path:
-    """A folder with a video and three photographs."""
-    folder = tmp_path / "files"
+def write_files(folder: Path, photographs: int) -> Path:
+    """Make a folder with a video and some photographs."""
     folder.mkdir()
-    for n in range(3):
+    for n in range(photographs):
         noise = np.random.default_rng(n).integers(0, 255, (40, 60, 3), dtype=np.uint8)
         Image.fromarray(noise).save(folder / f"{n}.jpg")
     film(folder / "clip.mp4", [20 * n for n in range(8)])
     return folder
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> Path:
+    return write_files(tmp_path / "files", 3)
 
 
 @pytest.fixture(params=FAULTS)
@@ -86,20 +90,27 @@ CRASH = pytest.mark.parametrize("fault", ["crash"], indirect=True)
 SCRATCH = {"method": "scratch", "arch": "autoencoder", "epochs": 1, "batch_size": 8}
 
 
-@pytest.fixture
-def labelled(files, tmp_path):
-    """A corpus of 28 photographs and four frames of a video, in two classes, split."""
-    for n in range(3, 28):
-        noise = np.random.default_rng(n).integers(0, 255, (40, 60, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(files / f"{n}.jpg")
-    with mc.Corpus.create(tmp_path / "corpus") as corpus:
-        corpus.add(files, frames="every=2", progress=False)
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """A corpus of 28 photographs and four frames of a video, in two classes, and a model of it."""
+    folder = tmp_path_factory.mktemp("studied")
+    with mc.Corpus.create(folder / "corpus") as corpus:
+        corpus.add(write_files(folder / "files", 28), frames="every=2", progress=False)
         items = corpus.sql("SELECT item FROM items WHERE kind <> 'video' ORDER BY kind, item")
         values = ["light" if n % 2 else "dark" for n in range(len(items))]
         corpus.import_labels(
             pd.DataFrame({"item": items["item"], "variable": "v", "value": values})
         )
         corpus.split("v", shares="50/50")
+        corpus.train("v", name="m", progress=False, **SCRATCH)
+    return folder / "corpus"
+
+
+@pytest.fixture
+def labelled(studied, tmp_path):
+    """A copy of it."""
+    shutil.copytree(studied, tmp_path / "corpus")
+    with mc.Corpus.open(tmp_path / "corpus") as corpus:
         yield corpus
 
 
@@ -112,7 +123,7 @@ def frames_of(corpus):
 def test_while_training(labelled, fault):
     begin, reason = fault
     begin()
-    trained = labelled.train("v", name="m", progress=False, **SCRATCH)
+    trained = labelled.train("v", name="new", progress=False, **SCRATCH)
     assert {one["item"] for one in trained.card["unreadable"]} == set(frames_of(labelled))
     assert all(reason in one["reason"] for one in trained.card["unreadable"])
 
@@ -120,7 +131,6 @@ def test_while_training(labelled, fault):
 @CRASH
 def test_while_explaining(labelled, fault, tmp_path):
     begin, reason = fault
-    labelled.train("v", name="m", progress=False, **SCRATCH)
     frame = frames_of(labelled)[0]
     photo = labelled.sql("SELECT item FROM items WHERE kind = 'image'")["item"].iloc[0]
     labelled.measure("embedding", progress=False)
@@ -138,7 +148,6 @@ def test_while_explaining(labelled, fault, tmp_path):
 @CRASH
 def test_while_auditing_robustness(labelled, fault):
     begin, reason = fault
-    labelled.train("v", name="m", progress=False, **SCRATCH)
     before = labelled.robustness("m", against="v", progress=False)
     begin()
     after = labelled.robustness("m", against="v", progress=False)
@@ -165,7 +174,6 @@ def test_while_showing(labelled, files, fault, tmp_path):
 @CRASH
 def test_while_reporting(labelled, fault, tmp_path):
     begin, _ = fault
-    labelled.train("v", name="m", progress=False, **SCRATCH)
     begin()
     with pytest.warns(UserWarning, match="image(s?) could not be shown"):
         labelled.report(output=tmp_path / "report.html")

@@ -82,10 +82,17 @@ def weights(backbone, tmp_path):
     return tmp_path / "small.safetensors"
 
 
+@pytest.fixture(scope="module", autouse=True)
+def cache(tmp_path_factory):
+    """A cache of their own, so that networks of random weights are not kept."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MEDIACORPUS_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
-def corpus(tmp_path, monkeypatch):
+def corpus(tmp_path):
     """Forty toys in two classes, with a split."""
-    monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path / "cache"))
     toy_images(tmp_path / "toys", 40, side=SIDE)
     with mc.Corpus.create(tmp_path / "corpus") as corpus:
         corpus.add(tmp_path / "toys", progress=False)
@@ -237,11 +244,15 @@ def test_on_the_command_line(corpus, weights):
 
 
 @pytest.mark.parametrize(
-    ("name", "width"), [("resnet18", 512), ("squeezenet1_1", 512), ("timm:resnet10t", 512)]
+    ("name", "width"),
+    [
+        pytest.param("resnet18", 512, marks=pytest.mark.slow),
+        ("squeezenet1_1", 512),
+        ("timm:resnet10t", 512),
+    ],
 )
-def test_the_width_follows_the_network(tmp_path, monkeypatch, name, width):
+def test_the_width_follows_the_network(tmp_path, name, width):
     """Also where the last layer is a convolution, and for timm's networks with a head of theirs."""
-    monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path / "cache"))
     network = create(name, weights="random", classes=4)
     file = tmp_path / "weights.pth"
     need("torch").save(network.module.state_dict(), file)

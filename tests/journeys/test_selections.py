@@ -68,7 +68,7 @@ def test_measure_and_apply_touch_nothing_else(corpus: mc.Corpus) -> None:
     assert done.items == 10
     assert set(measured(corpus, "hog")) == set(some)
     assert "each of the 10 items" in str(corpus.measure("hog", on=some, progress=False))
-    corpus.train("red", name="quick", progress=False)
+    corpus.train("red", name="quick", augment=False, progress=False)
     corpus.apply("quick", on=mc.Selection(where="region = 'south'"), progress=False)
     assert set(measured(corpus, "quick")) == set(corpus.select(where="region = 'south'"))
     corpus.apply("quick", progress=False)
@@ -78,7 +78,7 @@ def test_measure_and_apply_touch_nothing_else(corpus: mc.Corpus) -> None:
 def test_training_measures_what_it_learns_from(corpus: mc.Corpus) -> None:
     learned = set(corpus.select(split="red:train")) | set(corpus.select(split="red:val"))
     assert len(learned) < 80
-    trained = corpus.train("red", name="quick", progress=False)
+    trained = corpus.train("red", name="quick", augment=False, progress=False)
     assert set(measured(corpus, "embedding")) == learned
     assert f"for the {len(learned)} labelled items" in str(trained)
     north = corpus.select(where="region = 'north'")
@@ -135,7 +135,7 @@ def test_selections_that_cannot_be(corpus: mc.Corpus, asked, error, words) -> No
 
 
 def test_scores_of_some_items(corpus: mc.Corpus) -> None:
-    corpus.train("red", name="quick", progress=False)
+    corpus.train("red", name="quick", augment=False, progress=False)
     held_out = set(corpus.select(split="red:test"))
     north = set(corpus.select(where="region = 'north'"))
     found = corpus.validate(
@@ -165,7 +165,7 @@ def test_rows_of_some_items(corpus: mc.Corpus, tmp_path: Path) -> None:
 
 
 def test_an_item_is_explained_by_its_file_name(corpus: mc.Corpus) -> None:
-    corpus.train("red", name="quick", progress=False)
+    corpus.train("red", name="quick", augment=False, progress=False)
     found = corpus.explain("quick", "000.png", method="neighbors", progress=False)
     assert len(found.to_frame()["item"].unique()) == 1
     some = corpus.select(split="red:val", sample=2)
@@ -187,7 +187,7 @@ def test_a_name_within_a_text_is_no_table(corpus: mc.Corpus) -> None:
 
 def test_runs_say_how_many_items_were_chosen(corpus: mc.Corpus) -> None:
     north = corpus.select(where="region = 'north'")
-    corpus.train("red", name="quick", on=north, progress=False)
+    corpus.train("red", name="quick", on=north, augment=False, progress=False)
     corpus.apply("quick", on=north[:5], progress=False)
     runs = corpus.runs()
     for verb, count in (("train", 40), ("apply", 5)):

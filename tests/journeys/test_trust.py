@@ -58,7 +58,11 @@ def table(corpus: mc.Corpus, name: str, variable: str, positive: str | None = No
     return rows
 
 
-MODELS = [("three", "color", None), ("rest", "color", "blue"), ("two", "tone", None)]
+MODELS = [
+    ("three", "color", None),
+    ("rest", "color", "blue"),
+    pytest.param("two", "tone", None, marks=pytest.mark.slow),
+]
 
 
 @pytest.mark.parametrize(("name", "variable", "positive"), MODELS)

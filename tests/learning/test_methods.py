@@ -64,8 +64,25 @@ TARGETS = {"face": "classes", "rank": "ordinal", "tags": "multilabel", "light": 
 METHODS = {
     "probe": {"augment": False},
     "scratch": {k: v for k, v in TINY.items() if k not in {"method", "progress"}},
-    "finetune": {"epochs": 1, "unfreeze": "head", "augment": False},
+    "finetune": {"epochs": 1, "unfreeze": "head", "augment": False, "size": 96},
 }
+
+
+def learn(corpus: mc.Corpus, variable: str, name: str, **given: Any) -> Any:
+    return corpus.train(variable, name=name, **(TINY | given))
+
+
+def test_the_report_shows_models_of_every_target(corpus: mc.Corpus) -> None:
+    for variable in ("light", "tags", "rank"):
+        kind = TARGETS[variable]
+        learn(corpus, variable, f"told_{variable}", target=kind)
+        corpus.apply(f"told_{variable}", progress=False)
+        corpus.validate(f"told_{variable}", against=variable)
+    page = corpus.report().read_text("utf-8")
+    assert "mean absolute error" in page
+    assert "just the right labels" in page
+    found = json.loads((corpus.folder / "reports" / "results.json").read_text("utf-8"))
+    assert len(found["models"]["told_light"]["scores"]["mean_absolute_error"]) == 3
 
 
 @pytest.mark.parametrize("variable", TARGETS)
@@ -108,10 +125,6 @@ def test_every_method_learns_every_target(corpus: mc.Corpus, method: str, variab
             "light": lambda s: s.scores["pearson_r"].estimate > 0.5,
         }
         assert good[variable](found.scores)
-
-
-def learn(corpus: mc.Corpus, variable: str, name: str, **given: Any) -> Any:
-    return corpus.train(variable, name=name, **(TINY | given))
 
 
 @pytest.mark.parametrize("model", ["knn", "naive_bayes", "random_forest"])
@@ -366,16 +379,3 @@ def test_a_model_folder_edited_by_hand(corpus: mc.Corpus) -> None:
     with pytest.raises(ModelError, match="lacks 'files'"):
         corpus.apply("edited", progress=False)
     path.write_text(text, "utf-8")
-
-
-def test_the_report_shows_models_of_every_target(corpus: mc.Corpus) -> None:
-    for variable in ("light", "tags", "rank"):
-        kind = TARGETS[variable]
-        learn(corpus, variable, f"told_{variable}", target=kind)
-        corpus.apply(f"told_{variable}", progress=False)
-        corpus.validate(f"told_{variable}", against=variable)
-    page = corpus.report().read_text("utf-8")
-    assert "mean absolute error" in page
-    assert "just the right labels" in page
-    found = json.loads((corpus.folder / "reports" / "results.json").read_text("utf-8"))
-    assert len(found["models"]["told_light"]["scores"]["mean_absolute_error"]) == 3

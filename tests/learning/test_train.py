@@ -17,7 +17,7 @@ from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.train import fit_model as train
 from mediacorpus.records import Example
 
-SHORT = TrainSettings(method="finetune", epochs=3, unfreeze=1, batch_size=8)
+SHORT = TrainSettings(method="finetune", epochs=3, unfreeze=1, batch_size=8, size=96)
 
 
 def test_probe_separates_faces(faces, embeddings, models):
@@ -35,7 +35,8 @@ def test_probe_separates_faces(faces, embeddings, models):
 
 def test_finetune_learns_and_keeps_its_best_epoch(faces, models):
     seen = []
-    made = train(faces, models / "m", SHORT, on_epoch=lambda *row: seen.append(row))
+    own_size = replace(SHORT, size=None)
+    made = train(faces, models / "m", own_size, on_epoch=lambda *row: seen.append(row))
     assert [(e, n) for e, n, _ in seen] == [(1, 3), (2, 3), (3, 3)]
     best = made.curves.loc[made.curves["val_loss"].idxmin()]
     assert made.card["best_epoch"] == best["epoch"]
@@ -118,7 +119,7 @@ def kill(epoch, epochs, row):
     if epoch == 3:
         os.kill(os.getpid(), signal.SIGKILL)
 train([Example(*r) for r in rows], Path({str(models / "killed")!r}),
-      TrainSettings(method="finetune", epochs=5, unfreeze=1, batch_size=8), on_epoch=kill)
+      TrainSettings(method="finetune", epochs=5, unfreeze=1, batch_size=8, size=96), on_epoch=kill)
 """
     if not hasattr(__import__("signal"), "SIGKILL"):
         pytest.skip("not on this machine: it has no SIGKILL")

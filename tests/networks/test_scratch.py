@@ -11,6 +11,7 @@ from mediacorpus.learning import export
 from mediacorpus.learning.targets import Target, TargetKind
 from mediacorpus.networks import frozen
 from mediacorpus.networks.backbones import BACKBONES, create
+from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.networks.scratch import scratch_names, taught_dropout
 
 PARAMETERS = {
@@ -65,8 +66,6 @@ def test_export_agrees(name):
 
 def test_the_fixed_part_of_a_gray_network(tmp_path, monkeypatch):
     monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path))
-    from mediacorpus.networks.onnx_session import open_session
-
     network = create("mlp", weights="random", classes=2)
     fixed, _ = frozen.split(network, 1)
     found = open_session(frozen.fixed_graph(network, fixed)).run(None, {"pixels": pixels(network)})
@@ -117,3 +116,39 @@ def test_weights_from_a_file(tmp_path):
     loaded = create("lenet", weights=str(tmp_path / "w.safetensors"), classes=2)
     assert torch.equal(loaded.module.dense1.weight, source.module.dense1.weight)
     assert loaded.module.last.weight.shape == (2, 500)
+
+
+def run(content, network):
+    return open_session(content).run(None, {"pixels": pixels(network)})[0]
+
+
+def test_an_architecture_is_exported_once_whatever_its_weights(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path))
+    torch = need("torch")
+    export_with_torch, exported = torch.onnx.export, []
+    monkeypatch.setattr(
+        torch.onnx, "export", lambda *a, **k: exported.append(a) or export_with_torch(*a, **k)
+    )
+    for seed in (1, 2):
+        network = create("minivggnet_bn", weights="random", classes=10, seed=seed)
+        torch.nn.init.normal_(network.module.last.weight)
+        fixed, learning = frozen.split(network, "all")
+        found = run(frozen.trace(network, [*fixed, *learning], "logits"), network)
+        with torch.inference_mode():
+            x = frozen.standardizer(network)(torch.from_numpy(pixels(network)))
+            expected = network.module.eval()(x).numpy()
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
+    assert len(exported) == 1
+
+
+def test_a_module_that_computes_something_else_is_another(monkeypatch, tmp_path):
+    monkeypatch.setenv("MEDIACORPUS_CACHE", str(tmp_path))
+    network = create("lenet", weights="random", classes=10)
+
+    def scale(forward):
+        return type("Scale", (need("torch.nn").Module,), {"forward": forward})()
+
+    modules = [scale(lambda self, x: x * 2.0), scale(lambda self, x: x * 3.0)]
+    assert str(modules[0]) == str(modules[1])
+    twice, thrice = (run(frozen.trace(network, [module], "out"), network) for module in modules)
+    np.testing.assert_allclose(thrice, 1.5 * twice, rtol=1e-5)

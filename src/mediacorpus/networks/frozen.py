@@ -7,7 +7,7 @@ import hashlib
 import json
 import logging
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -149,15 +149,13 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
     """
     if network.name == LITE:
         return _lite_prefix(network, len(fixed))
-    key = hashlib.sha256(f"{__version__} {OPSET} {need('torch').__version__}".encode())
+    key = _key(network, fixed)
     for module in fixed:
-        key.update(str(module).encode())
         for tensor in module.state_dict().values():
             key.update(tensor.contiguous().numpy().tobytes())
-    key.update(f"{network.size} {network.mean} {network.sd} {network.gray}".encode())
-    name = f"{network.name.replace(':', '-')}-{len(fixed)}-{key.hexdigest()[:16]}.onnx"
+    key.update(f"{network.mean} {network.sd}".encode())
     make = functools.partial(trace, network, fixed, "features")
-    path = stored(settings().cache / "networks" / name, make)
+    path = stored(_cached(network, f"{len(fixed)}-{key.hexdigest()[:16]}"), make)
     return path.read_bytes()
 
 
@@ -183,12 +181,67 @@ def _lite_prefix(network: Network, count: int) -> bytes:
 
 
 def trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
-    """Trace modules from pixels on with PyTorch's exporter, without its chatter."""
+    """Write modules as ONNX, from pixels on.
+
+    PyTorch's exporter takes seconds. What it makes of an architecture is kept in the user's cache
+    without the weights, which are put into it here; then what is constant is computed.
+
+    Parameters
+    ----------
+    network:
+        The network that they are of.
+    modules:
+        Modules that follow one another.
+    output:
+        Name of the output.
+
+    Returns
+    -------
+    bytes
+        Input `pixels` uint8 `(N, size, size, 3)`; the output float32.
+    """
+    onnx, optimizer = need("onnx"), need("onnxscript.optimizer")
+    whole = need("torch.nn").Sequential(standardizer(network), *modules).eval()
+    weights = {**whole.state_dict(), **dict(whole.named_buffers(remove_duplicate=False))}
+    key = _key(network, modules)
+    key.update(output.encode())
+    make = functools.partial(_without_weights, whole, network.size, output=output, names=weights)
+    path = stored(_cached(network, f"{len(modules)}-{key.hexdigest()[:16]}-shape"), make)
+    model = onnx.load_from_string(path.read_bytes())
+    for tensor in model.graph.initializer:
+        if tensor.name in weights:
+            tensor.raw_data = weights[tensor.name].contiguous().numpy().tobytes()
+    content: bytes = optimizer.optimize(model).SerializeToString(deterministic=True)
+    return content
+
+
+def _key(network: Network, modules: Sequence[Any]) -> Any:
+    """Begin a SHA-256 over what modules compute, except for their weights."""
+    key = hashlib.sha256(f"{__version__} {OPSET} {need('torch').__version__}".encode())
+    key.update(f"{network.name} {network.size} {network.gray}".encode())
+    for module in modules:
+        key.update(str(module).encode())
+        for kind in sorted({type(part) for part in module.modules()}, key=str):
+            code = getattr(kind.forward, "__code__", None)
+            if code is not None:
+                key.update(code.co_code)
+                key.update(repr([code.co_names, *map(_plain, code.co_consts)]).encode())
+    return key
+
+
+def _plain(constant: object) -> object:
+    """Give one of the constants of a function, unless its text is never the same."""
+    return constant if isinstance(constant, (str, int, float, tuple)) else None
+
+
+def _cached(network: Network, name: str) -> Path:
+    return settings().cache / "networks" / f"{network.name.replace(':', '-')}-{name}.onnx"
+
+
+def _without_weights(whole: Any, size: int, *, output: str, names: Container[str]) -> bytes:
+    """Trace a module with PyTorch's exporter, without its chatter; leave the weights empty."""
     torch = need("torch")
-    need("onnxscript")
-    whole = torch.nn.Sequential(standardizer(network), *modules).eval()
-    whole = whole.to(memory_format=torch.contiguous_format)
-    example = torch.zeros(2, network.size, network.size, 3, dtype=torch.uint8)
+    example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     logger = logging.getLogger("torch.onnx")
     level = logger.level
     logger.setLevel(logging.ERROR)
@@ -196,7 +249,7 @@ def trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                whole,
+                whole.to(memory_format=torch.contiguous_format),
                 (example,),
                 dynamo=True,
                 dynamic_shapes=({0: torch.export.Dim.DYNAMIC},),
@@ -204,10 +257,15 @@ def trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
                 output_names=[output],
                 opset_version=OPSET,
                 verbose=False,
+                optimize=False,
             )
     finally:
         logger.setLevel(level)
-    content: bytes = program.model_proto.SerializeToString(deterministic=True)
+    model = program.model_proto
+    for tensor in model.graph.initializer:
+        if tensor.name in names:
+            tensor.ClearField("raw_data")
+    content: bytes = model.SerializeToString(deterministic=True)
     return content
 
 

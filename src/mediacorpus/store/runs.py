@@ -74,18 +74,23 @@ def machine() -> dict[str, Any]:
     >>> machine()["python"].count(".")
     2
     """
-    packages = {}
-    for name in PACKAGES:
-        with contextlib.suppress(PackageNotFoundError):
-            packages[name] = version(name)
     return {
         "system": platform.system(),
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "python": platform.python_version(),
-        "packages": packages,
+        "packages": dict(_packages()),
         **({"commit": commit} if (commit := _commit()) else {}),
     }
+
+
+@functools.cache
+def _packages() -> Mapping[str, str]:
+    found = {}
+    for name in PACKAGES:
+        with contextlib.suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 @functools.cache

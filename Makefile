@@ -4,10 +4,11 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 JOBS ?= auto
 DEMO ?= mediacorpus-demo
-# Tests of one file share what they make, so one worker runs them all.
-PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+# Tests of one file share what they make, so one worker runs them all. Each worker has one core,
+# and compiled modules are kept for the hundreds of processes that tests start.
+PYTEST := PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
-.PHONY: demo test test-all check docs bench clean
+.PHONY: demo test test-slow test-all check docs bench clean
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "mediacorpus needs Python 3.11 or newer; set PYTHON=python3.11")'
@@ -31,6 +32,9 @@ demo: $(VENV)/.demo
 
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"
+
+test-slow: $(VENV)/.test
+	$(PYTEST) -m slow
 
 test-all: $(VENV)/.test
 	$(PYTEST)

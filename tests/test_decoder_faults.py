@@ -158,7 +158,9 @@ def test_while_auditing_robustness(labelled, fault):
     assert reason in run["note"]
 
 
-@pytest.mark.parametrize("fault", ["crash", "hang"], indirect=True)
+@pytest.mark.parametrize(
+    "fault", ["crash", pytest.param("hang", marks=pytest.mark.slow)], indirect=True
+)
 def test_while_showing(labelled, files, fault, tmp_path):
     begin, reason = fault
     begin()
@@ -180,6 +182,7 @@ def test_while_reporting(labelled, fault, tmp_path):
     assert (tmp_path / "report.html").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 @CRASH
 def test_while_calibrating_int8(labelled, fault):
     begin, _ = fault

@@ -248,7 +248,7 @@ def test_on_the_command_line(corpus, weights):
     [
         pytest.param("resnet18", 512, marks=pytest.mark.slow),
         ("squeezenet1_1", 512),
-        ("timm:resnet10t", 512),
+        pytest.param("timm:resnet10t", 512, marks=pytest.mark.slow),
     ],
 )
 def test_the_width_follows_the_network(tmp_path, name, width):

@@ -125,7 +125,7 @@ def test_what_learned_in_a_fine_tuned_model(corpus: mc.Corpus, unfreeze, learned
 
 
 def test_a_probe_says_whose_features_it_learned_from(corpus: mc.Corpus, tmp_path):
-    corpus.train("red", name="quick", method="probe", progress=False)
+    corpus.train("red", name="quick", method="probe", augment=False, progress=False)
     table = corpus.architecture("quick", output=tmp_path / "quick.svg")
     assert table["detail"].iloc[0] == "features of efficientnet_lite0, frozen"
     said = " ".join(re.findall(r">([^<>]+)</text>", (tmp_path / "quick.svg").read_text("utf-8")))

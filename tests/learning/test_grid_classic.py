@@ -25,8 +25,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 @pytest.mark.parametrize(
     ("method", "lists", "rows"),
     [
-        ("probe", {"C": [0.001, 0.1]}, 2),
-        ("probe", {"class_weights": [True, False]}, 2),
+        ("probe", {"C": [0.001, 0.1], "augment": [False]}, 2),
+        ("probe", {"class_weights": [True, False], "augment": [False]}, 2),
         ("shallow", {"model": ["random_forest"], "features": ["color"], "trees": [5, 20]}, 2),
         (
             "shallow",
@@ -77,10 +77,12 @@ def test_probes_of_a_grid_have_the_embedding_that_training_has(
 
 
 def test_a_given_c_is_the_one_that_is_used(corpus: mc.Corpus) -> None:
-    trained = corpus.train("red", name="strict", C=0.003, progress=False)
+    trained = corpus.train("red", name="strict", C=0.003, augment=False, progress=False)
     assert trained.card["C"] == 0.003
     assert len(trained.curves) == 1
-    trained = corpus.train("redness", name="ridge", target="scale", C=0.01, progress=False)
+    trained = corpus.train(
+        "redness", name="ridge", target="scale", C=0.01, augment=False, progress=False
+    )
     assert trained.card["C"] == pytest.approx(0.01)
 
 

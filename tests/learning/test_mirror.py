@@ -34,7 +34,9 @@ def pixels(network, count=3):
     return (noise * np.linspace(0, 1, network.size)[:, None]).astype(np.uint8)
 
 
-@pytest.mark.parametrize("name", ["lenet", "efficientnet_lite0", "squeezenet1_1"])
+@pytest.mark.parametrize(
+    "name", ["lenet", "efficientnet_lite0", pytest.param("squeezenet1_1", marks=pytest.mark.slow)]
+)
 def test_the_mean_of_both_sides(name):
     network = fitted(name)
     views = pixels(network)

@@ -19,7 +19,7 @@ from mediacorpus.records import FileFacts, Shape
 
 @pytest.fixture(scope="module")
 def tuned(faces, tmp_path_factory):
-    settings = TrainSettings(method="finetune", epochs=2, unfreeze="head", batch_size=8)
+    settings = TrainSettings(method="finetune", epochs=2, unfreeze="head", batch_size=8, size=96)
     facts = {"name": "tuned", "variable": "face"}
     made = train(faces, tmp_path_factory.mktemp("m") / "tuned", settings, card=facts)
     return load_model(made.folder)
@@ -30,7 +30,7 @@ def probe(faces, embeddings, tmp_path_factory):
     facts = {"name": "probe", "variable": "face"}
     folder = tmp_path_factory.mktemp("m") / "probe"
     return load_model(
-        train(faces, folder, TrainSettings(), embeddings=embeddings, card=facts).folder
+        train(faces, folder, TrainSettings(augment=False), embeddings=embeddings, card=facts).folder
     )
 
 

@@ -18,6 +18,7 @@ from mediacorpus.learning.train import fit_model as train
 from mediacorpus.records import Example
 
 SHORT = TrainSettings(method="finetune", epochs=3, unfreeze=1, batch_size=8, size=96)
+PLAIN = TrainSettings(augment=False)
 
 
 def test_probe_separates_faces(faces, embeddings, models):
@@ -63,8 +64,8 @@ def test_validation_labels_never_reach_the_weights_of_the_probe(faces, embedding
         replace(e, label={"face": "other", "other": "face"}[e.label]) if e.part == "val" else e
         for e in faces
     ]
-    right = train(faces, models / "a", TrainSettings(), embeddings=embeddings)
-    wrong = train(turned, models / "b", TrainSettings(), embeddings=embeddings)
+    right = train(faces, models / "a", PLAIN, embeddings=embeddings)
+    wrong = train(turned, models / "b", PLAIN, embeddings=embeddings)
     assert right.card["hash"] == wrong.card["hash"]
     assert wrong.card["validation"]["accuracy"] == pytest.approx(
         1 - right.card["validation"]["accuracy"]
@@ -74,8 +75,8 @@ def test_validation_labels_never_reach_the_weights_of_the_probe(faces, embedding
 def test_examples_of_the_test_part_are_ignored(faces, embeddings, models):
     more = [*faces, replace(faces[0], item="f" * 16, part="test", label="third")]
     padded = np.vstack([embeddings, np.full((1, embeddings.shape[1]), 1e6, "f4")])
-    with_test = train(more, models / "a", TrainSettings(), embeddings=padded)
-    without = train(faces, models / "b", TrainSettings(), embeddings=embeddings)
+    with_test = train(more, models / "a", PLAIN, embeddings=padded)
+    without = train(faces, models / "b", PLAIN, embeddings=embeddings)
     assert with_test.card["hash"] == without.card["hash"]
     assert with_test.card["classes"] == ["face", "other"]
 
@@ -93,8 +94,8 @@ def test_training_again_reads_the_model_that_is_there(faces, models):
 
 
 def test_another_model_is_replaced_only_on_purpose(faces, embeddings, models):
-    train(faces, models / "m", TrainSettings(), embeddings=embeddings)
-    other = TrainSettings(class_weights=True)
+    train(faces, models / "m", PLAIN, embeddings=embeddings)
+    other = TrainSettings(augment=False, class_weights=True)
     with pytest.raises(ParameterError, match="--replace"):
         train(faces, models / "m", other, embeddings=embeddings)
     made = train(faces, models / "m", other, embeddings=embeddings, replace_model=True)

@@ -12,7 +12,7 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.analysis import tidy
+from mediacorpus.analysis import tidy, views
 from mediacorpus.engine.contract import MEASURES, measure
 from mediacorpus.errors import ParameterError, QueryError, UnknownName
 from mediacorpus.records import Info, Region, Shape, Tag, Text
@@ -147,6 +147,26 @@ def test_a_file_written_piece_by_piece_is_the_table(
         assert pieces.read_bytes() == whole.read_bytes()
     else:
         assert pq.read_table(pieces).equals(pq.read_table(whole))
+
+
+def test_records_whose_items_are_anywhere(
+    varied: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Items that were seen long before, each alone, in another order."""
+    monkeypatch.setattr(views, "FOUND_AT_ONCE", 1)
+    order = [2, 0, 1, 0, 2, 2, 0]
+    names = "".join(f"{number},{place}.png\n" for number, place in enumerate(order))
+    (tmp_path / "again.csv").write_text("number,file\n" + names)
+    varied.add(tmp_path / "again.csv", path_column="file", progress=False)
+    Image.new("RGB", (70, 50)).save(tmp_path / "late.png")
+    varied.add(tmp_path / "late.png", progress=False)
+    whole, pieces = tmp_path / "whole.csv", tmp_path / "pieces.csv"
+    varied.table(output=whole)
+    with Store(varied.folder) as store:
+        assert tidy.export(store, "tidy", pieces) == 5 + len(order) + 1
+    assert pieces.read_bytes() == whole.read_bytes()
+    widths = pd.read_csv(pieces)["width"].tolist()
+    assert widths[5:] == [*(20 + place for place in order), 70]
 
 
 def test_pieces_without_rows_of_a_measure_have_its_columns(

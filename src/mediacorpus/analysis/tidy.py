@@ -11,11 +11,11 @@ import numpy as np
 import pyarrow as pa
 
 from mediacorpus.analysis.rollup import rollup
-from mediacorpus.analysis.views import OF_ITEMS, records, records_of_items, views
+from mediacorpus.analysis.views import OF_ITEMS, items_of, records, records_of_items, views
 from mediacorpus.errors import CorpusDamaged, ParameterError, unknown
 from mediacorpus.records import Info, Shape
 from mediacorpus.store import people, progress
-from mediacorpus.store.query import TYPES, FetchView, PartsView, Result, View, quoted, run_sql
+from mediacorpus.store.query import FetchView, PartsView, Result, View, quoted, run_sql
 from mediacorpus.store.store import Store
 from mediacorpus.store.write import check_target, write_batches
 
@@ -145,25 +145,15 @@ def _pieces(store: Store) -> Iterator[pa.Table]:
     labels = _wide(store).fetch()
     known = views(store) | {"wide_labels": FetchView(lambda: labels)}
     spans = _spans(store)
-    last = -1
-    while True:
-        until = store.value(
-            "SELECT max(record) FROM (SELECT record FROM records WHERE record > ? "
-            "ORDER BY record LIMIT ?)",
-            (last, RECORDS_AT_ONCE),
-        )
-        if until is None and last >= 0:
-            return
-        only = f"record > {last} AND record <= {until or last}"
+    last = store.value("SELECT max(record) FROM records") or 1
+    for start in range(0, last, RECORDS_AT_ONCE):
+        only = f"record > {start} AND record <= {start + RECORDS_AT_ONCE}"
         try:
             piece = _piece(store, query, known, only=only, spans=spans)
         except CorpusDamaged:  # another run may have put small parts together meanwhile
             spans = _spans(store)
             piece = _piece(store, query, known, only=only, spans=spans)
         yield piece
-        if until is None:
-            return
-        last = until
 
 
 def _spans(store: Store) -> dict[str, list[tuple[Path, int, int]]]:
@@ -182,11 +172,11 @@ def _piece(
     spans: Mapping[str, list[tuple[Path, int, int]]],
 ) -> pa.Table:
     """Give the tidy rows of some records, from no more files than can hold rows of their items."""
-    listing, hidden = records_of_items(store)
-    view = listing.view(store, only=only)
-    fields = [(name, TYPES[kind]) for name, kind in view.columns.items()]
-    found = pa.Table.from_batches(view.scan(list(view.columns), {}), pa.schema(fields))
-    numbers = np.sort(found.column(hidden["n"]).to_numpy())
+    found = records(store).view(store, only=only).table()
+    items = items_of(store, found.column("item"))
+    for name, hidden in records_of_items(store)[1].items():
+        found = found.append_column(hidden, items.column(name))
+    numbers = np.sort(items.column("n").to_numpy())
     own: dict[str, View] = {"records": FetchView(lambda: found)}
     for name, files in spans.items():
         whole = known.get(name)

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mediacorpus.store import people, progress
 from mediacorpus.store.columns import OwnColumn, own_columns, own_values
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "bytes", "taken")
 """Columns of the items that stand in the tidy table."""
+
+FOUND_AT_ONCE = 10_000
+"""Items that one query looks up by their ids."""
 
 _SQL_TYPES = {"integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
 
@@ -206,6 +210,35 @@ def records_of_items(store: Store) -> tuple[Listing, dict[str, str]]:
         listed[hidden] = f"{kind} {own}"
     source = f"{base.source} JOIN items ON items.item = records.item"
     return Listing(listed, source, base.order, base.own), names
+
+
+def items_of(store: Store, ids: pa.ChunkedArray) -> pa.Table:
+    """Give the number `n` of items and their columns `OF_ITEMS`, a row for each id.
+
+    Items mostly have the order of their records, and to read them by number takes a fraction of
+    the time that it takes to find each by its id. The rest is found.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    ids:
+        Ids of items that are there, mostly in the order of their numbers.
+    """
+    columns = {"n": "BIGINT n", **CATALOGUE["items"].columns}
+    listing = Listing({name: columns[name] for name in ("item", "n", *OF_ITEMS)}, "items", "n")
+    ends = [
+        store.value("SELECT n FROM items WHERE item = ?", (ids[place].as_py(),))
+        for place in ((0, -1) if len(ids) else ())
+    ]
+    found = listing.view(store, only="n < 0").table()
+    if ends and abs(ends[1] - ends[0]) < 2 * len(ids):
+        found = listing.view(store, only=f"n BETWEEN {min(ends)} AND {max(ends)}").table()
+    far = pc.unique(ids.filter(pc.is_null(pc.index_in(ids, found["item"])))).to_pylist()
+    for start in range(0, len(far), FOUND_AT_ONCE):
+        asked = {"item": far[start : start + FOUND_AT_ONCE]}
+        found = pa.concat_tables([found, listing.view(store).table(asked)])
+    return found.take(pc.index_in(ids, found["item"]))
 
 
 def _in_sqlite(column: OwnColumn) -> str:

@@ -69,6 +69,11 @@ class ScanView:
     scan: Callable[[Sequence[str], Mapping[str, Sequence[Any]]], Iterator[pa.RecordBatch]]
     count: Callable[[], int]
 
+    def table(self, limits: Mapping[str, Sequence[Any]] | None = None) -> pa.Table:
+        """Give all columns of the rows that have some values, or of all rows."""
+        schema = pa.schema([(name, TYPES[kind]) for name, kind in self.columns.items()])
+        return pa.Table.from_batches(self.scan(list(self.columns), limits or {}), schema)
+
 
 @dataclass(frozen=True, slots=True)
 class RefusedView:

@@ -65,7 +65,11 @@ def check_target(target: Path) -> Callable[[pa.RecordBatchReader, Path], int]:
 
 def _write_parquet(batches: pa.RecordBatchReader, target: Path) -> int:
     rows = 0
-    with pq.ParquetWriter(target, batches.schema, compression="zstd") as writer:
+    text = [field.name for field in batches.schema if pa.types.is_string(field.type)]
+    # Numbers repeat too seldom for a dictionary of them to be worth its making.
+    with pq.ParquetWriter(
+        target, batches.schema, compression="zstd", use_dictionary=text
+    ) as writer:
         for batch in batches:
             writer.write_batch(batch)
             rows += batch.num_rows
@@ -138,7 +142,7 @@ def _decimals(column: pa.Array) -> pa.Array:
         pc.and_(pc.greater_equal(size, _PLAIN_FROM), pc.less(size, _PLAIN_TO)), pc.equal(size, 0)
     )
     text = column.cast(pa.string())
-    whole = pc.invert(pc.match_substring(text, "."))
+    whole = pc.equal(column, pc.floor(column))
     if pc.any(whole).as_py():
         text = pc.if_else(whole, pc.binary_join_element_wise(text, ".0", ""), text)
     odd = pc.and_(pc.invert(plain), column.is_valid())

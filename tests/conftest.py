@@ -59,7 +59,7 @@ def corpus(tmp_path: Path) -> Iterator[Corpus]:
 
 
 @pytest.fixture(scope="session")
-def photographs_on_board() -> list[np.ndarray]:
+def small_photographs() -> list[np.ndarray]:
     """200 small photographs that come with scikit-image: faces first, then other scenes."""
     from skimage.data import lfw_subset
 
@@ -67,12 +67,12 @@ def photographs_on_board() -> list[np.ndarray]:
 
 
 @pytest.fixture(scope="session")
-def save(photographs_on_board: list[np.ndarray]) -> Save:
+def save(small_photographs: list[np.ndarray]) -> Save:
     """Write photograph `n` to a path, in the format of its suffix or the one that is named."""
 
     def write(path: Path, n: int = 0, kind: str | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(photographs_on_board[n]).convert("RGB").save(path, kind)
+        Image.fromarray(small_photographs[n]).convert("RGB").save(path, kind)
         return path
 
     return write

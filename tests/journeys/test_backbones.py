@@ -200,7 +200,7 @@ def test_what_a_probe_on_another_backbone_looks_at(corpus, weights, tmp_path):
     predicted = corpus.apply("m", progress=False) and corpus.sql(
         f"SELECT tag, score FROM m WHERE item = '{item}' AND rank = 1"
     )
-    assert row.said == predicted["tag"].item()
+    assert row.predicted == predicted["tag"].item()
     assert row.probability == pytest.approx(predicted["score"].item(), abs=0.02)
     with pytest.raises(ParameterError, match="'cam' is for efficientnet_lite0; ask for 'occlus"):
         corpus.explain("m", item, method="cam", progress=False)

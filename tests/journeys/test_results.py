@@ -37,7 +37,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
     quiet: dict[str, Any] = {"progress": False}
     tiny: dict[str, Any] = {"method": "scratch", "arch": "mlp", "epochs": 1, "batch_size": 8}
     table = pd.DataFrame({"item": corpus.items()["item"][:9], "variable": "a<b", "value": "<i>"})
-    validation = corpus.validate("first", against="red", inclusion="chance", **quiet)
+    validation = corpus.validate("first", against="red", inclusion_probability="chance", **quiet)
     given = [
         corpus.add(folder / "pictures" / "000.png", **quiet),
         corpus.measure("embedding", **quiet),

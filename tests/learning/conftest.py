@@ -14,14 +14,14 @@ from mediacorpus.records import Example
 
 @pytest.fixture(scope="session")
 def faces(
-    photographs_on_board: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
+    small_photographs: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> list[Example]:
     """24 faces and 24 other scenes: two thirds to train on, one third to validate."""
     folder = tmp_path_factory.mktemp("faces")
     examples = []
     for place, number in enumerate([*range(24), *range(100, 124)]):
         path = folder / f"{number}.png"
-        Image.fromarray(photographs_on_board[number]).save(path)
+        Image.fromarray(small_photographs[number]).save(path)
         label, part = ("face" if number < 100 else "other"), ("val" if place % 3 == 0 else "train")
         examples.append(Example(f"{number:016x}", str(path), label, part))
     return examples

@@ -48,7 +48,7 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "layer_decay": (0.5, LOOP),
     "precision": ("bf16", LOOP),
     "size": (64, {"finetune"}),
-    "mirror": (True, LOOP),
+    "tta": (True, LOOP),
     "loss": ("focal", LOOP),
     "neighbors": (3, set()),
     "trees": (10, set()),

@@ -248,11 +248,11 @@ def test_cosine_refuses_what_it_cannot_compare(a, b):
         cosine_similarity(a, b)
 
 
-def test_the_classic_comparison_finds_the_copy(photographs_on_board):
+def test_the_classic_comparison_finds_the_copy(small_photographs):
     """An image at another size and brightness is nearer than 199 others; one of them is black."""
-    tiny = [flatten(resize(p, 15)) for p in photographs_on_board]
+    tiny = [flatten(resize(p, 15)) for p in small_photographs]
     buffer = io.BytesIO()
-    enlarged = resize(photographs_on_board[7], (80, 60))
+    enlarged = resize(small_photographs[7], (80, 60))
     Image.fromarray((enlarged * 0.8).astype(np.uint8)).save(buffer, "JPEG")
     copy = np.asarray(Image.open(buffer))
     scores = [cosine_similarity(flatten(resize(copy, 15)), v) for v in tiny]

@@ -52,7 +52,7 @@ def test_a_fresh_model_says_what_is_not_known(corpus: mc.Corpus) -> None:
 def test_validate_and_audit_bring_it_up_to_date(corpus: mc.Corpus) -> None:
     corpus.validate("first", against="red", part="val")
     assert any("validation part only" in sentence for sentence in kept(corpus)["limits"])
-    found = corpus.validate("first", against="red", inclusion="chance")
+    found = corpus.validate("first", against="red", inclusion_probability="chance")
     corpus.audit("first", against="red", by="region")
     perturbed = corpus.robustness("first", against="red", images=6, progress=False)
     corpus.robustness("first", against="red", images=5, progress=False)

@@ -229,11 +229,11 @@ def test_shots_are_looked_for_once(store, tmp_path, put, monkeypatch):
 
 
 def test_pages_that_are_not_there_are_one_failure(
-    tmp_path, put, *, save, reasons, photographs_on_board
+    tmp_path, put, *, save, reasons, small_photographs
 ):
     folder = tmp_path / "mixed"
-    scans(folder / "short.pdf", photographs_on_board[0])
-    scans(folder / "long.pdf", *photographs_on_board[:4])
+    scans(folder / "short.pdf", small_photographs[0])
+    scans(folder / "long.pdf", *small_photographs[:4])
     save(folder / "a.jpg", 9)
     added = put(folder, pages="2-3")
     assert (added.records, added.derived, added.failed) == (3, 2, 1)

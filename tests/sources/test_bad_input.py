@@ -63,8 +63,8 @@ def flagged(archive):
 
 
 @pytest.fixture
-def jpeg(photographs_on_board):
-    return lambda n: encoded(photographs_on_board[n])
+def jpeg(small_photographs):
+    return lambda n: encoded(small_photographs[n])
 
 
 def test_an_encrypted_member(tmp_path, jpeg, only_reason):

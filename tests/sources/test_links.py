@@ -19,11 +19,11 @@ server = runpy.run_path(str(Path(__file__).with_name("server.py")))
 
 
 @pytest.fixture
-def site(photographs_on_board):
+def site(small_photographs):
     """Ten photographs under `/0.jpg` … `/9.jpg`, each with an ETag."""
     with server["serving"]() as site:
         for n in range(10):
-            site[f"/{n}.jpg"] = tagged(encoded(photographs_on_board[n]))
+            site[f"/{n}.jpg"] = tagged(encoded(small_photographs[n]))
         yield site
 
 
@@ -86,10 +86,10 @@ def test_adding_again_asks_for_nothing(site, tmp_path, fetch, counts):
     assert counts() == (10, 10, 0)
 
 
-def test_refreshing_fetches_only_what_has_changed(site, tmp_path, fetch, photographs_on_board):
+def test_refreshing_fetches_only_what_has_changed(site, tmp_path, fetch, small_photographs):
     table = write(tmp_path / "posts.csv", [{"url": site.url(f"/{n}.jpg")} for n in range(3)])
     fetch(table)
-    site["/1.jpg"] = tagged(encoded(photographs_on_board[50]), '"new"')
+    site["/1.jpg"] = tagged(encoded(small_photographs[50]), '"new"')
     site.asked.clear()
     added = fetch(table, options={"refresh": True})
     assert (added.items, added.records, added.changed, added.unchanged) == (1, 0, 1, 2)
@@ -172,9 +172,9 @@ def test_boxes_in_a_image_behind_a_link(store, site, tmp_path, fetch):
         assert place.paths[0].is_relative_to(store.folder)
 
 
-def test_videos_and_documents_behind_links(site, tmp_path, fetch, photographs_on_board):
+def test_videos_and_documents_behind_links(site, tmp_path, fetch, small_photographs):
     site["/a"] = film(tmp_path / "a.mp4", [50] * 60).read_bytes()
-    site["/b"] = scans(tmp_path / "a.pdf", *photographs_on_board[:2]).read_bytes()
+    site["/b"] = scans(tmp_path / "a.pdf", *small_photographs[:2]).read_bytes()
     table = write(tmp_path / "posts.csv", [{"url": site.url(p)} for p in ("/a", "/b")])
     added = fetch(table, options={"frames": "every=1s"})
     assert (added.records, added.derived, added.failed) == (2, 5, 0)

@@ -22,8 +22,8 @@ encoded, zipped, tarred = made["encoded"], made["zipped"], made["tarred"]
 
 
 @pytest.fixture
-def jpeg(photographs_on_board):
-    return lambda n: encoded(photographs_on_board[n])
+def jpeg(small_photographs):
+    return lambda n: encoded(small_photographs[n])
 
 
 @pytest.fixture
@@ -203,8 +203,8 @@ def test_moved_together_with_the_corpus(tmp_path, jpeg):
         assert paths(store) == [f"{moved}/a.zip/ants/a.jpg", f"{moved}/a.zip/bees/b.jpg"]
 
 
-def test_pages_of_a_document_in_an_archive(store, tmp_path, add, photographs_on_board):
-    document = made["scans"](tmp_path / "a.pdf", *photographs_on_board[:3])
+def test_pages_of_a_document_in_an_archive(store, tmp_path, add, small_photographs):
+    document = made["scans"](tmp_path / "a.pdf", *small_photographs[:3])
     archive = zipped(tmp_path / "a.zip", {"texts/a.pdf": document.read_bytes()})
     assert add(archive).derived == 3
     assert paths(store)[1] == f"{archive}/texts/a.pdf#page=1@200dpi"

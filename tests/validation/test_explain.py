@@ -49,11 +49,11 @@ def _images(photographs: list[np.ndarray], *, planted: bool) -> dict[str, np.nda
 
 @pytest.fixture(scope="module")
 def make(
-    photographs_on_board: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
+    small_photographs: list[np.ndarray], tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[..., Made]:
     def trained(*, planted: bool, method: str, **options: object) -> Made:
         folder = tmp_path_factory.mktemp("model")
-        images = _images(photographs_on_board, planted=planted)
+        images = _images(small_photographs, planted=planted)
         examples = []
         for number, (item, pixels) in enumerate(images.items()):
             path = folder / f"{item}.png"
@@ -85,7 +85,7 @@ def _maps(made: Made, method: str = "auto", step: int = 2) -> dict[str, np.ndarr
     found: dict[str, list[np.ndarray]] = {}
     shown = list(made.images.items())[::step]
     for one in explanations(made.model, shown, method=method):
-        found.setdefault(one.said, []).append(one.map)
+        found.setdefault(one.predicted, []).append(one.map)
     return {name: np.stack(maps) for name, maps in found.items()}
 
 
@@ -126,7 +126,7 @@ def test_explanations_bring_the_nearest_images(probe: Made):
         reference=probe.reference,
         k=3,
     )
-    assert (one.item, one.truth, one.said) == ("husky000", "husky", "husky")
+    assert (one.item, one.gold, one.predicted) == ("husky000", "husky", "husky")
     assert one.map.shape == (224, 224)
     assert one.map.sum() == pytest.approx(1, abs=1e-4)
     assert len(one.neighbors) == 3

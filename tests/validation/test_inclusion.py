@@ -71,7 +71,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 
 
 def test_over_a_corpus(corpus: mc.Corpus) -> None:
-    found = corpus.validate("first", against="red", inclusion="chance", by="author")
+    found = corpus.validate("first", against="red", inclusion_probability="chance", by="author")
     kept = found.inclusion
     assert kept is not None
     wrong = found.mistakes["gold"].value_counts()
@@ -90,20 +90,24 @@ def test_over_a_corpus(corpus: mc.Corpus) -> None:
 
 def test_a_rule_is_weighted_too(corpus: mc.Corpus) -> None:
     corpus.measure("facts", progress=False)
-    found = corpus.validate("facts:bytes>=1", against="red", positive="yes", inclusion="chance")
+    found = corpus.validate(
+        "facts:bytes>=1", against="red", positive="yes", inclusion_probability="chance"
+    )
     assert found.inclusion is not None
     assert found.inclusion.weighted("accuracy").estimate == pytest.approx(0.2)
 
 
 def test_bad_columns(corpus: mc.Corpus) -> None:
     with pytest.raises(ParameterError, match="No record has a column 'chances'"):
-        corpus.validate("first", against="red", inclusion="chances")
+        corpus.validate("first", against="red", inclusion_probability="chances")
     with pytest.raises(ParameterError, match=r"has '50' \(20 of 20 items"):
-        corpus.validate("first", against="red", inclusion="percent")
+        corpus.validate("first", against="red", inclusion_probability="percent")
     corpus.measure("facts", progress=False)
     with pytest.raises(ParameterError, match=r"has no value \(1 of 80 items"):
-        corpus.validate("facts:bytes>=1", against="red", positive="yes", inclusion="gaps")
+        corpus.validate(
+            "facts:bytes>=1", against="red", positive="yes", inclusion_probability="gaps"
+        )
     with pytest.raises(ParameterError, match=r"has '(north|south)'"):
-        corpus.validate("first", against="red", inclusion="region")
+        corpus.validate("first", against="red", inclusion_probability="region")
     with pytest.raises(ParameterError, match="numbers are not weighted"):
-        corpus.validate("degree", against="redness", inclusion="chance")
+        corpus.validate("degree", against="redness", inclusion_probability="chance")

@@ -17,9 +17,9 @@ def _views(photographs: list[np.ndarray]) -> np.ndarray:
 
 
 @pytest.mark.parametrize("softmax", [True, False])
-def test_the_mean_of_the_votes_is_the_logit(photographs_on_board: list[np.ndarray], softmax: bool):
+def test_the_mean_of_the_votes_is_the_logit(small_photographs: list[np.ndarray], softmax: bool):
     """Zhou et al. (2016), section 2: the sum over the map is the score of the class."""
-    views = _views(photographs_on_board)
+    views = _views(small_photographs)
     rng = np.random.default_rng(1)
     weight, bias = rng.normal(size=(4, 1280)), rng.normal(size=4)
     targets = np.array([0, 3, 2])

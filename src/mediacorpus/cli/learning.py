@@ -98,11 +98,11 @@ Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed pre
 Size = Annotated[
     int | None, typer.Option(help="For finetune: pixels at which the network sees images.")
 ]
-Mirror = Annotated[
+TestTime = Annotated[
     bool | None,
     typer.Option(
-        "--mirror/--no-mirror",
-        help="Answer with the mean of an image and its mirror image, or of the image alone.",
+        "--tta/--no-tta",
+        help="Test-time augmentation: answer with the mean of an image and its mirror image.",
     ),
 ]
 Neighbors = Annotated[
@@ -168,7 +168,7 @@ def train(
     layer_decay: LayerDecay = None,
     precision: Precision = None,
     size: Size = None,
-    mirror: Mirror = None,
+    tta: TestTime = None,
     neighbors: Neighbors = None,
     trees: Trees = None,
     C: Regularization = None,  # noqa: N803 - the name that everybody knows
@@ -239,7 +239,7 @@ def _on_epoch(
     """Tell the page and the terminal of each epoch."""
     history: list[Mapping[str, Any]] = []
 
-    def told(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
+    def report_epoch(epoch: int, epochs: int, row: Mapping[str, Any]) -> None:
         if page is not None:
             page(epoch, epochs, row)
         if lines and "epoch" in row:
@@ -249,7 +249,7 @@ def _on_epoch(
             # Not by `note`: what is written to sys.stderr itself comes out above the bar.
             sys.stderr.write(f"{terminal_line(row, epochs, history)}\n")
 
-    return told
+    return report_epoch
 
 
 def _number(option: str, text: str) -> float:
@@ -312,7 +312,7 @@ def validate(
             "or none."
         ),
     ] = None,
-    inclusion: Annotated[
+    inclusion_probability: Annotated[
         str | None,
         typer.Option(help="Column with the chance of each record to be drawn; weights by it."),
     ] = None,
@@ -334,7 +334,7 @@ def validate(
             part=part,
             threshold=threshold,
             by=by,
-            inclusion=inclusion,
+            inclusion_probability=inclusion_probability,
             level=level,
             seed=seed,
             progress=False if quiet or as_json else None,
@@ -354,10 +354,10 @@ def report(
     """Write the corpus, the labels, the models and their errors into one HTML file."""
     from mediacorpus.corpus import Corpus
 
-    with Corpus(folder) as corpus, warnings.catch_warnings(record=True) as said:
+    with Corpus(folder) as corpus, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
         path = corpus.report(title=title, output=output)
-    for one in said:
+    for one in caught:
         note(str(one.message))
     if as_json:
         show_json({"report": path})

@@ -74,13 +74,13 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
         table.add_row(*(escape(cell) for cell in row[:fitting]))
     if cells:
         console.print(table)
-    said = [
+    footer = [
         f"{len(frame):,} {'row' if len(frame) == 1 else 'rows'}"
         + (f", {rows} shown" if len(frame) > rows else "")
     ]
     if fitting < len(names):
-        said.append(f"{len(names)} columns, not shown: {', '.join(names[fitting:])}")
-    out("; ".join(said))
+        footer.append(f"{len(names)} columns, not shown: {', '.join(names[fitting:])}")
+    out("; ".join(footer))
 
 
 def _cell(value: Any) -> str:

@@ -117,7 +117,7 @@ def grid(
     layer_decay: Values = None,
     patience: Values = None,
     augment: Flags = None,
-    mirror: Flags = None,
+    tta: Flags = None,
     size: Values = None,
     precision: Values = None,
     backbone: Values = None,

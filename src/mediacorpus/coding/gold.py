@@ -189,9 +189,9 @@ def _any(votes: pd.DataFrame, positive: str | None) -> pd.DataFrame:
     known = sorted(votes["value"].unique())
     if positive not in known:
         raise LabelError(f"Nobody gave the value {positive!r}; found: {', '.join(known)}.")
-    said = votes["value"] == positive
-    items = votes.loc[said, "item"]
-    return votes[said | ~votes["item"].isin(items)]
+    positives = votes["value"] == positive
+    items = votes.loc[positives, "item"]
+    return votes[positives | ~votes["item"].isin(items)]
 
 
 def _resolve(votes: pd.DataFrame, *, unanimous: bool) -> Gold:
@@ -200,11 +200,11 @@ def _resolve(votes: pd.DataFrame, *, unanimous: bool) -> Gold:
     tied = rivals["item"].duplicated(keep=False)
     labels = rivals.loc[~tied, ["item", "value", "coders", "agreed"]]
     reasons = rivals[tied].groupby("item")["value"].agg(_disagreement if unanimous else _tie)
-    told = votes[votes["item"].isin(reasons.index)].groupby("item")
+    disputed = votes[votes["item"].isin(reasons.index)].groupby("item")
     unresolved = pd.DataFrame(
         {
-            "votes": told["listed"].agg(", ".join),
-            "coders": told["coders"].first(),
+            "votes": disputed["listed"].agg(", ".join),
+            "coders": disputed["coders"].first(),
             "reason": reasons,
         }
     )

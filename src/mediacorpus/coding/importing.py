@@ -133,7 +133,7 @@ def _found(
     finder = _Finder(store, base)
     finder.learn(table.labels)
     labels = []
-    said: dict[tuple[str, str, str], list[str]] = {}
+    given: dict[tuple[str, str, str], list[str]] = {}
     subjects: dict[str, str] = {}
     for row in table.labels:
         item = finder.item(row)
@@ -141,13 +141,13 @@ def _found(
             result.unknown.append(row.subject)
             continue
         labels.append(Label(item, row.variable, row.value, row.coder, row.seconds))
-        values = said.setdefault((item, row.variable, row.coder), [])
+        values = given.setdefault((item, row.variable, row.coder), [])
         if not values or values[-1] != row.value:
             values.append(row.value)
         subjects[item] = row.subject
     result.contradictory = [
         Contradiction(subjects[item], variable, who, tuple(values))
-        for (item, variable, who), values in said.items()
+        for (item, variable, who), values in given.items()
         if len(values) > 1
     ]
     if result.unknown and not labels:

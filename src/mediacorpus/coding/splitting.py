@@ -255,7 +255,7 @@ def _gaps(
 ) -> list[str]:
     """Warn of each class, or stratum of a scale, that a part lacks."""
     names = PARTS[: shares.count("/") + 1]
-    said = []
+    notes = []
     for name in sorted(set(labels.values())):
         items = [item for item, label in labels.items() if label == name]
         lacking = [part for part in names if part not in {parts[item] for item in items}]
@@ -263,11 +263,11 @@ def _gaps(
             own = len({item if groups[item] is None else groups[item] for item in items})
             held = "one group" if own == 1 else f"{own:,} groups"
             its = "its one item lies" if len(items) == 1 else f"its {len(items):,} items lie"
-            said.append(
+            notes.append(
                 f"Warning: no item of {name} is in {' and '.join(lacking)}, because {its} in "
                 f"{held} of {by}."
             )
-    return said
+    return notes
 
 
 def _of_surplus(
@@ -277,10 +277,10 @@ def _of_surplus(
         return "The classes of the training part were equally large; no item was left out."
     tally = Counter(labels[item] for item in left_out)
     each = Counter(labels[item] for item, part in parts.items() if part == "train")
-    told = ", ".join(f"{name} {n:,}" for name, n in sorted(tally.items()))
+    listed = ", ".join(f"{name} {n:,}" for name, n in sorted(tally.items()))
     return (
         f"For {min(each.values()):,} of each class in the training part {len(left_out):,} items "
-        f"were left out at random ({told}); they are in no part."
+        f"were left out at random ({listed}); they are in no part."
     )
 
 

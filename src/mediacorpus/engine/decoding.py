@@ -480,13 +480,13 @@ def serve() -> None:
 
     cv2.setNumThreads(1)
     while (request := _receive(requests)) is not None:
-        function, arguments, told = pickle.loads(request)  # noqa: S301 - from our parent
+        function, arguments, reports = pickle.loads(request)  # noqa: S301 - from our parent
 
         def progress(share: float) -> None:
             _send(answers, pickle.dumps(("progress", share), protocol=5))
 
         try:
-            value = function(*arguments, **({"progress": progress} if told else {}))
+            value = function(*arguments, **({"progress": progress} if reports else {}))
             content = pickle.dumps(("done", value), protocol=5)
         except MemoryError:
             os._exit(_exit_of_memory())

@@ -96,7 +96,7 @@ PIXELS = "pixels"
 _BOTH, _FOUND = "mirror_both", "mirror_logits"
 
 
-def with_mirror(model: Any) -> Any:
+def with_tta(model: Any) -> Any:
     """Let an ONNX model see each image and its mirror image, and give the mean of the logits.
 
     Parameters
@@ -145,7 +145,7 @@ TOLERANCE = 1e-3
 """Largest difference of a probability between PyTorch and ONNX that is let pass."""
 
 
-def fitted_graph(network: Network, *, target: Target, mirror: bool = False) -> bytes:
+def fitted_graph(network: Network, *, target: Target, tta: bool = False) -> bytes:
     """Write a fitted network as ONNX.
 
     Parameters
@@ -154,7 +154,7 @@ def fitted_graph(network: Network, *, target: Target, mirror: bool = False) -> b
         The network, with its fitted weights.
     target:
         What was learned.
-    mirror:
+    tta:
         Whether it answers with the mean of an image and its mirror image.
 
     Returns
@@ -168,8 +168,8 @@ def fitted_graph(network: Network, *, target: Target, mirror: bool = False) -> b
     else:
         fixed, learning = frozen.split(network, "all")
         model = need("onnx").load_from_string(frozen.trace(network, [*fixed, *learning], LOGITS))
-    if mirror:
-        model = with_mirror(model)
+    if tta:
+        model = with_tta(model)
     return bytes(with_answer(model, target).SerializeToString(deterministic=True))
 
 
@@ -214,7 +214,7 @@ def agreement(
     pixels: NDArray[np.uint8],
     *,
     target: Target,
-    mirror: bool = False,
+    tta: bool = False,
 ) -> float:
     """Give the largest difference of an answer between PyTorch and ONNX.
 
@@ -228,7 +228,7 @@ def agreement(
         Some images, uint8 `(N, size, size, 3)`.
     target:
         What was learned.
-    mirror:
+    tta:
         As in `fitted_graph`.
 
     Raises
@@ -240,7 +240,7 @@ def agreement(
     module = torch.nn.Sequential(frozen.standardizer(network), network.module).eval()
     with torch.inference_mode():
         logits = module(torch.from_numpy(pixels))
-        if mirror:
+        if tta:
             logits = (logits + module(torch.from_numpy(pixels).flip(2))) / 2
     ours = target.answer(logits.numpy())
     theirs = open_session(content).run(None, {"pixels": pixels})[0]

@@ -385,7 +385,7 @@ class TrainingRunner:
         """Give the views that teach and those that score; made once, then read from the disk."""
         features = functools.cache(lambda: features_of(made.network, made.fixed))
         found = []
-        for plan in (made.plan, plan_to_score(made.plan, mirror=bool(s.mirror))):
+        for plan in (made.plan, plan_to_score(made.plan, tta=bool(s.tta))):
             depth = len(made.fixed)
             key = hash_of([made.network.name, s.weights, depth, asdict(plan), self.fingerprint])
             path = self.place / f"{key[:24]}.bin"

@@ -64,7 +64,7 @@ def deterministic(seed: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def limits(s: TrainSettings, attempt: Callable[[int], object]) -> Iterator[None]:
-    """Turn want of memory into a sentence that names a batch that does fit.
+    """Turn an out-of-memory error into a sentence that names a batch that does fit.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def _largest(size: int, attempt: Callable[[int], object]) -> int:
 
 
 def _is_of_memory(error: Exception) -> bool:
-    """Tell want of memory from other errors; on a CPU PyTorch has no type of its own for it."""
+    """Tell an out-of-memory error from others; on a CPU PyTorch has no type of its own for it."""
     kinds = (MemoryError, need("torch").OutOfMemoryError)
     message = str(error).lower()
     return isinstance(error, kinds) or "not enough memory" in message or "out of memory" in message

@@ -243,7 +243,7 @@ class Training:
     ) -> tuple[dict[str, Part], list[Unreadable]]:
         """Read the images of both parts, through the part of the network that does not learn."""
         features, target = features_of(network, fixed), self.target
-        plans = {"train": plan, "val": plan_to_score(plan, mirror=bool(self.settings.mirror))}
+        plans = {"train": plan, "val": plan_to_score(plan, tta=bool(self.settings.tta))}
         parts, unreadable = {}, []
         for name, own in plans.items():
             parts[name], lost = prepare(
@@ -272,8 +272,8 @@ class Training:
     ) -> Made:
         """Export a fitted network, check the export, and gather what goes into the folder."""
         network.module.eval()
-        mirror = bool(self.settings.mirror)
-        content = export.fitted_graph(network, target=self.target, mirror=mirror)
+        tta = bool(self.settings.tta)
+        content = export.fitted_graph(network, target=self.target, tta=tta)
         shape = (CHECKED, network.size, network.size, 3)
         pixels = np.random.default_rng(self.settings.seed).integers(0, 256, shape, np.uint8)
         state = network.module.state_dict()
@@ -290,9 +290,9 @@ class Training:
                 "gray": network.gray,
                 "best_epoch": found.best_epoch,
                 "lr": found.rate,
-                "mirror": mirror,
+                "tta": tta,
                 "export_difference": export.agreement(
-                    network, content, pixels, target=self.target, mirror=mirror
+                    network, content, pixels, target=self.target, tta=tta
                 ),
                 "unreadable": [asdict(one) for one in unreadable],
                 **facts,
@@ -343,6 +343,6 @@ def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
     return lambda views: np.asarray(session.run(None, {"pixels": views})[0])
 
 
-def plan_to_score(plan: Plan, *, mirror: bool) -> Plan:
+def plan_to_score(plan: Plan, *, tta: bool) -> Plan:
     """Say how images are seen that are scored: as they are, and mirrored where asked for."""
-    return replace(plan, views=2 if mirror else 1, squares=False)
+    return replace(plan, views=2 if tta else 1, squares=False)

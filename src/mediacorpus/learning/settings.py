@@ -238,9 +238,9 @@ class TrainSettings:
         Height and width in pixels at which a pretrained network sees the images, 32 to 1024.
         By default its own; 256 for EfficientNet-Lite0, which was trained at 224: what random
         cut-outs show is larger than what whole images show (Touvron et al., 2019).
-    mirror:
-        Whether the model answers with the mean of an image and its mirror image, which takes
-        twice as long. By default where it learns from mirrored views.
+    tta:
+        Test-time augmentation: whether the model answers with the mean of an image and its
+        mirror image, which takes twice as long. By default where it learns from mirrored views.
     neighbors:
         k of `"knn"`, at least 1, or `"auto"` to choose it by cross-validation; by default 5.
     trees:
@@ -302,7 +302,7 @@ class TrainSettings:
         default=None, metadata=LOOP | _one_of("fp32", "bf16") | _usual("fp32")
     )
     size: int | None = field(default=None, metadata=FINETUNE | _whole(32, 1024))
-    mirror: bool | None = field(default=None, metadata=LABELLED | _flag())
+    tta: bool | None = field(default=None, metadata=LABELLED | _flag())
     loss: str | None = field(default=None, metadata=LABELLED | _one_of(*LOSSES))
     neighbors: int | str | None = field(default=None, metadata=SHALLOW | {"model": ("knn",)})
     trees: int | None = field(default=None, metadata=SHALLOW | {"model": ("random_forest",)})
@@ -527,7 +527,7 @@ def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
         "batch_size": 16 if whole else 32,
         "unfreeze": "all" if scratch else 2,
         "augment": not scratch,
-        "mirror": bool(settings.augment) if scratch else settings.augment is not False,
+        "tta": bool(settings.augment) if scratch else settings.augment is not False,
         "size": LITE_SIZE if settings.backbone == LITE and not scratch else None,
         "dropout": taught_dropout(str(settings.arch)) if scratch else 0.2,
     }

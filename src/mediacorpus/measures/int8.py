@@ -82,8 +82,8 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
     path = store.folder / "models" / FOLDER / "model.onnx"
     card = path.with_name("agreement.json")
     if intact(path) and card.is_file():
-        said = json.loads(card.read_text(encoding="utf-8"))
-        return CorpusModel(path, Session(path).sha256, said["agreement"], said["compared"])
+        facts = json.loads(card.read_text(encoding="utf-8"))
+        return CorpusModel(path, Session(path).sha256, facts["agreement"], facts["compared"])
     with progress("calibrating int8", total=CALIBRATION + COMPARED, show=show) as report:
         images = []
         for image in _images(store, _spread(store, CALIBRATION + COMPARED)):
@@ -102,9 +102,9 @@ def corpus_model(store: Store, *, show: bool | None = None) -> CorpusModel:
         path.parent.mkdir(parents=True, exist_ok=True)
         quantize(onnx_file(), chosen, path)
         agreement = _agreement(others, Session(onnx_file()), Session(path))
-        said = {"agreement": agreement, "compared": len(others), "calibration": len(chosen)}
+        facts = {"agreement": agreement, "compared": len(others), "calibration": len(chosen)}
         with atomic_write(card) as temporary:
-            temporary.write_text(json.dumps(said), encoding="utf-8")
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
     return CorpusModel(path, Session(path).sha256, agreement, len(others))
 
 

@@ -110,7 +110,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
             )
         if ends_early(container, path):
             raise MediaError("The file is truncated: it ends before its last frame.")
-        heard: dict[str, Any] = {
+        sound_facts: dict[str, Any] = {
             "format": format_name(container, path),
             "bytes": path.stat().st_size,
             "duration": _duration(container, stream or sound),
@@ -120,13 +120,13 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
         }
         if stream is None:
             _first(container, sound)
-            return FileFacts(**heard, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO)
+            return FileFacts(**sound_facts, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO)
         size = video_size(stream, max_pixels)
         width, height = size[::-1] if orientation(_first(container, stream))[0] else size
         rate = frame_rate(stream)
         frames = _header_frames(stream)
     return FileFacts(
-        **heard,
+        **sound_facts,
         width=width,
         height=height,
         mode="RGB",
@@ -278,7 +278,7 @@ class VideoReader:
                 if stamp > pts:
                     break
                 known = True
-            if known:  # no frame between was passed over unseen
+            if known:  # no frame between was skipped unseen
                 raise self._missing(pts)
             self._seek(int(pts - back))
             back *= 4

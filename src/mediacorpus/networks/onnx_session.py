@@ -117,8 +117,8 @@ def _read(path: Path) -> bytes:
         ) from error
     beside = digest_path(path)
     if beside.exists():
-        told = beside.read_bytes().strip().decode("ascii", errors="replace")
-        if told != hashlib.sha256(content).hexdigest():
+        expected = beside.read_bytes().strip().decode("ascii", errors="replace")
+        if expected != hashlib.sha256(content).hexdigest():
             raise ModelError(
                 f"The network {path} is damaged: it does not agree with {beside.name}. "
                 "Delete both and make it again."

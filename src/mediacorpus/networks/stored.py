@@ -36,8 +36,8 @@ def intact(path: Path) -> bool:
     False
     """
     try:
-        told = digest_path(path).read_text(encoding="ascii").strip()
-        return sha256_file(path) == told
+        expected = digest_path(path).read_text(encoding="ascii").strip()
+        return sha256_file(path) == expected
     except (OSError, UnicodeDecodeError):
         return False
 

@@ -183,15 +183,15 @@ def _strength_curve(curves: pd.DataFrame) -> str:
         alt = f"Cross-validated log loss for {counted(len(ordered), 'value')} of C."
         if best is not None:
             at = (strengths[best], loss[best])
-            said = f"kept: C = {words.number(at[0])}, log loss {at[1]:.3g}"
+            note = f"kept: C = {words.number(at[0])}, log loss {at[1]:.3g}"
             axis.plot(*at, "o", ms=9, mfc="none", mec=INK)
             # Below a point near the axis the words would lie on its numbers.
             low = loss[best] < 0.3 * np.nanmax(loss)
             aside = low and best < len(ordered) - 3
             look = {"ha": "left" if aside else "center", "va": "bottom" if low else "top"}
             offset = (0, 14 if low else -13)
-            axis.annotate(said, at, offset, textcoords="offset points", **look)
-            alt += f" {said[0].upper()}{said[1:]}."
+            axis.annotate(note, at, offset, textcoords="offset points", **look)
+            alt += f" {note[0].upper()}{note[1:]}."
         return to_svg(figure, alt)
 
 

@@ -213,8 +213,8 @@ def label(text: str, limit: int = 26) -> str:
 def bars(axes: Any, names: Sequence[str], counts: Sequence[int], *, whole: int) -> None:
     """Draw one horizontal bar per name, first on top, with number and share at its end."""
     drawn = axes.barh(range(len(names)), counts, height=0.62, color=BLUE)
-    said = [f"{n:,}" + (f"  ({words.share(n, whole)})" if whole else "") for n in counts]
-    axes.bar_label(drawn, said, padding=4, color=INK)
+    labels = [f"{n:,}" + (f"  ({words.share(n, whole)})" if whole else "") for n in counts]
+    axes.bar_label(drawn, labels, padding=4, color=INK)
     axes.set_yticks(range(len(names)), [label(name) for name in names])
     axes.tick_params(axis="y", length=0)
     axes.xaxis.set_visible(False)

@@ -101,9 +101,9 @@ def explanation_sheet(
     blank = np.full((side, side, 3), 255, np.uint8)
     tiles: list[tuple[str, Pixels]] = []
     for row in rows:
-        label = f"labelled {row.truth}" if row.truth else f"{row.item[:12]}, no gold label"
-        wrong = "wrong: " if row.truth not in {"", row.said} else ""
-        predicted = f"{wrong}{row.said}, {row.probability:.2f}"
+        label = f"labelled {row.gold}" if row.gold else f"{row.item[:12]}, no gold label"
+        wrong = "wrong: " if row.gold not in {"", row.predicted} else ""
+        predicted = f"{wrong}{row.predicted}, {row.probability:.2f}"
         heat = overlay(row.view, row.map)
         tiles += [(label, pad(row.view, side)), (predicted, pad(heat, side))]
         for near in row.neighbors[:most]:

@@ -58,8 +58,8 @@ def tag_bars(counts: Mapping[str, int], items: int) -> str:
 
 
 def _spoken(counts: Mapping[str, int], whole: int) -> str:
-    said = [f"{words.name(k)} {v:,} ({words.share(v, whole)})" for k, v in counts.items()]
-    return ", ".join(said) + "."
+    parts = [f"{words.name(k)} {v:,} ({words.share(v, whole)})" for k, v in counts.items()]
+    return ", ".join(parts) + "."
 
 
 def _bar_figure(of: str, counts: Mapping[str, int], whole: int) -> str:

@@ -30,7 +30,7 @@ GALLERY_CSS = """
 .mc-gallery img { display: block; width: 100%; height: 8.8em; object-fit: contain;
   background: #f4f4f2; margin-bottom: .3em; }
 .mc-gallery span { display: block; overflow-wrap: anywhere; unicode-bidi: isolate; }
-.mc-gallery .mc-said { opacity: .75; }
+.mc-gallery .mc-below { opacity: .75; }
 """
 """Style of `Gallery.html`."""
 
@@ -165,10 +165,10 @@ def _cell(thumb: Thumb, *, brief: bool) -> str:
     lines = [] if brief else thumb.labels
     if thumb.probability is not None:
         lines.append(f"p = {thumb.probability:.2f}")
-    said = "".join(f'<span class="mc-said">{escape(line)}</span>' for line in lines)
+    below = "".join(f'<span class="mc-below">{escape(line)}</span>' for line in lines)
     return (
         f'<li><img src="{escape(thumb.uri)}" alt="{escape(words.printable(thumb.alt))}">'
-        f'<span title="{escape(caption)}">{escape(short)}</span>{said}</li>\n'
+        f'<span title="{escape(caption)}">{escape(short)}</span>{below}</li>\n'
     )
 
 

@@ -93,9 +93,9 @@ class LivePage:
         self._step, self._steps = epoch, epochs
         left = epochs - epoch
         what = "epoch" if "epoch" in row else "step"
-        said = f"{what.capitalize()} {epoch:,} of {epochs:,} is done, "
-        said += f"{counted(left, what)} left" if left else "the model is being kept"
-        self._write(said, running=True)
+        sentence = f"{what.capitalize()} {epoch:,} of {epochs:,} is done, "
+        sentence += f"{counted(left, what)} left" if left else "the model is being kept"
+        self._write(sentence, running=True)
 
     def finish(self, curves: pd.DataFrame | None = None, *, failed: bool = False) -> None:
         """Write the page a last time, so that browsers no longer load it again.
@@ -113,14 +113,14 @@ class LivePage:
         count = len(self._rows)
         what = "epoch" if "epoch" in (self._rows or [{}])[0] else "step"
         if failed:
-            said = "Training stopped before its end; the same command goes on from there"
+            sentence = "Training stopped before its end; the same command goes on from there"
         elif not count:
-            said = "Training is done"
+            sentence = "Training is done"
         elif count < self._steps:
-            said = f"Training stopped early, after {count:,} of {counted(self._steps, what)}"
+            sentence = f"Training stopped early, after {count:,} of {counted(self._steps, what)}"
         else:
-            said = f"Training is done after {counted(count, what)}"
-        self._write(said, running=False)
+            sentence = f"Training is done after {counted(count, what)}"
+        self._write(sentence, running=False)
 
     def __enter__(self) -> Self:
         return self

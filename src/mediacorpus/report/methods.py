@@ -54,7 +54,7 @@ def methods_parts(content: ReportContent) -> tuple[list[str], list[str]]:
     """Write the methods text from the facts of a report, in plain English and the past tense.
 
     Gives its paragraphs, and apart from them the sources that they cite by their numbers in
-    square brackets. Parts that are missing are passed over.
+    square brackets. Parts that are missing are skipped.
     """
     sources = _Sources()
     paragraphs = [_corpus(content.corpus), _measures(content.measures, sources)]
@@ -86,28 +86,28 @@ def _corpus(corpus: Overview) -> str:
     if not corpus.items:
         return "The corpus held no images when this text was written."
     items = counted(corpus.items, "distinct image")
-    said = f"The corpus held {items}, which occurred in {counted(corpus.records, 'record')}. "
+    text = f"The corpus held {items}, which occurred in {counted(corpus.records, 'record')}. "
     copies = corpus.records - corpus.items
     if copies > 0:
-        said += (
+        text += (
             "Files with identical bytes (equal SHA-256) were treated as one image: "
             f"{counted(copies, 'record')} repeated an image that was held already. "
             "Each distinct image was measured once."
         )
     else:
-        said += "No two files had identical bytes (by SHA-256)."
+        text += "No two files had identical bytes (by SHA-256)."
     if corpus.failures:
-        said += (
+        text += (
             f" {counted(corpus.failures, 'failure')} in reading or measuring files "
             f"{words.were(corpus.failures)} recorded, with the reason for each."
         )
-    return said
+    return text
 
 
 def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
     if not measures:
         return ""
-    said = []
+    listed = []
     for one in measures:
         about = [
             f"version {words.name(one.info.version)}",
@@ -115,9 +115,9 @@ def _measures(measures: Sequence[MeasureFacts], sources: _Sources) -> str:
             counted(one.items, "image"),
         ]
         details = "; ".join(filter(None, about))
-        said.append(f"{words.name(one.info.name)} ({details}){sources.cite(one.info.citation)}")
-    noun = "measure was" if len(said) == 1 else "measures were"
-    return f"The following {noun} computed: {words.listing(said)}."
+        listed.append(f"{words.name(one.info.name)} ({details}){sources.cite(one.info.citation)}")
+    noun = "measure was" if len(listed) == 1 else "measures were"
+    return f"The following {noun} computed: {words.listing(listed)}."
 
 
 def settings_text(settings: Mapping[str, Any]) -> str:
@@ -136,25 +136,25 @@ def _variable(variable: VariableFacts) -> str:
     total = sum(variable.counts.values())
     shown = [f"{n:,} {words.name(v)}" for v, n in variable.counts.items()]
     shown = words.first(shown, _SHOWN, "{:,} further classes")
-    said = [
+    sentences = [
         f"For the variable “{words.name(variable.variable)}”, {counted(total, 'image')} "
         f"{words.were(total)} labelled" + (f" ({words.listing(shown)})." if shown else ".")
     ]
     people = [coder for coder in variable.coders if coder != "folder"]
     if "folder" in variable.coders:
-        said.append("Labels were taken from the names of class folders.")
+        sentences.append("Labels were taken from the names of class folders.")
     if people:
-        said.append(f"{counted(len(people), 'coder')} gave labels.")
+        sentences.append(f"{counted(len(people), 'coder')} gave labels.")
     if variable.rule and len(variable.coders) > 1:
-        said.append(f"Labels of several coders were combined by the rule “{variable.rule}”.")
+        sentences.append(f"Labels of several coders were combined by the rule “{variable.rule}”.")
     if variable.agreement:
-        said.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
+        sentences.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
     if variable.unresolved:
-        said.append(
+        sentences.append(
             f"{counted(variable.unresolved, 'image')} on which coders differed "
             f"{words.were(variable.unresolved)} left out."
         )
-    return " ".join([*said, *map(_split, variable.splits)])
+    return " ".join([*sentences, *map(_split, variable.splits)])
 
 
 def _split(split: SplitFacts) -> str:
@@ -181,28 +181,28 @@ def _split(split: SplitFacts) -> str:
 def _model(model: ModelFacts, sources: _Sources) -> str:
     facts, scored = model.facts, model.evaluation
     made, learned = facts["model"], learned_from(facts)
-    said = [
+    sentences = [
         f"The classifier “{words.name(facts['name'])}” for “{words.name(facts['variable'])}” was "
         f"made by {method_name(made)}{sources.cite(made.get('citation', ''))}"
         + (f", from {counted(learned, 'image')}." if learned else ".")
     ]
     if settings := settings_text(facts["settings"]):
-        said.append(f"Settings were: {settings}.")
+        sentences.append(f"Settings were: {settings}.")
     if scored is None:
-        said.append("It had not been validated when this text was written.")
+        sentences.append("It had not been validated when this text was written.")
     else:
-        said.append(_evaluation(scored))
+        sentences.append(_evaluation(scored))
         if made["method"] == "finetune" and scored.result["part"] == "val":
-            said.append(
+            sentences.append(
                 "The same part decided when training stopped, so these scores may be optimistic."
             )
     if len(model.predicted):
         items = counted(int(model.predicted["items"].sum()), "image")
-        said.append(
+        sentences.append(
             f"It was then applied to {items} of the corpus; the counts reported are not corrected "
             "for its errors."
         )
-    return " ".join(said)
+    return " ".join(sentences)
 
 
 def learned_from(facts: Mapping[str, Any]) -> int:
@@ -239,7 +239,7 @@ def summary(content: ReportContent) -> list[str]:
 
 
 def _brief(model: ModelFacts, scored: Evaluation) -> str:
-    said = (
+    text = (
         f"The classifier “{words.name(model.facts['name'])}” gave {scored.n - scored.errors:,} of "
         f"{scored_on(scored)} the same value of “{words.name(scored.result['variable'])}” as "
         f"people did: accuracy {_accuracy(scored)}."
@@ -250,9 +250,9 @@ def _brief(model: ModelFacts, scored: Evaluation) -> str:
         pairs = zip(first["class"], first["items"], strict=True)
         shares = [f"{words.share(n, total)} “{words.name(value)}”" for value, n in pairs]
         often = "most often " if len(model.predicted) > len(shares) else ""
-        said += f" Of {counted(total, 'image')} in the corpus it calls {often}"
-        said += f"{words.listing(shares)}."
-    return said
+        text += f" Of {counted(total, 'image')} in the corpus it calls {often}"
+        text += f"{words.listing(shares)}."
+    return text
 
 
 def _evaluation(scored: Evaluation) -> str:

@@ -88,20 +88,20 @@ def _of_scores(facts: Mapping[str, Any]) -> list[str]:
     tested = [s for s in own if s["part"] == "test"]
     if not own:
         return ["It has not been validated: nothing is known of how well it does."]
-    said = []
+    sentences = []
     if not tested:
-        said.append(
+        sentences.append(
             "It has been scored on the validation part only, which also serves to choose between "
             "models; such scores may be a little too good."
         )
     last = (tested or own)[-1]
     if last["n"] < SMALL:
-        said.append(
+        sentences.append(
             f"It was scored on {last['n']:,} items only: read the intervals, not the estimates."
         )
     counts = facts["labels"]["counts"].get(last["part"], {})
-    said += _of_counts(counts, "It was scored on few examples of")
-    return said + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
+    sentences += _of_counts(counts, "It was scored on few examples of")
+    return sentences + [note["text"] for note in last.get("codes", []) if note["code"] in CODES]
 
 
 def _of_counts(counts: Mapping[str, int], lead: str) -> list[str]:
@@ -118,15 +118,15 @@ def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
     if not items:
         return ["No item was labelled by two coders, so agreement is not known."]
     alpha = agreement.get("krippendorff_alpha")
-    said = []
+    sentences = []
     if items < FEW:
-        said.append(f"Agreement rests on {items:,} items that several coders labelled.")
+        sentences.append(f"Agreement rests on {items:,} items that several coders labelled.")
     if alpha is not None and alpha < LOW_ALPHA:
-        said.append(
+        sentences.append(
             f"Coders agree too little (Krippendorff's alpha {alpha:.2f}; under {LOW_ALPHA} labels "
             "carry no conclusions): the model has learned from labels that others would not give."
         )
-    return said
+    return sentences
 
 
 def _of_audits(audits: list[Mapping[str, Any]]) -> list[str]:

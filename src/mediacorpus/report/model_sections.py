@@ -168,15 +168,15 @@ def _training(model: ModelFacts) -> list[Block]:
 
 def _curves(model: ModelFacts, curves: pd.DataFrame) -> list[Block]:
     text = described(curves)
-    said: list[Block] = [Text(text)] if text else []
+    below: list[Block] = [Text(text)] if text else []
     if drawable(curves):
         of_network = _OF_EPOCHS if model.rebuilt is None else _OF_CODES
         caption = of_network if "epoch" in curves.columns else _OF_STRENGTHS
-        return [Drawing(training_curves(curves), caption), *said]
+        return [Drawing(training_curves(curves), caption), *below]
     columns = [words.name(column) for column in curves.columns]
     last = curves.tail(_MOST_PREDICTED).itertuples(index=False, name=None)
     cells = [[words.value(cell) for cell in row] for row in last]
-    return [Table("How training went", columns, cells, numeric=columns[1:]), *said]
+    return [Table("How training went", columns, cells, numeric=columns[1:]), *below]
 
 
 def evaluation_blocks(scored: Evaluation) -> list[Block]:

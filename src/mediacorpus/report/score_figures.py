@@ -153,8 +153,10 @@ def scores(table: pd.DataFrame) -> str:
         axis.tick_params(axis="y", length=0)
         axis.grid(axis="x")
         axis.spines["left"].set_visible(False)
-        said = [f"{name} {value:.3f}" for name, value in zip(names, drawn["estimate"], strict=True)]
-        return to_svg(figure, f"Scores with intervals: {', '.join(said)}.")
+        listed = [
+            f"{name} {value:.3f}" for name, value in zip(names, drawn["estimate"], strict=True)
+        ]
+        return to_svg(figure, f"Scores with intervals: {', '.join(listed)}.")
 
 
 def drawn_overall() -> list[str]:
@@ -194,20 +196,20 @@ def _score_places(groups: Sequence[str]) -> list[float]:
 
 
 def _score_name(score: str, group: str) -> str:
-    said = words.score_name(score)
+    name = words.score_name(score)
     if not group:
-        return said
-    return f"{label(group)}: {said if said == 'F1' else said.lower()}"
+        return name
+    return f"{label(group)}: {name if name == 'F1' else name.lower()}"
 
 
 def _whisker(axis: Any, y: float, row: pd.Series, *, n: int) -> None:
     value, low, high = (float(row[name]) for name in ("estimate", "low", "high"))
-    said = "not defined" if math.isnan(value) else words.estimate(value, low, high, n=n)
+    note = "not defined" if math.isnan(value) else words.estimate(value, low, high, n=n)
     if not math.isnan(value):
         axis.plot([low, high], [y, y], color=BLUE, lw=1.6, solid_capstyle="butt", clip_on=False)
         axis.plot(value, y, "o", color=BLUE, ms=5, clip_on=False)
     place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
-    axis.annotate(said, (1.0, y), (10, 0), va="center_baseline", annotation_clip=False, **place)
+    axis.annotate(note, (1.0, y), (10, 0), va="center_baseline", annotation_clip=False, **place)
 
 
 def _score_start(drawn: pd.DataFrame) -> float:
@@ -232,12 +234,12 @@ def robustness(audit: RobustnessAudit) -> str:
     """
     names = list(dict.fromkeys(one.perturbation for one in audit.conditions))
     lost = any(_beyond(one, audit) for one in audit.conditions)
-    said = (
+    xlabel = (
         f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
         f"{'; red: loss beyond chance' if lost else ''})"
     )
     floor = max(0.0, math.floor(10 * min(one.accuracy.low for one in audit.conditions)) / 10)
-    with panels(len(names), _COLUMNS, xlabel=said, ylabel="Accuracy") as (figure, axes):
+    with panels(len(names), _COLUMNS, xlabel=xlabel, ylabel="Accuracy") as (figure, axes):
         for axis, name in zip(axes, names, strict=True):
             _panel(axis, audit, name)
             axis.set(ylim=(floor, 1.0), xlim=(0.6, 5.4), xticks=range(1, 6))

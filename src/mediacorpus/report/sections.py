@@ -167,23 +167,23 @@ def _variable(content: ReportContent, variable: VariableFacts) -> list[Block]:
     total = sum(variable.counts.values())
     share = words.share(total, content.corpus.items)
     have = "has" if total == 1 else "have"
-    said = [f"{counted(total, 'item')} {have} a label ({share} of the corpus)."]
+    sentences = [f"{counted(total, 'item')} {have} a label ({share} of the corpus)."]
     if variable.coders:
         coders = [f"{_coder(coder)} ({n:,})" for coder, n in variable.coders.items()]
         coders = words.first(coders, _MOST_CODERS, "{:,} more")
-        said.append(f"Labels by source: {words.listing(coders)}.")
+        sentences.append(f"Labels by source: {words.listing(coders)}.")
     if variable.superseded:
-        said.append(
+        sentences.append(
             f"{counted(variable.superseded, 'earlier label')} that coders have changed since "
             f"{'is' if variable.superseded == 1 else 'are'} not counted."
         )
     if variable.rule and len(variable.coders) > 1:
-        said.append(f"Rule for several coders: {words.name(variable.rule)}.")
+        sentences.append(f"Rule for several coders: {words.name(variable.rule)}.")
     if variable.agreement:
-        said.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
+        sentences.append(words.sentence(f"Agreement between coders: {variable.agreement}"))
     if variable.unresolved:
-        said.append(f"Left out because coders differ: {counted(variable.unresolved, 'item')}.")
-    blocks: list[Block] = [Text(" ".join(said))]
+        sentences.append(f"Left out because coders differ: {counted(variable.unresolved, 'item')}.")
+    blocks: list[Block] = [Text(" ".join(sentences))]
     if variable.counts:
         caption = f"Labelled items by class of “{words.name(variable.variable)}”."
         blocks.append(Drawing(figures.class_bars(variable.counts), caption))

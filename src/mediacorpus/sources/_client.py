@@ -78,11 +78,11 @@ class Client:
         self._ssl_context = httpx.create_ssl_context()
         self._lines: list[Line] = []
         self._idle: list[Line] = []
-        told = urllib_request.getproxies_environment()
+        named = urllib_request.getproxies_environment()
         self._proxied = {
             scheme: httpx.AsyncHTTPTransport(proxy=address)
             for scheme in ("http", "https")
-            if (address := told.get(scheme) or told.get("all"))
+            if (address := named.get(scheme) or named.get("all"))
         }
         self._extensions = {"timeout": httpx.Timeout(manner.timeout, pool=None).as_dict()}
         self._headers = [
@@ -132,7 +132,7 @@ class Client:
                 if line:
                     self._idle.append(line)
 
-    def told(self, error: Exception) -> str:
+    def description(self, error: Exception) -> str:
         """Say in a sentence what went wrong with an exchange."""
         httpx, limit = self._httpx, f"{self._manner.timeout:g} s"
         if isinstance(error, httpx.ConnectTimeout):

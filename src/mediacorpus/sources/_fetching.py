@@ -111,8 +111,8 @@ class Fetcher:
                 self._client.turns.pause(result.host, wait)
             elif number + 1 < tries:
                 await asyncio.sleep(wait)
-        told = f" It was tried {tries} times." if tries > 1 else ""
-        return Refused(job.given, outcome.reason + told, final=False)
+        repeated = f" It was tried {tries} times." if tries > 1 else ""
+        return Refused(job.given, outcome.reason + repeated, final=False)
 
     async def _attempt(self, job: Job) -> Fetched | Refused | Again:
         url, visited = job.url, {job.url}
@@ -144,7 +144,7 @@ class Fetcher:
         except TimeoutError:
             return Refused(job.given, f"The download takes longer than {total:g} s.", final=False)
         except self._client.problems as error:
-            return Again(self._client.told(error))
+            return Again(self._client.description(error))
 
     async def _answer(self, job: Job, url: str, response: Any) -> Fetched | Refused | Again | Hop:
         status, headers = response.status_code, response.headers
@@ -174,8 +174,8 @@ class Fetcher:
         resume = job.receiving.range_headers()
         if resume or job.seen is None:
             return resume
-        told = (("If-None-Match", job.seen.etag), ("If-Modified-Since", job.seen.modified))
-        return [(k, v) for k, v in told if v and v.isascii() and v.isprintable()]
+        validators = (("If-None-Match", job.seen.etag), ("If-Modified-Since", job.seen.modified))
+        return [(k, v) for k, v in validators if v and v.isascii() and v.isprintable()]
 
 
 def _failed(given: str, url: str, response: Any) -> Refused | Again:

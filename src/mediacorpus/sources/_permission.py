@@ -105,7 +105,7 @@ class Permissions:
             except TimeoutError:
                 return Again("It takes too long.")
             except self._client.problems as error:
-                return Again(self._client.told(error))
+                return Again(self._client.description(error))
             if not isinstance(result, Hop):
                 return result
             url = result.url

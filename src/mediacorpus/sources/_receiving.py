@@ -152,8 +152,8 @@ class Receiving:
         return f"The server sent {kind}; wanted was {wanted}."
 
     def _too_large(self, size: int | None) -> str:
-        told = f"has {size:,} bytes" if size else "goes on beyond the limit"
-        return f"The file {told}; at most {self._manner.max_bytes:,} bytes are downloaded."
+        found = f"has {size:,} bytes" if size else "goes on beyond the limit"
+        return f"The file {found}; at most {self._manner.max_bytes:,} bytes are downloaded."
 
 
 def _validator(response: Any) -> str:

@@ -1,4 +1,4 @@
-"""What downloads are told and what they give: small frozen records."""
+"""What downloads take and what they give: small frozen records."""
 
 from __future__ import annotations
 

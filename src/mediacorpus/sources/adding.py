@@ -309,7 +309,7 @@ class Adding:
         path = self._file(files[item])
         name = Path(str(files[item].path)).name
 
-        def told(share: float) -> None:
+        def report_share(share: float) -> None:
             beat()
             self.report(0, note=f"{name} {share:.0%}")
 
@@ -317,7 +317,7 @@ class Adding:
             task = functools.partial(
                 derive, path, facts[item], self.rules, shots=shots.get(item, ())
             )
-            found: Derived = self.decoders.call(task, progress=told)
+            found: Derived = self.decoders.call(task, progress=report_share)
             return found
         finally:
             self.report(0, note="")
@@ -334,7 +334,7 @@ class Adding:
         return found
 
     def finish(self, skipped: Counter[str], place: str | None) -> None:
-        """Close the pass: what no longer fails, what was passed over, what to tell the user.
+        """Close the pass: what no longer fails, what was skipped, what to tell the user.
 
         `place` names the source where all of it was seen.
         """

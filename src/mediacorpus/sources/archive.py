@@ -111,7 +111,7 @@ def members(path: Path, *, limits: Limits | None = None) -> Iterator[Member | Fa
     """Give each file in an archive, and in archives within it, in the order they lie there.
 
     Nothing is written under a name from the archive. Folders, hidden files and what operating
-    systems leave behind (`__MACOSX`, `Thumbs.db`, `desktop.ini`) are passed over. A second
+    systems leave behind (`__MACOSX`, `Thumbs.db`, `desktop.ini`) are skipped. A second
     file of the same name is called `name#2`.
 
     Parameters

@@ -37,7 +37,7 @@ class Labelling:
         self.place = place
         self.run = run
         self._parts: dict[str, set[str]] = {}
-        self._heard: set[str] = set()
+        self._labelled: set[str] = set()
         self._disagreeing: set[str] = set()
         self._unlabelled = 0
 
@@ -49,7 +49,7 @@ class Labelling:
         disagreement shows instead of the last one winning. But a source that says something
         else than in an earlier pass has been corrected, and its newest word counts.
         """
-        said = people.said_by(
+        given = people.said_by(
             self.store, self.variable, coder=self.coder, items=sorted(set(items.values()))
         )
         labels = []
@@ -60,11 +60,11 @@ class Labelling:
             if occurrence.label is None:
                 self._unlabelled += 1
                 continue
-            value, place = said.get(item, (occurrence.label, self.place))
-            if item not in self._heard and place == self.place:
+            value, place = given.get(item, (occurrence.label, self.place))
+            if item not in self._labelled and place == self.place:
                 value = occurrence.label
-            said[item] = (value, place)
-            self._heard.add(item)
+            given[item] = (value, place)
+            self._labelled.add(item)
             coder = self.coder
             if value != occurrence.label:
                 coder = f"{self.coder} {occurrence.label}"

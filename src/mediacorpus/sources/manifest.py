@@ -177,9 +177,9 @@ class Manifest:
             try:
                 sides = [float(columns[name]) for name in self.boxes or ()]
             except (TypeError, ValueError):
-                said = ", ".join(f"{name}={columns.get(name)!r}" for name in self.boxes or ())
+                values = ", ".join(f"{name}={columns.get(name)!r}" for name in self.boxes or ())
                 yield Failure(
-                    self._keys[number], path_text(path), "add", f"The box is no numbers: {said}."
+                    self._keys[number], path_text(path), "add", f"The box is no numbers: {values}."
                 )
                 continue
             x, y, width, height = sides

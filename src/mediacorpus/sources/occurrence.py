@@ -68,7 +68,7 @@ class Occurrence:
         `"train"`, `"val"` or `"test"` where the source says so, else None.
     sure:
         Whether the source means this to be media; if not, a file that proves to be
-        something else is passed over without a word.
+        something else is skipped without a word.
     copy:
         The corpus's own copy, where `path` is no file on this machine.
     boxes:

@@ -79,7 +79,7 @@ HEAD = 1024
 def walk(folder: Path, *, without: Path | None = None) -> Iterator[Path | Failure]:
     """Give every regular file below a folder, in sorted order.
 
-    Hidden files and folders (names that begin with a dot) are passed over. Links to folders
+    Hidden files and folders (names that begin with a dot) are skipped. Links to folders
     are followed; a link that leads back to a folder on the way is not, so loops end. A folder
     that cannot be read, a broken link and a special file (pipe, device) are given as failures.
 

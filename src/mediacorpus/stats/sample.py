@@ -143,9 +143,9 @@ def read_sample(
     """
     names = tuple(classes or sorted({*gold, *predicted}))
     place = {name: i for i, name in enumerate(names)}
-    at, said = (np.array([place[label] for label in labels]) for labels in (gold, predicted))
+    at, guessed = (np.array([place[label] for label in labels]) for labels in (gold, predicted))
     matrix = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    return Sample(at, said, names, matrix, positive, ordinal)
+    return Sample(at, guessed, names, matrix, positive, ordinal)
 
 
 def confusion_matrix(sample: Sample) -> Counts:

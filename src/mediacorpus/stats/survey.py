@@ -70,8 +70,8 @@ def prior_warning(test: Mapping[str, float], corpus: Mapping[str, float]) -> str
     return (
         f"{names[most]!r} is {here:.0f} % of the test part and {there:.0f} % of the corpus: "
         "accuracy, precision and F1 would differ there (recall would not). Where the chance of "
-        "each record to be drawn is known, weight by it with --inclusion COLUMN (G test of all "
-        f"classes: {p_words(p_value)})."
+        "each record to be drawn is known, weight by it with --inclusion-probability COLUMN "
+        f"(G test of all classes: {p_words(p_value)})."
     )
 
 

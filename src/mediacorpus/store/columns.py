@@ -295,13 +295,13 @@ def alike(store: Store, run: int) -> list[str]:
     """Say which columns that came with a run differ from others only in upper and lower case."""
     new = {name for (name,) in store.rows("SELECT name FROM columns WHERE run = ?", (run,))}
     columns = own_columns(store)
-    said = []
+    notes = []
     for place, column in enumerate(columns):
         others = [c.name for c in columns[:place] if c.name.lower() == column.name.lower()]
         if others and column.name in new:
-            said.append(
+            notes.append(
                 f"The column {column.name!r} differs from {others[0]!r} only in upper and lower "
                 f"case, which SQL does not tell apart: tables show it as {column.shown!r}. If both "
                 "mean the same, write them alike and add the table again."
             )
-    return said
+    return notes

@@ -23,20 +23,20 @@ def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
     nothing.
     """
     added = 0
-    said: dict[tuple[str, str, str], list[Label]] = {}
+    given: dict[tuple[str, str, str], list[Label]] = {}
     for label in labels:
-        heard = said.setdefault((label.item, label.variable, label.coder), [])
-        if not heard or heard[-1].value != label.value:
-            heard.append(label)
+        own = given.setdefault((label.item, label.variable, label.coder), [])
+        if not own or own[-1].value != label.value:
+            own.append(label)
     with store.transaction():
-        for chunk in chunks(said.values()):
+        for chunk in chunks(given.values()):
             added += _append_chunk(store, chunk, run)
     return added
 
 
-def _append_chunk(store: Store, said: list[list[Label]], run: int) -> int:
-    items = sorted({heard[0].item for heard in said})
-    asked = sorted({heard[0].variable for heard in said})
+def _append_chunk(store: Store, given: list[list[Label]], run: int) -> int:
+    items = sorted({own[0].item for own in given})
+    asked = sorted({own[0].variable for own in given})
     log: dict[tuple[str, str, str], list[str]] = {}
     for item, variable, coder, value in store.rows(
         "SELECT item, variable, coder, value FROM labels "
@@ -48,11 +48,11 @@ def _append_chunk(store: Store, said: list[list[Label]], run: int) -> int:
     time = now()
     rows = [
         (label.item, label.variable, label.value, label.coder, label.seconds, time, run)
-        for heard in said
-        for label in heard[
+        for own in given
+        for label in own[
             _known(
-                [label.value for label in heard],
-                log.get((heard[0].item, heard[0].variable, heard[0].coder), []),
+                [label.value for label in own],
+                log.get((own[0].item, own[0].variable, own[0].coder), []),
             ) :
         ]
     ]

@@ -135,9 +135,9 @@ class Explanation:
         Item id.
     view:
         What the model saw, uint8 `(S, S, 3)`.
-    truth:
-        Its true class, `""` if not known.
-    said:
+    gold:
+        Its gold label, `""` if not known.
+    predicted:
         The most probable class.
     probability:
         Its probability.
@@ -149,8 +149,8 @@ class Explanation:
 
     item: str
     view: Pixels
-    truth: str
-    said: str
+    gold: str
+    predicted: str
     probability: float
     map: Floats
     neighbors: tuple[Neighbor, ...] = ()
@@ -199,8 +199,8 @@ def explanations(
     for item, pixels in images:
         view = view_of(model, pixels)
         shares = predict(view[None])[0]
-        said = int(shares.argmax())
-        (found,) = attention(maps(view[None], np.array([said])), view.shape[0])
+        predicted = int(shares.argmax())
+        (found,) = attention(maps(view[None], np.array([predicted])), view.shape[0])
         near: list[Neighbor] = []
         if reference is not None:
             query = embedding_session().run(plain_view(pixels, SIDE, CROP)[None])[0][0]
@@ -208,9 +208,9 @@ def explanations(
         yield Explanation(
             item,
             view,
-            truth=(gold or {}).get(item, ""),
-            said=classes[said],
-            probability=float(shares[said]),
+            gold=(gold or {}).get(item, ""),
+            predicted=classes[predicted],
+            probability=float(shares[predicted]),
             map=found,
             neighbors=tuple(near),
         )
@@ -333,13 +333,14 @@ class Cue:
 
     def __str__(self) -> str:
         where = f"the {self.place} {100 / CELLS**2:.0f} % of the image"
-        said = f"For class {self.name!r} {100 * self.share:.0f} % of the attention lies in {where}"
+        share = f"{100 * self.share:.0f} % of the attention"
+        sentence = f"For class {self.name!r} {share} lies in {where}"
         if not np.isnan(self.elsewhere):
-            said += f" (other classes: {100 * self.elsewhere:.0f} %)"
+            sentence += f" (other classes: {100 * self.elsewhere:.0f} %)"
         p = f"p = {self.p_adjusted:.3f}, {self.n} images"
         if self.found:
-            return f"{said}; {p}. Look at the sheet: the model may follow a cue there."
-        return f"{said}; {p}. This is no sign of a cue."
+            return f"{sentence}; {p}. Look at the sheet: the model may follow a cue there."
+        return f"{sentence}; {p}. This is no sign of a cue."
 
 
 def find_cues(maps: Mapping[str, NDArray[Any]], *, seed: int = 1) -> list[Cue]:
@@ -446,8 +447,8 @@ class Explained(Result):
         rows = [
             {
                 "item": row.item,
-                "gold": row.truth or None,
-                "predicted": row.said,
+                "gold": row.gold or None,
+                "predicted": row.predicted,
                 "probability": row.probability,
                 "nearest": [n.item for n in row.neighbors],
             }
@@ -459,7 +460,8 @@ class Explained(Result):
 
     def __str__(self) -> str:
         lines = [
-            f"{row.item}: {row.said} ({row.probability:.3f}), {_against(row.truth, row.said)}"
+            f"{row.item}: {row.predicted} ({row.probability:.3f}), "
+            f"{_against(row.gold, row.predicted)}"
             for row in self.rows
         ]
         lines += [f"{item}: not read. {why}" for item, why in self.failed.items()]
@@ -534,8 +536,8 @@ def maps_by_class(rows: Sequence[Explanation]) -> dict[str, NDArray[Any]]:
     """Give the maps of each class that enough images are said to be of."""
     maps: dict[str, list[Floats]] = {}
     for row in rows:
-        maps.setdefault(row.said, []).append(row.map)
-    return {said: np.stack(own) for said, own in maps.items() if len(own) >= FEW}
+        maps.setdefault(row.predicted, []).append(row.map)
+    return {name: np.stack(own) for name, own in maps.items() if len(own) >= FEW}
 
 
 def _some(store: Store, model: Mapping[str, Any], gold: Gold) -> list[str]:

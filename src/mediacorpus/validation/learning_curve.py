@@ -147,28 +147,28 @@ class LearningCurve(Result):
         """Say in words what was found."""
         now = float(self.scores()[-1].mean())
         images = f"{self.n_val:,} validation images"
-        said = [f"With {self.n:,} labels the accuracy is {now:.3f} on {images}."]
+        sentences = [f"With {self.n:,} labels the accuracy is {now:.3f} on {images}."]
         if not self.fitted:
-            return [*said, "There are too few sizes to fit a curve; label more."]
+            return [*sentences, "There are too few sizes to fit a curve; label more."]
         if self.right[-1].all():
-            said.append(
+            sentences.append(
                 "All are right already, so more labels would not help measurably; a larger "
                 "validation part could tell smaller differences."
             )
-            return said
+            return sentences
         gain = self.gain(2 * self.n)
         if gain.high < _FLAT:
-            said.append(
+            sentences.append(
                 f"The curve is flat: doubling the labels to {2 * self.n:,} would not help "
                 f"measurably (by less than {100 * _FLAT:.1f} points)."
             )
-            return said
+            return sentences
         points = [100 * x for x in (gain.estimate, gain.low, gain.high)]
-        said.append(
+        sentences.append(
             f"Doubling the labels to {2 * self.n:,} would bring about {points[0]:+.1f} points "
             f"(95 % interval {points[1]:+.1f} to {points[2]:+.1f})."
         )
-        return said
+        return sentences
 
     def to_dict(self) -> dict[str, Any]:
         """Give all as plain values for JSON; what is undefined is None."""
@@ -260,8 +260,8 @@ def fit_curve(
             else:
                 own = None if groups is None else groups[learn[rows]]
                 probe = fit_probe(features[learn[rows]], codes[rows], groups=own, seed=seed)
-                said = wanted[probe.probabilities(features[test]).argmax(axis=1)]
-                right[place, repeat] = said == targets[test]
+                predicted = wanted[probe.probabilities(features[test]).argmax(axis=1)]
+                right[place, repeat] = predicted == targets[test]
             if progress is not None:
                 progress(repeat * len(steps) + place + 1, repeats * len(steps))
     alike = np.arange(len(test)) if groups is None else groups[test]

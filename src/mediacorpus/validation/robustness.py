@@ -215,8 +215,8 @@ class RobustnessAudit(Result):
         """Say in words what matters most."""
         mean = self.mean_drop
         ways, points = len(self.conditions), [100 * x for x in (mean.estimate, mean.low, mean.high)]
-        said = [f"Accuracy is {self.clean} on {self.n:,} images as they are."]
-        said.append(
+        sentences = [f"Accuracy is {self.clean} on {self.n:,} images as they are."]
+        sentences.append(
             f"Over {ways} perturbations it falls by {points[0]:.1f} "
             f"points [{points[1]:.1f}, {points[2]:.1f}] on average."
         )
@@ -225,17 +225,17 @@ class RobustnessAudit(Result):
         # Of each perturbation the weakest strength that matters, the largest loss first.
         first = {one.perturbation: one for one in reversed(lost)}
         largest = sorted(first.values(), key=lambda c: (c.strength, -c.drop.estimate))
-        said += [one.sentence() for one in largest[:_REPORTED]]
+        sentences += [one.sentence() for one in largest[:_REPORTED]]
         if not lost:
-            said.append("No loss is beyond chance after Holm's correction.")
+            sentences.append("No loss is beyond chance after Holm's correction.")
         held = {c.perturbation for c in self.conditions} - set(first)
         if held and lost:
             titles = ", ".join(PERTURBATIONS[name].title.lower() for name in sorted(held))
-            said.append(f"No loss beyond chance at any strength: {titles}.")
-        said.append(f"{self.mirrored.changed} of the answers change in the mirror image.")
+            sentences.append(f"No loss beyond chance at any strength: {titles}.")
+        sentences.append(f"{self.mirrored.changed} of the answers change in the mirror image.")
         if self.n < _LEAST:
-            said.append(f"There are only {self.n} images; these figures are rough.")
-        return said
+            sentences.append(f"There are only {self.n} images; these figures are rough.")
+        return sentences
 
     def __str__(self) -> str:
         strengths = sorted(self.plan.strengths)

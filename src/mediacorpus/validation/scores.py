@@ -660,14 +660,14 @@ def chances_of(store: Store, items: Sequence[str], column: str) -> Floats:
         There is no such column, or an item has no value, several, or none above 0 and at most 1.
     """
     values = column_values(store, items, column)
-    said = [sorted(set(values[item])) for item in items]
+    distinct = [sorted(set(values[item])) for item in items]
     found = pd.to_numeric(
-        pd.Series([own[0] if len(own) == 1 else None for own in said], dtype=object),
+        pd.Series([own[0] if len(own) == 1 else None for own in distinct], dtype=object),
         errors="coerce",
     ).to_numpy(dtype=np.float64)
     bad = np.flatnonzero(~((found > 0) & (found <= 1)))
     if len(bad):
-        own = said[bad[0]]
+        own = distinct[bad[0]]
         what = "has no value" if not own else f"has {' and '.join(map(repr, own[:3]))}"
         raise ParameterError(
             f"The column {column!r} must hold the chance with which each record was drawn, one "

@@ -94,7 +94,7 @@ class ScoreOptions:
         One of your own columns whose equal values belong together, such as an author: the
         bootstrap then draws whole groups. By default those that the model's split was drawn by,
         if any; `"none"` draws items all the same.
-    inclusion:
+    inclusion_probability:
         One of your own columns with the chance with which each record was drawn, above 0 and
         at most 1: the scores are also weighted by one over it.
     only:
@@ -109,7 +109,7 @@ class ScoreOptions:
     seed: int = 1
     threshold: float | str | None = None
     by: str | None = None
-    inclusion: str | None = None
+    inclusion_probability: str | None = None
     only: Collection[str] | None = None
     show: bool | None = None
 
@@ -298,10 +298,10 @@ def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tup
             f"No item with a label of {variable!r} was measured by {' and '.join(read)} so that "
             f"the rule can be applied. See: mediacorpus failures {store.folder}"
         )
-    said = answer.to_numpy(dtype=np.int64)
+    predicted = answer.to_numpy(dtype=np.int64)
     sample = read_sample(
         [names[int(labels[item] == chosen)] for item in items],
-        [names[yes] for yes in said.tolist()],
+        [names[yes] for yes in predicted.tolist()],
         names,
         positive=chosen,
     )
@@ -311,10 +311,12 @@ def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tup
         variable,
         "labelled",
         found,
-        mistakes(items, replace(sample, matrix=np.eye(2)[said])),
+        mistakes(items, replace(sample, matrix=np.eye(2)[predicted])),
         missing=len(labels) - len(items),
         warnings=tuple(dict.fromkeys(first for _, _, first in read.values() if first)),
-        inclusion=_weighed(store, items, sample, scores=found, column=options.inclusion),
+        inclusion=_weighed(
+            store, items, sample, scores=found, column=options.inclusion_probability
+        ),
         kind="rule",
     )
     return result, "+".join(str(setup) for setup, _, _ in read.values())
@@ -368,21 +370,22 @@ def _model(
     own = predictions_of(
         store, model, gold, part=options.part, only=options.only, show=options.show
     )
-    if options.inclusion is not None and own.kind in _KINDS:
+    if options.inclusion_probability is not None and own.kind in _KINDS:
         raise ParameterError(
-            f"Scores of {_KINDS[own.kind]} are not weighted by inclusion; leave --inclusion out."
+            f"Scores of {_KINDS[own.kind]} are not weighted by the chance to be drawn; leave "
+            "--inclusion-probability out."
         )
-    groups, told = groups_for(store, model, own.items, gold=gold, by=options.by)
+    groups, about_groups = groups_for(store, model, own.items, gold=gold, by=options.by)
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
-    notes = [*own.notes, *told]
+    notes = [*own.notes, *about_groups]
     more: dict[str, Any] = {}
     scores: Scores | NumberScores | SeveralScores
     if own.kind is TargetKind.SCALE:
         if options.threshold is not None:
             raise ParameterError("The model predicts numbers; a threshold belongs to classes.")
-        said = own.answers[:, 0]
-        scores = score_numbers([number(v) for v in own.gold], said.tolist(), **given)
-        wrong = mistakes_of_numbers(own.items, own.gold, said)
+        predicted = own.answers[:, 0]
+        scores = score_numbers([number(v) for v in own.gold], predicted.tolist(), **given)
+        wrong = mistakes_of_numbers(own.items, own.gold, predicted)
     elif own.kind is TargetKind.MULTILABEL:
         cut, sets = _from_0_to_1(options.threshold), [split_values(v) for v in own.gold]
         scores = score_several(sets, own.answers, own.classes, threshold=cut, **given)
@@ -448,7 +451,7 @@ def _classes(
     sample = own.sample(predicted, positive=positive, probabilities=own.answers)
     scores = score(sample, **given)
     notes += _calibrated(val, own)
-    column = options.inclusion
+    column = options.inclusion_probability
     notes += _priors(store, model, own, weighted=column is not None)
     weighed = _weighed(
         store, own.items, sample, scores=scores, column=column, groups=given["groups"]

@@ -29,6 +29,6 @@ FACTS: dict[str, Any] = {
 @built_in("macro_mae", 100, SUMMARY, **FACTS)
 def macro_mae(given: Weighted) -> Any:
     """Give the mean over the ranks that occur of the mean distance within each."""
-    true, said = given.sample.true, given.sample.predicted
-    distances = indicator(true, len(given.sample.classes), np.abs(said - true))
+    true, predicted = given.sample.true, given.sample.predicted
+    distances = indicator(true, len(given.sample.classes), np.abs(predicted - true))
     return mean_defined(ratio((distances @ given.weights.T).T, given.truths))

@@ -42,9 +42,10 @@ def bias(given: Weighted) -> Any:
 @_add("pearson_r", 33, "Linear correlation with the true values.", label="Pearson's r")
 def pearson_r(given: Weighted) -> Any:
     """Give the correlation; undefined where one of both is constant."""
-    true, said = (x - x.mean() for x in (given.sample.true, given.sample.predicted))
-    both = given.mean(true * said) - given.mean(true) * given.mean(said)
-    return np.clip(ratio(both, np.sqrt(_variance(given, true) * _variance(given, said))), -1, 1)
+    true, predicted = (x - x.mean() for x in (given.sample.true, given.sample.predicted))
+    both = given.mean(true * predicted) - given.mean(true) * given.mean(predicted)
+    variances = _variance(given, true) * _variance(given, predicted)
+    return np.clip(ratio(both, np.sqrt(variances)), -1, 1)
 
 
 @_add("r_squared", 34, "Share of the variance that is explained.", label="R squared")

@@ -41,8 +41,8 @@ def test_the_mean_of_both_sides(name):
     network = fitted(name)
     views = pixels(network)
     plain = open_session(export.fitted_graph(network, target=THREE))
-    both = export.fitted_graph(network, target=THREE, mirror=True)
-    assert export.agreement(network, both, views, target=THREE, mirror=True) < 1e-4
+    both = export.fitted_graph(network, target=THREE, tta=True)
+    assert export.agreement(network, both, views, target=THREE, tta=True) < 1e-4
 
     def run(session, views):
         return session.run(None, {"pixels": views})[0]
@@ -57,7 +57,7 @@ def test_the_mean_of_both_sides(name):
 
 def test_any_number_of_images():
     network = fitted("lenet")
-    session = open_session(export.fitted_graph(network, target=THREE, mirror=True))
+    session = open_session(export.fitted_graph(network, target=THREE, tta=True))
     for count in (0, 1, 5):
         assert session.run(None, {"pixels": pixels(network, count)})[0].shape == (count, 3)
 

@@ -309,7 +309,7 @@ def main(
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("measures", nargs="*", default=MEASURES, metavar="MEASURE")
-    parser.add_argument("--pictures", type=int, default=IMAGES)
+    parser.add_argument("--images", type=int, default=IMAGES)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--size", type=int, nargs=2, default=(WIDTH, HEIGHT))
     asked = parser.parse_args()

@@ -26,7 +26,7 @@ HERE = Path(__file__).resolve().parent
 RAW = HERE / "results.json"
 
 
-SMALL = ["color", "quality", "composition", "--pictures", "10000", "--size", "320", "240"]
+SMALL = ["color", "quality", "composition", "--images", "10000", "--size", "320", "240"]
 SCRIPTS = {"small": ["descriptors.py", *SMALL]}
 """Benchmarks that another script runs, with its arguments."""
 
@@ -72,7 +72,7 @@ def throughput(found: dict[str, Any]) -> list[str]:
     shares = [found[f"share of limit {kind}"] for kind in ("fp32", "int8")]
     lines += [
         "",
-        f"The peer does {found['peer']:.1f} pictures/s. The best tag of int8 is that of fp32 for "
+        f"The peer does {found['peer']:.1f} images/s. The best tag of int8 is that of fp32 for "
         f"{found['agreement int8']:.1%} of the images compared.",
         "",
         f"- At least 0.9 of the limit: fp32 {met(shares[0] >= 0.9)}, int8 {met(shares[1] >= 0.9)}.",

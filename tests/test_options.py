@@ -6,7 +6,6 @@ import inspect
 from pathlib import Path
 
 import pytest
-import typer
 
 import mediacorpus as mc
 from mediacorpus.cli import application, main
@@ -45,7 +44,7 @@ def test_in_python(corpus: mc.Corpus, command: str, option: str) -> None:
 
 
 def command_options() -> list[tuple[str, str]]:
-    group = typer.main.get_command(application())
+    group = application()
     return [
         (name, max(parameter.opts, key=len))
         for name, command in group.commands.items()

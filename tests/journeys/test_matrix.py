@@ -153,7 +153,10 @@ def test_robustness_starts_from_the_accuracy_of_validate(corpus: mc.Corpus, name
     assert found.clean.estimate == pytest.approx(1 - known.errors / len(known.gold))
 
 
-@pytest.mark.parametrize("name", CLASSES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(n, marks=pytest.mark.slow if n in {"three", "ranks"} else ()) for n in CLASSES],
+)
 def test_explain_knows_right_from_wrong(corpus: mc.Corpus, name: str) -> None:
     known = expected(corpus, name)
     right = known.gold == known.predicted

@@ -59,7 +59,7 @@ def table(corpus: mc.Corpus, name: str, variable: str, positive: str | None = No
 
 
 MODELS = [
-    ("three", "color", None),
+    pytest.param("three", "color", None, marks=pytest.mark.slow),
     ("rest", "color", "blue"),
     pytest.param("two", "tone", None, marks=pytest.mark.slow),
 ]

@@ -98,6 +98,7 @@ def test_a_planted_corner_is_found_in_a_probe(probe: Made):
     assert not cues["wolf"].found
 
 
+@pytest.mark.slow
 def test_without_the_corner_no_cue_is_found(make: Callable[..., Made]):
     cues = find_cues(_maps(make(planted=False, method="probe")))
     assert len(cues) == 2

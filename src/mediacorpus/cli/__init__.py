@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import sys
-from typing import TYPE_CHECKING
+from typing import Any
 
-if TYPE_CHECKING:
+
+@functools.cache
+def application() -> Any:
+    """Give the application with all its commands, as a group of Click's."""
     import typer
 
-
-def application() -> typer.Typer:
-    """Give the application with all its commands."""
     # Each module hangs its commands on the application when it is imported.
     from mediacorpus.cli import (  # noqa: F401
         demo,
@@ -23,7 +24,7 @@ def application() -> typer.Typer:
     )
     from mediacorpus.cli.app import app
 
-    return app
+    return typer.main.get_command(app)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -32,7 +33,7 @@ def main(arguments: list[str] | None = None) -> None:
     0: done. 1: the input is at fault. 2: the command is written wrongly. 3: done, but some
     items failed. 130: stopped with Ctrl-C.
     """
-    app = application()
+    group = application()
     from mediacorpus.cli.output import exit_code
 
-    sys.exit(exit_code(lambda: app(args=arguments, standalone_mode=False)))
+    sys.exit(exit_code(lambda: group(args=arguments, standalone_mode=False)))

@@ -1,11 +1,13 @@
 """Groups that share values, and the surplus of the larger classes."""
 
+import json
 from collections import Counter
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mediacorpus.coding.split_groups import join_groups, surplus
+from mediacorpus.coding.split_groups import column_values, join_groups, surplus
 
 VALUES = st.dictionaries(
     st.text("abcdefgh", min_size=1, max_size=2), st.lists(st.integers(0, 9), max_size=3)
@@ -59,3 +61,32 @@ def test_another_seed_leaves_out_others():
     parts = dict.fromkeys(labels, "train")
     assert surplus(parts, labels, seed=1) == surplus(parts, labels, seed=1)
     assert surplus(parts, labels, seed=1) != surplus(parts, labels, seed=2)
+
+
+@pytest.mark.parametrize(
+    ("values", "expected"),
+    [
+        (["007", " 7", None, ""], ["007", "7", "", ""]),
+        (["7", "2000", "7", None], ["7", "2000", "7", ""]),
+        ([7, 12, None, 7], ["7", "12", "", "7"]),
+        ([7.0, 0.1, None, 7.5], ["7", "0.1", "", "7.5"]),
+        ([True, False, None, True], ["True", "False", "", "True"]),
+        ([7, "seven", 7.0, True], ["7", "seven", "7", "True"]),
+        (
+            ["2001-05-03", "2002-01-01", None, "2001-05-03"],
+            ["2001-05-03", "2002-01-01", "", "2001-05-03"],
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["author", "whose'", 'a "b"', "a.b", "größe"])
+def test_values_of_every_form_as_text(corpus, tmp_path, save, name, values, expected):
+    """By SQLite where it gives them as they are, and read from the JSON where it does not."""
+    rows = []
+    for n, value in enumerate(values):
+        save(tmp_path / f"{n}.png", n)
+        rows.append({"file": f"{n}.png"} | ({} if value is None else {name: value}))
+    lines = "".join(json.dumps(row) + "\n" for row in rows)
+    (tmp_path / "posts.jsonl").write_text(lines, encoding="utf-8")
+    corpus.add(tmp_path / "posts.jsonl", path_column="file", progress=False)
+    found = column_values(corpus._store, list(corpus.records()["item"]), name)
+    assert [(held or [""])[0] for held in found.values()] == expected

@@ -243,8 +243,7 @@ def items_of(store: Store, ids: pa.ChunkedArray) -> pa.Table:
 
 def _in_sqlite(column: OwnColumn) -> str:
     """Give SQLite's expression for one of the user's columns, for conditions."""
-    path = f'$."{column.name}"'.replace("'", "''")
-    value = f"json_extract(columns, '{path}')"
+    value = column.expression
     return f"CAST(nullif({value}, '') AS INTEGER)" if column.type == "integer" else value
 
 

@@ -8,11 +8,11 @@ from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.errors import unknown_column
-from mediacorpus.store.columns import own_columns
+from mediacorpus.store.columns import OwnColumn, own_columns
 from mediacorpus.store.store import chunks, placeholders
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 
     from mediacorpus.store.store import Store
 
@@ -105,20 +105,21 @@ def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, 
     ParameterError
         No record has such a column.
     """
-    names = {own.name for own in own_columns(store)}
-    if column not in names:
-        raise unknown_column(column, names)
+    known = {own.name: own for own in own_columns(store)}
+    if column not in known:
+        raise unknown_column(column, known)
+    expression, read = _reading(known[column])
     records: dict[int, tuple[int | None, str]] = {}
     of_item: list[tuple[int, str]] = []
     for chunk in chunks(items):
-        for record, parent, item, text in store.rows(
-            "SELECT record, parent, item, columns FROM records "
+        for record, parent, item, value in store.rows(
+            f"SELECT record, parent, item, {expression} FROM records "
             f"WHERE item IN ({placeholders(len(chunk))})",
             chunk,
         ):
-            records[record] = (parent, _as_text(json.loads(text).get(column)))
+            records[record] = (parent, read(value))
             of_item.append((record, item))
-    _learn_parents(store, records, column)
+    _learn_parents(store, records, known[column])
     found: dict[str, list[str]] = {item: [] for item in items}
     for first, item in sorted(of_item):
         above: list[str] = []
@@ -130,16 +131,26 @@ def column_values(store: Store, items: Sequence[str], column: str) -> dict[str, 
     return found
 
 
-def _learn_parents(store: Store, records: dict[int, tuple[int | None, str]], column: str) -> None:
+def _reading(column: OwnColumn) -> tuple[str, Callable[[Any], str]]:
+    """Give SQLite's expression for the values of a column, and what makes text of what it gives."""
+    if column.in_sql and column.type != "boolean":
+        return column.expression, _as_text
+    return "columns", lambda text: _as_text(json.loads(text).get(column.name))
+
+
+def _learn_parents(
+    store: Store, records: dict[int, tuple[int | None, str]], column: OwnColumn
+) -> None:
     """Add what some records lie in, and what that lies in, to what is known of them."""
+    expression, read = _reading(column)
     while wanted := {p for p, _ in records.values() if p is not None and p not in records}:
         for chunk in chunks(sorted(wanted)):
-            for record, parent, text in store.rows(
-                "SELECT record, parent, columns FROM records "
+            for record, parent, value in store.rows(
+                f"SELECT record, parent, {expression} FROM records "
                 f"WHERE record IN ({placeholders(len(chunk))})",
                 chunk,
             ):
-                records[record] = (parent, _as_text(json.loads(text).get(column)))
+                records[record] = (parent, read(value))
 
 
 def _as_text(value: Any) -> str:

@@ -88,6 +88,12 @@ class OwnColumn:
         exact = self.forms in _WRITTEN or self.forms in {Form.WHOLE, Form.TRUTH}
         return exact and _PLAIN.fullmatch(self.name) is not None
 
+    @property
+    def expression(self) -> str:
+        """SQLite's expression for its values, as JSON has them."""
+        path = f'$."{self.name}"'.replace("'", "''")
+        return f"json_extract(columns, '{path}')"
+
     def value(self, given: Any) -> Any:
         """Turn a value as JSON has it into one of the column's type."""
         if given is None or (given == "" and self.type in {"integer", "real"}):

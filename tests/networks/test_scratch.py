@@ -133,7 +133,9 @@ def test_an_architecture_is_exported_once_whatever_its_weights(monkeypatch, tmp_
         network = create("minivggnet_bn", weights="random", classes=10, seed=seed)
         torch.nn.init.normal_(network.module.last.weight)
         fixed, learning = frozen.split(network, "all")
-        found = run(frozen.trace(network, [*fixed, *learning], "logits"), network)
+        content = frozen.trace(network, [*fixed, *learning], "logits")
+        assert b".py" not in content, "a shared model names no file of the machine"
+        found = run(content, network)
         with torch.inference_mode():
             x = frozen.standardizer(network)(torch.from_numpy(pixels(network)))
             expected = network.module.eval()(x).numpy()

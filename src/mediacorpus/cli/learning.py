@@ -98,7 +98,7 @@ Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed pre
 Size = Annotated[
     int | None, typer.Option(help="For finetune: pixels at which the network sees images.")
 ]
-TestTime = Annotated[
+TestTimeAugmentation = Annotated[
     bool | None,
     typer.Option(
         "--tta/--no-tta",
@@ -168,7 +168,7 @@ def train(
     layer_decay: LayerDecay = None,
     precision: Precision = None,
     size: Size = None,
-    tta: TestTime = None,
+    tta: TestTimeAugmentation = None,
     neighbors: Neighbors = None,
     trees: Trees = None,
     C: Regularization = None,  # noqa: N803 - the name that everybody knows

@@ -110,7 +110,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
             )
         if ends_early(container, path):
             raise MediaError("The file is truncated: it ends before its last frame.")
-        sound_facts: dict[str, Any] = {
+        shared: dict[str, Any] = {
             "format": format_name(container, path),
             "bytes": path.stat().st_size,
             "duration": _duration(container, stream or sound),
@@ -120,13 +120,13 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
         }
         if stream is None:
             _first(container, sound)
-            return FileFacts(**sound_facts, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO)
+            return FileFacts(**shared, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO)
         size = video_size(stream, max_pixels)
         width, height = size[::-1] if orientation(_first(container, stream))[0] else size
         rate = frame_rate(stream)
         frames = _header_frames(stream)
     return FileFacts(
-        **sound_facts,
+        **shared,
         width=width,
         height=height,
         mode="RGB",

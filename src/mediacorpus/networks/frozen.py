@@ -32,6 +32,7 @@ from mediacorpus.networks.stored import intact, store, stored
 from mediacorpus.settings import settings
 
 OPSET = 18
+_STACK_TRACE = "pkg.torch.onnx.stack_trace"
 
 LUMA = (0.299, 0.587, 0.114)
 """Shares of red, green and blue in luma (ITU-R BT.601)."""
@@ -206,7 +207,7 @@ def trace(network: Network, modules: Sequence[Any], output: str) -> bytes:
     key = _key(network, modules)
     key.update(output.encode())
     make = functools.partial(_without_weights, whole, network.size, output=output, names=weights)
-    path = stored(_cached(network, f"{len(modules)}-{key.hexdigest()[:16]}-shape"), make)
+    path = stored(_cached(network, f"{len(modules)}-{key.hexdigest()[:16]}-architecture"), make)
     model = onnx.load_from_string(path.read_bytes())
     for tensor in model.graph.initializer:
         if tensor.name in weights:
@@ -239,7 +240,10 @@ def _cached(network: Network, name: str) -> Path:
 
 
 def _without_weights(whole: Any, size: int, *, output: str, names: Container[str]) -> bytes:
-    """Trace a module with PyTorch's exporter, without its chatter; leave the weights empty."""
+    """Trace a module with PyTorch's exporter, without its chatter; leave the weights empty.
+
+    Where in which file each node comes from is left out, for a model may be shared.
+    """
     torch = need("torch")
     example = torch.zeros(2, size, size, 3, dtype=torch.uint8)
     logger = logging.getLogger("torch.onnx")
@@ -262,6 +266,10 @@ def _without_weights(whole: Any, size: int, *, output: str, names: Container[str
     finally:
         logger.setLevel(level)
     model = program.model_proto
+    for node in model.graph.node:
+        notes = [note for note in node.metadata_props if note.key != _STACK_TRACE]
+        node.ClearField("metadata_props")
+        node.metadata_props.extend(notes)
     for tensor in model.graph.initializer:
         if tensor.name in names:
             tensor.ClearField("raw_data")

@@ -77,19 +77,19 @@ def draw_grid(
     if score not in SCORES:
         raise unknown("score", score, SCORES)
     axes, rest = _axes(table)
-    title = []
+    notes = []
     if rest:
         chosen = table[table["chosen"]].iloc[0]
         for name in rest:
             table = table[table[name].map(_text) == _text(chosen[name])]
         fixed = ", ".join(f"{_label(name).lower()} {_text(chosen[name])}" for name in rest)
-        title.append(f"All with {fixed}, as chosen.")
+        notes.append(f"All with {fixed}, as chosen.")
     if aim is not None and aim != score:
-        title.append(f"Marked: chosen by {SCORES[aim].lower()}.")
+        notes.append(f"Marked: chosen by {SCORES[aim].lower()}.")
     draw = _line if len(axes) == 1 else _maps
     with draw(table, axes, score) as figure:
-        if title:
-            figure.suptitle(" ".join(title), fontsize=9, color=GRAY)
+        if notes:
+            figure.suptitle(" ".join(notes), fontsize=9, color=GRAY)
         save(figure, target)
 
 

@@ -8,6 +8,9 @@ machine can run `run_batch` as it is.
 from __future__ import annotations
 
 import contextlib
+import ctypes
+import functools
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, Self
@@ -25,6 +28,11 @@ from mediacorpus.store.parts import to_rows
 
 PIXEL_BUDGET = 64e6
 """Pixels that one batch may hold at once, by the sizes in the headers."""
+
+_WORKING_IMAGE = 4 * 2**20
+"""Bytes of the largest array of a working image; whole photographs are larger."""
+_TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
+"""What the GNU C library calls them in malloc.h."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +226,7 @@ class Threads:
         def work_on(batch: Sequence[Work]) -> PartResult:
             return run_batch(batch, measures, self.options, decoders=self._decoders)
 
+        _keep_freed_memory()
         with _one_thread_each():
             waiting = _batches(works, self.options.batch_size, full_size=full_size)
             singles: list[list[Work]] = []
@@ -234,6 +243,20 @@ class Threads:
                     result.add(done)
                     report(len(outcome.task), failed=len({t.work.n for t in done.troubles}))
         return result
+
+
+@functools.cache
+def _keep_freed_memory() -> None:
+    """Keep the memory of working images for the next image, once for the process.
+
+    By default the C library of Linux hands it back to the system after each operation and asks
+    for it again, which can cost a third of the time. Other C libraries have no such call.
+    """
+    if sys.platform == "linux":
+        adjust = getattr(ctypes.CDLL(None), "mallopt", None)
+        if adjust is not None:
+            adjust(_MMAP_THRESHOLD, _WORKING_IMAGE)
+            adjust(_TRIM_THRESHOLD, 4 * _WORKING_IMAGE)
 
 
 @contextlib.contextmanager

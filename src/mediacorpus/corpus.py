@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.report.model_card import ModelCard
+    from mediacorpus.report.plot import Plot
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.explain import Explained
@@ -302,6 +303,26 @@ class Corpus:
         from mediacorpus.report.gallery import gallery
 
         return gallery(self._store, items, most=most)
+
+    @_command
+    def plot(
+        self,
+        column: str,
+        *,
+        by: str | None = None,
+        on: Chosen = None,
+        level: float = 0.95,
+        output: PathLike | None = None,
+    ) -> Plot:
+        """Draw how a column is distributed; see `mediacorpus.report.plot.plot`.
+
+        `on` is a `Selection`, or items or file names: only their records count.
+        """
+        from mediacorpus.report.plot import plot
+
+        file = None if output is None else Path(output)
+        only = self._chosen(on)
+        return plot(self._store, column, by=by, only=only, level=level, output=file)
 
     @_command
     def measure(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -221,68 +222,152 @@ def _gold_and_part(store: Store, variable: str) -> pd.DataFrame:
     return frame
 
 
-def _tidy_sql(store: Store) -> str:
-    """Join records with items, labels, and the current rows of each measure and model."""
+@dataclass(frozen=True, slots=True)
+class Side:
+    """What stands beside the records in the tidy table, from one measure, one model or the labels.
+
+    Parameters
+    ----------
+    alias:
+        What the rows are called in a query.
+    source:
+        SQL for rows with a column `item`, at most one for each item.
+    columns:
+        Column of the tidy table -> SQL for it, in the words of `alias`.
+    of:
+        The measure or model; empty for the labels.
+    """
+
+    alias: str
+    source: str
+    columns: Mapping[str, str]
+    of: str = ""
+
+    @property
+    def join(self) -> str:
+        """What brings the rows to `records`."""
+        return f"LEFT JOIN {self.source} AS {self.alias} ON {self.alias}.item = records.item"
+
+
+def own_side(store: Store) -> dict[str, str]:
+    """Give the columns of records and items in the tidy table: column -> SQL for it."""
     own = list(records(store).columns)
     _, hidden = records_of_items(store)
-    taken, joins = set(own), []
-    select = [f"records.{quoted(name)}" for name in own]
-    select += [
-        f"records.{quoted(hidden[name])} AS {quoted(_free(name, taken, 'item'))}"
-        for name in OF_ITEMS
-    ]
+    taken = set(own)
+    found = {name: f"records.{quoted(name)}" for name in own}
+    for name in OF_ITEMS:
+        found[_free(name, taken, "item")] = f"records.{quoted(hidden[name])}"
+    return found
+
+
+def sides(store: Store) -> list[Side]:
+    """Give what stands beside the records in the tidy table, in its order."""
+    taken = set(own_side(store))
+    found = []
     variables = people.variables(store)
     if variables:
-        joins.append("LEFT JOIN wide_labels ON wide_labels.item = records.item")
+        columns: dict[str, str] = {}
         for variable in variables:
             names = [variable]
             if people.latest_split(store, variable) is not None:
                 names.append(f"{variable}_part")
-            select += [
-                f"wide_labels.{quoted(n)} AS {quoted(_free(n, taken, 'label'))}" for n in names
-            ]
+            columns |= {_free(n, taken, "label"): f"wide_labels.{quoted(n)}" for n in names}
+        found.append(Side("wide_labels", "wide_labels", columns))
     for name, (_, info) in progress.current_setups(store).items():
-        columns, join = _measure_join(name, info, taken=taken, store=store)
-        select += columns
-        joins += join
-    return f"SELECT {', '.join(select)} FROM records {' '.join(joins)} ORDER BY records.record"
+        columns, source = _measure_side(name, info, taken=taken, store=store)
+        if columns:
+            found.append(Side(quoted(f"m_{name}"), source, columns, name))
+    return found
 
 
-def _measure_join(
+def _tidy_sql(store: Store) -> str:
+    """Join records with items, labels, and the current rows of each measure and model."""
+    beside = sides(store)
+    columns = own_side(store)
+    for side in beside:
+        columns |= side.columns
+    return _joined(columns, beside) + " ORDER BY records.record"
+
+
+def _joined(columns: Mapping[str, str], beside: Sequence[Side]) -> str:
+    select = ", ".join(f"{sql} AS {quoted(name)}" for name, sql in columns.items())
+    return f"SELECT {select} FROM records {' '.join(side.join for side in beside)}"
+
+
+def part_of_tidy(store: Store, names: Sequence[str]) -> tuple[str, dict[str, View]]:
+    """Write the query for some columns of the tidy table, which reads nothing else.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    names:
+        Columns as they are named in the tidy table, in any case; or with the measure's name
+        before them, as in `"color.red_share"`.
+
+    Returns
+    -------
+    str, dict
+        A query whose columns bear the names that were asked for, a row for each record in no
+        order; and the tables that it names.
+
+    Raises
+    ------
+    UnknownName
+        There is no such column.
+    """
+    own, beside = own_side(store), sides(store)
+    known: dict[str, tuple[str, Side | None]] = {}
+    known.update((name.lower(), (sql, None)) for name, sql in own.items())
+    for side in beside:
+        for name, sql in side.columns.items():
+            inner = sql.rpartition(".")[2].strip('"')
+            for way in (name, f"{side.of}.{name}", f"{side.of}.{inner}"):
+                known.setdefault(way.lower(), (sql, side))
+    for name in names:
+        if name.lower() not in known:
+            shown = [*own, *(n for side in beside for n in side.columns)]
+            raise unknown("column", name, shown)
+    chosen = {name: known[name.lower()] for name in names}
+    needed = [side for side in beside if any(side is found for _, found in chosen.values())]
+    query = _joined({name: sql for name, (sql, _) in chosen.items()}, needed)
+    return query, views(store) | _of_tidy(store)
+
+
+def _measure_side(
     name: str, info: Info, *, taken: set[str], store: Store
-) -> tuple[list[str], list[str]]:
+) -> tuple[dict[str, str], str]:
+    """Give the columns of a measure or model in the tidy table, and SQL for their rows."""
     alias = quoted(f"m_{name}")
+    source = quoted(name)
     if info.shape is Shape.SCALAR and list(info.outputs) == ["value"]:  # a model of a scale
-        columns = [f"{alias}.value AS {quoted(_free(name, taken, 'value'))}"]
-        source = quoted(name)
-    elif info.shape is Shape.SCALAR:
-        columns = [
-            f"{alias}.{quoted(c)} AS {quoted(_free(c, taken, name))}"
+        return {_free(name, taken, "value"): f"{alias}.value"}, source
+    if info.shape is Shape.SCALAR:
+        columns = {
+            _free(c, taken, name): f"{alias}.{quoted(c)}"
             for c in info.outputs
             if not (name == "facts" and c in OF_ITEMS)
-        ]
-        source = quoted(name)
-    elif info.shape is Shape.TAG:
-        columns, source = _tag_columns(name, alias, taken=taken, store=store)
-    elif info.shape is Shape.TEXT:
-        columns = [f"{alias}.text AS {quoted(_free(name, taken, 'text'))}"]
-        source = (
-            f"(SELECT item, string_agg(text, ' ' ORDER BY rank) AS text FROM {quoted(name)} "
-            "GROUP BY item)"
-        )
-    elif info.shape is Shape.REGION:
-        columns = [f"coalesce({alias}.n, 0) AS {quoted(_free(name + '_count', taken, name))}"]
-        source = f"(SELECT item, count(*) AS n FROM {quoted(name)} GROUP BY item)"
-    else:
-        return [], []
-    return columns, [f"LEFT JOIN {source} AS {alias} ON {alias}.item = records.item"]
+        }
+        return columns, source
+    if info.shape is Shape.TAG:
+        return _tag_columns(name, alias, taken=taken, store=store)
+    if info.shape is Shape.TEXT:
+        text = "string_agg(text, ' ' ORDER BY rank) AS text"
+        source = f"(SELECT item, {text} FROM {source} GROUP BY item)"
+        return {_free(name, taken, "text"): f"{alias}.text"}, source
+    if info.shape is Shape.REGION:
+        source = f"(SELECT item, count(*) AS n FROM {source} GROUP BY item)"
+        return {_free(name + "_count", taken, name): f"coalesce({alias}.n, 0)"}, source
+    return {}, ""
 
 
-def _tag_columns(name: str, alias: str, *, taken: set[str], store: Store) -> tuple[list[str], str]:
+def _tag_columns(
+    name: str, alias: str, *, taken: set[str], store: Store
+) -> tuple[dict[str, str], str]:
     """Give the best tag and its score; for a model also the probability of each class."""
     best = _free(name, taken, "tag")
     score = _free(f"{name}_score", taken, "tag")
-    columns = [f"{alias}.tag AS {quoted(best)}", f"{alias}.score AS {quoted(score)}"]
+    columns = {best: f"{alias}.tag", score: f"{alias}.score"}
     inner = ["arg_max(tag, score) AS tag", "max(score) AS score"]
     classes: list[str] = []
     for model in people.models(store):
@@ -291,7 +376,7 @@ def _tag_columns(name: str, alias: str, *, taken: set[str], store: Store) -> tup
     for number, value in enumerate(classes):
         literal = value.replace("'", "''")
         inner.append(f"max(score) FILTER (WHERE tag = '{literal}') AS p{number}")
-        columns.append(f"{alias}.p{number} AS {quoted(_free(f'{name}_{value}', taken, 'p'))}")
+        columns[_free(f"{name}_{value}", taken, "p")] = f"{alias}.p{number}"
     return columns, f"(SELECT item, {', '.join(inner)} FROM {quoted(name)} GROUP BY item)"
 
 

@@ -1,14 +1,15 @@
-"""The command that draws images on a sheet."""
+"""Commands that show images and draw numbers."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Json, app
+from mediacorpus.cli.app import Folder, Json, app
 from mediacorpus.cli.output import out, show_json, some_failed
+from mediacorpus.cli.selecting import selectable
 
 
 @app.command()
@@ -51,3 +52,40 @@ def show(
     else:
         out(str(drawn))
     some_failed(len(drawn.failed))
+
+
+@app.command()
+@selectable
+def plot(
+    folder: Folder,
+    column: Annotated[
+        str,
+        typer.Argument(
+            metavar="COLUMN",
+            help="A column of the tidy table, such as colorfulness, tags or a label.",
+        ),
+    ],
+    by: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Draw it for each value of this column; also decade(year), year(date), "
+            "month(date).",
+        ),
+    ] = None,
+    level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Write to this .png, .svg, .pdf or .html file.")
+    ] = Path("plot.png"),
+    on: Any = None,
+    as_json: Json = False,
+) -> None:
+    """Draw a distribution, shares or a trend, with intervals."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        figure = corpus.plot(column, by=by, on=on, level=level, output=output)
+    if as_json:
+        show_json(figure.distribution)
+    else:
+        out(f"{figure.distribution}\nDrawn in {output}.")

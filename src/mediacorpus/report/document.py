@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from importlib import resources
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus._version import __version__
+from mediacorpus.errors import writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.report import words
+from mediacorpus.report.drawing import for_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -143,8 +147,40 @@ def page(template: str, *, style: str = "", **values: Any) -> str:
         undefined=jinja2.StrictUndefined,
         loader=jinja2.FunctionLoader(_packaged),
     )
-    values |= {"style": _packaged("report.css") + style, "version": __version__}
+    values |= {
+        "style": _packaged("report.css") + style,
+        "version": __version__,
+        "next": next,
+        "table_numbers": count(1),
+        "figure_numbers": count(1),
+        "for_page": for_page,
+    }
     return words.printable(str(environment.get_template(template).render(values)))
+
+
+def leaf(title: str, blocks: Sequence[Block], *, style: str = "") -> str:
+    """Write a page of blocks under one title, such as a plot with its numbers.
+
+    Examples
+    --------
+    >>> "<h1>Few words</h1>" in leaf("Few words", [Text("Not many.")])
+    True
+    """
+    return page("leaf.html.j2", style=style, title=title, parts=blocks)
+
+
+def write_page(target: Path, html: str) -> None:
+    """Write a page to a file, whole or not at all.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The file cannot be written.
+    """
+    with writing(target.parent):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_write(target) as temporary:
+            temporary.write_text(html, encoding="utf-8")
 
 
 def _packaged(name: str) -> str:

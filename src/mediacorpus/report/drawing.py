@@ -86,21 +86,38 @@ def style() -> Iterator[None]:
 
 @contextmanager
 def canvas(
-    height: float, columns: int = 1, *, rows: int = 1, width: float = WIDTH, **shared: Any
+    height: float,
+    columns: int = 1,
+    *,
+    rows: int = 1,
+    width: float = WIDTH,
+    figure_class: Any = None,
+    **shared: Any,
 ) -> Iterator[tuple[Any, Any]]:
     """Open a figure in our style, `height` inches high, with a 2-D array of axes."""
     with style():
-        figure = need("matplotlib.figure").Figure(figsize=(width, height), layout="constrained")
+        kind = figure_class or need("matplotlib.figure").Figure
+        figure = kind(figsize=(width, height), layout="constrained")
         yield figure, figure.subplots(rows, columns, squeeze=False, **shared)
 
 
 @contextmanager
-def panels(count: int, across: int, *, xlabel: str, ylabel: str) -> Iterator[tuple[Any, Any]]:
+def panels(
+    count: int,
+    across: int,
+    *,
+    xlabel: str,
+    ylabel: str,
+    row_height: float = 1.45,
+    figure_class: Any = None,
+) -> Iterator[tuple[Any, Any]]:
     """Open a figure of small panels with the same axes, at most `across` in a row."""
     columns = min(across, count)
     rows = math.ceil(count / columns)
-    height = 0.35 + 1.45 * rows
-    with canvas(height, columns, rows=rows, sharex=True, sharey=True) as (figure, axes):
+    height = 0.35 + row_height * rows
+    with canvas(
+        height, columns, rows=rows, figure_class=figure_class, sharex=True, sharey=True
+    ) as (figure, axes):
         for place, axis in enumerate(axes.flat):
             axis.set_visible(place < count)
             # The lowest visible panel of each column bears the numbers.

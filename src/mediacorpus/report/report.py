@@ -7,17 +7,13 @@ import json
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mediacorpus.analysis.overview import overview
 from mediacorpus.coding.splitting import PARTS
-from mediacorpus.errors import writing
-from mediacorpus.files import atomic_write
 from mediacorpus.report.content import collect
-from mediacorpus.report.document import page
-from mediacorpus.report.drawing import for_page
+from mediacorpus.report.document import page, write_page
 from mediacorpus.report.gallery import GALLERY_CSS
 from mediacorpus.report.methods import summary
 from mediacorpus.report.sections import sections
@@ -75,11 +71,8 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
             warnings.warn(content.of_unseen, stacklevel=2)
         html = render(content)
         numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
-        with writing(target.parent):
-            target.parent.mkdir(parents=True, exist_ok=True)
-            for place, text in ((target, html), (target.with_name(RESULTS), numbers)):
-                with atomic_write(place) as temporary:
-                    temporary.write_text(text, encoding="utf-8")
+        for place, text in ((target, html), (target.with_name(RESULTS), numbers)):
+            write_page(place, text)
     return target
 
 
@@ -102,10 +95,6 @@ def render(content: ReportContent) -> str:
         key_figures=_key_figures(content),
         summary=summary(content),
         sections=list(_numbered(sections(content))),
-        next=next,
-        table_numbers=count(1),
-        figure_numbers=count(1),
-        for_page=for_page,
     )
 
 

@@ -1,4 +1,4 @@
-"""Confidence intervals in closed form: of proportions, and of their differences."""
+"""Confidence intervals in closed form: of proportions, their differences, and of means."""
 
 from __future__ import annotations
 
@@ -172,6 +172,53 @@ def wilson(successes: float, n: float, *, level: float = 0.95) -> Interval:
     low = 0.0 if successes == 0 else max(0.0, center - half)
     high = 1.0 if successes == n else min(1.0, center + half)
     return Interval(share, low, high, level, "wilson")
+
+
+def clustered_mean(values: Any, clusters: Any, *, level: float = 0.95) -> Interval:
+    """Give a mean with its interval, where some of the values belong together.
+
+    The variance is that of the ratio of two sums over clusters; with clusters of one value each
+    the interval is Student's.
+
+    Parameters
+    ----------
+    values:
+        Numbers, `(N,)`, at least one.
+    clusters:
+        What each value belongs to, `(N,)`.
+    level:
+        Confidence level, between 0 and 1.
+
+    Returns
+    -------
+    Interval
+        Without limits where there is one cluster only.
+
+    References
+    ----------
+    Cochran, W. G. (1977). *Sampling Techniques* (3rd ed.), equation 6.13 and section 9A.1.
+    Student (1908). The probable error of a mean. *Biometrika*, 6, 1-25.
+
+    Examples
+    --------
+    >>> sleep = [0.7, -1.6, -0.2, -1.2, -0.1, 3.4, 3.7, 0.8, 0.0, 2.0]
+    >>> found = clustered_mean(sleep, range(10))
+    >>> [round(v, 3) for v in (found.estimate, found.low, found.high)]
+    [0.75, -0.53, 2.03]
+    """
+    check_level(level)
+    from scipy.special import stdtrit
+
+    numbers = np.asarray(values, np.float64)
+    which = np.unique(np.asarray(clusters), return_inverse=True)[1]
+    mean = float(numbers.mean())
+    residual = np.bincount(which, numbers - mean)
+    count = len(residual)
+    if count == 1:
+        return Interval(mean, math.nan, math.nan, level, "clustered t")
+    error = math.sqrt(float((residual**2).sum()) * count / (count - 1)) / len(numbers)
+    half = float(stdtrit(count - 1, (1 + level) / 2)) * error
+    return Interval(mean, mean - half, mean + half, level, "clustered t")
 
 
 def square_and_add(one: Interval, other: Interval) -> Interval:

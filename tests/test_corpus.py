@@ -124,9 +124,12 @@ def test_report_and_results(probe: mc.Corpus) -> None:
 def test_notebooks_show_images(probe: mc.Corpus) -> None:
     assert probe._repr_html_().count("<img") == 12
     item = probe.items()["item"][0]
-    assert probe.show([item[:8]])._repr_html_().count("<img") == 1
-    with pytest.raises(mc.errors.UnknownName):
-        probe.show(["zzz"])
+    for shown in (probe.show([item[:8]]), probe.gallery([item[:8]])):
+        assert shown._repr_html_().count("<img") == 1
+        assert len(repr(shown)) < 200
+    for command in (probe.show, probe.gallery):
+        with pytest.raises(mc.errors.UnknownName):
+            command(["zzz"])
 
 
 @pytest.mark.parametrize(

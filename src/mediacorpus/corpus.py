@@ -22,8 +22,10 @@ if TYPE_CHECKING:
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
+    from mediacorpus.report.showing import Sheet
     from mediacorpus.sources.adding import Added
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.explain import Explained
@@ -290,19 +292,49 @@ class Corpus:
         return self.table("runs")
 
     @_command
-    def show(self, items: Sequence[str] | None = None, *, most: int = 24) -> Any:
-        """Return a gallery of thumbnails that a notebook shows.
-
-        Parameters
-        ----------
-        items:
-            Item ids, or the first digits of them; by default items from all over the corpus.
-        most:
-            Number of images at the most.
-        """
+    def gallery(
+        self,
+        on: Chosen | pd.DataFrame = None,
+        *,
+        sort: str | None = None,
+        columns: Sequence[str] | str = (),
+        query: str | None = None,
+        most: int = 24,
+        output: PathLike | None = None,
+    ) -> Gallery:
+        """Show images with what is known of them; see `mediacorpus.report.gallery.gallery`."""
         from mediacorpus.report.gallery import gallery
 
-        return gallery(self._store, items, most=most)
+        file = None if output is None else Path(output)
+        return gallery(
+            self._store, on, sort=sort, columns=columns, query=query, most=most, output=file
+        )
+
+    @_command
+    def show(
+        self,
+        on: Chosen | pd.DataFrame = None,
+        *,
+        kind: str = "rgb",
+        resize: str | None = None,
+        augment: int = 0,
+        seed: int = 1,
+        most: int = 12,
+        output: PathLike | None = None,
+    ) -> Sheet:
+        """Draw images on a sheet; see `mediacorpus.report.showing.show`."""
+        from mediacorpus.report.showing import show
+
+        return show(
+            self._store,
+            on,
+            most=most,
+            kind=kind,
+            resize=resize,
+            augment=augment,
+            seed=seed,
+            output=None if output is None else Path(output),
+        )
 
     @_command
     def plot(

@@ -32,6 +32,8 @@ import errno
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+_MOST_NAMES = 40
+
 
 class MediacorpusError(Exception):
     """Base of every error that the package raises on purpose."""
@@ -120,7 +122,7 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     "There is no measure 'tagz'. Did you mean 'tags'? Known: facts, tags."
     """
     names = sorted(known)
-    listed = f" Known: {', '.join(names)}." if names else f" This corpus has no {kind} yet."
+    listed = f" Known: {_few(names)}." if names else f" This corpus has no {kind} yet."
     return UnknownName(f"There is no {kind} {name!r}.{_near(name, names)}{listed}")
 
 
@@ -147,6 +149,12 @@ def unknown_option(command: str, option: str, known: Iterable[str]) -> Parameter
     return ParameterError(
         f"{command} has no option {option!r}.{_near(option, names)} It takes: {', '.join(names)}."
     )
+
+
+def _few(names: list[str]) -> str:
+    """List names, not all where there are dozens."""
+    more = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
 
 
 def _near(name: str, known: list[str]) -> str:

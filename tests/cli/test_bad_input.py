@@ -121,7 +121,7 @@ def test_odd_names(run: Callable[..., Said], folder: Path, tmp_path: Path, name:
     assert run("table", folder, "-o", tmp_path / "table.csv")[0] == 0
     with mc.Corpus(folder) as corpus:
         assert len(corpus.table("facts")) == 1
-        assert corpus.show()._repr_html_().count("<img") == 1
+        assert corpus.gallery()._repr_html_().count("<img") == 1
 
 
 def test_symlink_loop(run: Callable[..., Said], folder: Path, tmp_path: Path) -> None:

@@ -9,7 +9,8 @@ from PIL import Image
 
 import mediacorpus as mc
 from mediacorpus.errors import MediacorpusError, MediaError, ParameterError, UnknownName
-from mediacorpus.report.showing import show_sheet
+from mediacorpus.report.showing import show_file
+from mediacorpus.store.store import DATABASE
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
 film, tone, scans = made["film"], made["tone"], made["scans"]
@@ -20,7 +21,11 @@ def sheet(tmp_path):
     path = tmp_path / "sheet.png"
 
     def draw(place, *items, **options):
-        drawn = show_sheet(place, items, target=path, **options)
+        if (place / DATABASE).is_file():
+            with mc.Corpus(place) as corpus:
+                drawn = corpus.show(list(items) or None, output=path, **options)
+        else:
+            drawn = show_file(place, output=path, **options)
         with Image.open(path) as image:
             return drawn.tiles, np.asarray(image.convert("RGB"))
 
@@ -87,8 +92,20 @@ def test_items_of_a_corpus(tmp_path, files, sheet):
         sheet(tmp_path / "corpus", ids["a.wav"])
     with pytest.raises(UnknownName):
         sheet(tmp_path / "corpus", "zzzz")
-    with pytest.raises(ParameterError, match="Name an item"):
-        sheet(tmp_path / "corpus")
+    assert sheet(tmp_path / "corpus", kind="gray")[0] >= 4
+    assert sheet(tmp_path / "corpus", kind="gray", most=2)[0] == 2
+
+
+def test_a_table_with_items_is_shown_with_what_was_predicted(tmp_path, files):
+    with mc.Corpus.create(tmp_path / "corpus") as corpus:
+        corpus.add(files / "a.png", progress=False)
+        mistakes = corpus.items()[["item"]].assign(gold="cat", predicted="dog", probability=0.9)
+        drawn = corpus.show(mistakes)
+        assert (drawn.tiles, drawn.file) == (1, None)
+        assert len(repr(drawn)) < 200
+        assert drawn._repr_html_().startswith('<img src="data:image/png;base64,')
+        thumb = next(iter(corpus.gallery(mistakes)))
+        assert (thumb.gold, thumb.predicted, thumb.probability) == ("cat", "dog", 0.9)
 
 
 def test_a_video_of_which_the_first_copy_is_gone(tmp_path, files, sheet):
@@ -101,8 +118,6 @@ def test_a_video_of_which_the_first_copy_is_gone(tmp_path, files, sheet):
 
 
 def test_what_cannot_be_shown_is_told(tmp_path, files, sheet):
-    with pytest.raises(ParameterError, match="no corpus"):
-        sheet(files / "a.png", "abc")
     with pytest.raises(MediaError, match="not there"):
         sheet(tmp_path / "none.png")
     with pytest.raises(MediacorpusError):
@@ -110,5 +125,5 @@ def test_what_cannot_be_shown_is_told(tmp_path, files, sheet):
     with pytest.raises(UnknownName, match="sepia"):
         sheet(files / "a.png", kind="sepia")
     with pytest.raises(ParameterError):
-        show_sheet(files / "a.png", target=tmp_path / "sheet.txt")
+        show_file(files / "a.png", output=tmp_path / "sheet.txt")
     assert not (tmp_path / "sheet.txt").exists()

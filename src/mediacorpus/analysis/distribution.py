@@ -290,13 +290,15 @@ def _frequent(
 ) -> pd.DataFrame:
     """Leave out groups beyond the most frequent, where they have no order."""
     counts = frame["group"].value_counts()
-    if not by or ordered or len(counts) <= MOST_GROUPS:
+    if not by or ordered:
         return frame
-    if len(counts) > DIFFERENT * len(frame):
+    if len(counts) > max(MOST_CLASSES, DIFFERENT * len(frame)):
         raise ParameterError(
             f"{by} has {len(counts):,} values in {counted(len(frame), 'record')}, so it makes no "
             "groups. Group by a column whose values come again."
         )
+    if len(counts) <= MOST_GROUPS:
+        return frame
     kept = frame[frame["group"].isin(counts.index[:MOST_GROUPS])].reset_index(drop=True)
     notes.append(
         f"{by} has {len(counts):,} values; the {MOST_GROUPS} most frequent are shown, "
@@ -321,7 +323,7 @@ def _shares(
     frame: pd.DataFrame, column: str, *, level: float, alone: bool, notes: list[str]
 ) -> pd.DataFrame:
     counts = frame["value"].value_counts()
-    if len(counts) > MOST_CLASSES and len(counts) > DIFFERENT * len(frame):
+    if len(counts) > max(MOST_CLASSES, DIFFERENT * len(frame)):
         raise ParameterError(
             f"{column} is text with {len(counts):,} values in {counted(len(frame), 'record')}; "
             "there is nothing to count. Plot a column of numbers, or one whose values come again."

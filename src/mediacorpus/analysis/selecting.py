@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from mediacorpus.analysis.tidy import sides, tables_of_labels
 from mediacorpus.analysis.views import views
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, QueryError, unknown
 from mediacorpus.records import Shape
 from mediacorpus.store import holdings, people
-from mediacorpus.store.query import PartsView, quoted, run_sql
+from mediacorpus.store.query import PartsView, ScanView, View, quoted, run_sql
 from mediacorpus.store.store import Store, chunks, placeholders
 
 PARTS = ("train", "val", "test")
 _TABLE = re.compile(r"(?<![\w.\"'])([A-Za-z_]\w*)\s*\.")
+_WORD = re.compile(r'(?<![\w."])(?:"([^"]+)"|([A-Za-z_]\w*))(?!\w|\s*[.(])')
 _TEXT = re.compile(r"'(?:[^']|'')*'")
 _LINE = re.compile(r"\(line (\d+), ")
 
@@ -32,9 +34,10 @@ class Selection:
         Items by their ids, the first digits of them, or the names of their files.
     where:
         A condition in SQL (DuckDB's dialect) on the columns of records and items, such as
-        `"year > 1990 AND width >= 500"`, and on those of measures of one row for each item, with
-        the measure's name before them: `"color.red_share > 0.3"`. Other tables can be asked by a
-        query: `"item IN (SELECT item FROM tags WHERE tag = 'dome')"`.
+        `"year > 1990 AND width >= 500"`, and on all other columns of the tidy table, such as
+        `"colorfulness > 50"` or a label, `"smile = 'yes'"`; of a measure of one row for each item
+        also with its name, `"color.red_share > 0.3"`. Other tables can be asked by a query:
+        `"item IN (SELECT item FROM tags WHERE tag = 'dome')"`.
     split:
         A variable and a part of its newest split, as in `"face:test"`.
     sample:
@@ -101,7 +104,15 @@ def select(store: Store, chosen: Chosen) -> list[str] | None:
         return None
     found = _meant(store, chosen)
     if not found:
-        raise ParameterError(f"No item of {store.folder} is meant by {chosen!r}; ask for more.")
+        asked = ", ".join(
+            f"{name} {value!r}"
+            for name in ("items", "where", "split")
+            if (value := getattr(chosen, name)) is not None
+        )
+        raise ParameterError(
+            f"No item of {store.folder} fits {asked or 'the selection'}. `mediacorpus table` shows "
+            "the columns and their values."
+        )
     if chosen.sample is not None:
         found = _sample(found, chosen.sample, chosen.seed)
     numbers: dict[str, int] = {}
@@ -129,9 +140,10 @@ def _meant(store: Store, chosen: Selection) -> set[str]:
 def _where(store: Store, condition: str) -> set[str]:
     if not condition.strip():
         raise ParameterError("The condition of the selection is empty; try 'width > 500'.")
-    known = views(store)
+    known = views(store) | tables_of_labels(store)
+    plain = _TEXT.sub("''", condition)
     joined = []
-    for name in dict.fromkeys(_TABLE.findall(_TEXT.sub("''", condition))):
+    for name in dict.fromkeys(_TABLE.findall(plain)):
         view = known.get(name)
         if name in {"items", "records"} or not isinstance(view, PartsView):
             continue
@@ -141,6 +153,9 @@ def _where(store: Store, condition: str) -> set[str]:
                 f"with a query: item IN (SELECT item FROM {name} WHERE …)."
             )
         joined.append(f"LEFT JOIN {quoted(name)} USING (item)")
+    joined += _named_alone(store, plain, known)
+    own = _columns(known, "records") & _columns(known, "items") - {"item"}
+    condition = _of_records(condition, own)
     # The condition stands on a line of its own, so that the place of an error can be told.
     tables = " ".join(["items LEFT JOIN records USING (item)", *joined])
     query = f"SELECT DISTINCT item FROM {tables} WHERE (\n{condition}\n)"
@@ -152,6 +167,46 @@ def _where(store: Store, condition: str) -> set[str]:
         text = text.replace("The query was refused: ", "")
         raise QueryError(f"The condition {condition!r} cannot be used: {text}") from error
     return {row[0] for row in rows}
+
+
+def _columns(known: Mapping[str, View], table: str) -> set[str]:
+    view = known[table]
+    return {name.lower() for name in view.columns} if isinstance(view, ScanView) else set()
+
+
+def _of_records(condition: str, names: set[str]) -> str:
+    """Let a column that the user named like one of the items' be the user's, as in the tidy table.
+
+    >>> _of_records("place = 'a place' AND items.place IS NULL", {"place"})
+    "records.place = 'a place' AND items.place IS NULL"
+    """
+    if not names:
+        return condition
+
+    def mend(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        return f"records.{found[0]}" if name.lower() in names else found[0]
+
+    texts = [*_TEXT.findall(condition), ""]
+    outside = _TEXT.split(condition)
+    return "".join(_WORD.sub(mend, part) + text for part, text in zip(outside, texts, strict=True))
+
+
+def _named_alone(store: Store, condition: str, known: Mapping[str, View]) -> list[str]:
+    """Join the columns of the tidy table that a condition names without their table."""
+    words = {(quoted or bare).lower() for quoted, bare in _WORD.findall(condition)}
+    words -= _columns(known, "items") | _columns(known, "records")
+    joined = []
+    for side in sides(store):
+        columns = [
+            f"{sql} AS {quoted(name)}"
+            for name, sql in side.columns.items()
+            if name.lower() in words
+        ]
+        if columns:
+            inner = f"SELECT {side.alias}.item, {', '.join(columns)} FROM {side.source}"
+            joined.append(f"LEFT JOIN ({inner} AS {side.alias}) USING (item)")
+    return joined
 
 
 def _part(store: Store, text: str) -> set[str]:

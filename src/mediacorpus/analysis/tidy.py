@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 TIDY = "tidy"
 CHOSEN = "selected_items"
+WIDE = "wide_labels"
 MEMORY = "256MB"
 """What the database may hold in memory while it writes a table to a file."""
 RECORDS_AT_ONCE = 50_000
@@ -144,7 +145,7 @@ def _pieces(store: Store) -> Iterator[pa.Table]:
     """Give the rows of the tidy table for some records after the other, at least one piece."""
     query = _tidy_sql(store)
     labels = _wide(store).fetch()
-    known = views(store) | {"wide_labels": FetchView(lambda: labels)}
+    known = views(store) | {WIDE: FetchView(lambda: labels)}
     spans = _spans(store)
     last = store.value("SELECT max(record) FROM records") or 1
     for start in range(0, last, RECORDS_AT_ONCE):
@@ -193,7 +194,12 @@ def _piece(
 
 def _of_tidy(store: Store) -> dict[str, View]:
     """Give the tables that only the tidy table is made of."""
-    return {"records": records_of_items(store)[0].view(store), "wide_labels": _wide(store)}
+    return {"records": records_of_items(store)[0].view(store), **tables_of_labels(store)}
+
+
+def tables_of_labels(store: Store) -> dict[str, View]:
+    """Give the table of labels and parts of splits that a `Side` may name."""
+    return {WIDE: _wide(store)}
 
 
 def _wide(store: Store) -> FetchView:
@@ -271,8 +277,8 @@ def sides(store: Store) -> list[Side]:
             names = [variable]
             if people.latest_split(store, variable) is not None:
                 names.append(f"{variable}_part")
-            columns |= {_free(n, taken, "label"): f"wide_labels.{quoted(n)}" for n in names}
-        found.append(Side("wide_labels", "wide_labels", columns))
+            columns |= {_free(n, taken, "label"): f"{WIDE}.{quoted(n)}" for n in names}
+        found.append(Side(WIDE, WIDE, columns))
     for name, (_, info) in progress.current_setups(store).items():
         columns, source = _measure_side(name, info, taken=taken, store=store)
         if columns:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import webbrowser
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -10,6 +12,7 @@ import typer
 from mediacorpus.cli.app import Folder, Json, app
 from mediacorpus.cli.output import out, show_json, some_failed
 from mediacorpus.cli.selecting import selectable
+from mediacorpus.errors import ParameterError
 
 
 @app.command()
@@ -19,7 +22,10 @@ def show(
     ],
     items: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[ITEM]...", help="Items of the corpus, by their ids."),
+        typer.Argument(
+            metavar="[ITEM]...",
+            help="Items of the corpus: ids or names of files; else some from all over it.",
+        ),
     ] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Write to this .png, .jpg or .webp file.")
@@ -33,25 +39,87 @@ def show(
         int, typer.Option(help="Random versions that are drawn beside each image.", min=0)
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random versions.")] = 1,
+    most: Annotated[int, typer.Option(help="Items at the most.", min=1)] = 12,
     as_json: Json = False,
 ) -> None:
     """Draw images on a sheet: as they are, in other color spaces, resized, augmented."""
-    from mediacorpus.report.showing import show_sheet
+    from mediacorpus.corpus import Corpus
+    from mediacorpus.report.showing import show_file
+    from mediacorpus.store.store import DATABASE
 
-    drawn = show_sheet(
-        place,
-        items or (),
-        target=output,
-        kind=kind,
-        resize=resize,
-        augment=augment,
-        seed=seed,
-    )
+    drawing: dict[str, Any] = {
+        "kind": kind,
+        "resize": resize,
+        "augment": augment,
+        "seed": seed,
+        "output": output,
+    }
+    if (place / DATABASE).is_file():
+        with Corpus(place) as corpus:
+            drawn = corpus.show(items or None, most=most, **drawing)
+    elif items:
+        raise ParameterError(
+            f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "
+            "items, or one media file alone."
+        )
+    else:
+        drawn = show_file(place, **drawing)
     if as_json:
         show_json(drawn)
     else:
         out(str(drawn))
     some_failed(len(drawn.failed))
+
+
+@app.command()
+@selectable
+def gallery(
+    folder: Folder,
+    sort: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Order by a column of the tidy table; -COLUMN begins with the largest.",
+        ),
+    ] = None,
+    columns: Annotated[
+        str, typer.Option(metavar="COLUMN,...", help="Columns that stand below each image.")
+    ] = "",
+    query: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SQL",
+            help="A query with a column `item`; its other columns stand below the images.",
+        ),
+    ] = None,
+    most: Annotated[int, typer.Option(help="Images at the most.", min=1)] = 60,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="Write to this .html file.")
+    ] = Path("gallery.html"),
+    browser: Annotated[
+        bool | None,
+        typer.Option(
+            "--open/--no-open",
+            help="Open it in the browser; by default in a terminal.",
+            show_default=False,
+        ),
+    ] = None,
+    on: Any = None,
+    as_json: Json = False,
+) -> None:
+    """Show images with what is known of them, as one HTML file; a click enlarges."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        found = corpus.gallery(
+            on, sort=sort, columns=columns, query=query, most=most, output=output
+        )
+    if as_json:
+        show_json(found)
+        return
+    out(f"{found}\nWritten to {output}.")
+    if browser or (browser is None and sys.stdout.isatty()):
+        webbrowser.open(output.resolve().as_uri())
 
 
 @app.command()

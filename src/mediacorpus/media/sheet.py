@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
@@ -238,6 +239,17 @@ ends in none of them.
         path.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(path) as temporary:
             image.save(temporary, kind, **fine)
+
+
+def png(pixels: Pixels) -> bytes:
+    r"""Give an image as the bytes of a PNG file.
+
+    >>> png(np.zeros((2, 2, 3), np.uint8))[:4]
+    b'\x89PNG'
+    """
+    buffer = io.BytesIO()
+    Image.fromarray(_three(pixels)).save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 class _Row(NamedTuple):

@@ -62,15 +62,15 @@ def thumbnail_jpeg(pixels: Pixels, side: int = 160, *, quality: int = 80) -> byt
     return file.tobytes()
 
 
-def data_uri(jpeg: bytes) -> str:
-    r"""Give a JPEG file as a `data:` address, to be put into HTML as it is.
+def data_uri(file: bytes, kind: str = "image/jpeg") -> str:
+    r"""Give an image file as a `data:` address, to be put into HTML as it is.
 
     Examples
     --------
     >>> data_uri(b"\xff\xd8\xff")
     'data:image/jpeg;base64,/9j/'
     """
-    return "data:image/jpeg;base64," + base64.b64encode(jpeg).decode("ascii")
+    return f"data:{kind};base64,{base64.b64encode(file).decode('ascii')}"
 
 
 def contact_sheet(images: Sequence[Pixels], columns: int = 5, *, side: int = 160) -> Pixels:

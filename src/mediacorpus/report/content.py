@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,10 +21,10 @@ from mediacorpus.learning.model import ModelFolder, model_of
 from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.networks.views import plain_view
 from mediacorpus.records import SKIPPED, Failure, Info
+from mediacorpus.report.choosing import handed_out, spread
 from mediacorpus.report.curves import REBUILT
-from mediacorpus.report.gallery import Thumb, spread, thumbs
+from mediacorpus.report.gallery import Thumb, thumbs
 from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
-from mediacorpus.result import counted
 from mediacorpus.store import derived, people, progress
 from mediacorpus.store.columns import own_columns
 from mediacorpus.store.query import quoted
@@ -256,18 +255,6 @@ class ReportContent:
     versions: Mapping[str, str] = field(default_factory=dict)
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
-    @property
-    def of_unseen(self) -> str:
-        """Say how many images of the sample could not be shown, and why; else nothing."""
-        if not self.unseen:
-            return ""
-        whose = "Its file" if self.unseen == 1 else "Their files"
-        return (
-            f"{counted(self.unseen, 'image')} could not be shown. {whose} cannot be read "
-            "where the corpus looks, and no thumbnail was kept; bring the files back and write "
-            "the report again."
-        )
-
 
 def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
     """Gather all that a report shows."""
@@ -290,7 +277,7 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
                 f"WHERE {progress.VISUAL_ITEMS} GROUP BY width, height"
             )
         },
-        sources=_handed_out(store, _sources(store)),
+        sources=handed_out(store, _sources(store)),
         columns=[own.shown for own in own_columns(store)],
         measures=[_measure(store, setup, info) for setup, info in measures.values()],
         labels=[_variable(store, name, models) for name in people.variables(store)],
@@ -312,32 +299,11 @@ def _sources(store: Store) -> list[str]:
     return [row[0] for row in store.rows("SELECT location FROM sources ORDER BY source")]
 
 
-def _handed_out(store: Store, paths: Sequence[str]) -> list[str]:
-    """Give paths from their sources on: a report is made to be passed on."""
-    sources = _sources(store)
-    return [_from_source(path, sources) for path in paths]
-
-
-def _from_source(path: str, sources: Sequence[str]) -> str:
-    """Leave out the folders of this machine.
-
-    >>> _from_source("/home/me/images/a/b.jpg", ["/home/me/images"])
-    'images/a/b.jpg'
-    >>> _from_source("/home/me/c.jpg", []), _from_source("https://example.org/c.jpg", [])
-    ('c.jpg', 'https://example.org/c.jpg')
-    """
-    place = Path(path)
-    if not place.is_absolute():
-        return path
-    above = [Path(source).parent for source in sources if place.is_relative_to(source)]
-    return place.relative_to(above[0]).as_posix() if above else place.name
-
-
 def _thumbs(
     store: Store, items: Sequence[str], facts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Thumb]:
     found = thumbs(store, items, facts=facts)
-    captions = _handed_out(store, [thumb.caption for thumb in found])
+    captions = handed_out(store, [thumb.caption for thumb in found])
     return [replace(thumb, caption=own) for thumb, own in zip(found, captions, strict=True)]
 
 
@@ -479,7 +445,7 @@ def _failures(store: Store, *, skipped: bool) -> list[Failure]:
         "ORDER BY path LIMIT ?",
         (SKIPPED, FAILURES_SHOWN),
     )
-    paths = _handed_out(store, [path or subject for subject, path, *_ in rows])
+    paths = handed_out(store, [path or subject for subject, path, *_ in rows])
     return [Failure(row[0], path, *row[2:]) for row, path in zip(rows, paths, strict=True)]
 
 

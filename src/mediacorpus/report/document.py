@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from importlib import resources
 from itertools import count
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from mediacorpus._version import __version__
 from mediacorpus.errors import writing
@@ -17,8 +17,6 @@ from mediacorpus.report.drawing import for_page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-
-    from mediacorpus.report.gallery import Gallery
 
 
 class Block:
@@ -77,12 +75,27 @@ class Drawing(Block):
     caption: str
 
 
+class Shown(Protocol):
+    """What gives itself as HTML, as a gallery does."""
+
+    def html(self, *, brief: bool = False) -> str:
+        """Give it as HTML."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Images(Block):
     """A gallery; `brief` leaves out what its title says."""
 
-    gallery: Gallery
+    gallery: Shown
     brief: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Markup(Block):
+    """HTML of our own, as it is."""
+
+    html: str
 
 
 @dataclass(frozen=True, slots=True)

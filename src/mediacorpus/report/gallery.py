@@ -5,21 +5,27 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mediacorpus.analysis.overview import overview
+from mediacorpus.analysis.selecting import Chosen
 from mediacorpus.engine.decoding import open_all
 from mediacorpus.errors import ParameterError
 from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report import words
-from mediacorpus.store import derived, holdings
-from mediacorpus.store.progress import VISUAL_ITEMS
+from mediacorpus.report.choosing import choose, handed_out, spread
+from mediacorpus.report.document import Markup, leaf, write_page
+from mediacorpus.result import Result, counted, plain
+from mediacorpus.store import derived
 from mediacorpus.store.store import Store
 from mediacorpus.validation.printing import html_table
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 GALLERY_CSS = """
 .mc-gallery { margin: 1.2em 0; }
@@ -31,10 +37,22 @@ GALLERY_CSS = """
   background: #f4f4f2; margin-bottom: .3em; }
 .mc-gallery span { display: block; overflow-wrap: anywhere; unicode-bidi: isolate; }
 .mc-gallery .mc-below { opacity: .75; }
+.mc-gallery.mc-large ul { grid-template-columns: repeat(auto-fill, minmax(min(11em, 46%), 1fr));
+  gap: 1.1em .9em; }
+.mc-gallery.mc-large li { font-size: .82em; }
+.mc-gallery.mc-large img { height: 12em; }
+.mc-gallery summary { list-style: none; cursor: zoom-in; }
+.mc-gallery summary::-webkit-details-marker { display: none; }
+.mc-gallery li:has(details[open]) { grid-column: 1 / -1; }
+.mc-gallery details[open] summary { cursor: zoom-out; }
+.mc-gallery.mc-large details[open] img { width: auto; max-width: 100%; height: auto;
+  max-height: 92vh; margin-inline: auto; }
 """
 """Style of `Gallery.html`."""
 
-SIDE = 160
+SIDE, LARGE = 160, 640
+"""Pixels of the long side of an image in the report, and of one that can be enlarged."""
+MOST = 24
 THUMBNAILS = "thumbnails"
 """Folder in the corpus; what is in it can be made again, and nothing is measured from it."""
 START, END = b"\xff\xd8", b"\xff\xd9"
@@ -57,6 +75,8 @@ class Thumb:
         Gold label and predicted class, or `""`.
     probability:
         Probability of the predicted class, 0 to 1, or None.
+    about:
+        Further lines that stand below the image.
 
     Raises
     ------
@@ -77,6 +97,7 @@ class Thumb:
     gold: str = ""
     predicted: str = ""
     probability: float | None = None
+    about: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         if not self.uri.startswith("data:image/"):
@@ -100,8 +121,8 @@ class Thumb:
         return "; ".join(parts)
 
 
-@dataclass(frozen=True, slots=True)
-class Gallery:
+@dataclass(frozen=True, slots=True, repr=False)
+class Gallery(Result):
     """Images with a title. It shows itself in a notebook.
 
     Parameters
@@ -112,19 +133,25 @@ class Gallery:
         The images, in order.
     total:
         Number of images that the gallery is a part of, or None.
+    unseen:
+        Images that were asked for and could not be read.
+    enlarge:
+        Whether the images are large, and shown large by a click or the Enter key.
 
     Examples
     --------
     >>> from mediacorpus.report.gallery import Thumb
     >>> thumb = Thumb("3f2a", "data:image/jpeg;base64,AAAA", "cat.jpg")
     >>> gallery = Gallery("Some images", [thumb], total=12)
-    >>> len(gallery), gallery.heading
-    (1, 'Some images (1 of 12 shown)')
+    >>> len(gallery), gallery
+    (1, Gallery: Some images (1 of 12 shown))
     """
 
     title: str
     thumbs: Sequence[Thumb]
     total: int | None = None
+    unseen: int = 0
+    enlarge: bool = False
 
     def __len__(self) -> int:
         return len(self.thumbs)
@@ -132,12 +159,29 @@ class Gallery:
     def __iter__(self) -> Iterator[Thumb]:
         return iter(self.thumbs)
 
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.heading, not_shown(self.unseen)]))
+
     @property
     def heading(self) -> str:
         """The title, and how many of how many are shown."""
         if self.total is None or self.total <= len(self.thumbs):
             return self.title
         return f"{self.title} ({len(self.thumbs):,} of {self.total:,} shown)"
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return what is known of each image, without the images."""
+        shown = [
+            {k: v for k, v in plain(thumb).items() if k != "uri" and v not in ("", None, [])}
+            for thumb in self.thumbs
+        ]
+        return {"title": self.title, "total": self.total, "unseen": self.unseen, "images": shown}
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each image: `item`, `caption`, and what else is known of it."""
+        import pandas as pd
+
+        return pd.DataFrame(self.to_dict()["images"])
 
     def html(self, *, brief: bool = False) -> str:
         """Give the gallery as one HTML `figure`, without style.
@@ -148,28 +192,78 @@ class Gallery:
             Leave out labels and predictions below each image, where the title says them;
             the probability stays.
         """
-        cells = "".join(_cell(thumb, brief=brief) for thumb in self.thumbs)
-        heading = escape(words.printable(self.heading))
+        return self._figure(self.heading, brief=brief)
+
+    def _figure(self, caption: str, *, brief: bool) -> str:
+        cells = "".join(_cell(thumb, brief=brief, enlarge=self.enlarge) for thumb in self.thumbs)
+        heading = escape(words.printable(caption))
+        more = f"<p>{escape(not_shown(self.unseen))}</p>" if self.unseen else ""
+        kind = "mc-gallery mc-large" if self.enlarge else "mc-gallery"
         return (
-            f'<figure class="mc-gallery"><figcaption>{heading}</figcaption>\n'
-            f"<ul>\n{cells}</ul></figure>"
+            f'<figure class="{kind}"><figcaption>{heading}</figcaption>\n'
+            f"<ul>\n{cells}</ul>{more}</figure>"
         )
+
+    def save(self, target: str | Path) -> Path:
+        """Write the gallery as one HTML file, which holds its images and loads nothing.
+
+        Raises
+        ------
+        ParameterError
+            The file does not end in `.html`.
+        StorageFull, CorpusReadOnly
+            The file cannot be written.
+        """
+        file = Path(target)
+        _check_ending(file)
+        of = f" of {self.total:,}" if self.total and self.total > len(self) else ""
+        hint = f"{counted(len(self), 'image')}{of}. Click on one, or press Enter, to enlarge it."
+        body = self._figure(hint, brief=False)
+        page = leaf(
+            self.title, [Markup(body)], style=f"{GALLERY_CSS}\nbody {{ max-width: 80rem; }}"
+        )
+        write_page(file, page)
+        return file
 
     def _repr_html_(self) -> str:
         return f"<style>{GALLERY_CSS}</style>\n{self.html()}"
 
 
-def _cell(thumb: Thumb, *, brief: bool) -> str:
+def _check_ending(file: Path) -> None:
+    if file.suffix.lower() not in {".html", ".htm"}:
+        raise ParameterError(
+            f"A gallery is written as .html; {file.name!r} ends otherwise. `mediacorpus show` "
+            "draws a sheet as .png."
+        )
+
+
+def not_shown(count: int) -> str:
+    """Say how many images could not be shown, and why; nothing where there is none.
+
+    >>> not_shown(0), not_shown(1)[:50]
+    ('', '1 image could not be shown. Its file cannot be rea')
+    """
+    if not count:
+        return ""
+    whose = "Its file" if count == 1 else "Their files"
+    return (
+        f"{counted(count, 'image')} could not be shown. {whose} cannot be read where the corpus "
+        "looks, and no thumbnail was kept; bring the files back and try again."
+    )
+
+
+def _cell(thumb: Thumb, *, brief: bool, enlarge: bool) -> str:
     caption = words.printable(thumb.caption or thumb.item[:12])
     short = words.name(re.split(r"[/\\]", caption)[-1] or caption, limit=36)
     lines = [] if brief else thumb.labels
     if thumb.probability is not None:
         lines.append(f"p = {thumb.probability:.2f}")
+    lines += [words.name(line, limit=160) for line in thumb.about]
     below = "".join(f'<span class="mc-below">{escape(line)}</span>' for line in lines)
-    return (
-        f'<li><img src="{escape(thumb.uri)}" alt="{escape(words.printable(thumb.alt))}">'
-        f'<span title="{escape(caption)}">{escape(short)}</span>{below}</li>\n'
-    )
+    image = f'<img src="{escape(thumb.uri)}" alt="{escape(words.printable(thumb.alt))}">'
+    if enlarge:
+        image = f"<details><summary>{image}</summary></details>"
+    return f'<li>{image}<span title="{escape(caption)}">{escape(short)}</span>{below}</li>\n'
 
 
 def thumbs(
@@ -233,40 +327,60 @@ def _keep(path: Path, jpeg: bytes) -> None:
             temporary.write_bytes(jpeg)
 
 
-def spread(store: Store, count: int) -> list[str]:
-    """Choose items that lie at equal steps through the corpus, in the order they came."""
-    images = f"FROM items WHERE {VISUAL_ITEMS}"
-    total = int(store.value(f"SELECT count(*) {images}"))
-    step = max(total / count, 1.0)
-    return [
-        str(store.value(f"SELECT item {images} ORDER BY n LIMIT 1 OFFSET ?", (int(place * step),)))
-        for place in range(min(count, total))
-    ]
-
-
-def gallery(store: Store, items: Sequence[str] | None = None, *, most: int = 24) -> Gallery:
-    """Show some items as a gallery.
+def gallery(
+    store: Store,
+    on: Chosen | pd.DataFrame = None,
+    *,
+    sort: str | None = None,
+    columns: Sequence[str] | str = (),
+    query: str | None = None,
+    most: int = MOST,
+    output: Path | None = None,
+) -> Gallery:
+    """Show some images as a gallery.
 
     Parameters
     ----------
     store:
         The catalogue.
-    items:
-        Item ids or their first digits; by default items from all over the corpus.
+    on:
+        A `Selection`, or items or file names; or a data frame with a column `item`, such as the
+        `mistakes` of a validation, whose other columns stand below the images. By default
+        images from all over the corpus.
+    sort:
+        A column of the tidy table; with `-` before it the largest come first.
+    columns:
+        Columns of the tidy table whose values stand below each image: a list, or names with
+        commas between.
+    query:
+        In place of `on`: SQL that gives a column `item`, and others that stand below the images.
     most:
         Number of images at the most.
+    output:
+        `.html` file to write as well.
 
     Raises
     ------
-    UnknownName
-        There is no such item.
+    UnknownName, QueryError
+        There is no such item or column, or the query cannot be run.
+    ParameterError
+        Nothing is chosen, or the file has another ending.
     """
-    if items is None:
-        chosen, total = spread(store, most), int(store.value("SELECT count(*) FROM items"))
-    else:
-        chosen = [holdings.resolve_item(store, text) for text in items[:most]]
-        total = len(items)
-    return Gallery("Images of the corpus", thumbs(store, chosen), total=total)
+    if output is not None:
+        _check_ending(output)
+    choice = choose(store, on, sort=sort, columns=columns, query=query, most=most)
+    shown = thumbs(store, choice.items, facts=choice.facts, side=LARGE)
+    captions = handed_out(store, [thumb.caption for thumb in shown])
+    found = Gallery(
+        choice.title,
+        [replace(thumb, caption=own) for thumb, own in zip(shown, captions, strict=True)],
+        choice.total,
+        unseen=len(choice.items) - len(shown),
+        enlarge=True,
+    )
+    if output is not None:
+        found.save(output)
+    return found
 
 
 SHOWN = 12
@@ -283,5 +397,6 @@ def corpus_html(store: Store) -> str:
     ]
     for what, counts in (("measured", facts.measures), ("labelled", facts.variables)):
         rows.append((what, ", ".join(f"{name} ({n:,})" for name, n in counts.items()) or "none"))
-    images = gallery(store, most=SHOWN)._repr_html_() if facts.items else ""
+    few = thumbs(store, spread(store, SHOWN))
+    images = Gallery("Images of the corpus", few, facts.items)._repr_html_() if few else ""
     return html_table(["Corpus", str(facts.folder)], rows) + images

@@ -259,7 +259,7 @@ def _steps(axis: Any, table: pd.DataFrame) -> Any:
     """Give the places of ordered groups, and write at the axis what they are."""
     groups = table["group"].drop_duplicates()
     numbers = groups.dtype.kind in "if"
-    x = groups.to_numpy(float) if numbers else np.arange(len(groups))
+    x = groups.to_numpy(float) if numbers else _months(groups)
     n = table.drop_duplicates("group")["n"].to_numpy()
     if len(groups) <= _MOST_TICKS:
         names = [words.number(float(g)).replace(",", "") if numbers else str(g) for g in groups]
@@ -270,6 +270,12 @@ def _steps(axis: Any, table: pd.DataFrame) -> Any:
     else:
         axis.xaxis.set_major_locator(_ticks())
     return x
+
+
+def _months(groups: pd.Series[str]) -> Any:
+    """Give months such as 2024-05 numbers, so that missing ones leave a gap."""
+    parts = groups.str.split("-", expand=True).astype(float)
+    return (12 * parts[0] + parts[1]).to_numpy()
 
 
 def _with_gaps(x: Any, y: pd.Series[Any]) -> tuple[Any, Any]:
@@ -357,8 +363,13 @@ def _page(found: Distribution, figure: Plot) -> str:
 def _numbers(found: Distribution) -> Table:
     names = [n for n in found.table.columns if n != "group" or found.by]
     rows = [
-        [words.value(cell) for cell in row]
+        [_cell(name, cell) for name, cell in zip(names, row, strict=True)]
         for row in found.table[names].itertuples(index=False, name=None)
     ]
     numeric = [n for n in names if n not in {"group", "class"}]
     return Table("The numbers of the figure", names, rows, numeric=numeric)
+
+
+def _cell(name: str, cell: Any) -> str:
+    # A year is no number of things: nothing between its thousands.
+    return words.value(cell).replace(",", "") if name == "group" else words.value(cell)

@@ -14,7 +14,7 @@ from mediacorpus.analysis.overview import overview
 from mediacorpus.coding.splitting import PARTS
 from mediacorpus.report.content import collect
 from mediacorpus.report.document import page, write_page
-from mediacorpus.report.gallery import GALLERY_CSS
+from mediacorpus.report.gallery import GALLERY_CSS, not_shown
 from mediacorpus.report.methods import summary
 from mediacorpus.report.sections import sections
 from mediacorpus.result import counted
@@ -68,7 +68,7 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
     with opened:
         content = collect(store, title=name, created=created)
         if content.unseen:
-            warnings.warn(content.of_unseen, stacklevel=2)
+            warnings.warn(not_shown(content.unseen), stacklevel=2)
         html = render(content)
         numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
         for place, text in ((target, html), (target.with_name(RESULTS), numbers)):

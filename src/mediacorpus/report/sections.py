@@ -16,7 +16,7 @@ from mediacorpus.report.document import (
     Text,
     hint,
 )
-from mediacorpus.report.gallery import Gallery
+from mediacorpus.report.gallery import Gallery, not_shown
 from mediacorpus.report.methods import methods_parts
 from mediacorpus.report.model_sections import model_section, overview_table, rule_section
 from mediacorpus.result import counted
@@ -105,7 +105,7 @@ def _corpus(content: ReportContent) -> list[Block]:
         )
         blocks.append(Drawing(figures.image_sizes(content.sizes), caption))
     if content.unseen:
-        blocks.append(Text(content.of_unseen))
+        blocks.append(Text(not_shown(content.unseen)))
     if content.sample:
         title = (
             "Images from the corpus. Taken at equal steps through the corpus, in the order they "

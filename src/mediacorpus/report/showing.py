@@ -2,75 +2,135 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediacorpus.analysis.selecting import Chosen
 from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.representations import channels
-from mediacorpus.media.sheet import Captioned, augmented, resized, sheet, write_sheet
+from mediacorpus.media.scale import Pixels
+from mediacorpus.media.sheet import Captioned, augmented, png, resized, sheet, write_sheet
+from mediacorpus.media.thumbnail import data_uri
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
-from mediacorpus.result import counted
-from mediacorpus.store import derived, holdings
-from mediacorpus.store.store import DATABASE, Store
+from mediacorpus.report.choosing import choose
+from mediacorpus.result import Result, counted, plain
+from mediacorpus.store import derived
+from mediacorpus.store.store import Store
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
-@dataclass(frozen=True, slots=True)
-class Sheet:
-    """A sheet that was drawn.
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class Sheet(Result):
+    """A sheet that was drawn. It shows itself in a notebook.
 
     Parameters
     ----------
-    file:
-        Where it was written.
+    pixels:
+        The sheet, uint8 `(H, W, 3)`.
     tiles:
         Number of tiles on it.
     failed:
         What could not be read: name and reason.
+    file:
+        Where it was written, if it was.
+    total:
+        Number of images that those drawn were chosen from.
     """
 
-    file: Path
+    pixels: Pixels
     tiles: int
     failed: Mapping[str, str] = field(default_factory=dict)
+    file: Path | None = None
+    total: int = 0
 
     def __str__(self) -> str:
-        lines = [f"Drew {counted(self.tiles, 'tile')} on {self.file}."]
+        where = f" on {self.file}" if self.file else ""
+        lines = [f"Drew {counted(self.tiles, 'tile')}{where}."]
         lines += [f"{name}: not read. {why}" for name, why in self.failed.items()]
         return "\n".join(lines)
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything but the pixels."""
+        own = {"file": self.file, "tiles": self.tiles, "failed": self.failed}
+        return {name: plain(value) for name, value in own.items()}
+
+    def _repr_html_(self) -> str:
+        # Notebooks prefer HTML to other forms, so the image is put into it.
+        uri = data_uri(png(self.pixels), "image/png")
+        return f'<img src="{uri}" alt="{html.escape(self._title)}" style="max-width: 100%">'
+
 
 GLANCES = 12
-"""Frames or pages by which a video or a document is shown."""
+"""Frames or pages by which a video or a document is shown, and images of a corpus."""
 SHEET_DPI = 100.0
 
 
-def show_sheet(
-    place: Path,
-    items: Sequence[str] = (),
+def show(
+    store: Store,
+    on: Chosen | pd.DataFrame = None,
     *,
-    target: Path,
-    kind: str = "rgb",
-    resize: str | None = None,
-    augment: int = 0,
-    seed: int = 1,
+    most: int = GLANCES,
+    **drawing: Any,
 ) -> Sheet:
-    """Draw images on a sheet and write it to a file.
+    """Draw images of a corpus on a sheet.
 
     What cannot be read is left out, and named in what is returned.
 
     Parameters
     ----------
-    place:
-        A corpus folder, or a media file.
-    items:
-        Items of the corpus by their ids or the first digits of them; none for a file. Of a
-        video some frames are drawn, of a document some pages.
-    target:
-        `.png`, `.jpg` or `.webp` file to write.
+    store:
+        The catalogue.
+    on:
+        A `Selection`, or items or file names; or a data frame with a column `item`. Of a video
+        some frames are drawn, of a document some pages. By default images from all over the
+        corpus.
+    most:
+        Number of items at the most.
+    drawing:
+        As for `show_file`.
+
+    Raises
+    ------
+    MediaError
+        None of the images can be read.
+    UnknownName, ParameterError
+        An item, a kind or a way to resize is not known.
+    """
+    choice = choose(store, on, most=most)
+    places, names = derived.places(store, choice.items), derived.names_of(store, choice.items)
+    found = []
+    for item in choice.items:
+        said = choice.facts.get(item, {})
+        predicted = [f"{k} {said[k]}" for k in ("gold", "predicted") if k in said]
+        name = ", ".join([Path(names.get(item, item)).name, *predicted])
+        found.append((name, places[item]))
+    return replace(_drawn(found, **drawing), total=choice.total)
+
+
+def show_file(
+    path: Path,
+    *,
+    kind: str = "rgb",
+    resize: str | None = None,
+    augment: int = 0,
+    seed: int = 1,
+    output: Path | None = None,
+) -> Sheet:
+    """Draw a media file on a sheet.
+
+    Parameters
+    ----------
+    path:
+        Of a video some frames are drawn, of a document some pages.
     kind:
         `"rgb"`, `"gray"`, `"hsv"`, `"lab"` or `"edges"`.
     resize:
@@ -79,28 +139,30 @@ def show_sheet(
         Number of random versions that are drawn beside each image.
     seed:
         Of the random versions.
+    output:
+        `.png`, `.jpg` or `.webp` file to write as well.
 
     Raises
     ------
     MediaError
-        None of the images can be read.
+        The file cannot be read.
     UnknownName, ParameterError
-        An item, a kind or a way to resize is not known, or no item was named.
+        A kind or a way to resize is not known.
     """
-    if (place / DATABASE).is_file():
-        if not items:
-            raise ParameterError(
-                f"Name an item of the corpus in {place}; `mediacorpus items {place}` lists them."
-            )
-        with Store(place) as store:
-            found: list[tuple[str, Place | Path]] = _of_corpus(store, items)
-    elif items:
-        raise ParameterError(
-            f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "
-            "items, or one media file alone."
-        )
-    else:
-        found = [(place.name, place)]
+    return _drawn(
+        [(path.name, path)], kind=kind, resize=resize, augment=augment, seed=seed, output=output
+    )
+
+
+def _drawn(
+    found: Sequence[tuple[str, Place | Path]],
+    *,
+    kind: str = "rgb",
+    resize: str | None = None,
+    augment: int = 0,
+    seed: int = 1,
+    output: Path | None = None,
+) -> Sheet:
     tiles: list[Captioned] = []
     failed: dict[str, str] = {}
     with Decoders() as decoders:
@@ -114,14 +176,10 @@ def show_sheet(
                 failed[name] = reason_of(error)
     if failed and not tiles:
         raise MediaError("\n".join(failed.values()))
-    write_sheet(target, sheet(tiles))
-    return Sheet(target, len(tiles), failed)
-
-
-def _of_corpus(store: Store, items: Sequence[str]) -> list[tuple[str, Place | Path]]:
-    ids = [holdings.resolve_item(store, text) for text in items]
-    places, names = derived.places(store, ids), derived.names_of(store, ids)
-    return [(Path(names.get(item, item)).name, places[item]) for item in ids]
+    pixels = sheet(tiles)
+    if output is not None:
+        write_sheet(output, pixels)
+    return Sheet(pixels, len(tiles), failed, output, len(found))
 
 
 def _glances(name: str, place: Place | Path, decoders: Decoders) -> Iterator[tuple[str, Place]]:

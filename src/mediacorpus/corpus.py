@@ -15,6 +15,7 @@ from mediacorpus.store.store import Store
 if TYPE_CHECKING:
     import pandas as pd
 
+    from mediacorpus.analysis.export import Exported
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.splitting import Split
@@ -64,6 +65,12 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
 def _given(**options: Any) -> dict[str, Any]:
     """Keep the options that were given."""
     return {name: value for name, value in options.items() if value is not None}
+
+
+def _names(columns: Sequence[str] | str) -> list[str]:
+    """Give names that stand in a list, or with commas between."""
+    given = columns.split(",") if isinstance(columns, str) else columns
+    return [name.strip() for name in given if name.strip()]
 
 
 class Corpus:
@@ -233,6 +240,7 @@ class Corpus:
         name: str = "tidy",
         *,
         on: Chosen = None,
+        columns: Sequence[str] | str = (),
         by: str | None = None,
         at_least: float = 0.0,
         output: PathLike | None = None,
@@ -245,24 +253,61 @@ class Corpus:
             `"tidy"`, a table of the catalogue (`"items"`, `"labels"`, …), a measure or a model.
         on:
             A `Selection`, or items or file names: only the rows of these.
+        columns:
+            Only these columns, in this order: a list, or names with commas between.
         by:
             `"video"`, `"shot"` or `"document"` sums a measure of frames or pages up: see
             `mediacorpus.analysis.rollup.rollup`.
         at_least:
             Tags and regions with a lower score do not count in that sum.
         output:
-            Also write it to this `.csv` or `.parquet` file.
+            Also write it to this file, as `export` does, without a codebook.
 
         Raises
         ------
         UnknownName
-            There is no such table.
+            There is no such table or column.
         """
         from mediacorpus.analysis import tidy
 
-        file = None if output is None else Path(output)
+        wanted: dict[str, Any] = {"columns": _names(columns), "by": by, "at_least": at_least}
         only = self._chosen(on)
-        return tidy.table(self._store, name, by=by, at_least=at_least, only=only, output=file)
+        if output is not None:
+            from mediacorpus.analysis.export import table_and_file
+
+            return table_and_file(self._store, name, Path(output), only=only, **wanted)
+        return tidy.table(self._store, name, only=only, **wanted)
+
+    @_command
+    def export(
+        self,
+        output: PathLike,
+        name: str = "tidy",
+        *,
+        on: Chosen = None,
+        columns: Sequence[str] | str = (),
+        by: str | None = None,
+        at_least: float = 0.0,
+        codebook: bool = True,
+        full_paths: bool = False,
+    ) -> Exported:
+        """Write a table to a file with a codebook; see `mediacorpus.analysis.export.export`.
+
+        `on` to `at_least` are as for `table`.
+        """
+        from mediacorpus.analysis.export import export
+
+        return export(
+            self._store,
+            name,
+            Path(output),
+            columns=_names(columns),
+            by=by,
+            at_least=at_least,
+            only=self._chosen(on),
+            codebook=codebook,
+            full_paths=full_paths,
+        )
 
     @_command
     def sql(self, query: str) -> pd.DataFrame:

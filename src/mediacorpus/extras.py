@@ -29,6 +29,8 @@ EXTRA_OF = {
     "jinja2": "report",
     "skimage": "descriptors",
     "mahotas": "descriptors",
+    "openpyxl": "export",
+    "pyreadstat": "export",
     "pypdfium2": "documents",
     "resvg_py": "documents",
     "httpx": "download",

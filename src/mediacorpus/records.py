@@ -353,6 +353,9 @@ class Info:
         (images that are smaller come as they are); None asks for the full size.
     kinds:
         Kinds of items that can be measured; others are skipped.
+    labels:
+        Column name → what it holds in a few words, with its range or unit: for codebooks, and
+        for the labels of variables in Stata and SPSS. At most 80 characters.
     """
 
     name: str
@@ -366,6 +369,7 @@ class Info:
     pixels: bool = True
     min_side: int | None = 256
     kinds: tuple[Kind, ...] = VISUAL
+    labels: Mapping[str, str] = field(default_factory=dict)
 
 
 _BOX = dict.fromkeys(("x", "y", "width", "height"), "float64")

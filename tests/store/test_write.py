@@ -104,4 +104,4 @@ def test_other_endings_are_refused_before_anything_is_read(tmp_path):
         yield
 
     with pytest.raises(ParameterError, match=r"\.parquet"):
-        write_batches(pa.RecordBatchReader.from_batches(schema, never()), tmp_path / "t.xlsx")
+        write_batches(pa.RecordBatchReader.from_batches(schema, never()), tmp_path / "t.doc")

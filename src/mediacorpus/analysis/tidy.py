@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +18,6 @@ from mediacorpus.records import Info, Shape
 from mediacorpus.store import people, progress
 from mediacorpus.store.query import FetchView, PartsView, Result, View, quoted, run_sql
 from mediacorpus.store.store import Store
-from mediacorpus.store.write import check_target, write_batches
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,74 +47,65 @@ def table(
     store: Store,
     name: str = TIDY,
     *,
+    columns: Sequence[str] = (),
     by: str | None = None,
     at_least: float = 0.0,
     only: Sequence[str] | None = None,
-    output: Path | None = None,
 ) -> pd.DataFrame:
     """Return one table whole; `"tidy"` is the one row a record table.
 
-    `by` sums a measure up: see `analysis.rollup.rollup`. `only` holds the ids of the items whose
-    rows are wanted. `output` is a file that the table is also written to, as by `export`.
+    `columns` are those that are wanted, all by default; in the tidy table they may bear the
+    measure's name, as in `"color.red_share"`. `by` sums a measure up: see
+    `analysis.rollup.rollup`. `only` holds the ids of the items whose rows are wanted.
 
     Raises
     ------
     UnknownName
-        There is no such table.
-    ParameterError
-        The file's suffix is neither `.csv` nor `.parquet`.
+        There is no such table or column.
     """
-    if output is not None:
-        check_target(output)
-    result = _relation(store, name, by=by, at_least=at_least, only=only)
-    if output is not None:
-        result.keep()
-        write_batches(result.batches(), output)
-    return result.frame()
+    return relation(store, name, columns=columns, by=by, at_least=at_least, only=only).frame()
 
 
-def export(
+def batches(
     store: Store,
     name: str,
-    target: Path,
     *,
+    columns: Sequence[str] = (),
     by: str | None = None,
     at_least: float = 0.0,
     only: Sequence[str] | None = None,
-) -> int:
-    """Write a table to a `.csv` or `.parquet` file, in batches; return its number of rows.
-
-    CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`
-    and are text) get a `'` in front.
-
-    Raises
-    ------
-    ParameterError
-        The file's suffix is neither `.csv` nor `.parquet`.
-    """
-    check_target(target)
-    if name == TIDY and by is None and only is None:
-        return write_batches(_tidy_batches(store), target)
-    result = _relation(store, name, by=by, at_least=at_least, only=only, memory=MEMORY)
-    return write_batches(result.batches(), target)
+) -> pa.RecordBatchReader:
+    """Give a table batch by batch, for a file; the arguments are those of `table`."""
+    if name == TIDY and by is None and only is None and not columns:
+        return _tidy_batches(store)
+    found = relation(
+        store, name, columns=columns, by=by, at_least=at_least, only=only, memory=MEMORY
+    )
+    return found.batches()
 
 
-def _relation(
+def relation(
     store: Store,
     name: str,
     *,
-    by: str | None,
-    at_least: float,
+    columns: Sequence[str] = (),
+    by: str | None = None,
+    at_least: float = 0.0,
     only: Sequence[str] | None = None,
     memory: str | None = None,
 ) -> Result:
+    """Give a table as a result that is not yet read; the arguments are those of `table`."""
     if by is not None:
-        if only is not None:
+        if only is not None or columns:
             raise ParameterError(
                 "A table that is summed up holds whole videos and documents; ask for some of its "
-                "rows with `sql`, or for single frames without --by."
+                "rows or columns with `sql`, or for single frames without --by."
             )
         return rollup(store, name, by, at_least=at_least)
+    if name == TIDY and columns:
+        query, known = part_of_tidy(store, columns)
+        query += _only(known, only, of="records.") + " ORDER BY records.record"
+        return run_sql(query, known, folder=store.folder, memory=memory)
     known = views(store)
     if name == TIDY:
         query, known = _tidy_sql(store), known | _of_tidy(store)
@@ -123,14 +113,26 @@ def _relation(
         query = f"SELECT * FROM {quoted(name)}"
     else:
         raise unknown("table", name, [*known, TIDY])
-    if only is not None:
-        chosen = pa.table({"item": list(only)})
-        known = {**known, CHOSEN: FetchView(lambda: chosen)}
-        columns = run_sql(query, known, folder=store.folder).columns
-        if "item" not in columns:
-            raise ParameterError(f"The rows of {name} are about no items, so none can be chosen.")
-        query = f"SELECT * FROM ({query}) WHERE item IN (SELECT item FROM {CHOSEN})"
+    if only is None and not columns:
+        return run_sql(query, known, folder=store.folder, memory=memory)
+    there = run_sql(query, known, folder=store.folder).columns
+    if only is not None and "item" not in there:
+        raise ParameterError(f"The rows of {name} are about no items, so none can be chosen.")
+    for column in columns:
+        if column not in there:
+            raise unknown("column", column, there)
+    listed = ", ".join(map(quoted, columns)) or "*"
+    query = f"SELECT {listed} FROM ({query}){_only(known, only)}"
     return run_sql(query, known, folder=store.folder, memory=memory)
+
+
+def _only(known: dict[str, View], only: Sequence[str] | None, of: str = "") -> str:
+    """Write the condition that rows are about some items, which become a table."""
+    if only is None:
+        return ""
+    chosen = pa.table({"item": list(only)})
+    known[CHOSEN] = FetchView(lambda: chosen)
+    return f" WHERE {of}item IN (SELECT item FROM {CHOSEN})"
 
 
 def _tidy_batches(store: Store) -> pa.RecordBatchReader:
@@ -242,12 +244,15 @@ class Side:
         Column of the tidy table -> SQL for it, in the words of `alias`.
     of:
         The measure or model; empty for the labels.
+    labels:
+        Column of the tidy table -> what it holds, where the measure itself does not say.
     """
 
     alias: str
     source: str
     columns: Mapping[str, str]
     of: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def join(self) -> str:
@@ -273,16 +278,19 @@ def sides(store: Store) -> list[Side]:
     variables = people.variables(store)
     if variables:
         columns: dict[str, str] = {}
+        labels: dict[str, str] = {}
         for variable in variables:
-            names = [variable]
+            names = {variable: f"Gold value of {variable}"}
             if people.latest_split(store, variable) is not None:
-                names.append(f"{variable}_part")
-            columns |= {_free(n, taken, "label"): f"{WIDE}.{quoted(n)}" for n in names}
-        found.append(Side(WIDE, WIDE, columns))
+                names[f"{variable}_part"] = f"Part of the split of {variable}: train, val or test"
+            for name, label in names.items():
+                shown = _free(name, taken, "label")
+                columns[shown], labels[shown] = f"{WIDE}.{quoted(name)}", label
+        found.append(Side(WIDE, WIDE, columns, labels=labels))
     for name, (_, info) in progress.current_setups(store).items():
-        columns, source = _measure_side(name, info, taken=taken, store=store)
-        if columns:
-            found.append(Side(quoted(f"m_{name}"), source, columns, name))
+        side = _measure_side(name, info, taken=taken, store=store)
+        if side is not None:
+            found.append(side)
     return found
 
 
@@ -340,50 +348,59 @@ def part_of_tidy(store: Store, names: Sequence[str]) -> tuple[str, dict[str, Vie
     return query, views(store) | _of_tidy(store)
 
 
-def _measure_side(
-    name: str, info: Info, *, taken: set[str], store: Store
-) -> tuple[dict[str, str], str]:
+def _measure_side(name: str, info: Info, *, taken: set[str], store: Store) -> Side | None:
     """Give the columns of a measure or model in the tidy table, and SQL for their rows."""
-    alias = quoted(f"m_{name}")
-    source = quoted(name)
+    alias, source = quoted(f"m_{name}"), quoted(name)
+
+    def one(column: str, sql: str, *, rows: str, label: str, prefix: str = name) -> Side:
+        shown = _free(column, taken, prefix)
+        return Side(alias, rows, {shown: f"{sql}"}, name, {shown: label})
+
     if info.shape is Shape.SCALAR and list(info.outputs) == ["value"]:  # a model of a scale
-        return {_free(name, taken, "value"): f"{alias}.value"}, source
+        label = f"Value predicted by {name}"
+        return one(name, f"{alias}.value", rows=source, label=label, prefix="value")
     if info.shape is Shape.SCALAR:
-        columns = {
-            _free(c, taken, name): f"{alias}.{quoted(c)}"
+        names = {
+            _free(c, taken, name): c
             for c in info.outputs
             if not (name == "facts" and c in OF_ITEMS)
         }
-        return columns, source
+        columns = {shown: f"{alias}.{quoted(c)}" for shown, c in names.items()}
+        return Side(alias, source, columns, name)
     if info.shape is Shape.TAG:
-        return _tag_columns(name, alias, taken=taken, store=store)
+        return _tag_side(name, alias, taken=taken, store=store)
     if info.shape is Shape.TEXT:
         text = "string_agg(text, ' ' ORDER BY rank) AS text"
-        source = f"(SELECT item, {text} FROM {source} GROUP BY item)"
-        return {_free(name, taken, "text"): f"{alias}.text"}, source
+        rows = f"(SELECT item, {text} FROM {source} GROUP BY item)"
+        return one(name, f"{alias}.text", rows=rows, label=f"Text by {name}", prefix="text")
     if info.shape is Shape.REGION:
-        source = f"(SELECT item, count(*) AS n FROM {source} GROUP BY item)"
-        return {_free(name + "_count", taken, name): f"coalesce({alias}.n, 0)"}, source
-    return {}, ""
+        rows = f"(SELECT item, count(*) AS n FROM {source} GROUP BY item)"
+        label = f"Number of regions found by {name}"
+        return one(f"{name}_count", f"coalesce({alias}.n, 0)", rows=rows, label=label)
+    return None
 
 
-def _tag_columns(
-    name: str, alias: str, *, taken: set[str], store: Store
-) -> tuple[dict[str, str], str]:
+def _tag_side(name: str, alias: str, *, taken: set[str], store: Store) -> Side:
     """Give the best tag and its score; for a model also the probability of each class."""
     best = _free(name, taken, "tag")
     score = _free(f"{name}_score", taken, "tag")
     columns = {best: f"{alias}.tag", score: f"{alias}.score"}
+    labels = {best: f"Best tag of {name}", score: f"Score of the best tag of {name}, 0 to 1"}
     inner = ["arg_max(tag, score) AS tag", "max(score) AS score"]
     classes: list[str] = []
     for model in people.models(store):
         if model["model"] == name:
             classes = [str(c) for c in model["card"].get("classes", [])]
+            labels[best] = f"{model['variable']} as predicted by {name}"
+            labels[score] = f"Probability of the class predicted by {name}, 0 to 1"
     for number, value in enumerate(classes):
         literal = value.replace("'", "''")
         inner.append(f"max(score) FILTER (WHERE tag = '{literal}') AS p{number}")
-        columns[_free(f"{name}_{value}", taken, "p")] = f"{alias}.p{number}"
-    return columns, f"(SELECT item, {', '.join(inner)} FROM {quoted(name)} GROUP BY item)"
+        shown = _free(f"{name}_{value}", taken, "p")
+        columns[shown] = f"{alias}.p{number}"
+        labels[shown] = f"Probability of {value} by {name}, 0 to 1"
+    rows = f"(SELECT item, {', '.join(inner)} FROM {quoted(name)} GROUP BY item)"
+    return Side(alias, rows, columns, name, labels)
 
 
 def _free(name: str, taken: set[str], prefix: str) -> str:

@@ -34,7 +34,10 @@ app = typer.Typer(
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The corpus folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]
 Output_ = Annotated[
-    Path | None, typer.Option("--output", "-o", help="Write to this .csv or .parquet file.")
+    Path | None,
+    typer.Option(
+        "--output", "-o", help="Write to this .csv, .parquet, .xlsx, .dta, .sav or .rds.csv file."
+    ),
 ]
 Rows = Annotated[int, typer.Option(help="Rows that are shown.", min=1)]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, app
-from mediacorpus.cli.output import ROWS_SHOWN, out, show, show_json, some_failed, write_frame
+from mediacorpus.cli.output import ROWS_SHOWN, note, out, show, show_json, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 
 
@@ -132,26 +133,35 @@ def _look(
     output: Path | None,
     rows: int,
     as_json: bool,
+    columns: str = "",
     by: str | None = None,
     at_least: float = 0.0,
     on: Any = None,
+    codebook: bool = False,
+    full_paths: bool = False,
 ) -> None:
-    from mediacorpus.analysis import tidy
-    from mediacorpus.store.store import Store
-
-    if output is not None and not as_json:
-        with Store(folder) as store:
-            from mediacorpus.analysis.selecting import select
-
-            only = select(store, on)
-            written = tidy.export(store, name, output, by=by, at_least=at_least, only=only)
-        out(f"Wrote {written:,} rows to {output}.")
-        return
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        found = corpus.table(name, on=on, by=by, at_least=at_least, output=output)
-        show(found, as_json=as_json, rows=rows)
+        if output is None:
+            found = corpus.table(name, on=on, columns=columns, by=by, at_least=at_least)
+            show(found, as_json=as_json, rows=rows)
+            return
+        with warnings.catch_warnings(record=True) as said:
+            warnings.simplefilter("always", UserWarning)
+            written = corpus.export(
+                output,
+                name,
+                on=on,
+                columns=columns,
+                by=by,
+                at_least=at_least,
+                codebook=codebook,
+                full_paths=full_paths,
+            )
+    show(written, as_json=as_json)
+    for one in said:
+        note(f"Note: {one.message}")
 
 
 @app.command()
@@ -205,13 +215,39 @@ def table(
     at_least: Annotated[
         float, typer.Option(help="Least score of the tags that count in that sum.")
     ] = 0.0,
+    columns: Annotated[
+        str, typer.Option(metavar="COLUMN,...", help="Only these columns, in this order.")
+    ] = "",
     output: Output_ = None,
+    codebook: Annotated[
+        bool,
+        typer.Option(help="Write beside the file what its columns hold, as FILE_codebook.csv."),
+    ] = True,
+    full_paths: Annotated[
+        bool,
+        typer.Option(
+            "--full-paths",
+            help="Write paths with all folders of this machine, not from the source on.",
+        ),
+    ] = False,
     rows: Rows = ROWS_SHOWN,
     on: Any = None,
     as_json: Json = False,
 ) -> None:
-    """Show a table, or write it to a file."""
-    _look(folder, name, output=output, rows=rows, as_json=as_json, by=by, at_least=at_least, on=on)
+    """Show a table, or write it to a file, with a codebook."""
+    _look(
+        folder,
+        name,
+        output=output,
+        rows=rows,
+        as_json=as_json,
+        columns=columns,
+        by=by,
+        at_least=at_least,
+        on=on,
+        codebook=codebook,
+        full_paths=full_paths,
+    )
 
 
 @app.command()

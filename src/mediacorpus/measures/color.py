@@ -67,6 +67,28 @@ NUMBERS = (
     "cool_share",
 )
 
+_SHADES = (
+    {f"{name}_share": f"Share of {name} pixels, 0 to 1" for name in (*HUES, *NEUTRALS)}
+    | {f"{name}_mean": f"Mean of {name}, 0 to 1" for name in ("red", "green", "blue")}
+    | {f"{name}_sd": f"Standard deviation of {name}" for name in ("red", "green", "blue")}
+    | {f"{name}_mean": f"Mean {name} (HSV), 0 to 1" for name in ("saturation", "value")}
+    | {f"{name}_sd": f"Standard deviation of {name} (HSV)" for name in ("saturation", "value")}
+    | {f"hue_moment_{n}": f"Color moment {n} of hue (HSV), hue from 0 to 1" for n in (1, 2, 3)}
+)
+LABELS = _SHADES | {
+    "hue_mean": "Circular mean of hue in degrees, 0 to 360 (red 0), weighted by saturation",
+    "saturation_moment_3": "Color moment 3 of saturation (HSV)",
+    "value_moment_3": "Color moment 3 of value (HSV)",
+    "lightness_mean": "Mean lightness (CIELAB), 0 to 100",
+    "lightness_sd": "Standard deviation of lightness (CIELAB)",
+    "chroma_mean": "Mean chroma (CIELAB), 0 for gray",
+    "colorfulness": "Colorfulness (Hasler and Suesstrunk), 0 gray to over 100",
+    "warmth": "Warmth (Ou et al.), -0.5 gray, above 0 warm",
+    "warm_share": "Share of pixels with a warm hue, 0 to 1",
+    "cool_share": "Share of pixels with a cool hue, 0 to 1",
+    "hue_count": "Number of distinct hues (Ke et al.), 0 to 20",
+}
+
 INFO = Info(
     name="color",
     version="1",
@@ -80,6 +102,7 @@ INFO = Info(
     | {f"{name}_share": "float64" for name in (*HUES, *NEUTRALS)}
     | {"hue_count": "int64"},
     min_side=DECODED,
+    labels=LABELS,
 )
 
 

@@ -56,6 +56,20 @@ INFO = Info(
         "float64",
     ),
     min_side=DECODED,
+    labels={
+        "edge_density": "Share of pixels on an edge, 0 to 1",
+        "visual_complexity": "Visual complexity: bytes of a JPEG per pixel",
+        "entropy": "Entropy of gray levels in bits, 0 to 8",
+        "symmetry_horizontal": "Symmetry of left and right, -1 to 1",
+        "symmetry_vertical": "Symmetry of top and bottom, -1 to 1",
+        "salience_x": "Center of what stands out: 0 left to 1 right",
+        "salience_y": "Center of what stands out: 0 top to 1 bottom",
+        "salient_share": "Share of the image that stands out, 0 to 1",
+        "thirds_distance": "Distance of that center to the rule of thirds, 0 to 0.47",
+        "center_saturation": "Mean saturation of the middle ninth, 0 to 1",
+        "center_value": "Mean value (HSV) of the middle ninth, 0 to 1",
+        "depth_of_field": "Share of fine detail in the middle, 0 to 1 (0.25 even)",
+    },
 )
 
 

@@ -36,6 +36,24 @@ INFO = Info(
     pixels=False,
     min_side=None,
     kinds=tuple(Kind),
+    labels={
+        "kind": "Kind: image, frame, page, region, video, audio, document",
+        "format": "File format",
+        "width": "Width in pixels, upright",
+        "height": "Height in pixels, upright",
+        "mode": "Color mode of the file, such as RGB or L (gray)",
+        "alpha": "Whether there is transparency",
+        "bytes": "Size of the file in bytes",
+        "frames": "Frames, pages or layers in the file",
+        "dpi": "Density in pixels per inch, as the file says",
+        "taken": "When it was taken, as the file says",
+        "megapixels": "Millions of pixels",
+        "aspect_ratio": "Width divided by height",
+        "duration": "Duration in seconds",
+        "frame_rate": "Frames per second",
+        "sample_rate": "Samples of sound per second",
+        "channels": "Channels of sound",
+    },
 )
 
 

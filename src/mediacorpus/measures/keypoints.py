@@ -33,6 +33,11 @@ INFO = Info(
     ),
     outputs={"orb": "int64", "sift": "int64", "sift_scale": "float64"},
     min_side=SIDE,
+    labels={
+        "orb": "Number of corners (ORB), at most 500",
+        "sift": "Number of blobs (SIFT)",
+        "sift_scale": "Mean diameter of the blobs in pixels (SIFT)",
+    },
 )
 
 _detectors = threading.local()

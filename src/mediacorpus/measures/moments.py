@@ -33,6 +33,7 @@ HU = Info(
     ),
     outputs=dict.fromkeys(HU_COLUMNS, "float64"),
     min_side=HU_SIDE,
+    labels={name: f"Hu's moment {n} of the gray image" for n, name in enumerate(HU_COLUMNS, 1)},
 )
 
 ZERNIKE = Info(

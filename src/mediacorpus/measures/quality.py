@@ -49,6 +49,20 @@ INFO = Info(
         "blurred": "bool",
     },
     min_side=None,
+    labels={
+        "brightness": "Mean luma, 0 black to 1 white",
+        "contrast_rms": "Contrast: standard deviation of luma, 0 to 0.5",
+        "contrast_michelson": "Contrast (Michelson) of the 1st and 99th percentile, 0 to 1",
+        "dynamic_range": "Luma at the 99th minus the 1st percentile, 0 to 1",
+        "underexposed_share": "Share of pixels with luma below 0.05",
+        "overexposed_share": "Share of pixels with luma above 0.95",
+        "sharpness_laplacian": "Sharpness: variance of the Laplacian",
+        "sharpness_tenengrad": "Sharpness: mean square of the Sobel gradient",
+        "noise": "Noise: standard deviation in levels of 255 (Immerkaer)",
+        "blockiness": "Blocks of JPEG compression: about 0 none, towards 1 strong",
+        "blur": "Extent of blur, 0 sharp to 1",
+        "blurred": "Whether the image is blurred (blur above 0.55)",
+    },
 )
 
 

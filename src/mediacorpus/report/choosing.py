@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -201,24 +200,3 @@ def spread(store: Store, count: int) -> list[str]:
         str(store.value(f"SELECT item {images} ORDER BY n LIMIT 1 OFFSET ?", (int(place * step),)))
         for place in range(min(count, total))
     ]
-
-
-def handed_out(store: Store, paths: Sequence[str]) -> list[str]:
-    """Give paths from their sources on, for pages that are made to be passed on."""
-    sources = [row[0] for row in store.rows("SELECT location FROM sources ORDER BY source")]
-    return [from_source(path, sources) for path in paths]
-
-
-def from_source(path: str, sources: Sequence[str]) -> str:
-    """Leave out the folders of this machine.
-
-    >>> from_source("/home/me/images/a/b.jpg", ["/home/me/images"])
-    'images/a/b.jpg'
-    >>> from_source("/home/me/c.jpg", []), from_source("https://example.org/c.jpg", [])
-    ('c.jpg', 'https://example.org/c.jpg')
-    """
-    place = Path(path)
-    if not place.is_absolute():
-        return path
-    above = [Path(source).parent for source in sources if place.is_relative_to(source)]
-    return place.relative_to(above[0]).as_posix() if above else place.name

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mediacorpus.analysis.handing_out import HandedOut
 from mediacorpus.analysis.overview import Overview, overview
 from mediacorpus.analysis.tidy import sql
 from mediacorpus.coding.resolving import gold_labels
@@ -21,7 +22,7 @@ from mediacorpus.learning.model import ModelFolder, model_of
 from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.networks.views import plain_view
 from mediacorpus.records import SKIPPED, Failure, Info
-from mediacorpus.report.choosing import handed_out, spread
+from mediacorpus.report.choosing import spread
 from mediacorpus.report.curves import REBUILT
 from mediacorpus.report.gallery import Thumb, thumbs
 from mediacorpus.report.model_card import agreement_of, agreement_words, model_card
@@ -277,7 +278,7 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
                 f"WHERE {progress.VISUAL_ITEMS} GROUP BY width, height"
             )
         },
-        sources=handed_out(store, _sources(store)),
+        sources=HandedOut(store).texts(_sources(store)),
         columns=[own.shown for own in own_columns(store)],
         measures=[_measure(store, setup, info) for setup, info in measures.values()],
         labels=[_variable(store, name, models) for name in people.variables(store)],
@@ -303,7 +304,7 @@ def _thumbs(
     store: Store, items: Sequence[str], facts: Mapping[str, Mapping[str, Any]] | None = None
 ) -> list[Thumb]:
     found = thumbs(store, items, facts=facts)
-    captions = handed_out(store, [thumb.caption for thumb in found])
+    captions = HandedOut(store).texts([thumb.caption for thumb in found])
     return [replace(thumb, caption=own) for thumb, own in zip(found, captions, strict=True)]
 
 
@@ -445,7 +446,7 @@ def _failures(store: Store, *, skipped: bool) -> list[Failure]:
         "ORDER BY path LIMIT ?",
         (SKIPPED, FAILURES_SHOWN),
     )
-    paths = handed_out(store, [path or subject for subject, path, *_ in rows])
+    paths = HandedOut(store).texts([path or subject for subject, path, *_ in rows])
     return [Failure(row[0], path, *row[2:]) for row, path in zip(rows, paths, strict=True)]
 
 

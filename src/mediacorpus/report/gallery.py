@@ -10,6 +10,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from mediacorpus.analysis.handing_out import HandedOut
 from mediacorpus.analysis.overview import overview
 from mediacorpus.analysis.selecting import Chosen
 from mediacorpus.engine.decoding import open_all
@@ -17,7 +18,7 @@ from mediacorpus.errors import ParameterError
 from mediacorpus.files import atomic_write
 from mediacorpus.media.thumbnail import data_uri, thumbnail_jpeg
 from mediacorpus.report import words
-from mediacorpus.report.choosing import choose, handed_out, spread
+from mediacorpus.report.choosing import choose, spread
 from mediacorpus.report.document import Markup, leaf, write_page
 from mediacorpus.result import Result, counted, plain
 from mediacorpus.store import derived
@@ -370,7 +371,7 @@ def gallery(
         _check_ending(output)
     choice = choose(store, on, sort=sort, columns=columns, query=query, most=most)
     shown = thumbs(store, choice.items, facts=choice.facts, side=LARGE)
-    captions = handed_out(store, [thumb.caption for thumb in shown])
+    captions = HandedOut(store).texts([thumb.caption for thumb in shown])
     found = Gallery(
         choice.title,
         [replace(thumb, caption=own) for thumb, own in zip(shown, captions, strict=True)],

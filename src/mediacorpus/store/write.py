@@ -1,20 +1,23 @@
-"""Write tables to files: CSV and Parquet, batch by batch, whole or not at all."""
+"""Write tables to files, batch by batch, whole or not at all."""
 
 from __future__ import annotations
 
 import csv
+import functools
 import io
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from mediacorpus.errors import ParameterError, writing
+from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
+from mediacorpus.store import study
 
 FORMULA = r"^[=+\-@\t\r]"
 """How text begins that a spreadsheet would run."""
@@ -27,16 +30,30 @@ _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e10
 """Sizes between which Arrow and Python write decimals with the same digits."""
 
 
-def write_batches(batches: pa.RecordBatchReader, target: Path) -> int:
-    """Write record batches to a `.csv` or `.parquet` file; return the number of rows.
+def write_batches(
+    batches: pa.RecordBatchReader, target: Path, labels: Mapping[str, str] | None = None
+) -> int:
+    """Write record batches to a file whose ending names the format; return the number of rows.
 
     CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`
     and are text) get a `'` in front.
 
+    Parameters
+    ----------
+    batches:
+        The rows.
+    target:
+        `.csv`, `.parquet`, `.xlsx`, `.dta` (Stata), `.sav` (SPSS) or `.rds.csv` file; the last
+        has a script for R beside it.
+    labels:
+        Column -> what it is, for the formats that hold that.
+
     Raises
     ------
     ParameterError
-        The file's suffix is neither `.csv` nor `.parquet`.
+        The file has another ending, or holds fewer rows than there are.
+    MissingExtra
+        A package that writes the format is not installed.
     StorageFull, CorpusReadOnly
         The file cannot be written.
     """
@@ -44,26 +61,39 @@ def write_batches(batches: pa.RecordBatchReader, target: Path) -> int:
     with writing(target.parent):
         target.parent.mkdir(parents=True, exist_ok=True)
         with atomic_write(target) as path:
-            return write(batches, path)
+            return write(batches, path, labels)
 
 
-def check_target(target: Path) -> Callable[[pa.RecordBatchReader, Path], int]:
+Writer: TypeAlias = Callable[[pa.RecordBatchReader, Path, Mapping[str, str] | None], int]
+
+
+def check_target(target: Path) -> Writer:
     """Refuse a file that no table can be written to; give what writes it.
 
     Raises
     ------
     ParameterError
-        The file's suffix is neither `.csv` nor `.parquet`.
+        The file has another ending.
+    MissingExtra
+        A package that writes the format is not installed.
     """
-    writers = {".csv": _write_csv, ".parquet": _write_parquet}
-    if target.suffix.lower() not in writers:
-        raise ParameterError(
-            f"A table is written as .csv or .parquet; {target.name!r} ends in neither."
-        )
-    return writers[target.suffix.lower()]
+    for ending, (write, package) in WRITERS.items():
+        if target.name.lower().endswith(ending):
+            if package:
+                need(package)
+            if write is study.write_for_r:
+                return functools.partial(study.write_for_r, named=target)
+            return write
+    *some, last = WRITERS
+    raise ParameterError(
+        f"A table is written as {', '.join(some)} or {last}; {target.name!r} has another ending."
+    )
 
 
-def _write_parquet(batches: pa.RecordBatchReader, target: Path) -> int:
+def _write_parquet(
+    batches: pa.RecordBatchReader, target: Path, labels: Mapping[str, str] | None = None
+) -> int:
+    del labels
     rows = 0
     text = [field.name for field in batches.schema if pa.types.is_string(field.type)]
     # Numbers repeat too seldom for a dictionary of them to be worth its making.
@@ -76,7 +106,10 @@ def _write_parquet(batches: pa.RecordBatchReader, target: Path) -> int:
     return rows
 
 
-def _write_csv(batches: pa.RecordBatchReader, target: Path) -> int:
+def _write_csv(
+    batches: pa.RecordBatchReader, target: Path, labels: Mapping[str, str] | None = None
+) -> int:
+    del labels
     rows = 0
     with target.open("wb") as file:
         file.write(_lines([[safe_cell(name) for name in batches.schema.names]]))
@@ -164,3 +197,14 @@ def safe_cell(cell: Any) -> Any:
     if isinstance(cell, list):
         return json.dumps(cell)
     return cell
+
+
+WRITERS: Mapping[str, tuple[Writer, str]] = {
+    ".rds.csv": (study.write_for_r, ""),
+    ".csv": (_write_csv, ""),
+    ".parquet": (_write_parquet, ""),
+    ".xlsx": (study.write_excel, "openpyxl"),
+    ".dta": (study.write_stata, "pyreadstat"),
+    ".sav": (study.write_spss, "pyreadstat"),
+}
+"""Ending -> what writes the format, and the package that it needs."""

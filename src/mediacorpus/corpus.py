@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import inspect
 import os
@@ -10,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
 from mediacorpus.errors import unknown_option
+from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from mediacorpus.report.plot import Plot
     from mediacorpus.report.showing import Sheet
     from mediacorpus.sources.adding import Added
+    from mediacorpus.updating import Updated
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.explain import Explained
     from mediacorpus.validation.learning_curve import LearningCurve
@@ -43,23 +46,66 @@ R = TypeVar("R")
 
 
 def _command(function: Callable[P, R]) -> Callable[P, R]:
-    """Refuse an option that the command does not have, with the nearest that it has.
+    """Keep what was asked with the runs that come of it; refuse options that are not there.
 
-    A command that hands options on to measures or methods refuses those that none of them knows.
+    An option that the command does not have is refused with the nearest that it has. A command
+    that hands options on to measures or methods refuses those that none of them knows.
     """
-    parameters = inspect.signature(function).parameters
-    if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
-        return function
+    signature = inspect.signature(function)
+    parameters = signature.parameters
     known = [name for name in parameters if name != "self"]
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for name in kwargs:
-            if name not in parameters:
+            if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
-        return function(*args, **kwargs)
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError:
+            return function(*args, **kwargs)  # which says what is missing
+        with asking(function.__name__, *_asked(bound)):
+            return function(*args, **kwargs)
 
     return checked
+
+
+def _asked(bound: inspect.BoundArguments) -> tuple[list[Any], dict[str, Any]]:
+    """Give what a user gave to a command: without the defaults, as JSON can hold it."""
+    positional: list[Any] = []
+    options: dict[str, Any] = {}
+    for name, value in bound.arguments.items():
+        parameter = bound.signature.parameters[name]
+        if name in {"self", "progress", "on_epoch"}:
+            continue
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional += [_written(one) for one in value]
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            options |= {key: _written(one) for key, one in value.items() if one is not None}
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            given = _written(value)
+            if given != _written(parameter.default):
+                options[name] = given
+        elif value is not None:
+            positional.append(_written(value))
+    return positional, options
+
+
+def _written(value: Any) -> Any:
+    """Write an argument for a script: data classes by their name and what was set in them."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {f.name: getattr(value, f.name) for f in dataclasses.fields(value)}
+        defaults = {f.name: f.default for f in dataclasses.fields(value)}
+        given = {k: _written(v) for k, v in fields.items() if v != defaults[k]}
+        return {"class": type(value).__name__, "fields": given}
+    if isinstance(value, Mapping):
+        return {str(key): _written(one) for key, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_written(one) for one in value]
+    if hasattr(value, "itertuples"):
+        return {"class": "DataFrame", "fields": {}}
+    return value if value is None or isinstance(value, (str, int, float, bool)) else str(value)
 
 
 def _given(**options: Any) -> dict[str, Any]:
@@ -937,6 +983,17 @@ class Corpus:
         from mediacorpus.store.results import results
 
         return results(self._store, subject, command)
+
+    @_command
+    def update(self, *, progress: bool | None = None) -> Updated:
+        """Repeat, for what is new, all that was asked; see `mediacorpus.updating.update`."""
+        from mediacorpus.updating import update
+
+        def perform(command: str, positional: list[Any], options: dict[str, Any]) -> Any:
+            own = {} if command in {"import_labels", "report"} else {"progress": progress}
+            return getattr(self, command)(*positional, **options, **own)
+
+        return update(self._store, perform)
 
     @_command
     def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:

@@ -307,7 +307,7 @@ def test_settings_out_of_range(
 
 
 def test_tables_go_to_csv_or_parquet(run: Callable[..., Said], folder: Path) -> None:
-    code, _, err = run("items", folder, "-o", folder / "items.xlsx")
+    code, _, err = run("items", folder, "-o", folder / "items.doc")
     assert code == 1
     assert ".parquet" in one_sentence(err)
 

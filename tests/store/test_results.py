@@ -122,6 +122,7 @@ def test_scores_of_an_earlier_version_become_rows(store, run, subjects):
     for step in (
         "DROP TABLE results",
         "ALTER TABLE validations DROP kind",
+        "ALTER TABLE runs DROP asked",
         "PRAGMA user_version = 6",
     ):
         store.execute(step)

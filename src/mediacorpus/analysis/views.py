@@ -119,7 +119,7 @@ CATALOGUE: Mapping[str, Listing] = {
     ),
     "runs": _listing(
         "run:BIGINT, verb, status, done:BIGINT, failed:BIGINT, started, ended, parameters, "
-        "seed:BIGINT, model_hash, input_hash, version, machine, note",
+        "seed:BIGINT, model_hash, input_hash, version, machine, note, asked",
         "runs",
         "run",
     ),

@@ -11,6 +11,7 @@ import typer
 from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, app
 from mediacorpus.cli.output import ROWS_SHOWN, note, out, show, show_json, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
+from mediacorpus.files import atomic_write
 
 
 @app.command()
@@ -126,6 +127,20 @@ def add(
     some_failed(added.failed)
 
 
+@app.command()
+def update(folder: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
+    """Repeat, for what is new, all that was asked: sources, measures, models, scores, report."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus, warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always", UserWarning)
+        done = corpus.update(progress=False if quiet or as_json else None)
+    for one in said:
+        note(f"Note: {one.message}")
+    show(done, as_json=as_json)
+    some_failed(done.failed)
+
+
 def _look(
     folder: Path,
     name: str,
@@ -190,10 +205,40 @@ def failures(
 
 @app.command()
 def runs(
-    folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
+    context: typer.Context,
+    folder: Folder,
+    as_script: Annotated[
+        bool,
+        typer.Option("--as-script", help="The study as a script of commands, for a shell."),
+    ] = False,
+    as_python: Annotated[
+        bool, typer.Option("--as-python", help="The study as a script of Python.")
+    ] = False,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write the table or the script to this file."),
+    ] = None,
+    rows: Rows = ROWS_SHOWN,
+    as_json: Json = False,
 ) -> None:
-    """List every run: parameters, versions, times, counts."""
-    _look(folder, "runs", output=output, rows=rows, as_json=as_json)
+    """List every run: parameters, versions, times, counts; or the study as a script."""
+    if not (as_script or as_python):
+        _look(folder, "runs", output=output, rows=rows, as_json=as_json)
+        return
+    from mediacorpus.analysis.script import python_script
+    from mediacorpus.cli.scripting import shell_script
+    from mediacorpus.store.store import Store
+
+    with Store(folder) as store:
+        text = (
+            python_script(store) if as_python else shell_script(store, context.find_root().command)
+        )
+    if output is None:
+        out(text.rstrip())
+        return
+    with atomic_write(output) as temporary:
+        temporary.write_text(text, encoding="utf-8", newline="\n")
+    out(f"Wrote the commands of the study to {output}.")
 
 
 @app.command()

@@ -261,4 +261,7 @@ MIGRATIONS: tuple[str, ...] = (
     FROM validations, json_each(result, '$.table') AS row ORDER BY validation, row.key;
     UPDATE validations SET result = json_remove(result, '$.table');
     """,
+    """
+    ALTER TABLE runs ADD COLUMN asked TEXT;
+    """,
 )

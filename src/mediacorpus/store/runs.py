@@ -9,7 +9,9 @@ import json
 import math
 import os
 import platform
-from collections.abc import Iterator, Mapping
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -118,6 +120,37 @@ def _commit() -> str | None:
     return None
 
 
+_ASKED: ContextVar[str | None] = ContextVar("asked", default=None)
+
+
+@contextlib.contextmanager
+def asking(command: str, positional: Sequence[Any], options: Mapping[str, Any]) -> Iterator[None]:
+    """Let the runs within know the command that the user gave; of nested ones the outermost.
+
+    Parameters
+    ----------
+    command:
+        Its name, such as `"train"`.
+    positional, options:
+        What was given to it; anything that JSON can hold.
+
+    Examples
+    --------
+    >>> with asking("train", ["face"], {"name": "m"}), asking("measure", ["embedding"], {}):
+    ...     json.loads(_ASKED.get())["command"]
+    'train'
+    """
+    if _ASKED.get() is not None:
+        yield
+        return
+    call = {"command": command, "positional": list(positional), "options": dict(options)}
+    token = _ASKED.set(json.dumps(call | {"call": uuid.uuid4().hex}, default=str))
+    try:
+        yield
+    finally:
+        _ASKED.reset(token)
+
+
 @contextlib.contextmanager
 def running(
     store: Store,
@@ -165,7 +198,8 @@ def running(
         run = Run(
             store.execute(
                 "INSERT INTO runs (verb, status, version, parameters, seed, model_hash, "
-                "input_hash, machine, started) VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?)",
+                "input_hash, machine, started, asked) "
+                "VALUES (?, 'running', ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     verb,
                     __version__,
@@ -175,6 +209,7 @@ def running(
                     input_hash,
                     json.dumps(machine()),
                     now(),
+                    _ASKED.get(),
                 ),
             )
         )

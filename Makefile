@@ -15,20 +15,16 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 # Each stamp is remade when what is to be installed changes.
-$(VENV)/.demo: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[demo]'
-	@touch $@
-
-$(VENV)/.test: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[test]'
-	@touch $@
-
-$(VENV)/.check: pyproject.toml constraints.txt | $(BIN)/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[check]'
+$(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing mediacorpus with the extra '$*' into $(VENV): up to 2 GB, some minutes."
+	$(BIN)/python -m pip install --disable-pip-version-check --progress-bar on -c constraints.txt -e '.[$*]'
 	@touch $@
 
 demo: $(VENV)/.demo
 	$(BIN)/mediacorpus demo $(DEMO)
+	@echo ""
+	@echo "To use the command in this terminal:  source $(BIN)/activate"
+	@echo "Then, for what works on this machine:  mediacorpus doctor"
 
 test: $(VENV)/.test
 	$(PYTEST) -m "not slow"

@@ -1,5 +1,6 @@
 """Optional packages: import them or say what to install."""
 
+import shlex
 import sys
 import tomllib
 from pathlib import Path
@@ -8,7 +9,7 @@ import pytest
 
 from mediacorpus import extras
 from mediacorpus.errors import MissingExtra
-from mediacorpus.extras import EXTRA_OF, installed, need
+from mediacorpus.extras import EXTRA_OF, install_line, installed, need
 
 PYPROJECT = Path(__file__).parents[1] / "pyproject.toml"
 
@@ -19,7 +20,7 @@ def test_a_missing_package_gives_the_line_that_installs_it(monkeypatch, module, 
     monkeypatch.setattr(extras, "_mend_torchvision", lambda: None)
     with pytest.raises(MissingExtra) as caught:
         need(module)
-    assert f'pip install "mediacorpus[{extra}]"' in str(caught.value)
+    assert install_line(extra) in str(caught.value)
     assert repr(module) in str(caught.value)
 
 
@@ -61,3 +62,15 @@ def test_installed_tells_without_importing():
 def test_torchvision_and_timm_can_be_imported():
     assert need("torchvision").models.resnet18
     assert need("timm").create_model
+
+
+def test_the_line_that_installs_works_from_a_copy_and_from_a_package(monkeypatch, tmp_path):
+    root = PYPROJECT.parent
+    assert install_line("report") == (
+        f"python -m pip install -c {root}/constraints.txt -e {shlex.quote(f'{root}[report]')}"
+    )
+    monkeypatch.setattr(extras, "__file__", str(tmp_path / "site-packages/mediacorpus/extras.py"))
+    needed = ["jinja2>=3.1; extra == 'report'", 'numpy>=1; python_version > "3"']
+    monkeypatch.setattr(extras, "requires", lambda name: needed)
+    assert install_line("report") == "python -m pip install 'jinja2>=3.1'"
+    assert install_line("video") == "python -m pip install av scenedetect"

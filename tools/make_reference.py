@@ -142,7 +142,9 @@ def _module(name: str) -> str:
 def _facts_of(info: Any) -> str:
     side = {None: "full size"}.get(info.min_side, f"short side of at least {info.min_side} pixels")
     extra = (
-        f'`pip install "mediacorpus[{info.extra}]"`' if info.extra else "none: it is in the core"
+        f"[`{info.extra}`](../how-to/install.md#extras)"
+        if info.extra
+        else "none: it is in the core"
     )
     rows = [
         ["version", f"`{info.version}`"],

@@ -17,6 +17,7 @@ from mediacorpus._version import __version__
 if TYPE_CHECKING:
     from mediacorpus import errors, media
     from mediacorpus.analysis.selecting import Selection
+    from mediacorpus.checkup import doctor
     from mediacorpus.corpus import Corpus
     from mediacorpus.engine.contract import MEASURES, Batch, BatchItem, measure
     from mediacorpus.errors import MediacorpusError
@@ -37,6 +38,7 @@ _HOMES = {
     "Tag": "mediacorpus.records",
     "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
+    "doctor": "mediacorpus.checkup",
     "measure": "mediacorpus.engine.contract",
 }
 
@@ -55,6 +57,7 @@ __all__ = [
     "Text",
     "TrainSettings",
     "__version__",
+    "doctor",
     "errors",
     "measure",
     "media",

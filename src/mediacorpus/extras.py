@@ -10,6 +10,10 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
+import re
+import shlex
+from importlib.metadata import PackageNotFoundError, requires
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
@@ -68,8 +72,31 @@ def need(module: str) -> Any:
         extra = EXTRA_OF.get(missing) or EXTRA_OF.get(root, "all")
         raise MissingExtra(
             f"This needs the package {missing!r}, which is not installed. "
-            f'Install it with: pip install "mediacorpus[{extra}]"'
+            f"Install it with: {install_line(extra)}"
         ) from error
+
+
+def install_line(extra: str) -> str:
+    """Give the line that installs an extra, from a copy of the source as from a package.
+
+    >>> install_line("report").startswith("python -m pip install ")
+    True
+    """
+    root = Path(__file__).resolve().parents[2]
+    if (root / "pyproject.toml").is_file() and (root / "constraints.txt").is_file():
+        clone = shlex.quote(f"{root}[{extra}]")
+        return f"python -m pip install -c {shlex.quote(str(root / 'constraints.txt'))} -e {clone}"
+    try:
+        wanted = requires("mediacorpus") or []
+    except PackageNotFoundError:
+        wanted = []
+    own = [one.partition(";")[0].strip() for one in wanted if _belongs(one, extra)]
+    packages = own or [module for module, name in EXTRA_OF.items() if name == extra]
+    return f"python -m pip install {' '.join(map(shlex.quote, packages))}"
+
+
+def _belongs(requirement: str, extra: str) -> bool:
+    return re.search(rf"extra == [\"']{re.escape(extra)}[\"']", requirement) is not None
 
 
 def installed(module: str) -> bool:

@@ -252,7 +252,7 @@ def test_without_the_extra_for_videos(good, add, reasons, *, monkeypatch, store,
     added = add(good, options=AddOptions(frames="every=1s"))
     assert (added.records, added.derived, added.failed) == (2, 1, 3)
     assert set(reasons()) == {"0.mp4", "1.mp4", "2.mp4"}
-    assert all('pip install "mediacorpus[video]"' in why for why in reasons().values())
+    assert all(install_line("video") in why for why in reasons().values())
     monkeypatch.undo()
     added = add(good, options=AddOptions(frames="every=1s"))
     assert (added.records, added.derived, added.failed) == (3, 3, 0)
@@ -298,6 +298,7 @@ CHILD = """
 import json, resource, sys, time
 from pathlib import Path
 from mediacorpus.store.store import Store
+from mediacorpus.extras import install_line
 from mediacorpus.sources.add import add
 
 def peak():

@@ -1,4 +1,4 @@
-"""The demonstration: every command, run on images that come with a package."""
+"""Commands for the first hour: the demonstration, and what works on this machine."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from mediacorpus.cli.app import app
-from mediacorpus.cli.output import exit_code, out
+from mediacorpus.cli.app import Json, app
+from mediacorpus.cli.output import USER_ERROR, exit_code, out, show_json
 from mediacorpus.errors import CorpusExists
 from mediacorpus.extras import need
 
@@ -51,6 +51,21 @@ def demo(
         _run(command)
     out("")
     out(f"Done in {time.monotonic() - started:.0f} s. The report: {folder / 'reports/report.html'}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say what is installed, what works, and what to do about the rest."""
+    from mediacorpus.checkup import FOR, doctor, line
+
+    width = max(map(len, [*FOR, "mediacorpus"]))
+    found = doctor(None if as_json else lambda one: out(line(one, width)))
+    if as_json:
+        show_json(found)
+    else:
+        out(str(found).rpartition("\n")[2])
+    if found.broken:
+        raise typer.Exit(USER_ERROR)
 
 
 def _commands(folder: str) -> list[list[str]]:

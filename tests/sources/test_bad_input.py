@@ -17,6 +17,7 @@ import pytest
 from PIL import Image
 
 from mediacorpus.errors import SourceError
+from mediacorpus.extras import install_line
 from mediacorpus.sources.options import AddOptions
 
 HERE = Path(__file__).parent

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from mediacorpus._version import __version__
+from mediacorpus.cli.help import Command, Group
 from mediacorpus.cli.output import Output, out
 
 TOUR = """mediacorpus: images into a validated data set, on this machine.
@@ -24,12 +26,16 @@ Try `mediacorpus demo`, or `mediacorpus COMMAND --help`."""
 
 app = typer.Typer(
     name="mediacorpus",
+    cls=Group,
     help="Turn images into a validated data set, on your own machine.",
     no_args_is_help=False,
     add_completion=False,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,
 )
+
+command = functools.partial(app.command, cls=Command)
+"""Hangs a command on the application, with our form of help."""
 
 Folder = Annotated[Path, typer.Argument(metavar="DIR", help="The corpus folder.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the result as JSON.")]

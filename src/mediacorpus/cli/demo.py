@@ -13,7 +13,7 @@ from typing import Annotated, Any
 import numpy as np
 import typer
 
-from mediacorpus.cli.app import Json, app
+from mediacorpus.cli.app import Json, app, command
 from mediacorpus.cli.output import USER_ERROR, exit_code, out, show_json
 from mediacorpus.errors import CorpusExists
 from mediacorpus.extras import need
@@ -32,7 +32,7 @@ QUERY = (
 )
 
 
-@app.command()
+@command()
 def demo(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="The corpus to make.")] = Path(
         "mediacorpus-demo"
@@ -47,13 +47,13 @@ def demo(
         "and what real folders hold besides: copies, a broken file, a text file called .jpg."
     )
     place = str(folder)
-    for command in _commands(place):
-        _run(command)
+    for words in _commands(place):
+        _run(words)
     out("")
     out(f"Done in {time.monotonic() - started:.0f} s. The report: {folder / 'reports/report.html'}")
 
 
-@app.command()
+@command()
 def doctor(as_json: Json = False) -> None:
     """Say what is installed, what works, and what to do about the rest."""
     from mediacorpus.checkup import FOR, doctor, line

@@ -8,13 +8,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, app
+from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, command
 from mediacorpus.cli.output import ROWS_SHOWN, note, out, show, show_json, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.files import atomic_write
 
 
-@app.command()
+@command()
 def create(folder: Folder, as_json: Json = False) -> None:
     """Make an empty corpus in DIR."""
     from mediacorpus.corpus import Corpus
@@ -76,7 +76,7 @@ Contact = Annotated[
 ]
 
 
-@app.command()
+@command()
 def add(
     folder: Folder,
     sources: Sources,
@@ -127,7 +127,7 @@ def add(
     some_failed(added.failed)
 
 
-@app.command()
+@command()
 def update(folder: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
     """Repeat, for what is new, all that was asked: sources, measures, models, scores, report."""
     from mediacorpus.corpus import Corpus
@@ -179,7 +179,7 @@ def _look(
         note(f"Note: {one.message}")
 
 
-@app.command()
+@command()
 def items(
     folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
 ) -> None:
@@ -187,7 +187,7 @@ def items(
     _look(folder, "items", output=output, rows=rows, as_json=as_json)
 
 
-@app.command()
+@command()
 def records(
     folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
 ) -> None:
@@ -195,7 +195,7 @@ def records(
     _look(folder, "records", output=output, rows=rows, as_json=as_json)
 
 
-@app.command()
+@command()
 def failures(
     folder: Folder, output: Output_ = None, rows: Rows = ROWS_SHOWN, as_json: Json = False
 ) -> None:
@@ -203,7 +203,7 @@ def failures(
     _look(folder, "failures", output=output, rows=rows, as_json=as_json)
 
 
-@app.command()
+@command()
 def runs(
     context: typer.Context,
     folder: Folder,
@@ -241,7 +241,7 @@ def runs(
     out(f"Wrote the commands of the study to {output}.")
 
 
-@app.command()
+@command()
 @selectable
 def table(
     folder: Folder,
@@ -295,7 +295,7 @@ def table(
     )
 
 
-@app.command()
+@command()
 def sql(
     folder: Folder,
     query: Annotated[str, typer.Argument(metavar="QUERY", help="One SELECT over the tables.")],

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Quiet, app
+from mediacorpus.cli.app import Folder, Json, Quiet, command
 from mediacorpus.cli.output import note, out, show, show_json, some_failed
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
@@ -130,7 +130,7 @@ Watch = Annotated[
 ]
 
 
-@app.command()
+@command()
 @selectable
 def train(
     folder: Folder,
@@ -259,7 +259,7 @@ def _number(option: str, text: str) -> float:
         raise ParameterError(f"{option} is {text!r}; it must be a number.") from error
 
 
-@app.command()
+@command()
 @selectable
 def apply(
     folder: Folder,
@@ -281,7 +281,7 @@ def apply(
     some_failed(applied.failed)
 
 
-@app.command()
+@command()
 @selectable
 def validate(
     folder: Folder,
@@ -342,7 +342,7 @@ def validate(
     show(found, as_json=as_json)
 
 
-@app.command()
+@command()
 def report(
     folder: Folder,
     title: Annotated[str | None, typer.Option(help="Heading of the report.")] = None,

@@ -6,12 +6,12 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Quiet, app
+from mediacorpus.cli.app import Folder, Json, Quiet, command
 from mediacorpus.cli.output import note, show, some_failed
 from mediacorpus.cli.selecting import selectable
 
 
-@app.command()
+@command()
 def measures(as_json: Json = False) -> None:
     """List what can be measured: name, one line, licence, extra."""
     import pandas as pd
@@ -35,7 +35,7 @@ def measures(as_json: Json = False) -> None:
     show(frame, as_json=as_json)
 
 
-@app.command()
+@command()
 @selectable
 def measure(
     folder: Folder,

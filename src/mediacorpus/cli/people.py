@@ -7,14 +7,15 @@ from typing import Annotated
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, app
+from mediacorpus.cli.app import Folder, Json, app, command
+from mediacorpus.cli.help import Command
 from mediacorpus.cli.output import show, some_failed
 
 labels_app = typer.Typer(help="Labels that people gave.", no_args_is_help=True)
 app.add_typer(labels_app, name="labels")
 
 
-@labels_app.command("import")
+@labels_app.command("import", cls=Command)
 def import_(
     folder: Folder,
     source: Annotated[
@@ -38,7 +39,7 @@ def import_(
     some_failed(len(imported.unknown))
 
 
-@app.command()
+@command()
 def gold(
     folder: Folder,
     variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")],
@@ -61,7 +62,7 @@ def gold(
         show(corpus.gold(variable, rule=rule, positive=positive, keep=keep), as_json=as_json)
 
 
-@app.command()
+@command()
 def split(
     folder: Folder,
     variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")],

@@ -9,13 +9,13 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, app
+from mediacorpus.cli.app import Folder, Json, command
 from mediacorpus.cli.output import out, show_json, some_failed
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
 
-@app.command()
+@command()
 def show(
     place: Annotated[
         Path, typer.Argument(metavar="DIR", help="The corpus folder, or a media file.")
@@ -71,7 +71,7 @@ def show(
     some_failed(len(drawn.failed))
 
 
-@app.command()
+@command()
 @selectable
 def gallery(
     folder: Folder,
@@ -122,7 +122,7 @@ def gallery(
         webbrowser.open(output.resolve().as_uri())
 
 
-@app.command()
+@command()
 @selectable
 def plot(
     folder: Folder,

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Quiet, Rows, app
+from mediacorpus.cli.app import Folder, Json, Quiet, Rows, command
 from mediacorpus.cli.output import ROWS_SHOWN, out, show, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
@@ -91,7 +91,7 @@ Depths = Annotated[
 Flags = Annotated[str | None, typer.Option(help="Values to try: yes, no or yes,no.")]
 
 
-@app.command()
+@command()
 def grid(
     folder: Folder,
     variable: Variable,
@@ -157,7 +157,7 @@ def grid(
         out(str(found))
 
 
-@app.command()
+@command()
 def compare(
     folder: Folder,
     variable: Variable,
@@ -186,7 +186,7 @@ def compare(
     show(found, as_json=as_json)
 
 
-@app.command()
+@command()
 def audit(
     folder: Folder,
     name: Model,
@@ -232,7 +232,7 @@ def audit(
     show(found, as_json=as_json)
 
 
-@app.command()
+@command()
 def results(
     folder: Folder,
     subject: Annotated[
@@ -258,7 +258,7 @@ def results(
     show(found, as_json=as_json, rows=rows)
 
 
-@app.command()
+@command()
 def architecture(
     folder: Folder, name: Model, output: Drawing = None, as_json: Json = False
 ) -> None:
@@ -270,9 +270,9 @@ def architecture(
     show(found, as_json=as_json, rows=len(found))
 
 
-@app.command()
+@command()
 def card(folder: Folder, name: Model, as_json: Json = False) -> None:
-    """Tell all that is known of a model: data, labels, agreement, scores, audits, limits."""
+    """Write the card of a model: data, labels, agreement, scores, audits, limits."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
@@ -280,7 +280,7 @@ def card(folder: Folder, name: Model, as_json: Json = False) -> None:
     show(found, as_json=as_json)
 
 
-@app.command()
+@command()
 @selectable
 def explain(
     folder: Folder,
@@ -314,7 +314,7 @@ def explain(
     some_failed(len(found.failed))
 
 
-@app.command()
+@command()
 def learning_curve(
     folder: Folder,
     variable: Variable,
@@ -326,7 +326,7 @@ def learning_curve(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Tell how accuracy grows with the number of labels, and what more would bring."""
+    """Estimate how accuracy grows with the number of labels, and what more would bring."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:

@@ -376,7 +376,7 @@ class TrainSettings:
         """
         if self.method in {"probe", "shallow"}:
             return self
-        return replace(self, **{**_defaults(self), **_given(self)})
+        return replace(self, **{**usual_settings(self), **_given(self)})
 
 
 def _given(settings: TrainSettings) -> dict[str, Any]:
@@ -504,7 +504,7 @@ setting of probe and finetune. Leave it out, or ask for --method probe.
     check_loss(given)
 
 
-def _defaults(settings: TrainSettings) -> Mapping[str, Any]:
+def usual_settings(settings: TrainSettings) -> Mapping[str, Any]:
     """Give the defaults of the methods that train a network in a loop."""
     scratch, codes = settings.method == "scratch", settings.arch == AUTOENCODER
     whole = settings.unfreeze == "all" and not scratch

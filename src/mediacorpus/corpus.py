@@ -996,8 +996,15 @@ class Corpus:
         return update(self._store, perform)
 
     @_command
-    def report(self, *, title: str | None = None, output: PathLike | None = None) -> Path:
-        """Write the report as one HTML file and return its path."""
+    def report(
+        self,
+        *,
+        title: str | None = None,
+        output: PathLike | None = None,
+        images: bool = True,
+    ) -> Path:
+        """Write the report as one HTML file; see `mediacorpus.report.report.report`."""
         from mediacorpus.report.report import report
 
-        return report(self._store, title=title, output=Path(output) if output else None)
+        file = Path(output) if output else None
+        return report(self._store, title=title, output=file, images=images)

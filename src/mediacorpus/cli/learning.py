@@ -349,6 +349,9 @@ def report(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="The HTML file to write.")
     ] = None,
+    images: Annotated[
+        bool, typer.Option(help="Put small copies of images into it, or none.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Write the corpus, the labels, the models and their errors into one HTML file."""
@@ -356,7 +359,7 @@ def report(
 
     with Corpus(folder) as corpus, warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", UserWarning)
-        path = corpus.report(title=title, output=output)
+        path = corpus.report(title=title, output=output, images=images)
     for one in caught:
         note(str(one.message))
     if as_json:

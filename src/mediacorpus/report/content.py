@@ -15,13 +15,14 @@ from mediacorpus.analysis.overview import Overview, overview
 from mediacorpus.analysis.tidy import sql
 from mediacorpus.coding.resolving import gold_labels
 from mediacorpus.coding.splitting import PARTS
+from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.decoding import open_all
 from mediacorpus.errors import ModelError
 from mediacorpus.learning.autoencoder import rebuild
 from mediacorpus.learning.model import ModelFolder, model_of
 from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.networks.views import plain_view
-from mediacorpus.records import SKIPPED, Failure, Info
+from mediacorpus.records import SKIPPED, Failure, Info, Shape
 from mediacorpus.report.choosing import spread
 from mediacorpus.report.curves import REBUILT
 from mediacorpus.report.gallery import Thumb, thumbs
@@ -44,6 +45,10 @@ OF_EACH_KIND = 12
 MISTAKES_SHOWN = 24
 TAGS_SHOWN = 15
 BINS = 10
+SAMPLED = 50_000
+"""Rows of a measure from which the small distributions are drawn, at the most."""
+SMALL_BINS = 24
+_NUMBERS = ("float64", "float32", "int64", "int32")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +59,26 @@ class MeasureFacts:
     items: int
     failed: int = 0
     parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Spread:
+    """How the values of one column of a measure are distributed.
+
+    Parameters
+    ----------
+    counts, edges:
+        A histogram, `(B,)` and `(B + 1,)`.
+    median:
+        Of all values.
+    label:
+        What the column holds.
+    """
+
+    counts: NDArray[np.int64]
+    edges: NDArray[np.float64]
+    median: float
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,6 +256,8 @@ class ReportContent:
         Images that the sample lacks because neither file nor thumbnail could be read.
     tags:
         The most frequent best tags with their numbers of items.
+    numbers:
+        Measure -> column of numbers -> how its values are distributed.
     versions:
         Software by name.
     runs:
@@ -253,16 +280,17 @@ class ReportContent:
     sample: Sequence[Thumb] = ()
     unseen: int = 0
     tags: Mapping[str, int] = field(default_factory=dict)
+    numbers: Mapping[str, Mapping[str, Spread]] = field(default_factory=dict)
     versions: Mapping[str, str] = field(default_factory=dict)
     runs: pd.DataFrame = field(default_factory=pd.DataFrame)
 
 
-def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
-    """Gather all that a report shows."""
+def collect(store: Store, *, title: str, created: datetime, images: bool = True) -> ReportContent:
+    """Gather all that a report shows; without `images` no copy of one."""
     models, validations = people.models(store), people.validations(store)
     names = {entry["model"] for entry in models}
     measures = {k: v for k, v in progress.current_setups(store).items() if k not in names}
-    wanted = spread(store, SAMPLE)
+    wanted = spread(store, SAMPLE) if images else []
     sample = _thumbs(store, wanted)
     return ReportContent(
         title=title,
@@ -282,13 +310,22 @@ def collect(store: Store, *, title: str, created: datetime) -> ReportContent:
         columns=[own.shown for own in own_columns(store)],
         measures=[_measure(store, setup, info) for setup, info in measures.values()],
         labels=[_variable(store, name, models) for name in people.variables(store)],
-        models=[_model(store, entry, validations) for entry in models],
-        rules=[_evaluation(store, found) for found in validations if found["kind"] == "rule"],
+        models=[_model(store, entry, validations, images=images) for entry in models],
+        rules=[
+            _evaluation(store, found, images=images)
+            for found in validations
+            if found["kind"] == "rule"
+        ],
         failures=_failures(store, skipped=False),
         skipped=_failures(store, skipped=True),
         sample=sample,
         unseen=len(wanted) - len(sample),
         tags=_tags(store) if "tags" in measures else {},
+        numbers={
+            name: found
+            for name, (_, info) in measures.items()
+            if info.shape is Shape.SCALAR and (found := _numbers(store, info))
+        },
         versions={"python": machine()["python"], **machine()["packages"]},
         runs=store.frame(
             "SELECT run, verb, status, version, started, done, failed FROM runs ORDER BY run"
@@ -352,13 +389,18 @@ def _split(store: Store, number: int, gold: Mapping[str, str]) -> SplitFacts:
 
 
 def _model(
-    store: Store, entry: Mapping[str, Any], validations: Sequence[Mapping[str, Any]]
+    store: Store,
+    entry: Mapping[str, Any],
+    validations: Sequence[Mapping[str, Any]],
+    *,
+    images: bool,
 ) -> ModelFacts:
     name = entry["model"]
     curves, rebuilt, warnings = None, None, []
     try:
         found = model_of(store, name)
-        curves, rebuilt = found.curves, _rebuilt(store, found, split=entry["split"])
+        curves = found.curves
+        rebuilt = _rebuilt(store, found, split=entry["split"]) if images else None
     except ModelError as error:
         warnings.append(str(error).replace(str(store.folder), store.folder.resolve().name))
     own = [result for result in validations if result["subject"] == name]
@@ -367,7 +409,7 @@ def _model(
     predicted, probabilities = _predictions(store, table and table[1], classes)
     return ModelFacts(
         model_card(store, name).facts,
-        _evaluation(store, own[-1]) if own else None,
+        _evaluation(store, own[-1], images=images) if own else None,
         curves,
         rebuilt,
         table is not None,
@@ -377,8 +419,8 @@ def _model(
     )
 
 
-def _evaluation(store: Store, result: Mapping[str, Any]) -> Evaluation:
-    if "confusion_matrix" not in result:
+def _evaluation(store: Store, result: Mapping[str, Any], *, images: bool) -> Evaluation:
+    if "confusion_matrix" not in result or not images:
         return Evaluation(result)
     shown = [row for row in result["mistakes"] if row["rank"] <= OF_EACH_KIND][:MISTAKES_SHOWN]
     rule = result["kind"] == "rule"
@@ -448,6 +490,28 @@ def _failures(store: Store, *, skipped: bool) -> list[Failure]:
     )
     paths = HandedOut(store).texts([path or subject for subject, path, *_ in rows])
     return [Failure(row[0], path, *row[2:]) for row, path in zip(rows, paths, strict=True)]
+
+
+def _numbers(store: Store, info: Info) -> dict[str, Spread]:
+    """Bin the columns of numbers of a measure; of very many rows a sample is taken."""
+    known = MEASURES.info(info.name).labels if info.name in MEASURES else {}
+    columns = [name for name, kind in info.outputs.items() if kind in _NUMBERS]
+    if not columns:
+        return {}
+    frame = sql(
+        store,
+        f"SELECT {', '.join(map(quoted, columns))} FROM {quoted(info.name)} "
+        f"USING SAMPLE reservoir({SAMPLED} ROWS) REPEATABLE (1)",
+    )
+    found = {}
+    for name in columns:
+        values = frame[name].dropna().to_numpy(np.float64)
+        values = values[np.isfinite(values)]
+        if len(values) and values.min() < values.max():
+            counts, edges = np.histogram(values, SMALL_BINS)
+            median = float(np.median(values))
+            found[name] = Spread(counts.astype(np.int64), edges, median, known.get(name, ""))
+    return found
 
 
 def _tags(store: Store) -> dict[str, int]:

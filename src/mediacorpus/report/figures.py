@@ -6,13 +6,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from mediacorpus.extras import need
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, PALE, bars, canvas, label, panels, to_svg
+from mediacorpus.report.drawing import BLUE, GRAY, INK, PALE, bars, canvas, label, panels, to_svg
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+
+    from mediacorpus.report.content import Spread
 
 
 MOST_BARS = 20
@@ -20,6 +23,8 @@ MOST_PANELS = 6
 _MOST_POINTS = 150
 _MOST_TICKS = 6
 _WIDE_RANGE = 6.0
+_ACROSS = 4
+"""Small distributions in a row."""
 
 
 def class_bars(counts: Mapping[str, int]) -> str:
@@ -66,6 +71,44 @@ def _bar_figure(of: str, counts: Mapping[str, int], whole: int) -> str:
     with canvas(0.25 + 0.23 * len(counts)) as (figure, axes):
         bars(axes[0, 0], list(counts), list(counts.values()), whole=whole)
         return to_svg(figure, f"Bar chart of {of}: {_spoken(counts, whole)}")
+
+
+def small_distributions(spreads: Mapping[str, Spread]) -> str:
+    """Draw a small histogram of each column of a measure, with its range and median.
+
+    Examples
+    --------
+    >>> from mediacorpus.report.content import Spread
+    >>> spread = Spread(np.array([1, 2]), np.array([0.0, 1, 2]), 1.0)
+    >>> small_distributions({"noise": spread}).count("<svg")
+    1
+    """
+    shapes, medians = [], []
+    rows = -(-len(spreads) // _ACROSS)
+    with canvas(0.1 + 0.78 * rows) as (figure, axes):
+        axis = axes[0, 0]
+        # All stand in one system of axes: one for each would take seconds.
+        for place, (name, one) in enumerate(spreads.items()):
+            left, bottom = 1.08 * (place % _ACROSS), -float(place // _ACROSS)
+            low, high = one.edges[[0, -1]].tolist()
+            x = left + (one.edges - low) / (high - low)
+            y = bottom + 0.58 * one.counts / one.counts.max()
+            shapes.append(np.column_stack([np.repeat(x, 2), [bottom, *np.repeat(y, 2), bottom]]))
+            middle = left + (one.median - low) / (high - low)
+            medians.append([(middle, bottom), (middle, bottom + 0.62)])
+            axis.plot([left, left + 1], [bottom, bottom], color=GRAY, lw=0.5)
+            axis.text(left, bottom + 0.66, label(name, 26), size=7.5)
+            for end, x_end, side in ((low, left, "left"), (high, left + 1, "right")):
+                small = abs(end) < 1e-4 * (high - low)  # what rounding leaves of a 0
+                text = "0" if small else f"{end:.3g}"
+                axis.text(x_end, bottom - 0.04, text, size=6.5, ha=side, va="top", color=GRAY)
+        collections = need("matplotlib.collections")
+        axis.add_collection(collections.PolyCollection(shapes, facecolor=BLUE, lw=0))
+        axis.add_collection(collections.LineCollection(medians, color=INK, lw=0.9))
+        axis.set(xlim=(-0.01, 1.08 * _ACROSS - 0.07), ylim=(-rows + 0.8, 0.85))
+        axis.set_axis_off()
+        spoken = "; ".join(f"{name}, median {one.median:.3g}" for name, one in spreads.items())
+        return to_svg(figure, f"Distributions: {spoken}.")
 
 
 def image_sizes(sizes: Mapping[tuple[int, int], int]) -> str:

@@ -29,11 +29,17 @@ if TYPE_CHECKING:
     from mediacorpus.report.content import ReportContent
     from mediacorpus.report.document import Section
 
-REPORT = "report.html"
+REPORT, WITHOUT_IMAGES = "report.html", "report-no-images.html"
 RESULTS = "results.json"
 
 
-def report(store: Store, *, title: str | None = None, output: Path | None = None) -> Path:
+def report(
+    store: Store,
+    *,
+    title: str | None = None,
+    output: Path | None = None,
+    images: bool = True,
+) -> Path:
     """Write the report as one HTML file, and the main numbers as `results.json` beside it.
 
     Parameters
@@ -43,7 +49,11 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
     title:
         Heading; by default the name of the corpus folder.
     output:
-        The HTML file; by default `reports/report.html` in the corpus.
+        The HTML file; by default `reports/report.html` in the corpus, and without images
+        `reports/report-no-images.html`.
+    images:
+        Whether small copies of images are in it. Without them it can be shared where the images
+        may not.
 
     Returns
     -------
@@ -57,16 +67,16 @@ def report(store: Store, *, title: str | None = None, output: Path | None = None
     CorpusReadOnly, StorageFull
         The file cannot be written.
     """
-    target = output or store.folder / "reports" / REPORT
+    target = output or store.folder / "reports" / (REPORT if images else WITHOUT_IMAGES)
     name = title or store.folder.resolve().name
     created = datetime.now().astimezone().replace(microsecond=0)
     opened = (
-        running(store, "report", parameters={"output": target}, exclusive=False)
+        running(store, "report", parameters={"output": target, "images": images}, exclusive=False)
         if store.writable
         else contextlib.nullcontext()
     )
     with opened:
-        content = collect(store, title=name, created=created)
+        content = collect(store, title=name, created=created, images=images)
         if content.unseen:
             warnings.warn(not_shown(content.unseen), stacklevel=2)
         html = render(content)

@@ -160,6 +160,12 @@ def _measures(content: ReportContent) -> list[Block]:
     if content.tags:
         caption = "Most frequent tags, with their share of all items. The best tag of each image."
         blocks.append(Drawing(figures.tag_bars(content.tags, content.corpus.items), caption))
+    for name, spreads in content.numbers.items():
+        caption = (
+            f"Values of the measure {words.name(name)} over the images. Below each: the smallest "
+            "and the largest value; line: the median."
+        )
+        blocks.append(Drawing(figures.small_distributions(spreads), caption))
     return blocks
 
 

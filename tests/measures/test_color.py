@@ -1,6 +1,7 @@
 import colorsys
 import math
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from PIL import ImageColor
 
 from mediacorpus.engine.contract import Batch, BatchItem
-from mediacorpus.measures.color import INFO, color
+from mediacorpus.measures.color import INFO, ONE_TONE, color
 from mediacorpus.records import FileFacts
 from mediacorpus.testing import check_measure
 
@@ -199,6 +200,8 @@ def test_nothing_depends_on_where_pixels_are_or_how_often_they_repeat(pixels, ti
     again = row(np.tile(pixels[::-1], (times, 1, 1)))
     assert set(once) == set(INFO.outputs)
     for key, value in once.items():
+        if key in {"monochrome", "color_spread"}:  # judged on a smaller copy
+            continue
         assert again[key] == pytest.approx(value, abs=1e-3), key
 
 
@@ -206,4 +209,54 @@ def test_large_images_are_reduced(noise):
     large = np.kron(noise, np.ones((8, 8, 1), np.uint8))
     small = row(np.kron(noise, np.ones((4, 4, 1), np.uint8)))
     for key, value in row(large).items():
+        if key == "monochrome":
+            assert value == small[key]
+            continue
         assert value == pytest.approx(small[key], rel=0.02, abs=0.01), key
+
+
+def shaded(shape=(120, 160)):
+    """A gray image with soft and hard edges."""
+    down, across = np.mgrid[: shape[0], : shape[1]]
+    gray = 90 + 60 * np.sin(across / 17) + 50 * np.cos(down / 11)
+    gray[30:60, 40:90] = 235
+    return np.clip(gray, 0, 255)
+
+
+def toned(gray, light, dark=(20, 12, 5)):
+    share = gray[..., None] / 255
+    return (np.array(dark) * (1 - share) + np.array(light) * share).round().astype(np.uint8)
+
+
+def jpeg(pixels, quality):
+    file = cv2.imencode(".jpg", pixels[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
+    return np.ascontiguousarray(cv2.imdecode(file, cv2.IMREAD_COLOR)[..., ::-1])
+
+
+GRAY = np.repeat(shaded()[..., None].astype(np.uint8), 3, axis=2)
+COLORED = toned(shaded(), (255, 240, 200)).copy()
+COLORED[:, 100:] = toned(shaded(), (120, 160, 255))[:, 100:]
+RED_DOT = GRAY.copy()
+RED_DOT[70:100, 110:140] = 200, 30, 40
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kind"),
+    [
+        (GRAY, "gray"),
+        (jpeg(GRAY, 40), "gray"),
+        (np.full((80, 90, 3), 128, np.uint8), "gray"),
+        (np.zeros((1, 1, 3), np.uint8), "gray"),
+        (toned(shaded(), (255, 228, 180)), "toned"),
+        (jpeg(toned(shaded(), (255, 228, 180)), 75), "toned"),
+        (toned(shaded(), (190, 225, 255), (5, 10, 40)), "toned"),
+        (np.full((80, 90, 3), (180, 140, 90), np.uint8), "toned"),
+        (COLORED, "color"),
+        (jpeg(COLORED, 60), "color"),
+        (RED_DOT, "color"),
+    ],
+)
+def test_monochrome(pixels, kind):
+    found = row(pixels)
+    assert found["monochrome"] == kind
+    assert (found["color_spread"] > ONE_TONE) == (kind == "color")

@@ -232,5 +232,5 @@ def test_a_missing_extra_gives_the_line_that_installs_it(empty_content, monkeypa
         raise ModuleNotFoundError(module, name=module)
 
     monkeypatch.setattr(extras, "_import", gone)
-    with pytest.raises(MissingExtra, match=r"mediacorpus\[report\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[report\]"):
         render(empty_content)

@@ -38,3 +38,14 @@ def test_a_model_whose_folder_is_gone_is_told_without_its_path(tmp_path):
         page = corpus.report().read_text("utf-8")
     assert "corpus/models/idle" in page
     assert str(tmp_path) not in page
+
+
+def test_a_report_without_images(tmp_path, save):
+    save(tmp_path / "pictures" / "a.png")
+    with mc.Corpus.create(tmp_path / "c") as corpus:
+        corpus.add(tmp_path / "pictures", progress=False)
+        corpus.measure("quality", "color", progress=False)
+        whole, bare = corpus.report(), corpus.report(images=False)
+    assert bare.name == "report-no-images.html"
+    assert "data:image" in whole.read_text(encoding="utf-8")
+    assert "data:image" not in bare.read_text(encoding="utf-8")

@@ -10,7 +10,7 @@ import numpy as np
 
 from mediacorpus.engine.contract import Batch, Pixels, measure
 from mediacorpus.measures._hues import HUES, NEUTRALS, Plane, colored, hue_count, shares
-from mediacorpus.measures._working import DECODED, scaled_rgb
+from mediacorpus.measures._working import DECODED, scaled, scaled_rgb
 from mediacorpus.records import Info
 
 if TYPE_CHECKING:
@@ -40,6 +40,19 @@ white (D65): linear sRGB to CIE XYZ."""
 
 _SMALL = np.float32((6 / 29) ** 3)
 _SLOPE = np.float32(841 / 108)
+
+TONE_SIDE = 48
+"""Short side at which it is judged whether an image is monochrome: noise and the blocks of JPEG
+are averaged away."""
+TONES = 16
+ONE_TONE = 5.0
+"""Spread of color, in units of CIELAB, up to which an image has one tone.
+
+Of 330 color photographs and paintings 324 lay above it, of 60 photographs on black-and-white film
+all at 0. Turned to sepia, 388 of these 390 lay below it as JPEG of quality 85, and 374 at 60.
+"""
+UNTONED = 3.0
+"""Mean chroma of its tone below which a monochrome image is gray."""
 
 NUMBERS = (
     "red_mean",
@@ -87,11 +100,13 @@ LABELS = _SHADES | {
     "warm_share": "Share of pixels with a warm hue, 0 to 1",
     "cool_share": "Share of pixels with a cool hue, 0 to 1",
     "hue_count": "Number of distinct hues (Ke et al.), 0 to 20",
+    "monochrome": "Whether the image is gray, toned (such as sepia) or color",
+    "color_spread": "Spread of color about one tone (CIELAB): up to 5 monochrome",
 }
 
 INFO = Info(
     name="color",
-    version="1",
+    version="2",
     summary="Color means, moments, colorfulness, warmth and the share of each named color.",
     licence="Apache-2.0",
     citation=(
@@ -100,7 +115,7 @@ INFO = Info(
     ),
     outputs=dict.fromkeys(NUMBERS, "float64")
     | {f"{name}_share": "float64" for name in (*HUES, *NEUTRALS)}
-    | {"hue_count": "int64"},
+    | {"hue_count": "int64", "monochrome": "string", "color_spread": "float64"},
     min_side=DECODED,
     labels=LABELS,
 )
@@ -148,6 +163,15 @@ def color(batch: Batch) -> Sequence[Mapping[str, Any]]:
         `hue_count`: distinct hues, 0 to 20, of Ke, Tang and Jing (2006), whose measure of
         simplicity is 20 minus this.
 
+        `monochrome`: `"gray"`, `"toned"` (sepia, a tinted print, a gray photograph scanned with
+        a cast) or `"color"`, whatever the color mode of the file. `color_spread`, on which it
+        rests: how far from one tone the colors are. At a short side of 48 pixels, the tone is
+        the mean a and b of CIELAB as a function of lightness; the spread is the 99th percentile
+        of the distance from it in units of CIELAB. Up to 5 the image has one tone, which is
+        gray where its mean chroma is below 3 (limits ours). An image of a gray thing with
+        something colored in it is in color; an image with one spot of color that covers less
+        than 1 % is not told from a monochrome one.
+
     References
     ----------
     Hasler and Suesstrunk (2003), Measuring colorfulness in natural images, SPIE 5007.
@@ -181,6 +205,7 @@ def _row(pixels: Pixels) -> dict[str, Any]:
         | {"colorfulness": _colorfulness(pixels)}
         | {f"{name}_share": share for name, share in shares(hue, value, hued).items()}
         | {"hue_count": hue_count(hue, value, hued)}
+        | _monochrome(pixels)
     )
 
 
@@ -255,6 +280,27 @@ def _lab(pixels: Pixels, hued: NDArray[np.bool_]) -> dict[str, float]:
         "warm_share": warm_pixels / warm.size,
         "cool_share": (int(np.count_nonzero(hued)) - warm_pixels) / warm.size,
     }
+
+
+def _monochrome(pixels: Pixels) -> dict[str, Any]:
+    """Judge whether all colors are shades of one tone."""
+    x, y, z = _responses(scaled(pixels, TONE_SIDE))
+    lightness = (116 * y - 16).ravel().astype(np.float64)
+    colors = [500.0 * (x - y).ravel(), 200.0 * (y - z).ravel()]
+    bins = np.clip((lightness * (TONES / 100)).astype(np.intp), 0, TONES - 1)
+    counts = np.bincount(bins, minlength=TONES)
+    there = counts > 0
+    means = [
+        np.bincount(bins, values, TONES)[there] / counts[there] for values in (lightness, *colors)
+    ]
+    away = [
+        values - np.interp(lightness, means[0], mean)
+        for values, mean in zip(colors, means[1:], strict=True)
+    ]
+    spread = float(np.quantile(np.hypot(*away), 0.99))
+    tone = float(np.average(np.hypot(*means[1:]), weights=counts[there]))
+    kind = "color" if spread > ONE_TONE else "toned" if tone >= UNTONED else "gray"
+    return {"monochrome": kind, "color_spread": spread}
 
 
 def _responses(pixels: Pixels) -> Plane:

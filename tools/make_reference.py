@@ -118,9 +118,8 @@ def measures() -> str:
     for info in infos:
         pieces += [f"## {info.name}", info.summary, _facts_of(info)]
         function = find(f"{_module(info.name)}.{info.name}")
-        if info.name in words("tables"):
-            columns = words("tables", info.name)
-            rows = [[f"`{c}`", k, columns[c]] for c, k in info.outputs.items()]
+        if info.labels:
+            rows = [[f"`{c}`", k, info.labels[c]] for c, k in info.outputs.items()]
             pieces.append(table(["column", "type", "meaning"], rows))
         pieces.append(to_markdown(function.__doc__ or ""))
     return "\n\n".join(pieces)

@@ -42,7 +42,7 @@ def test_a_model_whose_folder_is_gone_is_told_without_its_path(tmp_path):
 
 def test_a_report_without_images(tmp_path, save):
     save(tmp_path / "pictures" / "a.png")
-    with mc.Corpus.create(tmp_path / "c") as corpus:
+    with Corpus.create(tmp_path / "c") as corpus:
         corpus.add(tmp_path / "pictures", progress=False)
         corpus.measure("quality", "color", progress=False)
         whole, bare = corpus.report(), corpus.report(images=False)

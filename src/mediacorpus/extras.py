@@ -32,6 +32,7 @@ EXTRA_OF = {
     "pypdfium2": "documents",
     "resvg_py": "documents",
     "httpx": "download",
+    "pi_heif": "heif",
     "av": "video",
     "scenedetect": "video",
 }

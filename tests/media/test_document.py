@@ -140,7 +140,7 @@ def test_no_date():
     [
         (b"", r"empty \(0 bytes\)"),
         (b"hello", "is text, not a PDF"),
-        (bytes(100), "begin with '%PDF'"),
+        (bytes(100), "no '%PDF'"),
         (pdf(password=b"secret"), "remove the password, e.g. print it to a new PDF"),
         (pdf(kids=b""), "has no pages"),
         (b"%PDF-1.7\n", "truncated"),

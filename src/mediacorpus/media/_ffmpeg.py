@@ -11,7 +11,7 @@ from mediacorpus.errors import MediacorpusError, MediaError, TooLarge
 from mediacorpus.extras import need
 from mediacorpus.media._upright import shown_size
 from mediacorpus.media.header import MAX_PIXELS, check_size
-from mediacorpus.media.sniff import looks_like
+from mediacorpus.media.sniff import looks_like, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -314,7 +314,7 @@ def _why_not(path: Path, error: Exception) -> str:
     if kind and ("video" in kind or "sound" in kind):
         return f"The file is {kind} with a header that is damaged or not supported."
     if kind:
-        return f"The file is {kind}, not a video or sound file."
+        return refusal(kind, "a video or sound file")
     return "The file is of no video or sound container that is known; it may be damaged."
 
 

@@ -78,18 +78,6 @@ def _by_strips(image: Image.Image) -> Pixels:
     return pixels
 
 
-def manage(pixels: Pixels, icc: bytes, mode: str) -> Pixels:
-    """Apply an embedded profile to decoded RGB pixels; `mode` is that of the file.
-
-    Returns `pixels` themselves where the profile is sRGB, broken or of another space.
-    """
-    mode = _profile_space(icc) or mode
-    if mode not in {"L", "RGB"} or _transform(icc, mode) is None:
-        return pixels
-    source = pixels[:, :, 0] if mode == "L" else pixels
-    return np.asarray(_managed(Image.fromarray(np.ascontiguousarray(source)), icc))
-
-
 def _plain(image: Image.Image) -> Image.Image:
     """Bring a mode to one of L, RGB, RGBA and CMYK."""
     image.load()

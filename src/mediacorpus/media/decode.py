@@ -11,11 +11,10 @@ import cv2
 import numpy as np
 
 from mediacorpus.errors import MediaError, ParameterError, TooLarge
-from mediacorpus.media.color import manage, to_rgb
+from mediacorpus.media.color import to_rgb
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
-    ends_well,
     image_errors,
     open_image,
     probe,
@@ -35,18 +34,11 @@ __all__ = ["MAX_BYTES", "MAX_PIXELS", "decode", "load", "probe", "read"]
 MAX_BYTES = 2_000_000_000
 """Bytes that a file may have by default: 2 GB."""
 
-_JPEG_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 _ROTATIONS = {
     3: cv2.ROTATE_180,
     6: cv2.ROTATE_90_CLOCKWISE,
     8: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
-_START_OF_SCAN = b"\xda"
 _TRANSPOSED = {5, 7}
 _FLIPS = {2: 1, 4: 0, 7: -1}
 _REASONS = {
@@ -58,9 +50,6 @@ _REASONS = {
     errno.ENOTDIR: "a part of its path is no folder",
     errno.EISDIR: "it is a folder",
 }
-
-# OpenCV reports damaged files on the terminal; here they are raised instead.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(
@@ -124,11 +113,9 @@ def decode(
         orientation = facts.orientation if facts else read_orientation(image)
         jpeg = image.format == "JPEG"
         factor = reduction(min(image.size), min_side) if jpeg else 1
-        pixels = _fast_jpeg(image, data, factor)
-        if pixels is None:
-            pixels = _with_pillow(image, factor, max_pixels)
-            if image.format == "TIFF":  # Pillow has turned it while loading
-                orientation = 1
+        pixels = _loaded(image, factor, max_pixels)
+        if image.format == "TIFF":  # Pillow has turned it while loading
+            orientation = 1
         upright = np.ascontiguousarray(_upright(pixels, orientation))
         return upright if jpeg else reduce(upright, min_side)
 
@@ -207,40 +194,7 @@ def _refuse_special(status: os.stat_result, name: str) -> None:
     raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
 
 
-def _fast_jpeg(image: ImageFile.ImageFile, data: bytes, factor: int) -> Pixels | None:
-    """Decode with OpenCV; None where Pillow must do it (CMYK, odd or incomplete files)."""
-    if image.format != "JPEG" or image.mode not in {"L", "RGB"} or not ends_well(image, data):
-        return None
-    if (image.info.get("adobe_transform") == 0 and image.mode == "RGB") or not _tidy(data):
-        return None
-    flags = _JPEG_FLAGS[factor] | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        return None
-    if found is None or found.shape != (-(-image.height // factor), -(-image.width // factor), 3):
-        return None
-    pixels = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
-    icc = image.info.get("icc_profile")
-    return manage(pixels, icc, image.mode) if icc else pixels
-
-
-def _tidy(data: bytes) -> bool:
-    """Tell whether the segments of a JPEG follow one another up to its pixels.
-
-    Over stray bytes between them OpenCV's decoder writes a line to the terminal.
-    """
-    place = 2
-    while data[place : place + 1] == b"\xff":
-        marker = data[place + 1 : place + 2]
-        if marker == _START_OF_SCAN:
-            return True
-        fill = marker == b"\xff"
-        place += 1 if fill else 2 + int.from_bytes(data[place + 2 : place + 4])
-    return False
-
-
-def _with_pillow(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> Pixels:
+def _loaded(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> Pixels:
     width, height = image.size
     if factor > 1 and image.format == "JPEG":
         image.draft(None, (width // factor, height // factor))

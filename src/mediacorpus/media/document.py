@@ -16,7 +16,7 @@ from mediacorpus.extras import need
 from mediacorpus.media.header import MAX_PIXELS
 from mediacorpus.media.pages import LOWEST_DPI, check_dpi, counted_pages
 from mediacorpus.media.scale import Pixels, reduction
-from mediacorpus.media.sniff import looks_like
+from mediacorpus.media.sniff import looks_like, refusal
 from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
@@ -241,7 +241,7 @@ def _open(data: bytes) -> Any:
         raise MediaError("The file is empty (0 bytes).")
     if b"%PDF" not in data[: _HEADER_WITHIN + 4]:
         kind = looks_like(data)
-        raise MediaError(f"The file is {kind}, not a PDF document." if kind else _NO_PDF)
+        raise MediaError(refusal(kind, "a PDF document") if kind else _NO_PDF)
     pdfium = need("pypdfium2")
     raw = pdfium.raw
     with _LOCK:
@@ -254,7 +254,7 @@ def _open(data: bytes) -> Any:
         return pdfium.PdfDocument(handle)
 
 
-_NO_PDF = "The file is no PDF document: it does not begin with '%PDF'."
+_NO_PDF = "The file is no PDF document: there is no '%PDF' near its beginning."
 
 
 def _refusal(raw: Any, code: int, data: bytes) -> str:

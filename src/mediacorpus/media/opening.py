@@ -16,7 +16,7 @@ from mediacorpus.media.document import Document, probe_document
 from mediacorpus.media.header import probe
 from mediacorpus.media.resize import crop_box
 from mediacorpus.media.scale import Pixels, reduce, reduction
-from mediacorpus.media.sniff import is_moving
+from mediacorpus.media.sniff import is_moving, pdf_start
 from mediacorpus.media.vector import looks_like_svg, probe_vector
 from mediacorpus.media.video import VideoReader, probe_video
 from mediacorpus.records import FileFacts, Kind, Locator, Place
@@ -81,7 +81,7 @@ def first_bytes(path: Path, count: int = HEAD) -> bytes:
 
 def probe_any(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read the header of an image, drawing or document; raises `MediaError`."""
-    if data.lstrip()[:5] == b"%PDF-":
+    if pdf_start(data) is not None:
         return probe_document(data)
     if looks_like_svg(data):
         return probe_vector(data)

@@ -147,6 +147,7 @@ class Adding:
         self.rules = rules
         self.report = report
         self.added = Added()
+        self._passed: Counter[str] = Counter()
         self._unframed: set[str] = set()
         self._settled: set[str] = set()
 
@@ -215,6 +216,8 @@ class Adding:
             for occurrence in {path_text(o.path): o for o, _ in by_path[outcome.task]}.values():
                 text = path_text(occurrence.path)
                 stage = SKIPPED if unknown and not occurrence.sure else "add"
+                if stage == SKIPPED:
+                    self._passed[Path(text).suffix.lower() or "no suffix"] += 1
                 failures.append(Failure(text, text, stage, why))
         records = [
             NewRecord(
@@ -341,7 +344,7 @@ class Adding:
         if place is not None:
             holdings.forget_older_failures(self.store, place, run=self.run)
         self.added.failed = holdings.count_failures(self.store, self.run)
-        self.added.skipped = dict(skipped)
+        self.added.skipped = dict(skipped + self._passed)
         unframed = self._unframed - derived.with_parts(self.store, sorted(self._unframed))
         if unframed:
             self.added.notes.append(

@@ -203,10 +203,14 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What was taken out of one file: places with the facts of each, and the shots if any."""
+    """What was taken out of one file: places with the facts of each, and the shots if any.
+
+    `broken` names the parts that could not be had, such as `"page=2"`, each with the reason.
+    """
 
     places: Sequence[tuple[Locator, FileFacts]]
     shots: Sequence[Shot] = ()
+    broken: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -46,6 +46,8 @@ class FrameIndex:
         float64, shape `(frames,)`: seconds from the first frame.
     keys:
         bool, shape `(frames,)`: whether decoding can begin there.
+    broken:
+        Why there are no frames after these, where damage hides them; else empty.
 
     Examples
     --------
@@ -57,6 +59,7 @@ class FrameIndex:
     pts: NDArray[np.int64]
     times: NDArray[np.float64]
     keys: NDArray[np.bool_]
+    broken: str = ""
 
     def __len__(self) -> int:
         return len(self.pts)

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 _POINTS_PER_INCH = 72.0
 _HEADER_WITHIN = 1024  # readers accept a PDF that begins within its first 1,024 bytes
 _WHITE = 0xFFFFFFFF
+_MOST_BROKEN = 100  # pages that are tried before a document is given up
 _DATE = re.compile(
     r"(?:D:)?(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?(?:$|\D)", re.ASCII
 )
@@ -44,9 +45,9 @@ def probe_document(data: bytes) -> FileFacts:
     Returns
     -------
     FileFacts
-        `frames` is the number of pages; width and height are those of the first page as
-        shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate in the
-        time zone of its author.
+        `frames` is the number of pages; width and height are those of the first page that can
+        be read, as shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate
+        in the time zone of its author.
 
     Raises
     ------
@@ -66,7 +67,7 @@ def probe_document(data: bytes) -> FileFacts:
     ('PDF', 1, 288, 216)
     """
     with Document(data) as document:
-        width, height = document.size(1)
+        width, height = _first_size(document)
         return FileFacts(
             format="PDF",
             width=max(1, round(width)),
@@ -77,6 +78,19 @@ def probe_document(data: bytes) -> FileFacts:
             taken=document.created,
             kind=Kind.DOCUMENT,
         )
+
+
+def _first_size(document: Document) -> tuple[float, float]:
+    """Give the size of the first page that can be read."""
+    for number in range(1, document.pages + 1):
+        try:
+            return document.size(number)
+        except MediaError as error:
+            if number in {document.pages, _MOST_BROKEN}:
+                raise MediaError(
+                    "No page of the PDF document can be read; it is damaged."
+                ) from error
+    raise MediaError("The PDF document has no pages.")
 
 
 class Document:

@@ -17,12 +17,13 @@ from mediacorpus.extras import installed, need
 from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
+from mediacorpus.media.png import PNG_MARK, open_png
 from mediacorpus.media.sniff import as_text, boxes_end, heif_kind, looks_like, refusal
 from mediacorpus.media.tiff import TiffImage, holds_all
 from mediacorpus.records import FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_PIXELS = 200e6
 """Pixels that an image may have by default: 200 megapixels."""
@@ -51,6 +52,10 @@ _SKIPPED = frozenset(
 _ENDINGS = {"PNG": b"IEND", "GIF": b";", "JPEG2000": b"\xff\xd9"}
 _BOXED = {"AVIF", "HEIF"}
 _TAIL = 64
+_OPENERS: tuple[tuple[bytes, str, Callable[[bytes], ImageFile.ImageFile]], ...] = (
+    (JPEG_MARK, "JPEG", open_jpeg),
+    (PNG_MARK, "PNG", open_png),
+)
 _JFIF_UNITS = {1, 2}  # dots per inch, per centimetre
 _SIDEWAYS = range(5, 9)
 
@@ -231,13 +236,19 @@ def _formats() -> tuple[str, ...]:
 
 
 def _identify(data: bytes) -> ImageFile.ImageFile:
-    if data.startswith(JPEG_MARK):
-        try:
-            return open_jpeg(data)
-        except Exception as error:
-            raise MediaError(_broken("JPEG", error, data)) from error
+    for mark, name, opener in _OPENERS:
+        if data.startswith(mark):
+            try:
+                return opener(data)
+            except Exception as error:
+                raise MediaError(_broken(name, error, data)) from error
     if heif_kind(data) not in {None, "AVIF"}:
         return _open_heif(data)
+    return _tried(data)
+
+
+def _tried(data: bytes) -> ImageFile.ImageFile:
+    """Open an image with the first of Pillow's other formats that takes it."""
     failed: tuple[str, Exception] | None = None
     textual = as_text(data) is not None
     for name in _formats():

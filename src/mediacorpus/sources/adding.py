@@ -292,6 +292,13 @@ class Adding:
                 holdings.write_failures(self.store, [failure], self.run)
                 self.added.failed += 1
                 continue
+            path = path_text(files[outcome.task].path)
+            parts = [
+                Failure(f"{path}#{part}", path, "add", reason)
+                for part, reason in outcome.value.broken
+            ]
+            holdings.write_failures(self.store, parts, self.run)
+            self.added.failed += len(parts)
             self._settled.add(outcome.task)
             with self.store.transaction():
                 self.added.derived += derived.write_derived(

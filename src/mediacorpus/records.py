@@ -63,7 +63,9 @@ class FileFacts:
     dpi:
         Density in dots per inch, or None.
     taken:
-        EXIF date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None.
+        Date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None. A time zone follows, as in `"+02:00"`,
+        where the file states it; else it is local time. That of videos is UTC (`"+00:00"`) unless
+        they state the local one.
     icc:
         Whether a color profile is embedded.
     kind:

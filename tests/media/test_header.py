@@ -54,6 +54,16 @@ def test_date_taken(encode, values, expected):
     assert probe(data).taken == expected
 
 
+@pytest.mark.parametrize(
+    ("zone", "stated"), [("+02:00", "+02:00"), ("-09:30", "-09:30"), ("   :  ", ""), ("Z", "")]
+)
+def test_the_time_zone_is_stated_where_it_is_known(encode, zone, stated):
+    exif = with_exif(taken="2019:07:02 00:30:00")
+    exif.get_ifd(EXIF_IFD)[0x9011] = zone
+    facts = probe(encode(Image.new("RGB", (8, 8)), "JPEG", exif=exif))
+    assert facts.taken == "2019-07-02T00:30:00" + stated
+
+
 def test_density_is_not_made_up(encode):
     image = Image.new("RGB", (8, 8))
     assert probe(encode(image, "JPEG")).dpi is None

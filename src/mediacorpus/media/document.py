@@ -27,7 +27,9 @@ _HEADER_WITHIN = 1024  # readers accept a PDF that begins within its first 1,024
 _WHITE = 0xFFFFFFFF
 _MOST_BROKEN = 100  # pages that are tried before a document is given up
 _DATE = re.compile(
-    r"(?:D:)?(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?(?:$|\D)", re.ASCII
+    r"(?:D:)?(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?"
+    r"(?:$|(Z|[+-]\d\d'?\d\d)|\D)",
+    re.ASCII,
 )
 
 # PDFium keeps state for the whole process: no two calls into it may run at the same time.
@@ -46,8 +48,8 @@ def probe_document(data: bytes) -> FileFacts:
     -------
     FileFacts
         `frames` is the number of pages; width and height are those of the first page that can
-        be read, as shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate
-        in the time zone of its author.
+        be read, as shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate,
+        with its author's time zone where it is stated.
 
     Raises
     ------
@@ -292,7 +294,7 @@ def _created(pdf: Any) -> str | None:
     match = _DATE.match(pdf.get_metadata_value("CreationDate").strip())
     if match is None:
         return None
-    year, month, day, hour, minute, second = match.groups()
+    year, month, day, hour, minute, second, zone = match.groups()
     try:
         when = datetime(  # noqa: DTZ001 - the author's own time, as with EXIF
             int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0),
@@ -300,7 +302,10 @@ def _created(pdf: Any) -> str | None:
         )  # fmt: skip
     except ValueError:
         return None
-    return when.isoformat(timespec="seconds")
+    stated = when.isoformat(timespec="seconds")
+    if zone is None:
+        return stated
+    return stated + ("+00:00" if zone == "Z" else f"{zone[:3]}:{zone[-2:]}")
 
 
 def _draw(page: Any, width: int, height: int) -> Pixels:

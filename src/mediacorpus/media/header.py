@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import logging
 import math
+import re
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -52,6 +54,7 @@ _SKIPPED = frozenset(
 _ENDINGS = {"PNG": b"IEND", "GIF": b";", "JPEG2000": b"\xff\xd9"}
 _BOXED = {"AVIF", "HEIF"}
 _TAIL = 64
+_ZONE = re.compile(r"[+-][01]\d:[0-5]\d")
 _OPENERS: tuple[tuple[bytes, str, Callable[[bytes], ImageFile.ImageFile]], ...] = (
     (JPEG_MARK, "JPEG", open_jpeg),
     (PNG_MARK, "PNG", open_png),
@@ -83,7 +86,8 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     -------
     FileFacts
         Width and height are those of the upright image. `taken` is the EXIF time of
-        exposure, else of digitizing, else of the last change, in the camera's local time.
+        exposure, else of digitizing, else of the last change, in the camera's local time, with
+        the time zone where the file states it.
 
     Raises
     ------
@@ -334,25 +338,33 @@ def _taken(exif: Image.Exif) -> str | None:
     try:
         inner = exif.get_ifd(ExifTags.IFD.Exif)
         values = [
-            inner.get(ExifTags.Base.DateTimeOriginal),
-            inner.get(ExifTags.Base.DateTimeDigitized),
-            exif.get(ExifTags.Base.DateTime),
+            (
+                inner.get(ExifTags.Base.DateTimeOriginal),
+                inner.get(ExifTags.Base.OffsetTimeOriginal),
+            ),
+            (
+                inner.get(ExifTags.Base.DateTimeDigitized),
+                inner.get(ExifTags.Base.OffsetTimeDigitized),
+            ),
+            (exif.get(ExifTags.Base.DateTime), inner.get(ExifTags.Base.OffsetTime)),
         ]
     except Exception:  # noqa: BLE001 - see _exif
         return None
-    return next((when for when in map(_when, values) if when), None)
+    return next((when for when in itertools.starmap(_when, values) if when), None)
 
 
-def _when(value: Any) -> str | None:
-    """Turn `YYYY:MM:DD HH:MM:SS` into ISO form; None if it is no date."""
+def _when(value: Any, offset: Any) -> str | None:
+    """Turn `YYYY:MM:DD HH:MM:SS` into ISO form, with the time zone if known; None if no date."""
     if not isinstance(value, str):
         return None
     text = value.strip("\x00 ")[:19]
+    zone = offset.strip("\x00 ") if isinstance(offset, str) else ""
     try:
         when = datetime.fromisoformat(text[:10].replace(":", "-") + "T" + text[11:])
     except ValueError:
         return None
-    return when.isoformat(timespec="seconds")
+    stated = when.isoformat(timespec="seconds")
+    return stated + zone if _ZONE.fullmatch(zone) else stated
 
 
 def _dpi(image: ImageFile.ImageFile, exif: Image.Exif) -> float | None:

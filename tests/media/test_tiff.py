@@ -295,3 +295,11 @@ def test_a_truncated_file_is_noticed_when_probing(encode, scene, keep, compressi
     for whole in (cut, cut + directory):
         with pytest.raises(MediaError):
             probe(whole)
+
+
+def test_deep_images_have_the_limit_of_all_images(monkeypatch):
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 1000)  # Pillow's own counts bytes here
+    for kind in (np.uint8, np.float64):
+        for compression in (None, "zlib"):
+            data = stored("rgb", kind, compression=compression)
+            assert decode(data).shape == (HEIGHT, WIDTH, 3)

@@ -11,7 +11,6 @@ from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.color import to_rgb
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.header import MAX_PIXELS, check_size, image_errors, open_image
-from mediacorpus.media.scale import reduce
 from mediacorpus.media.video import FrameIndex
 
 if TYPE_CHECKING:
@@ -167,14 +166,14 @@ class AnimationReader:
                     f"The frame {pts} is beyond the end: the image has the frames "
                     f"{self._first} to {self._count - 1}."
                 )
-            return reduce(to_rgb(self._image), min_side)
+            return to_rgb(self._image, min_side=min_side)
 
     def frames(self, *, min_side: int | None = None) -> Iterator[tuple[int, float, Pixels]]:
         """Walk through all frames in order: number, seconds from the first frame, pixels."""
         time = 0.0
         with image_errors():
             for number, image in self.images():
-                yield number, time / 1000, reduce(to_rgb(image), min_side)
+                yield number, time / 1000, to_rgb(image, min_side=min_side)
                 time += float(image.info.get("duration") or 0) or _PAUSE
 
     def images(self) -> Iterator[tuple[int, ImageFile.ImageFile]]:

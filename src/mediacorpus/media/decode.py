@@ -112,12 +112,13 @@ def decode(
         image = open_image(data, max_pixels)
         orientation = facts.orientation if facts else read_orientation(image)
         jpeg = image.format == "JPEG"
-        factor = reduction(min(image.size), min_side) if jpeg else 1
-        pixels = _loaded(image, factor, max_pixels)
-        if image.format == "TIFF":  # Pillow has turned it while loading
-            orientation = 1
-        upright = np.ascontiguousarray(_upright(pixels, orientation))
-        return upright if jpeg else reduce(upright, min_side)
+        if jpeg:
+            return np.ascontiguousarray(_upright(_reduced_jpeg(image, min_side), orientation))
+        image.load()
+        check_size(image.size, max_pixels)  # an icon's header may understate its images
+        if orientation == 1 or image.format == "TIFF":  # Pillow has turned it while loading
+            return to_rgb(image, min_side=min_side)
+        return reduce(np.ascontiguousarray(_upright(to_rgb(image), orientation)), min_side)
 
 
 def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
@@ -194,15 +195,15 @@ def _refuse_special(status: os.stat_result, name: str) -> None:
     raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
 
 
-def _loaded(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> Pixels:
+def _reduced_jpeg(image: ImageFile.ImageFile, min_side: int | None) -> Pixels:
+    """Decode a JPEG image at the scale that is wanted, or near it."""
     width, height = image.size
-    if factor > 1 and image.format == "JPEG":
+    factor = reduction(min(image.size), min_side)
+    if factor > 1:
         image.draft(None, (width // factor, height // factor))
-    image.load()
-    check_size(image.size, max_pixels)  # an icon's header may understate its images
     pixels = to_rgb(image)
     wanted = (-(-width // factor), -(-height // factor))
-    if factor == 1 or pixels.shape[1::-1] == wanted:
+    if pixels.shape[1::-1] == wanted:
         return pixels
     return np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.uint8)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImagePalette, TiffImagePlugin
+from PIL import Image, ImageFile, ImagePalette, TiffImagePlugin
 
 from mediacorpus.errors import MediaError
 from mediacorpus.media.sniff import RAW_PHOTOGRAPH
@@ -79,7 +79,17 @@ class Layout:
         return self.extra[0] if self.extra and self.extra[0] in {_PREMULTIPLIED, _STRAIGHT} else 0
 
 
-class TiffImage(TiffImagePlugin.TiffImageFile):
+class _OwnLimit(TiffImagePlugin.TiffImageFile):
+    """A TIFF image whose size its caller has checked, in place of Pillow's limit for all."""
+
+    def load_prepare(self) -> None:
+        """Make room for the pixels."""
+        if self._im is None:
+            self.im = Image.core.new(self.mode, self._tile_size)
+        ImageFile.ImageFile.load_prepare(self)
+
+
+class TiffImage(_OwnLimit):
     """A TIFF image as Pillow's, which also reads what Pillow refuses or misreads.
 
     Pillow decodes the common kinds. Samples that lie in separate planes, have 12, 32 or 64 bits,
@@ -285,7 +295,7 @@ def _plane(data: bytes, layout: Layout) -> NDArray[Any]:
     else:
         tags |= {_ROWS: high, _STRIPS: layout.offsets}
         tags |= {_STRIP_BYTES: layout.counts} if layout.counts else {}
-    bytewise = np.asarray(TiffImagePlugin.TiffImageFile(io.BytesIO(_with_directory(data, tags))))
+    bytewise = np.asarray(_OwnLimit(io.BytesIO(_with_directory(data, tags))))
     numbers = _numbers(bytewise.reshape(-1, across, row), layout, wide)
     return numbers.reshape(height, -1, layout.samples)[: layout.height, : layout.width]
 

@@ -11,6 +11,7 @@ from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.color import to_rgb
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.header import MAX_PIXELS, check_size, image_errors, open_image
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.video import FrameIndex
 
 if TYPE_CHECKING:
@@ -30,13 +31,13 @@ _PAUSE = 100
 """Milliseconds that a frame without a duration is shown, as browsers do."""
 
 
-def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
+def index_animation(data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
     """List the frames of an animated image.
 
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
         Images with more pixels are refused.
 
@@ -93,7 +94,7 @@ class AnimationReader:
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
         Images with more pixels are refused; animations, which are composed from several copies,
         with more than an eighth of it.
@@ -117,7 +118,8 @@ class AnimationReader:
     [0, 0, 255]
     """
 
-    def __init__(self, data: bytes, *, max_pixels: float = MAX_PIXELS) -> None:
+    def __init__(self, data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> None:
+        data = contents(data)
         self._data, self._limit = data, max_pixels
         with image_errors():
             self._image: ImageFile.ImageFile = open_image(data, max_pixels)

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from mediacorpus.errors import MediaError, ParameterError, TooLarge
+from mediacorpus.errors import ParameterError
 from mediacorpus.media.color import to_rgb
 from mediacorpus.media.header import (
     MAX_PIXELS,
@@ -20,6 +18,7 @@ from mediacorpus.media.header import (
     probe,
     read_orientation,
 )
+from mediacorpus.media.reading import MAX_BYTES, PathLike, contents, read
 from mediacorpus.media.scale import Pixels, reduce, reduction
 from mediacorpus.media.vector import looks_like_svg, render_vector
 
@@ -31,9 +30,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "decode", "load", "probe", "read"]
 
-MAX_BYTES = 2_000_000_000
-"""Bytes that a file may have by default: 2 GB."""
-
 _ROTATIONS = {
     3: cv2.ROTATE_180,
     6: cv2.ROTATE_90_CLOCKWISE,
@@ -41,19 +37,10 @@ _ROTATIONS = {
 }
 _TRANSPOSED = {5, 7}
 _FLIPS = {2: 1, 4: 0, 7: -1}
-_REASONS = {
-    errno.ENOENT: "it is not there (moved, deleted, or the name is misspelt)",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-    errno.ELOOP: "its symbolic link leads in a circle",
-    errno.ENAMETOOLONG: "its name is too long for this system",
-    errno.ENOTDIR: "a part of its path is no folder",
-    errno.EISDIR: "it is a folder",
-}
 
 
 def decode(
-    data: bytes,
+    data: bytes | PathLike,
     *,
     min_side: int | None = None,
     max_pixels: float = MAX_PIXELS,
@@ -69,7 +56,7 @@ def decode(
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     min_side:
         Pixels that the short side must keep. The image is then given at 1, 1/2, 1/4 or
         1/8 of its size, the smallest whose short side has at least as many; JPEG is decoded
@@ -106,6 +93,7 @@ def decode(
     """
     if min_side is not None and min_side < 1:
         raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
+    data = contents(data)
     if looks_like_svg(data):
         return render_vector(data, min_side=min_side)
     with image_errors():
@@ -119,53 +107,6 @@ def decode(
         if orientation == 1 or image.format == "TIFF":  # Pillow has turned it while loading
             return to_rgb(image, min_side=min_side)
         return reduce(np.ascontiguousarray(_upright(to_rgb(image), orientation)), min_side)
-
-
-def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
-    """Read a regular file whole.
-
-    Named pipes, devices and folders are refused before they can block the reader.
-
-    Parameters
-    ----------
-    path:
-        The file; symbolic links are followed.
-    max_bytes:
-        Larger files are refused.
-
-    Raises
-    ------
-    MediaError
-        The file is missing, may not be read, is no regular file, or the disk fails.
-    TooLarge
-        The file has more than `max_bytes` bytes.
-
-    Examples
-    --------
-    >>> read("no-such-file.jpg")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
-    """
-    name = os.fspath(path)
-    try:
-        _refuse_special(os.stat(name), name)  # noqa: PTH116 - a Path would not take every name
-        # A pipe put in the file's place since then must not block the open.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(name, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            _refuse_special(status, name)
-            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
-    except MediaError:
-        raise
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error))
-        raise MediaError(f"The file {name!r} cannot be read: {reason}.") from error
-    except ValueError as error:  # a zero byte in the name, a lone surrogate
-        raise MediaError(f"The file {name!r} cannot be read: {error}.") from error
-    if len(data) > max_bytes or status.st_size > max_bytes:
-        size = max(len(data), status.st_size)
-        raise TooLarge(f"The file {name!r} has {size:,} bytes; the limit is {max_bytes:,}.")
-    return data
 
 
 def load(
@@ -185,14 +126,6 @@ def load(
     mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
     """
     return decode(read(path), min_side=min_side, max_pixels=max_pixels)
-
-
-def _refuse_special(status: os.stat_result, name: str) -> None:
-    if stat.S_ISREG(status.st_mode):
-        return
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"))
-    kind = next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
-    raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
 
 
 def _reduced_jpeg(image: ImageFile.ImageFile, min_side: int | None) -> Pixels:

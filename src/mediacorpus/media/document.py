@@ -15,6 +15,7 @@ from mediacorpus.errors import MediaError, ParameterError, TooLarge
 from mediacorpus.extras import need
 from mediacorpus.media.header import MAX_PIXELS
 from mediacorpus.media.pages import LOWEST_DPI, check_dpi, counted_pages
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.scale import Pixels, reduction
 from mediacorpus.media.sniff import looks_like, refusal
 from mediacorpus.records import FileFacts, Kind
@@ -104,7 +105,8 @@ class Document:
     Parameters
     ----------
     data:
-        The whole file. One that is encrypted but opens without a password is read.
+        The whole file as bytes, or its path. One that is encrypted but opens without a password
+        is read.
 
     Raises
     ------
@@ -126,7 +128,8 @@ class Document:
 
     _closed = True  # until a document is open
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | PathLike) -> None:
+        data = contents(data)
         self._data = data  # PDFium reads from this memory until the document is closed
         self._pdf = _open(data)
         self._closed = False

@@ -20,6 +20,7 @@ from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
 from mediacorpus.media.png import PNG_MARK, open_png
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.sniff import as_text, boxes_end, heif_kind, looks_like, refusal
 from mediacorpus.media.tiff import TiffImage, holds_all
 from mediacorpus.records import FileFacts
@@ -67,7 +68,7 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 silence_libtiff()
 
 
-def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+def probe(data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read the header of an image and check that the file is complete.
 
     The format is found from the content; the file's name plays no part. Pixels are decoded
@@ -78,7 +79,7 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
         Images with more pixels are refused.
 
@@ -104,6 +105,7 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     >>> facts.format, facts.width, facts.height, facts.frames
     ('PNG', 40, 30, 1)
     """
+    data = contents(data)
     with image_errors():
         image = open_image(data, max_pixels)
         exif = _exif(image)

@@ -14,6 +14,7 @@ from mediacorpus.media.animation import AnimationReader
 from mediacorpus.media.decode import MAX_PIXELS, decode, read
 from mediacorpus.media.document import Document, probe_document
 from mediacorpus.media.header import probe
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.resize import crop_box
 from mediacorpus.media.scale import Pixels, reduce, reduction
 from mediacorpus.media.sniff import is_moving, pdf_start
@@ -31,7 +32,7 @@ _hashing = threading.Lock()
 
 
 def inspect(
-    path: Path, *, max_pixels: float = MAX_PIXELS, beat: Callable[[], None] | None = None
+    path: PathLike, *, max_pixels: float = MAX_PIXELS, beat: Callable[[], None] | None = None
 ) -> tuple[str, FileFacts]:
     """Find out what a file is; hash its content.
 
@@ -58,6 +59,7 @@ def inspect(
     TooLarge
         It has too many bytes or pixels.
     """
+    path = Path(path)
     head = first_bytes(path)
     if is_moving(head, path.suffix):
         return hash_file(path, beat=beat), probe_video(path)

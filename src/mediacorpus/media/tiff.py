@@ -85,7 +85,7 @@ class _OwnLimit(TiffImagePlugin.TiffImageFile):
     def load_prepare(self) -> None:
         """Make room for the pixels."""
         if self._im is None:
-            self.im = Image.core.new(self.mode, self._tile_size)
+            self.im = Image.new(self.mode, self._tile_size, None).im
         ImageFile.ImageFile.load_prepare(self)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mediacorpus.errors import MediaError, ParameterError
@@ -35,12 +36,12 @@ from mediacorpus.media._frame_index import (
 )
 from mediacorpus.media._upright import Upright, orientation, shown_size
 from mediacorpus.media.header import MAX_PIXELS
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.scale import Pixels, reduction
 from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = [
     "FrameIndex",
@@ -66,7 +67,7 @@ _FAR_TOO_LONG = 10
 _NEVER = {"1904-01-01T00:00:00", "1970-01-01T00:00:00"}  # what unset clocks write
 
 
-def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+def probe_video(path: PathLike, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read what a video or sound file holds, and decode its first frame to see that it can be.
 
     Parameters
@@ -106,6 +107,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     >>> facts.kind.value, facts.format, facts.duration, facts.sample_rate, facts.channels
     ('audio', 'WAV', 1.0, 8000, 1)
     """
+    path = Path(path)
     with media_errors(), open_container(path, max_pixels=max_pixels) as container:
         stream, sound = image_stream(container), sound_stream(container)
         if stream is None and sound is None:
@@ -180,8 +182,8 @@ class VideoReader:
     mediacorpus.errors.MediaError: The file 'no-such-file.mp4' is not there.
     """
 
-    def __init__(self, path: Path, *, max_pixels: float = MAX_PIXELS) -> None:
-        self._path = path
+    def __init__(self, path: PathLike, *, max_pixels: float = MAX_PIXELS) -> None:
+        self._path = Path(path)
         self._limit = max_pixels
         self._container: Any = None
         self._current: tuple[int, Any] | None = None

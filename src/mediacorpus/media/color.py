@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
+STRETCHED = frozenset({"F", "I"})
+"""Modes of images that are stretched from their least to their greatest value."""
+
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP = 65_535  # the greatest 16-bit value
 _STRIP = 16_000_000  # pixels from which an image is converted piece by piece
@@ -100,7 +103,7 @@ def _by_strips(image: Image.Image, factor: int, levels: tuple[float, float] | No
 
 def _is_stretched(image: Image.Image) -> bool:
     """Tell whether a pixel's level depends on all others of the image."""
-    return image.mode in {"I", "F"}
+    return image.mode in STRETCHED
 
 
 def _range(image: Image.Image) -> tuple[float, float]:

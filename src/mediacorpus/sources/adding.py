@@ -13,6 +13,7 @@ from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
+from mediacorpus.media.color import STRETCHED
 from mediacorpus.records import (
     SKIPPED,
     VISUAL,
@@ -148,6 +149,7 @@ class Adding:
         self.report = report
         self.added = Added()
         self._passed: Counter[str] = Counter()
+        self._stretched: set[str] = set()
         self._unframed: set[str] = set()
         self._settled: set[str] = set()
 
@@ -179,6 +181,7 @@ class Adding:
         records, broken = self._read(fresh, interrupt)
         failures += broken
         items.update({r.key: holdings.item_id(r.sha256) for r in records})
+        self._stretched.update(r.sha256 for r in records if r.facts.mode in STRETCHED)
         with self.store.transaction():
             write_downloads(self.store, fetched, self.run)
             counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
@@ -357,6 +360,12 @@ class Adding:
             self.added.notes.append(
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
                 "--frames every=1s, or --frames shots, to measure their images."
+            )
+        if self._stretched:
+            self.added.notes.append(
+                f"Numbers beyond 16 bits, with signs or fractions ({len(self._stretched):,} "
+                "images): each image is stretched from its own least to its greatest value, so "
+                "that levels of gray cannot be compared between them."
             )
         self.added.notes += columns.alike(self.store, self.run)
         if self.labelling is not None:

@@ -303,3 +303,9 @@ def test_deep_images_have_the_limit_of_all_images(monkeypatch):
         for compression in (None, "zlib"):
             data = stored("rgb", kind, compression=compression)
             assert decode(data).shape == (HEIGHT, WIDTH, 3)
+
+
+def test_a_plane_that_nothing_needs_may_be_missing():
+    gray = np.rint(255 * ACROSS).astype(np.uint8)
+    tags = {258: (8, 8), 262: 1, 277: 2, 284: 2, 338: 0, 273: (8, 0), 279: (gray.size, 0)}
+    np.testing.assert_array_equal(decode(by_hand(tags, gray.tobytes()))[..., 0], gray)

@@ -107,7 +107,7 @@ class TiffImage(_OwnLimit):
         layout = read_layout(tags)
         try:
             super()._setup()
-        except (SyntaxError, KeyError):
+        except (SyntaxError, KeyError, IndexError):
             if layout is None:
                 raise
         else:
@@ -162,14 +162,15 @@ class TiffImage(_OwnLimit):
         """Decode the image of the current page, and turn it upright."""
         if self._layout is None or self._im is not None:
             return super().load()
-        self.im = _shown(self.values(), self._layout, self.tag_v2).im
+        needed = 1 if self._layout.photometric == _PALETTE else Image.getmodebands(self.mode)
+        self.im = _shown(self.values(needed), self._layout, self.tag_v2).im
         self.load_end()
         return Image.Image.load(self)
 
-    def values(self) -> NDArray[Any]:
+    def values(self, most: int | None = None) -> NDArray[Any]:
         """Give the samples of the current page as they are stored, shape `(H, W, samples)`.
 
-        The orientation is not applied.
+        The orientation is not applied. Of samples in separate planes, `most` are read.
 
         Raises
         ------
@@ -181,7 +182,7 @@ class TiffImage(_OwnLimit):
             raise MediaError("The samples of this TIFF image cannot be had as they are stored.")
         assert self.fp is not None
         self.fp.seek(0)
-        return read_samples(self.fp.read(), layout)
+        return read_samples(self.fp.read(), layout, most)
 
 
 def holds_all(image: Any, size: int) -> bool:
@@ -231,7 +232,7 @@ def read_layout(tags: Mapping[int, Any]) -> Layout | None:
     )
 
 
-def read_samples(data: bytes, layout: Layout) -> NDArray[Any]:
+def read_samples(data: bytes, layout: Layout, most: int | None = None) -> NDArray[Any]:
     """Read the samples of an image as they are stored.
 
     Parameters
@@ -240,6 +241,8 @@ def read_samples(data: bytes, layout: Layout) -> NDArray[Any]:
         The whole file.
     layout:
         From `read_layout`.
+    most:
+        Planes that are read at most, where samples are separate; None for all.
 
     Returns
     -------
@@ -256,7 +259,7 @@ def read_samples(data: bytes, layout: Layout) -> NDArray[Any]:
         return _plane(data, layout)
     count = len(layout.offsets) // layout.samples
     planes = []
-    for number in range(layout.samples):
+    for number in range(min(layout.samples, most or layout.samples)):
         part = slice(number * count, (number + 1) * count)
         one = replace(
             layout,

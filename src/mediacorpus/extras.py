@@ -38,6 +38,7 @@ EXTRA_OF = {
     "pypdfium2": "documents",
     "resvg_py": "documents",
     "httpx": "download",
+    "pi_heif": "heif",
     "av": "video",
     "scenedetect": "video",
 }

@@ -63,7 +63,9 @@ class FileFacts:
     dpi:
         Density in dots per inch, or None.
     taken:
-        EXIF date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None.
+        Date and time as `"YYYY-MM-DDTHH:MM:SS"`, or None. A time zone follows, as in `"+02:00"`,
+        where the file states it; else it is local time. That of videos is UTC (`"+00:00"`) unless
+        they state the local one.
     icc:
         Whether a color profile is embedded.
     kind:
@@ -203,10 +205,14 @@ class Shot:
 
 @dataclass(frozen=True, slots=True)
 class Derived:
-    """What was taken out of one file: places with the facts of each, and the shots if any."""
+    """What was taken out of one file: places with the facts of each, and the shots if any.
+
+    `broken` names the parts that could not be had, such as `"page=2"`, each with the reason.
+    """
 
     places: Sequence[tuple[Locator, FileFacts]]
     shots: Sequence[Shot] = ()
+    broken: Sequence[tuple[str, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,7 +123,9 @@ def test_what_cannot_be_read():
     noise = np.random.default_rng(0).integers(0, 256, (3, 64, 64, 3), dtype=np.uint8)
     data = animated("PNG", [Image.fromarray(pixels) for pixels in noise])
     with pytest.raises(MediaError):
-        index_animation(data[: len(data) // 2])
+        index_animation(data[: len(data) // 8])
+    index = index_animation(data[: len(data) // 2])
+    assert (len(index), index.broken[:26]) == (1, "The image is truncated: th")
 
 
 def test_a_frame_that_enlarges_the_image_beyond_the_limit_is_refused():

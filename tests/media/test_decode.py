@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import subprocess
 import sys
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
@@ -13,6 +14,7 @@ import pytest
 from PIL import Image, ImageOps
 
 from mediacorpus.errors import MediaError, ParameterError, TooLarge
+from mediacorpus.media import color
 from mediacorpus.media.decode import decode, load, probe, read
 
 
@@ -298,3 +300,51 @@ def test_real_images_agree_with_pillow(test_data):
             assert difference(decode(data, facts=facts), with_pillow(data)) < 1
             checked += 1
     assert checked > 100
+
+
+MEASURED = """
+import resource, sys
+from mediacorpus.media.decode import load
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+found = load(sys.argv[1], min_side=64)
+unit = 1 if sys.platform == "darwin" else 1024
+peak = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) * unit / 1e6
+print(*found.shape[:2], round(peak))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode", "options"),
+    [
+        ("PNG", "RGB", {}),
+        ("PNG", "RGBA", {}),
+        ("PNG", "I;16", {}),
+        ("TIFF", "RGB", {"compression": "tiff_adobe_deflate"}),
+        ("TIFF", "F", {"compression": "tiff_adobe_deflate"}),
+        ("WEBP", "RGB", {"lossless": True}),
+    ],
+)
+def test_a_wide_image_takes_the_memory_of_its_decoder_only(tmp_path, kind, mode, options):
+    """48 megapixels in a small file: Pillow holds 4 bytes of each, and no array holds them all."""
+    pytest.importorskip("resource", reason="not on this machine: peaks cannot be read")
+    size = (16_000, 3_000)
+    Image.new(mode, size).save(tmp_path / "wide", kind, **options)
+    done = subprocess.run(
+        [sys.executable, "-c", MEASURED, str(tmp_path / "wide")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    height, width, peak = map(int, done.stdout.split())
+    assert (height, width) == (375, 2000)
+    copies = {"WEBP": 12, "F": 17}.get(kind if kind == "WEBP" else mode, 6)
+    assert peak < copies * 48 + 100
+
+
+def test_reducing_piece_by_piece_gives_the_same_pixels(encode, monkeypatch):
+    noise = np.random.default_rng(5).integers(0, 256, (240, 331, 3), dtype=np.uint8)
+    data = [encode(Image.fromarray(noise[:height]), "PNG") for height in (240, 237)]
+    whole = [decode(one, min_side=40) for one in data]
+    monkeypatch.setattr(color, "_STRIP", 5000)
+    for one, expected in zip(data, whole, strict=True):
+        np.testing.assert_array_equal(decode(one, min_side=40), expected)

@@ -116,8 +116,8 @@ def test_size_is_that_of_the_page_as_shown():
 @pytest.mark.parametrize(
     ("date", "taken"),
     [
-        (b"(D:20240229123456+01'00')", "2024-02-29T12:34:56"),
-        (b"(D:20240229123456Z)", "2024-02-29T12:34:56"),
+        (b"(D:20240229123456+01'00')", "2024-02-29T12:34:56+01:00"),
+        (b"(D:20240229123456Z)", "2024-02-29T12:34:56+00:00"),
         (b"(20240229123456)", "2024-02-29T12:34:56"),
         (b"(D:202402291234)", "2024-02-29T12:34:00"),
         (b"(D:2024)", "2024-01-01T00:00:00"),
@@ -140,7 +140,7 @@ def test_no_date():
     [
         (b"", r"empty \(0 bytes\)"),
         (b"hello", "is text, not a PDF"),
-        (bytes(100), "begin with '%PDF'"),
+        (bytes(100), "no '%PDF'"),
         (pdf(password=b"secret"), "remove the password, e.g. print it to a new PDF"),
         (pdf(kids=b""), "has no pages"),
         (b"%PDF-1.7\n", "truncated"),

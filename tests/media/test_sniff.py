@@ -18,7 +18,7 @@ from mediacorpus.media.sniff import as_text, looks_like
         (b"<?xml version='1.0'?><feed/>", "an XML file"),
         (b"%PDF-1.4\n%\xe2\xe3\xcf\xd3", "a PDF document"),
         (b"PK\x03\x04\x14\x00\x00\x00", "a ZIP archive or an office document"),
-        (b"\x00\x00\x00\x18ftypheic\x00", "a HEIC image, a format that is not supported"),
+        (b"\x00\x00\x00\x18ftypheic\x00", "a HEIC image"),
         (b"\x00\x00\x00\x18ftypisom\x00", "an MP4 or QuickTime video"),
         ("déjà vu".encode(), "text"),
         ("a long text in Latin-1 with one é".encode("latin-1"), "text"),

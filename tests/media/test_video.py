@@ -22,7 +22,7 @@ from mediacorpus.records import VISUAL, Kind
 av = pytest.importorskip("av", reason="not on this machine: PyAV is missing")
 
 made = runpy.run_path(str(Path(__file__).with_name("made_films.py")))
-film = made["film"]
+film, all_stamps, read_number = (made[name] for name in ("film", "all_stamps", "read_number"))
 tone = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))["tone"]
 
 
@@ -36,7 +36,7 @@ def test_probe_tells_what_the_file_holds(tmp_path):
     assert facts.frame_rate == 25
     assert facts.duration == pytest.approx(2.4)
     assert facts.sample_rate is None
-    assert facts.taken == "2021-05-06T07:08:09"
+    assert facts.taken == "2021-05-06T07:08:09+00:00"
 
 
 @pytest.mark.parametrize(
@@ -210,3 +210,79 @@ def test_rules(rule, expected):
 def test_other_rules_are_refused(rule):
     with pytest.raises(ParameterError, match="every=1s"):
         choose_frames(even(10, 25), rule)
+
+
+@pytest.mark.parametrize("late", [5, 13, 30])
+def test_first_frames_without_time_stamps_get_theirs(tmp_path, late):
+    """Matroska hides time stamps before 0."""
+    stamps = [n - late for n in range(60)]
+    path = film(tmp_path / "a.mkv", stamps=stamps, muxer={"avoid_negative_ts": "disabled"})
+    assert all_stamps(path)[0] is None
+    index = index_frames(path)
+    assert index.times == pytest.approx(np.arange(60) / 25, abs=0.002)
+    assert [place.frame for place in choose_frames(index, "every=1s")] == [0, 25, 50]
+    facts = probe_video(path)
+    assert (facts.frames, facts.duration) == (60, pytest.approx(2.4, abs=0.1))
+    with VideoReader(path) as reader:
+        for number in (0, late - 1, late, 59, 2):
+            assert read_number(reader.frame(int(index.pts[number]))) == number
+
+
+def test_a_video_without_a_length_is_counted(tmp_path):
+    path = film(tmp_path / "live.webm", codec="libvpx", muxer={"live": "1"})
+    with av.open(str(path)) as file:
+        assert not file.duration
+    assert probe_video(path).duration == pytest.approx(2.4, abs=0.05)
+
+
+@pytest.mark.parametrize(
+    ("name", "codec", "options"),
+    [
+        ("a.aac", "aac", {}),
+        ("a.mp3", "libmp3lame", {"write_xing": "0"}),
+        ("a.mp3", "libmp3lame", {}),
+        ("a.ac3", "ac3", {}),
+        ("a.flac", "flac", {}),
+        ("a.wav", "pcm_s16le", {}),
+        ("a.ogg", "libopus", {}),
+        ("a.m4a", "aac", {"movflags": "frag_keyframe+empty_moov"}),
+        ("a.webm", "libopus", {"live": "1"}),
+    ],
+)
+def test_the_length_of_sound_is_not_guessed(tmp_path, name, codec, options):
+    """Loud at the start, then silence: what is guessed from the first packets is far too short."""
+    rate = 48_000
+    sound = np.zeros(12 * rate, np.int16)
+    sound[: 2 * rate] = np.random.default_rng(1).integers(-20_000, 20_000, 2 * rate)
+    with av.open(str(tmp_path / name), "w", options=options) as file:
+        stream = file.add_stream(codec, rate=rate, layout="mono")
+        for start in range(0, len(sound), 960):
+            frame = av.AudioFrame.from_ndarray(
+                sound[None, start : start + 960], format="s16", layout="mono"
+            )
+            frame.sample_rate, frame.pts = rate, start
+            file.mux(stream.encode(frame))
+        file.mux(stream.encode(None))
+    assert probe_video(tmp_path / name).duration == pytest.approx(12, abs=0.15)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "taken"),
+    [
+        ({"creation_time": "2019-07-01T22:30:00.000000Z"}, "2019-07-01T22:30:00+00:00"),
+        (
+            {
+                "creation_time": "2019-07-01T22:30:00.000000Z",
+                "com.apple.quicktime.creationdate": "2019-07-02T00:30:00+0200",
+            },
+            "2019-07-02T00:30:00+02:00",
+        ),
+        ({"creation_time": "1970-01-01T00:00:00Z"}, None),
+        ({}, None),
+    ],
+)
+def test_the_time_of_a_recording_states_its_zone(tmp_path, metadata, taken):
+    path = film(
+        tmp_path / "a.mov", count=2, metadata=metadata, muxer={"movflags": "use_metadata_tags"}
+    )
+    assert probe_video(path).taken == taken

@@ -4,7 +4,9 @@ import os
 import sys
 import time
 
+import numpy as np
 import pytest
+import tifffile
 
 from mediacorpus.errors import SourceError
 from mediacorpus.media import opening
@@ -171,3 +173,35 @@ def test_links_and_the_corpus_inside_the_source(tmp_path, save, add, counts):
     told = add(tmp_path)
     assert (told.records, told.failed) == (1, 1)
     assert counts() == (1, 1, 1)
+
+
+@pytest.mark.parametrize("name", ["photo.heic", "photo.hif", "photo.cr3", "photo.RAF", "photo"])
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom" + bytes(200),
+        b"FUJIFILMCCD-RAW 0201FF129502X-T3" + bytes(200),
+    ],
+    ids=["Canon", "Fuji"],
+)
+def test_raw_photographs_are_a_fault_under_every_name(add, tmp_path, reasons, name, content):
+    (tmp_path / name).write_bytes(content)
+    added = add(tmp_path / name)
+    assert (added.failed, added.skipped) == (1, {})
+    [reason] = reasons().values()
+    assert "raw photograph" in reason
+    assert "export it as JPEG or TIFF" in reason
+
+
+def test_what_only_looked_like_media_is_counted_as_skipped(add, images):
+    (images / "notes").write_bytes(b"BMW and other cars" + bytes(50))
+    assert add(images).skipped == {"no suffix": 1}
+
+
+def test_rasters_that_are_stretched_are_reported(add, tmp_path):
+    for number, kind in enumerate((np.float32, np.float64, np.int16, np.uint32)):
+        values = np.arange(600).reshape(20, 30).astype(kind)
+        tifffile.imwrite(tmp_path / f"{number}.tif", values, metadata=None)
+    tifffile.imwrite(tmp_path / "plain.tif", np.zeros((20, 30), np.uint16), metadata=None)
+    [note] = add(tmp_path).notes
+    assert note.startswith("Numbers beyond 16 bits, with signs or fractions (4 images): each image")

@@ -29,7 +29,7 @@ def test_images_come_with_their_path_as_key_and_others_are_counted(tmp_path, sav
     some, skipped = found(tmp_path)
     assert [o.path.name for o in some] == ["a.jpg", "no suffix", "a.jpg"]
     assert len({o.key for o in some}) == 3
-    assert [o.sure for o in some] == [True, False, True]
+    assert [o.sure for o in some] == [True, True, True]
     assert [(o.label, o.part) for o in some] == [(None, None)] * 3
     assert skipped == {".txt": 2, "no suffix": 1}
 

@@ -13,6 +13,7 @@ from mediacorpus.sources.walk import (
     first_bytes,
     looks_like_media,
     passed_over,
+    surely_media,
     walk,
 )
 
@@ -194,7 +195,7 @@ def test_other_files_are_not(tmp_path, content):
         (b"Dear all", "is text, not media"),
         (b"", "is empty, or cannot be read"),
         (b"\x01\x02\x03" * 9, "no kind that is known"),
-        (b"\xff\x0a", "a format that is not supported."),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "not media; save it as PDF to add it."),
     ],
 )
 def test_what_is_passed_over_has_a_reason(head, words):
@@ -203,3 +204,31 @@ def test_what_is_passed_over_has_a_reason(head, words):
 
 def test_a_file_that_is_not_there_looks_like_nothing(tmp_path):
     assert not is_media(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    ("suffix", "head"),
+    [
+        (".hif", b""),
+        (".CR3", b""),
+        (".raf", b""),
+        (".dng", b""),
+        (".jxl", b""),
+        ("", b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00mif1heic"),
+        ("", b"\x00\x00\x00\x18ftypcrx \x00\x00\x00\x01crx isom"),
+        ("", b"FUJIFILMCCD-RAW 0201\x00\x00"),
+        (".dat", b"#?RADIANCE\nFORMAT=32-bit_rle_rgbe\n"),
+        (".dat", b"%!PS-Adobe-3.0 EPSF-3.0\n"),
+        ("", b"\xff\x0a\xfa\x1f"),
+        (".bin", b"II*\x00\x08\x00\x00\x00"),
+        ("", b"HTTP/1.1 200 OK\r\n\r\n%PDF-1.4\n"),
+    ],
+)
+def test_an_image_is_meant_to_be_read_whatever_its_format(suffix, head):
+    assert surely_media(suffix, head)
+    assert looks_like_media(suffix, head)
+
+
+@pytest.mark.parametrize("head", [b"BMW and P1", b"RIFF and more", b"Dear all", b"PK\x03\x04", b""])
+def test_what_may_be_anything_is_no_fault(head):
+    assert not surely_media(".txt", head)

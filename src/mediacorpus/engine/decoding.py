@@ -32,7 +32,7 @@ from mediacorpus.errors import MediacorpusError, MediaError
 from mediacorpus.media.decode import load, read
 from mediacorpus.media.opening import Opener, first_bytes, hash_file, probe_any
 from mediacorpus.media.scale import Pixels
-from mediacorpus.media.sniff import is_moving
+from mediacorpus.media.sniff import is_moving, pdf_start
 from mediacorpus.media.video import probe_video
 from mediacorpus.records import FileFacts, Kind, Place
 from mediacorpus.settings import settings
@@ -274,7 +274,7 @@ class Decoders:
                 return hash_file(path, beat=beat), own.child.call(probe_video, path)
             data = read(path)
             digest = hashlib.sha256(data).hexdigest()
-            if data.lstrip().startswith(_HEADS):
+            if data.lstrip().startswith(_HEADS) and pdf_start(data) is None:
                 return digest, probe_any(data, max_pixels=self.max_pixels)
             return digest, own.child.call(_probed, path, self.max_pixels)
 

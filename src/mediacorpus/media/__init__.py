@@ -51,6 +51,7 @@ from mediacorpus.media.resize import (
 from mediacorpus.media.sheet import augmented, parse_resize, resized, sheet, write_sheet
 from mediacorpus.media.shots import find_shots
 from mediacorpus.media.thumbnail import contact_sheet, data_uri, thumbnail_jpeg
+from mediacorpus.media.turning import flip, one_channel, turn
 from mediacorpus.media.vector import external_references
 from mediacorpus.media.video import FrameIndex, VideoReader, choose_frames, index_frames
 
@@ -79,6 +80,7 @@ __all__ = [
     "external_references",
     "find_shots",
     "flatten",
+    "flip",
     "from_cmyk",
     "from_hsv",
     "from_lab",
@@ -91,6 +93,7 @@ __all__ = [
     "load_array",
     "load_audio",
     "measure_channels",
+    "one_channel",
     "pad",
     "parse_resize",
     "probe",
@@ -113,6 +116,7 @@ __all__ = [
     "to_hsv",
     "to_lab",
     "to_rgba",
+    "turn",
     "unflatten",
     "write_sheet",
 ]

@@ -11,7 +11,7 @@ from mediacorpus.errors import MediacorpusError, MediaError, TooLarge
 from mediacorpus.extras import need
 from mediacorpus.media._upright import shown_size
 from mediacorpus.media.header import MAX_PIXELS, check_size
-from mediacorpus.media.sniff import looks_like
+from mediacorpus.media.sniff import looks_like, refusal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,6 +36,8 @@ MOST_SAMPLES = 4_000_000
 _RAW = {"h264", "hevc", "m4v", "mpegvideo", "vc1", "obu"}
 _MOST_HELD = 2000
 """Packets between two key frames that are kept while skimming."""
+_MOST_UNSTAMPED = 64
+"""Frames at the start of a file that are held until one of them has a time stamp."""
 _FAILURES = 1000
 """Errors in a row after which a damaged file is given up."""
 
@@ -230,29 +232,56 @@ def walk(
     """Decode the packets of a video stream: time stamps, which always grow, and frames.
 
     After a seek only frames from the first key frame on count, as earlier ones may lack what
-    they refer to. A frame whose time stamp is missing, or no later than that of the frame
-    before, has that of the frame before plus 1; the first of the file has 0 then. `numbered`
-    ignores all time stamps and counts from 0.
+    they refer to. Frames at the start of a file that have no time stamps get them by counting
+    back from the first that has one. A later frame whose time stamp is missing, or no later than
+    that of the frame before, has that of the frame before plus 1. Where no frame at the start has
+    a time stamp, and with `numbered`, all time stamps are ignored and count from 0.
     """
     last: int | None = None if sought else -1
     anchor: int | None = None
     begun = False
-    for packet in source:
+    frames = _decoded_all(source) if sought or numbered else _stamped(_decoded_all(source))
+    for packet, frame in frames:
         if sought and anchor is None:
             if not packet.is_keyframe or packet.pts is None:
                 continue
             anchor = packet.pts
+        numbered = numbered or (not sought and not begun and frame.pts is None)
+        stamp = None if numbered else frame.pts
+        if stamp is not None and (not begun or last is None or stamp > last):
+            last = int(stamp)
+        elif last is not None:
+            last += 1
+        else:
+            continue
+        begun = True
+        if anchor is None or last >= anchor:
+            yield last, frame
+
+
+def _decoded_all(source: Iterator[Any]) -> Iterator[tuple[Any, Any]]:
+    for packet in source:
         for frame in decoded(packet):
-            stamp = None if numbered else frame.pts
-            if stamp is not None and (not begun or last is None or stamp > last):
-                last = int(stamp)
-            elif last is not None:
-                last += 1
-            else:
-                continue
-            begun = True
-            if anchor is None or last >= anchor:
-                yield last, frame
+            yield packet, frame
+
+
+def _stamped(frames: Iterator[tuple[Any, Any]]) -> Iterator[tuple[Any, Any]]:
+    """Give the first frames the time stamps that they lack, where one soon has its own.
+
+    Matroska files hide those before 0.
+    """
+    held: list[tuple[Any, Any]] = []
+    for packet, frame in frames:
+        held.append((packet, frame))
+        if frame.pts is not None or len(held) > _MOST_UNSTAMPED:
+            break
+    if held and held[-1][1].pts is not None:
+        stream = held[-1][0].stream
+        step = max(1, round(1 / (float(frame_rate(stream) or ASSUMED_RATE) * stream.time_base)))
+        for back, (_, frame) in enumerate(reversed(held)):
+            frame.pts = held[-1][1].pts - back * step
+    yield from held
+    yield from frames
 
 
 def frame_rate(stream: Any) -> Fraction | None:
@@ -314,7 +343,7 @@ def _why_not(path: Path, error: Exception) -> str:
     if kind and ("video" in kind or "sound" in kind):
         return f"The file is {kind} with a header that is damaged or not supported."
     if kind:
-        return f"The file is {kind}, not a video or sound file."
+        return refusal(kind, "a video or sound file")
     return "The file is of no video or sound container that is known; it may be damaged."
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from array import array
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,10 +22,8 @@ from mediacorpus.media._ffmpeg import (
     walk,
 )
 from mediacorpus.media.header import MAX_PIXELS
+from mediacorpus.media.reading import PathLike
 from mediacorpus.records import Kind, Locator
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 _Found = tuple["array[int]", bytearray, float, int]
 
@@ -46,6 +45,8 @@ class FrameIndex:
         float64, shape `(frames,)`: seconds from the first frame.
     keys:
         bool, shape `(frames,)`: whether decoding can begin there.
+    broken:
+        Why there are no frames after these, where damage hides them; else empty.
 
     Examples
     --------
@@ -57,12 +58,13 @@ class FrameIndex:
     pts: NDArray[np.int64]
     times: NDArray[np.float64]
     keys: NDArray[np.bool_]
+    broken: str = ""
 
     def __len__(self) -> int:
         return len(self.pts)
 
 
-def index_frames(path: Path, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
+def index_frames(path: PathLike, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
     """List the frames of a video without decoding them.
 
     The packets are read one after the other and only their time stamps are kept, 17 bytes a
@@ -82,6 +84,7 @@ def index_frames(path: Path, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
     Traceback (most recent call last):
     mediacorpus.errors.MediaError: The file 'no-such-file.mp4' is not there.
     """
+    path = Path(path)
     with media_errors():
         found = index_packets(path, max_pixels) or _index_decoded(path, max_pixels)
     stamps, flags, tick, first = found

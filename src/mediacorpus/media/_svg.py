@@ -15,6 +15,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape, quoteattr
 
 from mediacorpus.errors import MediaError, TooLarge
+from mediacorpus.media._css import Variables, known_sheet, known_value
 from mediacorpus.media.header import image_errors, open_image
 
 MAX_TEXT = 50_000_000
@@ -95,7 +96,17 @@ def is_svg(data: bytes) -> bool:
 def take_apart(data: bytes, *, level: int = 0) -> Drawing:
     """Read a drawing, drop what it must not hold, refuse what cannot be bounded."""
     data = _unpacked(data)
-    reader = _Reader(data, level)
+    reader = _parsed(data, level)
+    if reader.variables.everywhere or b"var(" in data:
+        reader = _parsed(data, level, reader.variables)
+    drawing = reader.drawing
+    drawing.body = "".join(reader.parts)
+    return drawing
+
+
+def _parsed(data: bytes, level: int, variables: Variables | None = None) -> _Reader:
+    """Read a drawing; a second time, with its variables, where it has some."""
+    reader = _Reader(data, level, variables)
     parser = expat.ParserCreate()
     parser.buffer_text = True
     parser.specified_attributes = True  # defaults in a DTD could multiply without bound
@@ -113,15 +124,16 @@ def take_apart(data: bytes, *, level: int = 0) -> Drawing:
             f"The drawing is damaged: its XML cannot be read at line {line} ({reason})."
         ) from error
     reader.check_references()
-    drawing = reader.drawing
-    drawing.body = "".join(reader.parts)
-    return drawing
+    return reader
 
 
 class _Reader:
     """The handlers that expat calls, with what they gather on their way."""
 
-    def __init__(self, data: bytes, level: int) -> None:
+    def __init__(self, data: bytes, level: int, variables: Variables | None = None) -> None:
+        self.within_switch = False  # whether the element before is one: it offers a way out
+        self.filled = variables  # those of the first reading
+        self.variables = Variables()
         self.drawing = Drawing()
         self.parts: list[str] = []
         self.data = data
@@ -171,6 +183,12 @@ class _Reader:
         if self.silent or local == "script":
             self.silent += 1
             return
+        if local == "foreignObject" and not self.within_switch:
+            raise MediaError(
+                "The drawing holds HTML (foreignObject), which the renderer does not draw; save it "
+                "with text as text, or as PNG."
+            )
+        self.within_switch = local == "switch"
         found = self._attributes(local, attributes)
         if self.count == 1:
             self._begin(name, local, found)
@@ -191,7 +209,7 @@ class _Reader:
             self.silent -= 1
             return
         if self.css is not None and name.rpartition(":")[2] == "style":
-            self.parts.append(escape(self._css("".join(self.css))))
+            self.parts.append(escape(self._sheet("".join(self.css))))
             self.css = None
         if self.open:
             self.parts.append(f"</{name}>")
@@ -267,8 +285,8 @@ class _Reader:
                 kept = None if local == "a" else self._href(value.strip())
             elif key.startswith("on") or key == "base":
                 kept = None
-            elif _OUTWARD.search(value):
-                kept = self._css(value, name)
+            elif "(" in value or "--" in value:
+                kept = self._value(key, value, name)
             if kept is not None:
                 found[name] = kept
         return found
@@ -315,6 +333,24 @@ class _Reader:
         self.drawing.pixels += inner.pixels
         markup = base64.b64encode(inner.markup().encode()).decode()
         return f"data:image/svg+xml;base64,{markup}"
+
+    def _sheet(self, text: str) -> str:
+        """Write a style sheet without what is outside, in words that the renderer knows."""
+        text = self._css(text)
+        if self.filled is None:
+            self.variables.learn_sheet(text)
+            return text if "var(" in text else known_sheet(text)
+        return known_sheet(self.filled.filled_in(text))
+
+    def _value(self, key: str, value: str, name: str) -> str:
+        """Write the value of an attribute, likewise."""
+        if key == "style" and "--" in value:
+            self.variables.learn(value, everywhere=self.count == 1)
+        if _OUTWARD.search(value):
+            value = self._css(value, name)
+        if "var(" not in value:
+            return known_value(key, value)
+        return value if self.filled is None else known_value(key, self.filled.filled_in(value))
 
     def _css(self, text: str, name: str = "") -> str:
         """Drop what a style or an attribute refers to outside the file."""

@@ -11,7 +11,7 @@ from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.color import to_rgb
 from mediacorpus.media.frames import count_frames
 from mediacorpus.media.header import MAX_PIXELS, check_size, image_errors, open_image
-from mediacorpus.media.scale import reduce
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.video import FrameIndex
 
 if TYPE_CHECKING:
@@ -24,17 +24,20 @@ Pixels = NDArray[np.uint8]
 COPIES = 8
 """An animation may have so many times fewer pixels than a still image, as frames are composed."""
 
+_PAGES = {"TIFF"}
+"""Formats whose pages are images of their own: one is held at a time, and each can be had alone."""
+
 _PAUSE = 100
 """Milliseconds that a frame without a duration is shown, as browsers do."""
 
 
-def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
+def index_animation(data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> FrameIndex:
     """List the frames of an animated image.
 
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
         Images with more pixels are refused.
 
@@ -44,13 +47,14 @@ def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameInde
         The time stamp of a frame is its number in the file. A PNG may begin with an image for
         programs that show no animations; it is left out, and the stamps begin at 1. A frame
         with duration 0 counts as shown for 100 ms. Decoding can begin at the first frame only.
+        Where a later frame is damaged the list ends before it, and `broken` says why.
 
     Raises
     ------
     MediaError
-        The file is empty, is no image, or is damaged or truncated.
+        The file is empty, is no image, or its first frame is damaged.
     TooLarge
-        The image has more than `max_pixels` pixels.
+        The image has more than `max_pixels` pixels; an animation may have an eighth of them.
 
     Examples
     --------
@@ -64,14 +68,21 @@ def index_animation(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FrameInde
     """
     stamps: list[int] = []
     lengths: list[float] = []
-    with AnimationReader(data, max_pixels=max_pixels) as reader, image_errors():
-        for number, image in reader.images():
-            stamps.append(number)
-            lengths.append(float(image.info.get("duration") or 0) or _PAUSE)
+    broken = ""
+    with AnimationReader(data, max_pixels=max_pixels) as reader:
+        try:
+            with image_errors():
+                for number, image in reader.images():
+                    stamps.append(number)
+                    lengths.append(float(image.info.get("duration") or 0) or _PAUSE)
+        except MediaError as error:
+            if not stamps:
+                raise
+            broken = str(error)
     keys = np.zeros(len(stamps), np.bool_)
     keys[:1] = True
     times = np.cumsum([0.0, *lengths[:-1]]) / 1000
-    return FrameIndex(np.array(stamps, np.int64), times[: len(stamps)], keys)
+    return FrameIndex(np.array(stamps, np.int64), times[: len(stamps)], keys, broken)
 
 
 class AnimationReader:
@@ -83,16 +94,17 @@ class AnimationReader:
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
-        Images with more pixels are refused.
+        Images with more pixels are refused; animations, which are composed from several copies,
+        with more than an eighth of it.
 
     Raises
     ------
     MediaError
         The file is empty, is no image, or its header is damaged.
     TooLarge
-        The image has more than `max_pixels` pixels.
+        The image has too many pixels.
 
     Examples
     --------
@@ -106,10 +118,14 @@ class AnimationReader:
     [0, 0, 255]
     """
 
-    def __init__(self, data: bytes, *, max_pixels: float = MAX_PIXELS) -> None:
-        self._data, self._limit = data, max_pixels / COPIES
+    def __init__(self, data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> None:
+        data = contents(data)
+        self._data, self._limit = data, max_pixels
         with image_errors():
-            self._image: ImageFile.ImageFile = open_image(data, self._limit)
+            self._image: ImageFile.ImageFile = open_image(data, max_pixels)
+            if self._image.format not in _PAGES:
+                self._limit = max_pixels / COPIES
+                check_size(self._image.size, self._limit)
             self._count = count_frames(self._image, data)
             self._first = int(bool(getattr(self._image, "default_image", False)))
 
@@ -152,21 +168,24 @@ class AnimationReader:
                     f"The frame {pts} is beyond the end: the image has the frames "
                     f"{self._first} to {self._count - 1}."
                 )
-            return reduce(to_rgb(self._image), min_side)
+            return to_rgb(self._image, min_side=min_side)
 
     def frames(self, *, min_side: int | None = None) -> Iterator[tuple[int, float, Pixels]]:
         """Walk through all frames in order: number, seconds from the first frame, pixels."""
         time = 0.0
         with image_errors():
             for number, image in self.images():
-                yield number, time / 1000, reduce(to_rgb(image), min_side)
+                yield number, time / 1000, to_rgb(image, min_side=min_side)
                 time += float(image.info.get("duration") or 0) or _PAUSE
 
     def images(self) -> Iterator[tuple[int, ImageFile.ImageFile]]:
         """Walk through all frames as Pillow gives them; each is valid until the next."""
         for number in range(self._first, self._count):
             if not self._show(number):
-                return
+                raise MediaError(
+                    f"The image is truncated: it has {number - self._first} of the "
+                    f"{self._count - self._first} frames that it names."
+                )
             yield number, self._image
 
     def _show(self, number: int) -> bool:
@@ -175,7 +194,9 @@ class AnimationReader:
             self._image = open_image(self._data, self._limit)
         try:
             # Frame by frame, as each may enlarge the image before the next is composed.
-            for place in range(min(number, self._image.tell() + 1), number + 1):
+            alone = self._image.format in _PAGES
+            first = number if alone else min(number, self._image.tell() + 1)
+            for place in range(first, number + 1):
                 self._image.seek(place)
                 check_size(self._image.size, self._limit)
         except EOFError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,10 +12,10 @@ from numpy.typing import NDArray
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.media._ffmpeg import decoded, media_errors, open_container, packets, sound_stream
+from mediacorpus.media.reading import PathLike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 Samples = NDArray[np.float32]
 
@@ -26,7 +27,7 @@ _EXACT = {"mov", "matroska", "wav", "flac", "ogg"}
 
 
 def load_audio(
-    path: Path,
+    path: PathLike,
     *,
     sample_rate: int | None = 16_000,
     mono: bool = True,
@@ -77,7 +78,7 @@ def load_audio(
     ((4000,), 8000, 0.5)
     """
     _check(sample_rate, start, stop)
-    with media_errors(), open_container(path) as container:
+    with media_errors(), open_container(Path(path)) as container:
         stream = _sound(container)
         rate = sample_rate or stream.codec_context.sample_rate
         pieces = list(_part(container, stream, rate, mono=mono, start=start, stop=stop))
@@ -87,7 +88,7 @@ def load_audio(
 
 
 def audio_blocks(
-    path: Path,
+    path: PathLike,
     *,
     seconds: float = 30.0,
     sample_rate: int | None = 16_000,
@@ -125,7 +126,7 @@ def audio_blocks(
     _check(sample_rate, start, stop)
     if not (math.isfinite(seconds) and seconds > 0):
         raise ParameterError(f"seconds is {seconds}; a block must be longer than 0.")
-    with media_errors(), open_container(path) as container:
+    with media_errors(), open_container(Path(path)) as container:
         stream = _sound(container)
         rate = sample_rate or stream.codec_context.sample_rate
         size = max(1, round(seconds * rate))

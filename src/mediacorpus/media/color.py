@@ -4,14 +4,23 @@ from __future__ import annotations
 
 import functools
 import io
-from typing import Any
+import math
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageCms
 
+from mediacorpus.media.scale import reduce_by, reduction
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Pixels = NDArray[np.uint8]
+
+STRETCHED = frozenset({"F", "I"})
+"""Modes of images that are stretched from their least to their greatest value."""
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP = 65_535  # the greatest 16-bit value
@@ -19,7 +28,7 @@ _STRIP = 16_000_000  # pixels from which an image is converted piece by piece
 _SAME = 3  # levels of 255 by which a profile may differ from sRGB and still count as sRGB
 
 
-def to_rgb(image: Image.Image) -> Pixels:
+def to_rgb(image: Image.Image, *, min_side: int | None = None) -> Pixels:
     """Turn a Pillow image of any mode into an array `(H, W, 3)` of uint8 sRGB.
 
     An embedded color profile is applied; one that is broken, or made for another color
@@ -33,6 +42,9 @@ def to_rgb(image: Image.Image) -> Pixels:
     ----------
     image:
         Any Pillow image; it is loaded if need be.
+    min_side:
+        As in `reduce`: a large image is reduced piece by piece, so that it is never held whole
+        as an array.
 
     Returns
     -------
@@ -45,10 +57,20 @@ def to_rgb(image: Image.Image) -> Pixels:
     >>> to_rgb(Image.new("RGBA", (1, 1), (0, 0, 0, 0))).tolist()
     [[[255, 255, 255]]]
     """
-    if image.width * image.height > _STRIP and not _needs_all(image.mode):
-        return _by_strips(image)
+    image.load()
+    factor = reduction(min(image.size), min_side)
+    levels = _range(image) if _is_stretched(image) else None
+    if image.width * image.height <= _STRIP:
+        return reduce_by(_converted(image, levels), factor)
+    if image.height % factor:  # strips would not meet the rows of the whole
+        return reduce_by(_by_strips(image, 1, levels), factor)
+    return _by_strips(image, factor, levels)
+
+
+def _converted(image: Image.Image, levels: tuple[float, float] | None) -> Pixels:
+    """Convert an image, or a strip of one, whose least and greatest level are given."""
     icc = image.info.get("icc_profile") if image.mode != "LAB" else None
-    plain = _plain(image)
+    plain = _plain(image, levels)
     alpha = plain.getchannel("A") if plain.mode == "RGBA" else None
     if icc:
         plain = _managed(plain.convert("RGB") if alpha is not None else plain, icc)
@@ -61,41 +83,51 @@ def to_rgb(image: Image.Image) -> Pixels:
     return np.asarray(plain.convert("RGB"))
 
 
-def _needs_all(mode: str) -> bool:
-    """Tell whether a pixel's level depends on all others of the image."""
-    return mode.startswith("I") or mode == "F"
-
-
-def _by_strips(image: Image.Image) -> Pixels:
-    """Convert a large image strip by strip, so that no second copy of it is ever held."""
-    image.load()
+def _strips(image: Image.Image, factor: int = 1) -> Iterator[tuple[int, Image.Image]]:
+    """Cut an image into strips, with the row that each begins at; their heights fit `factor`."""
     width, height = image.size
-    rows = max(1, _STRIP // (2 * width))
-    pixels = np.empty((height, width, 3), np.uint8)
+    rows = max(1, _STRIP // (2 * width * factor)) * factor
     for top in range(0, height, rows):
-        bottom = min(height, top + rows)
-        pixels[top:bottom] = to_rgb(image.crop((0, top, width, bottom)))
+        yield top, image.crop((0, top, width, min(height, top + rows)))
+
+
+def _by_strips(image: Image.Image, factor: int, levels: tuple[float, float] | None) -> Pixels:
+    """Convert a large image strip by strip, so that no second copy of it is ever held."""
+    width, height = image.size
+    pixels = np.empty((-(-height // factor), -(-width // factor), 3), np.uint8)
+    for top, strip in _strips(image, factor):
+        found = reduce_by(_converted(strip, levels), factor)
+        pixels[top // factor : top // factor + len(found)] = found
     return pixels
 
 
-def manage(pixels: Pixels, icc: bytes, mode: str) -> Pixels:
-    """Apply an embedded profile to decoded RGB pixels; `mode` is that of the file.
+def _is_stretched(image: Image.Image) -> bool:
+    """Tell whether a pixel's level depends on all others of the image."""
+    return image.mode in STRETCHED
 
-    Returns `pixels` themselves where the profile is sRGB, broken or of another space.
+
+def _range(image: Image.Image) -> tuple[float, float]:
+    """Give the level of black and the level of white: the least and the greatest finite value.
+
+    Whole numbers within 16 bits keep the range of 16 bits.
     """
-    mode = _profile_space(icc) or mode
-    if mode not in {"L", "RGB"} or _transform(icc, mode) is None:
-        return pixels
-    source = pixels[:, :, 0] if mode == "L" else pixels
-    return np.asarray(_managed(Image.fromarray(np.ascontiguousarray(source)), icc))
+    low, high = math.inf, -math.inf
+    for _, strip in _strips(image):
+        values = np.asarray(strip)
+        finite = values[np.isfinite(values)]
+        if finite.size:
+            low, high = min(low, float(finite.min())), max(high, float(finite.max()))
+    if image.mode == "I" and low >= 0 and high <= _DEEP:
+        return 0.0, float(_DEEP)
+    return (low, high) if high >= low else (0.0, 0.0)
 
 
-def _plain(image: Image.Image) -> Image.Image:
+def _plain(image: Image.Image, levels: tuple[float, float] | None) -> Image.Image:
     """Bring a mode to one of L, RGB, RGBA and CMYK."""
     image.load()
     mode = image.mode
     if mode.startswith("I") or mode == "F":
-        return Image.fromarray(_scaled(np.asarray(image), mode))
+        return Image.fromarray(_scaled(np.asarray(image), levels))
     if "transparency" in image.info and mode in {"1", "L", "P", "RGB"}:
         return image.convert("RGBA")
     if mode in {"LA", "PA", "RGBa", "RGBA"}:
@@ -109,17 +141,14 @@ def _plain(image: Image.Image) -> Image.Image:
     return image if mode == "CMYK" else image.convert("RGB")
 
 
-def _scaled(values: NDArray[Any], mode: str) -> Pixels:
-    if mode.startswith("I;16"):
+def _scaled(values: NDArray[Any], levels: tuple[float, float] | None) -> Pixels:
+    """Bring deep levels to 0 to 255; without `levels`, from the whole range of 16 bits."""
+    if levels is None:
         return ((values.astype(np.uint32) + 128) // 257).astype(np.uint8)
-    if mode == "I" and values.min() >= 0 and values.max() <= _DEEP:
-        return _scaled(values, "I;16")
-    numbers = values.astype(np.float64)
-    finite = numbers[np.isfinite(numbers)]
-    low, high = (finite.min(), finite.max()) if finite.size else (0.0, 0.0)
+    low, high = levels
     if high == low:
         return np.zeros(values.shape, np.uint8)
-    numbers = np.nan_to_num(numbers, nan=low, posinf=high, neginf=low)
+    numbers = np.nan_to_num(values.astype(np.float64), nan=low, posinf=high, neginf=low)
     return np.rint((numbers - low) / (high - low) * 255).astype(np.uint8)
 
 

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
 
-from mediacorpus.errors import MediaError, ParameterError, TooLarge
-from mediacorpus.media.color import manage, to_rgb
+from mediacorpus.errors import ParameterError
+from mediacorpus.media.color import to_rgb
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
-    ends_well,
     image_errors,
     open_image,
     probe,
     read_orientation,
 )
+from mediacorpus.media.reading import MAX_BYTES, PathLike, contents, read
 from mediacorpus.media.scale import Pixels, reduce, reduction
 from mediacorpus.media.vector import looks_like_svg, render_vector
 
@@ -32,39 +30,17 @@ if TYPE_CHECKING:
 
 __all__ = ["MAX_BYTES", "MAX_PIXELS", "decode", "load", "probe", "read"]
 
-MAX_BYTES = 2_000_000_000
-"""Bytes that a file may have by default: 2 GB."""
-
-_JPEG_FLAGS = {
-    1: cv2.IMREAD_COLOR,
-    2: cv2.IMREAD_REDUCED_COLOR_2,
-    4: cv2.IMREAD_REDUCED_COLOR_4,
-    8: cv2.IMREAD_REDUCED_COLOR_8,
-}
 _ROTATIONS = {
     3: cv2.ROTATE_180,
     6: cv2.ROTATE_90_CLOCKWISE,
     8: cv2.ROTATE_90_COUNTERCLOCKWISE,
 }
-_START_OF_SCAN = b"\xda"
 _TRANSPOSED = {5, 7}
 _FLIPS = {2: 1, 4: 0, 7: -1}
-_REASONS = {
-    errno.ENOENT: "it is not there (moved, deleted, or the name is misspelt)",
-    errno.EACCES: "permission is denied",
-    errno.EPERM: "permission is denied",
-    errno.ELOOP: "its symbolic link leads in a circle",
-    errno.ENAMETOOLONG: "its name is too long for this system",
-    errno.ENOTDIR: "a part of its path is no folder",
-    errno.EISDIR: "it is a folder",
-}
-
-# OpenCV reports damaged files on the terminal; here they are raised instead.
-cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
 
 
 def decode(
-    data: bytes,
+    data: bytes | PathLike,
     *,
     min_side: int | None = None,
     max_pixels: float = MAX_PIXELS,
@@ -80,7 +56,7 @@ def decode(
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     min_side:
         Pixels that the short side must keep. The image is then given at 1, 1/2, 1/4 or
         1/8 of its size, the smallest whose short side has at least as many; JPEG is decoded
@@ -117,67 +93,20 @@ def decode(
     """
     if min_side is not None and min_side < 1:
         raise ParameterError(f"min_side is {min_side}; it must be at least 1, or None.")
+    data = contents(data)
     if looks_like_svg(data):
         return render_vector(data, min_side=min_side)
     with image_errors():
         image = open_image(data, max_pixels)
         orientation = facts.orientation if facts else read_orientation(image)
         jpeg = image.format == "JPEG"
-        factor = reduction(min(image.size), min_side) if jpeg else 1
-        pixels = _fast_jpeg(image, data, factor)
-        if pixels is None:
-            pixels = _with_pillow(image, factor, max_pixels)
-            if image.format == "TIFF":  # Pillow has turned it while loading
-                orientation = 1
-        upright = np.ascontiguousarray(_upright(pixels, orientation))
-        return upright if jpeg else reduce(upright, min_side)
-
-
-def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
-    """Read a regular file whole.
-
-    Named pipes, devices and folders are refused before they can block the reader.
-
-    Parameters
-    ----------
-    path:
-        The file; symbolic links are followed.
-    max_bytes:
-        Larger files are refused.
-
-    Raises
-    ------
-    MediaError
-        The file is missing, may not be read, is no regular file, or the disk fails.
-    TooLarge
-        The file has more than `max_bytes` bytes.
-
-    Examples
-    --------
-    >>> read("no-such-file.jpg")  # doctest: +ELLIPSIS
-    Traceback (most recent call last):
-    mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
-    """
-    name = os.fspath(path)
-    try:
-        _refuse_special(os.stat(name), name)  # noqa: PTH116 - a Path would not take every name
-        # A pipe put in the file's place since then must not block the open.
-        flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
-        with os.fdopen(os.open(name, flags), "rb") as file:
-            status = os.fstat(file.fileno())
-            _refuse_special(status, name)
-            data = b"" if status.st_size > max_bytes else file.read(max_bytes + 1)
-    except MediaError:
-        raise
-    except OSError as error:
-        reason = _REASONS.get(error.errno or 0) or (error.strerror or str(error))
-        raise MediaError(f"The file {name!r} cannot be read: {reason}.") from error
-    except ValueError as error:  # a zero byte in the name, a lone surrogate
-        raise MediaError(f"The file {name!r} cannot be read: {error}.") from error
-    if len(data) > max_bytes or status.st_size > max_bytes:
-        size = max(len(data), status.st_size)
-        raise TooLarge(f"The file {name!r} has {size:,} bytes; the limit is {max_bytes:,}.")
-    return data
+        if jpeg:
+            return np.ascontiguousarray(_upright(_reduced_jpeg(image, min_side), orientation))
+        image.load()
+        check_size(image.size, max_pixels)  # an icon's header may understate its images
+        if orientation == 1 or image.format == "TIFF":  # Pillow has turned it while loading
+            return to_rgb(image, min_side=min_side)
+        return reduce(np.ascontiguousarray(_upright(to_rgb(image), orientation)), min_side)
 
 
 def load(
@@ -199,56 +128,15 @@ def load(
     return decode(read(path), min_side=min_side, max_pixels=max_pixels)
 
 
-def _refuse_special(status: os.stat_result, name: str) -> None:
-    if stat.S_ISREG(status.st_mode):
-        return
-    kinds = ((stat.S_ISDIR, "a folder"), (stat.S_ISFIFO, "a named pipe"))
-    kind = next((word for test, word in kinds if test(status.st_mode)), "a device or socket")
-    raise MediaError(f"The file {name!r} cannot be read: it is {kind}, not a regular file.")
-
-
-def _fast_jpeg(image: ImageFile.ImageFile, data: bytes, factor: int) -> Pixels | None:
-    """Decode with OpenCV; None where Pillow must do it (CMYK, odd or incomplete files)."""
-    if image.format != "JPEG" or image.mode not in {"L", "RGB"} or not ends_well(image, data):
-        return None
-    if (image.info.get("adobe_transform") == 0 and image.mode == "RGB") or not _tidy(data):
-        return None
-    flags = _JPEG_FLAGS[factor] | cv2.IMREAD_IGNORE_ORIENTATION
-    try:
-        found = cv2.imdecode(np.frombuffer(data, np.uint8), flags)
-    except cv2.error:
-        return None
-    if found is None or found.shape != (-(-image.height // factor), -(-image.width // factor), 3):
-        return None
-    pixels = np.asarray(cv2.cvtColor(found, cv2.COLOR_BGR2RGB), np.uint8)
-    icc = image.info.get("icc_profile")
-    return manage(pixels, icc, image.mode) if icc else pixels
-
-
-def _tidy(data: bytes) -> bool:
-    """Tell whether the segments of a JPEG follow one another up to its pixels.
-
-    Over stray bytes between them OpenCV's decoder writes a line to the terminal.
-    """
-    place = 2
-    while data[place : place + 1] == b"\xff":
-        marker = data[place + 1 : place + 2]
-        if marker == _START_OF_SCAN:
-            return True
-        fill = marker == b"\xff"
-        place += 1 if fill else 2 + int.from_bytes(data[place + 2 : place + 4])
-    return False
-
-
-def _with_pillow(image: ImageFile.ImageFile, factor: int, max_pixels: float) -> Pixels:
+def _reduced_jpeg(image: ImageFile.ImageFile, min_side: int | None) -> Pixels:
+    """Decode a JPEG image at the scale that is wanted, or near it."""
     width, height = image.size
-    if factor > 1 and image.format == "JPEG":
+    factor = reduction(min(image.size), min_side)
+    if factor > 1:
         image.draft(None, (width // factor, height // factor))
-    image.load()
-    check_size(image.size, max_pixels)  # an icon's header may understate its images
     pixels = to_rgb(image)
     wanted = (-(-width // factor), -(-height // factor))
-    if factor == 1 or pixels.shape[1::-1] == wanted:
+    if pixels.shape[1::-1] == wanted:
         return pixels
     return np.asarray(cv2.resize(pixels, wanted, interpolation=cv2.INTER_AREA), np.uint8)
 

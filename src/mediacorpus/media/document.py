@@ -15,8 +15,9 @@ from mediacorpus.errors import MediaError, ParameterError, TooLarge
 from mediacorpus.extras import need
 from mediacorpus.media.header import MAX_PIXELS
 from mediacorpus.media.pages import LOWEST_DPI, check_dpi, counted_pages
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.scale import Pixels, reduction
-from mediacorpus.media.sniff import looks_like
+from mediacorpus.media.sniff import looks_like, refusal
 from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
@@ -25,8 +26,11 @@ if TYPE_CHECKING:
 _POINTS_PER_INCH = 72.0
 _HEADER_WITHIN = 1024  # readers accept a PDF that begins within its first 1,024 bytes
 _WHITE = 0xFFFFFFFF
+_MOST_BROKEN = 100  # pages that are tried before a document is given up
 _DATE = re.compile(
-    r"(?:D:)?(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?(?:$|\D)", re.ASCII
+    r"(?:D:)?(\d{4})(?:(\d\d)(?:(\d\d)(?:(\d\d)(?:(\d\d)(\d\d)?)?)?)?)?"
+    r"(?:$|(Z|[+-]\d\d'?\d\d)|\D)",
+    re.ASCII,
 )
 
 # PDFium keeps state for the whole process: no two calls into it may run at the same time.
@@ -44,9 +48,9 @@ def probe_document(data: bytes) -> FileFacts:
     Returns
     -------
     FileFacts
-        `frames` is the number of pages; width and height are those of the first page as
-        shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate in the
-        time zone of its author.
+        `frames` is the number of pages; width and height are those of the first page that can
+        be read, as shown, in points (1/72 inch), rounded; `taken` is the document's CreationDate,
+        with its author's time zone where it is stated.
 
     Raises
     ------
@@ -66,7 +70,7 @@ def probe_document(data: bytes) -> FileFacts:
     ('PDF', 1, 288, 216)
     """
     with Document(data) as document:
-        width, height = document.size(1)
+        width, height = _first_size(document)
         return FileFacts(
             format="PDF",
             width=max(1, round(width)),
@@ -79,6 +83,19 @@ def probe_document(data: bytes) -> FileFacts:
         )
 
 
+def _first_size(document: Document) -> tuple[float, float]:
+    """Give the size of the first page that can be read."""
+    for number in range(1, document.pages + 1):
+        try:
+            return document.size(number)
+        except MediaError as error:
+            if number in {document.pages, _MOST_BROKEN}:
+                raise MediaError(
+                    "No page of the PDF document can be read; it is damaged."
+                ) from error
+    raise MediaError("The PDF document has no pages.")
+
+
 class Document:
     """An open PDF document, to be used in a `with` statement.
 
@@ -88,7 +105,8 @@ class Document:
     Parameters
     ----------
     data:
-        The whole file. One that is encrypted but opens without a password is read.
+        The whole file as bytes, or its path. One that is encrypted but opens without a password
+        is read.
 
     Raises
     ------
@@ -110,7 +128,8 @@ class Document:
 
     _closed = True  # until a document is open
 
-    def __init__(self, data: bytes) -> None:
+    def __init__(self, data: bytes | PathLike) -> None:
+        data = contents(data)
         self._data = data  # PDFium reads from this memory until the document is closed
         self._pdf = _open(data)
         self._closed = False
@@ -241,7 +260,7 @@ def _open(data: bytes) -> Any:
         raise MediaError("The file is empty (0 bytes).")
     if b"%PDF" not in data[: _HEADER_WITHIN + 4]:
         kind = looks_like(data)
-        raise MediaError(f"The file is {kind}, not a PDF document." if kind else _NO_PDF)
+        raise MediaError(refusal(kind, "a PDF document") if kind else _NO_PDF)
     pdfium = need("pypdfium2")
     raw = pdfium.raw
     with _LOCK:
@@ -254,7 +273,7 @@ def _open(data: bytes) -> Any:
         return pdfium.PdfDocument(handle)
 
 
-_NO_PDF = "The file is no PDF document: it does not begin with '%PDF'."
+_NO_PDF = "The file is no PDF document: there is no '%PDF' near its beginning."
 
 
 def _refusal(raw: Any, code: int, data: bytes) -> str:
@@ -278,7 +297,7 @@ def _created(pdf: Any) -> str | None:
     match = _DATE.match(pdf.get_metadata_value("CreationDate").strip())
     if match is None:
         return None
-    year, month, day, hour, minute, second = match.groups()
+    year, month, day, hour, minute, second, zone = match.groups()
     try:
         when = datetime(  # noqa: DTZ001 - the author's own time, as with EXIF
             int(year), int(month or 1), int(day or 1), int(hour or 0), int(minute or 0),
@@ -286,7 +305,10 @@ def _created(pdf: Any) -> str | None:
         )  # fmt: skip
     except ValueError:
         return None
-    return when.isoformat(timespec="seconds")
+    stated = when.isoformat(timespec="seconds")
+    if zone is None:
+        return stated
+    return stated + ("+00:00" if zone == "Z" else f"{zone[:3]}:{zone[-2:]}")
 
 
 def _draw(page: Any, width: int, height: int) -> Pixels:

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import functools
 import io
+import itertools
 import logging
 import math
+import re
 from contextlib import contextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from PIL import ExifTags, Image, ImageFile, JpegImagePlugin
+from PIL import ExifTags, Image, ImageFile
 
-from mediacorpus.errors import MediacorpusError, MediaError, TooLarge
+from mediacorpus.errors import MediacorpusError, MediaError, MissingExtra, TooLarge
+from mediacorpus.extras import installed, need
 from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
-from mediacorpus.media.sniff import as_text, looks_like
+from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
+from mediacorpus.media.png import PNG_MARK, open_png
+from mediacorpus.media.reading import PathLike, contents
+from mediacorpus.media.sniff import as_text, boxes_end, heif_kind, looks_like, refusal
+from mediacorpus.media.tiff import TiffImage, holds_all
 from mediacorpus.records import FileFacts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 MAX_PIXELS = 200e6
 """Pixels that an image may have by default: 200 megapixels."""
@@ -45,8 +52,14 @@ _SKIPPED = frozenset(
         "XVTHUMB",
     ]
 )
-_ENDINGS = {"JPEG": b"\xff\xd9", "PNG": b"IEND", "GIF": b";"}
+_ENDINGS = {"PNG": b"IEND", "GIF": b";", "JPEG2000": b"\xff\xd9"}
+_BOXED = {"AVIF", "HEIF"}
 _TAIL = 64
+_ZONE = re.compile(r"[+-][01]\d:[0-5]\d")
+_OPENERS: tuple[tuple[bytes, str, Callable[[bytes], ImageFile.ImageFile]], ...] = (
+    (JPEG_MARK, "JPEG", open_jpeg),
+    (PNG_MARK, "PNG", open_png),
+)
 _JFIF_UNITS = {1, 2}  # dots per inch, per centimetre
 _SIDEWAYS = range(5, 9)
 
@@ -55,17 +68,18 @@ logging.getLogger("PIL").addHandler(logging.NullHandler())
 silence_libtiff()
 
 
-def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+def probe(data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read the header of an image and check that the file is complete.
 
     The format is found from the content; the file's name plays no part. Pixels are decoded
-    only when a JPEG, PNG, GIF or WebP file lacks its end, to see whether it is truncated.
+    only where the structure of the file does not show that it is whole: where a JPEG, PNG, GIF,
+    WebP, TIFF, JPEG 2000, AVIF or HEIF file seems to lack its end, and for all other formats.
     A JPEG that carries further images (MPO, Ultra HDR) counts as a JPEG with one frame.
 
     Parameters
     ----------
     data:
-        The whole file.
+        The whole file as bytes, or its path.
     max_pixels:
         Images with more pixels are refused.
 
@@ -73,7 +87,8 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     -------
     FileFacts
         Width and height are those of the upright image. `taken` is the EXIF time of
-        exposure, else of digitizing, else of the last change, in the camera's local time.
+        exposure, else of digitizing, else of the last change, in the camera's local time, with
+        the time zone where the file states it.
 
     Raises
     ------
@@ -90,6 +105,7 @@ def probe(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     >>> facts.format, facts.width, facts.height, facts.frames
     ('PNG', 40, 30, 1)
     """
+    data = contents(data)
     with image_errors():
         image = open_image(data, max_pixels)
         exif = _exif(image)
@@ -160,14 +176,26 @@ def check_size(size: tuple[int, int], max_pixels: float) -> None:
 
 
 def ends_well(image: ImageFile.ImageFile, data: bytes) -> bool:
-    """Tell whether the file ends as its format demands (True where that is not known).
+    """Tell whether the structure of a file shows that it is whole.
 
-    Bytes after the end mark, up to 64, are allowed.
+    False where something is missing, and for formats that say nothing of it: there only decoding
+    tells. Bytes after the end mark, up to 64, are allowed.
+
+    Raises
+    ------
+    MediaError
+        Parts of a JPEG image are missing.
     """
+    if image.format == "JPEG":
+        return read_scans(data).end is not None
+    if image.format == "TIFF":
+        return holds_all(image, len(data))
     if image.format == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+    if image.format in _BOXED:
+        return boxes_end(data)
     mark = _ENDINGS.get(image.format or "")
-    return mark is None or mark in data[-_TAIL:]
+    return mark is not None and mark in data[-_TAIL:]
 
 
 def read_orientation(image: ImageFile.ImageFile) -> int:
@@ -214,13 +242,19 @@ def _formats() -> tuple[str, ...]:
 
 
 def _identify(data: bytes) -> ImageFile.ImageFile:
-    if data.startswith(b"\xff\xd8\xff"):
-        # Pillow reads a little ahead: without the end mark it would miss the last pixels.
-        whole = data if _ENDINGS["JPEG"] in data[-_TAIL:] else data + bytes(8)
-        try:
-            return JpegImagePlugin.JpegImageFile(io.BytesIO(whole))
-        except Exception as error:
-            raise MediaError(_broken("JPEG", error)) from error
+    for mark, name, opener in _OPENERS:
+        if data.startswith(mark):
+            try:
+                return opener(data)
+            except Exception as error:
+                raise MediaError(_broken(name, error, data)) from error
+    if heif_kind(data) not in {None, "AVIF"}:
+        return _open_heif(data)
+    return _tried(data)
+
+
+def _tried(data: bytes) -> ImageFile.ImageFile:
+    """Open an image with the first of Pillow's other formats that takes it."""
     failed: tuple[str, Exception] | None = None
     textual = as_text(data) is not None
     for name in _formats():
@@ -230,13 +264,25 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
         if accept is not None and accept(data[:16]) is not True:
             continue
         try:
-            return factory(io.BytesIO(data), "")
-        except Image.DecompressionBombError:
+            return (TiffImage if name == "TIFF" else factory)(io.BytesIO(data), "")
+        except (Image.DecompressionBombError, MediacorpusError):
             raise
         except Exception as error:  # noqa: BLE001 - any error means: not this format
             if accept is not None:
                 failed = failed or (name, error)
     raise MediaError(_not_a_image(data, failed))
+
+
+def _open_heif(data: bytes) -> ImageFile.ImageFile:
+    """Open an image that is coded as HEVC (H.265) video, with the package that is installed."""
+    module = "pillow_heif" if installed("pillow_heif") else "pi_heif"
+    try:
+        image: ImageFile.ImageFile = need(module).HeifImageFile(io.BytesIO(data), "")
+    except MissingExtra as error:
+        raise MissingExtra(f"The file is a {heif_kind(data)} image. {error}") from error
+    except Exception as error:
+        raise MediaError(_broken(str(heif_kind(data)), error, data)) from error
+    return image
 
 
 def known_mark(head: bytes) -> bool:
@@ -254,11 +300,11 @@ def known_mark(head: bytes) -> bool:
 
 def _not_a_image(data: bytes, failed: tuple[str, Exception] | None) -> str:
     kind = looks_like(data)
-    if failed is not None and (kind is None or _written_as_text(failed[0], data)):
-        return _broken(*failed)
+    ours = kind is None or (" image" in kind and "not supported" not in kind)
+    if failed is not None and (ours or _written_as_text(failed[0], data)):
+        return _broken(*failed, data)
     if kind is not None:
-        note = "" if "not supported" in kind else ", not an image"
-        return f"The file is {kind}{note}."
+        return refusal(kind, "an image")
     return "The file is of no image format that is known; it may be damaged."
 
 
@@ -267,7 +313,9 @@ def _written_as_text(name: str, data: bytes) -> bool:
     return name in {"FITS", "XBM", "XPM"} or (name == "PPM" and data[2:3].isspace())
 
 
-def _broken(name: str, error: Exception) -> str:
+def _broken(name: str, error: Exception, data: bytes) -> str:
+    if heif_kind(data) is not None and not boxes_end(data):
+        return f"The {name} image is truncated: the file ends before the image does."
     reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
     return f"The {name} image has a header that is damaged or not supported ({reason})."
 
@@ -292,25 +340,33 @@ def _taken(exif: Image.Exif) -> str | None:
     try:
         inner = exif.get_ifd(ExifTags.IFD.Exif)
         values = [
-            inner.get(ExifTags.Base.DateTimeOriginal),
-            inner.get(ExifTags.Base.DateTimeDigitized),
-            exif.get(ExifTags.Base.DateTime),
+            (
+                inner.get(ExifTags.Base.DateTimeOriginal),
+                inner.get(ExifTags.Base.OffsetTimeOriginal),
+            ),
+            (
+                inner.get(ExifTags.Base.DateTimeDigitized),
+                inner.get(ExifTags.Base.OffsetTimeDigitized),
+            ),
+            (exif.get(ExifTags.Base.DateTime), inner.get(ExifTags.Base.OffsetTime)),
         ]
     except Exception:  # noqa: BLE001 - see _exif
         return None
-    return next((when for when in map(_when, values) if when), None)
+    return next((when for when in itertools.starmap(_when, values) if when), None)
 
 
-def _when(value: Any) -> str | None:
-    """Turn `YYYY:MM:DD HH:MM:SS` into ISO form; None if it is no date."""
+def _when(value: Any, offset: Any) -> str | None:
+    """Turn `YYYY:MM:DD HH:MM:SS` into ISO form, with the time zone if known; None if no date."""
     if not isinstance(value, str):
         return None
     text = value.strip("\x00 ")[:19]
+    zone = offset.strip("\x00 ") if isinstance(offset, str) else ""
     try:
         when = datetime.fromisoformat(text[:10].replace(":", "-") + "T" + text[11:])
     except ValueError:
         return None
-    return when.isoformat(timespec="seconds")
+    stated = when.isoformat(timespec="seconds")
+    return stated + zone if _ZONE.fullmatch(zone) else stated
 
 
 def _dpi(image: ImageFile.ImageFile, exif: Image.Exif) -> float | None:

@@ -14,9 +14,10 @@ from mediacorpus.media.animation import AnimationReader
 from mediacorpus.media.decode import MAX_PIXELS, decode, read
 from mediacorpus.media.document import Document, probe_document
 from mediacorpus.media.header import probe
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.resize import crop_box
 from mediacorpus.media.scale import Pixels, reduce, reduction
-from mediacorpus.media.sniff import is_moving
+from mediacorpus.media.sniff import is_moving, pdf_start
 from mediacorpus.media.vector import looks_like_svg, probe_vector
 from mediacorpus.media.video import VideoReader, probe_video
 from mediacorpus.records import FileFacts, Kind, Locator, Place
@@ -31,7 +32,7 @@ _hashing = threading.Lock()
 
 
 def inspect(
-    path: Path, *, max_pixels: float = MAX_PIXELS, beat: Callable[[], None] | None = None
+    path: PathLike, *, max_pixels: float = MAX_PIXELS, beat: Callable[[], None] | None = None
 ) -> tuple[str, FileFacts]:
     """Find out what a file is; hash its content.
 
@@ -58,6 +59,7 @@ def inspect(
     TooLarge
         It has too many bytes or pixels.
     """
+    path = Path(path)
     head = first_bytes(path)
     if is_moving(head, path.suffix):
         return hash_file(path, beat=beat), probe_video(path)
@@ -81,7 +83,7 @@ def first_bytes(path: Path, count: int = HEAD) -> bytes:
 
 def probe_any(data: bytes, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read the header of an image, drawing or document; raises `MediaError`."""
-    if data.lstrip()[:5] == b"%PDF-":
+    if pdf_start(data) is not None:
         return probe_document(data)
     if looks_like_svg(data):
         return probe_vector(data)

@@ -36,8 +36,16 @@ def reduce(pixels: Pixels, min_side: int | None) -> Pixels:
     >>> reduce(np.zeros((900, 1200, 3), np.uint8), 256).shape
     (450, 600, 3)
     """
+    return reduce_by(pixels, reduction(min(pixels.shape[:2]), min_side))
+
+
+def reduce_by(pixels: Pixels, factor: int) -> Pixels:
+    """Bring pixels to 1 / `factor` of their size, rounded up, by the mean of areas.
+
+    >>> reduce_by(np.zeros((900, 1200, 3), np.uint8), 8).shape
+    (113, 150, 3)
+    """
     height, width = pixels.shape[:2]
-    factor = reduction(min(height, width), min_side)
     if factor == 1:
         return pixels
     size = (-(-width // factor), -(-height // factor))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,11 +16,11 @@ from mediacorpus.errors import ParameterError, unknown, writing
 from mediacorpus.files import atomic_write
 from mediacorpus.media.augment import Augmentation
 from mediacorpus.media.color_spaces import to_rgba
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.resize import Method, Size, resize, scale_percent, squish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
 Pixels: TypeAlias = NDArray[np.uint8]
 Captioned: TypeAlias = tuple[str, Pixels]
@@ -204,7 +205,7 @@ def sheet(
     return np.array(canvas)
 
 
-def write_sheet(path: Path, pixels: Pixels) -> None:
+def write_sheet(path: PathLike, pixels: Pixels) -> None:
     """Write an image to a `.png`, `.jpg` or `.webp` file, whole or not at all.
 
     Raises
@@ -222,6 +223,7 @@ def write_sheet(path: Path, pixels: Pixels) -> None:
     mediacorpus.errors.ParameterError: A sheet is written as .png, .jpg or .webp; 'sheet.gif' \
 ends in none of them.
     """
+    path = Path(path)
     kind = _SUFFIXES.get(path.suffix.lower())
     if kind is None:
         raise ParameterError(

@@ -11,12 +11,12 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.extras import need
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.video import FrameIndex, VideoReader, locators
 from mediacorpus.records import Locator, Shot
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-    from pathlib import Path
 
 Pixels = NDArray[np.uint8]
 
@@ -27,7 +27,7 @@ _STILL = 0.1
 
 
 def find_shots(
-    path: Path,
+    path: PathLike,
     *,
     threshold: float = 27.0,
     min_frames: int = 3,

@@ -17,6 +17,7 @@ from PIL import Image
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.extras import need
 from mediacorpus.media._svg import Drawing, is_svg, take_apart
+from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.scale import Pixels, reduction
 from mediacorpus.records import FileFacts, Kind
 
@@ -210,7 +211,7 @@ def render_vector(data: bytes, *, side: int = 1024, min_side: int | None = None)
     return _draw(drawing, _fitted(drawing, size, wanted), wanted)
 
 
-def external_references(data: bytes) -> list[str]:
+def external_references(data: bytes | PathLike) -> list[str]:
     """List what an SVG drawing refers to outside itself, which is left out when it is drawn.
 
     Listed are the targets of `href` (but not of links), `url(...)`, `@import` and
@@ -227,7 +228,7 @@ def external_references(data: bytes) -> list[str]:
     >>> external_references(b'<svg><image href="photo.png"/><use href="#a"/></svg>')
     ['photo.png']
     """
-    return take_apart(data).left_out
+    return take_apart(contents(data)).left_out
 
 
 def _size(drawing: Drawing) -> tuple[float, float]:

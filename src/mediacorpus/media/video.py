@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import functools
-from datetime import datetime
+from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from mediacorpus.errors import MediaError, ParameterError
@@ -35,12 +36,12 @@ from mediacorpus.media._frame_index import (
 )
 from mediacorpus.media._upright import Upright, orientation, shown_size
 from mediacorpus.media.header import MAX_PIXELS
+from mediacorpus.media.reading import PathLike
 from mediacorpus.media.scale import Pixels, reduction
 from mediacorpus.records import FileFacts, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 __all__ = [
     "FrameIndex",
@@ -58,10 +59,15 @@ _NEAR_UNKNOWN = 250
 _FIRST_STEP, _FAR = 2.0, 2**62
 _EXACT = {"mov", "matroska", "mpegts", "flv", "asf", "avi"}
 _TRIES = 1000
+_GUESSED = {"aac", "ac3", "eac3", "amr", "mp3"}
+"""Containers that state no length; FFmpeg guesses it from the first packets."""
+_NEARLY = 0.01
+_SHORT = 0.1  # seconds
+_FAR_TOO_LONG = 10
 _NEVER = {"1904-01-01T00:00:00", "1970-01-01T00:00:00"}  # what unset clocks write
 
 
-def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
+def probe_video(path: PathLike, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     """Read what a video or sound file holds, and decode its first frame to see that it can be.
 
     Parameters
@@ -101,6 +107,7 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
     >>> facts.kind.value, facts.format, facts.duration, facts.sample_rate, facts.channels
     ('audio', 'WAV', 1.0, 8000, 1)
     """
+    path = Path(path)
     with media_errors(), open_container(path, max_pixels=max_pixels) as container:
         stream, sound = image_stream(container), sound_stream(container)
         if stream is None and sound is None:
@@ -110,27 +117,36 @@ def probe_video(path: Path, *, max_pixels: float = MAX_PIXELS) -> FileFacts:
             )
         if ends_early(container, path):
             raise MediaError("The file is truncated: it ends before its last frame.")
+        duration = _duration(container, stream or sound)
         shared: dict[str, Any] = {
             "format": format_name(container, path),
             "bytes": path.stat().st_size,
-            "duration": _duration(container, stream or sound),
             "taken": _taken(container),
             "sample_rate": sound.codec_context.sample_rate if sound else None,
             "channels": sound.codec_context.channels if sound else None,
         }
         if stream is None:
             _first(container, sound)
-            return FileFacts(**shared, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO)
+            if duration is None or str(container.format.name) in _GUESSED:
+                duration = _sound_length(path, duration)
+            return FileFacts(
+                **shared, width=0, height=0, mode="", frames=0, kind=Kind.AUDIO, duration=duration
+            )
         size = video_size(stream, max_pixels)
         width, height = size[::-1] if orientation(_first(container, stream))[0] else size
         rate = frame_rate(stream)
         frames = _header_frames(stream)
+    if not frames or duration is None:
+        index = index_frames(path, max_pixels=max_pixels)
+        frames = frames or len(index)
+        duration = _checked_length(index, duration, rate, sound=sound is not None)
     return FileFacts(
         **shared,
+        duration=duration,
         width=width,
         height=height,
         mode="RGB",
-        frames=frames or len(index_frames(path, max_pixels=max_pixels)),
+        frames=frames,
         kind=Kind.VIDEO,
         frame_rate=float(rate) if rate else None,
     )
@@ -166,8 +182,8 @@ class VideoReader:
     mediacorpus.errors.MediaError: The file 'no-such-file.mp4' is not there.
     """
 
-    def __init__(self, path: Path, *, max_pixels: float = MAX_PIXELS) -> None:
-        self._path = path
+    def __init__(self, path: PathLike, *, max_pixels: float = MAX_PIXELS) -> None:
+        self._path = Path(path)
         self._limit = max_pixels
         self._container: Any = None
         self._current: tuple[int, Any] | None = None
@@ -357,13 +373,41 @@ def _duration(container: Any, stream: Any) -> float | None:
     return None
 
 
+def _checked_length(index: FrameIndex, stated: float | None, rate: Any, *, sound: bool) -> float:
+    """Give the seconds that the header states, unless the frames show that it is wrong.
+
+    Sound may go on after the last frame, and a frame may stand for long.
+    """
+    counted = float(index.times[-1]) + 1 / float(rate or ASSUMED_RATE)
+    if stated is None or counted > stated + _SHORT:
+        return counted
+    return counted if not sound and stated > _FAR_TOO_LONG * counted else stated
+
+
+def _sound_length(path: Path, stated: float | None) -> float | None:
+    """Count the seconds of sound; those of the header where they fit."""
+    with open_container(path) as container:
+        stream = sound_stream(container)
+        ticks = sum(packet.duration or 0 for packet in packets(container, stream))
+        counted = float(ticks * stream.time_base)
+    if stated is not None and abs(stated - counted) <= _NEARLY * counted:
+        return stated
+    return counted or stated
+
+
 def _taken(container: Any) -> str | None:
-    text = str(container.metadata.get("creation_time", ""))[:19]
-    try:
-        when = datetime.fromisoformat(text).isoformat(timespec="seconds")
-    except ValueError:
-        return None
-    return None if when in _NEVER else when
+    """Read when a recording was made: in local time where the file says so, else in UTC."""
+    found = container.metadata
+    for text in (found.get("com.apple.quicktime.creationdate"), found.get("creation_time")):
+        try:
+            when = datetime.fromisoformat(str(text or ""))
+        except ValueError:
+            continue
+        zoned = when if when.tzinfo else when.replace(tzinfo=UTC)  # ISO/IEC 14496-12, 8.2.2
+        stated = zoned.isoformat(timespec="seconds")
+        if stated[:19] not in _NEVER:
+            return stated
+    return None
 
 
 def _first(container: Any, stream: Any) -> Any:

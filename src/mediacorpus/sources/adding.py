@@ -13,6 +13,7 @@ from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
+from mediacorpus.media.color import STRETCHED
 from mediacorpus.records import (
     SKIPPED,
     VISUAL,
@@ -147,6 +148,8 @@ class Adding:
         self.rules = rules
         self.report = report
         self.added = Added()
+        self._passed: Counter[str] = Counter()
+        self._stretched: set[str] = set()
         self._unframed: set[str] = set()
         self._settled: set[str] = set()
 
@@ -178,6 +181,7 @@ class Adding:
         records, broken = self._read(fresh, interrupt)
         failures += broken
         items.update({r.key: holdings.item_id(r.sha256) for r in records})
+        self._stretched.update(r.sha256 for r in records if r.facts.mode in STRETCHED)
         with self.store.transaction():
             write_downloads(self.store, fetched, self.run)
             counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
@@ -215,6 +219,8 @@ class Adding:
             for occurrence in {path_text(o.path): o for o, _ in by_path[outcome.task]}.values():
                 text = path_text(occurrence.path)
                 stage = SKIPPED if unknown and not occurrence.sure else "add"
+                if stage == SKIPPED:
+                    self._passed[Path(text).suffix.lower() or "no suffix"] += 1
                 failures.append(Failure(text, text, stage, why))
         records = [
             NewRecord(
@@ -289,6 +295,13 @@ class Adding:
                 holdings.write_failures(self.store, [failure], self.run)
                 self.added.failed += 1
                 continue
+            path = path_text(files[outcome.task].path)
+            parts = [
+                Failure(f"{path}#{part}", path, "add", reason)
+                for part, reason in outcome.value.broken
+            ]
+            holdings.write_failures(self.store, parts, self.run)
+            self.added.failed += len(parts)
             self._settled.add(outcome.task)
             with self.store.transaction():
                 self.added.derived += derived.write_derived(
@@ -341,12 +354,18 @@ class Adding:
         if place is not None:
             holdings.forget_older_failures(self.store, place, run=self.run)
         self.added.failed = holdings.count_failures(self.store, self.run)
-        self.added.skipped = dict(skipped)
+        self.added.skipped = dict(skipped + self._passed)
         unframed = self._unframed - derived.with_parts(self.store, sorted(self._unframed))
         if unframed:
             self.added.notes.append(
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
                 "--frames every=1s, or --frames shots, to measure their images."
+            )
+        if self._stretched:
+            self.added.notes.append(
+                f"Numbers beyond 16 bits, with signs or fractions ({len(self._stretched):,} "
+                "images): each image is stretched from its own least to its greatest value, so "
+                "that levels of gray cannot be compared between them."
             )
         self.added.notes += columns.alike(self.store, self.run)
         if self.labelling is not None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import itertools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mediacorpus.errors import ParameterError
+from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media.animation import AnimationReader, index_animation
 from mediacorpus.media.decode import read
 from mediacorpus.media.document import Document
@@ -113,49 +114,63 @@ def derive(
         It has no such page.
     """
     if facts.kind is Kind.DOCUMENT:
-        return Derived(list(_pages(path, facts, rules)))
-    one = replace(_bare(facts), kind=Kind.FRAME)
+        return _pages(path, facts, rules)
     if facts.kind is Kind.IMAGE and facts.format == "TIFF":
-        return Derived(list(_tiff_pages(path, facts, rules)))
-    index = _index(path, facts)
+        return _tiff_pages(path, facts, rules)
+    one = replace(_bare(facts), kind=Kind.FRAME)
+    index = index_frames(path) if facts.kind is Kind.VIDEO else index_animation(read(path))
+    broken = [(f"frame={len(index)} and later", index.broken)] if index.broken else []
     if rules.frames != SHOTS:
-        return Derived([(place, one) for place in choose_frames(index, rules.frames or "")])
+        chosen = choose_frames(index, rules.frames or "")
+        return Derived([(place, one) for place in chosen], broken=broken)
     if shots:
         found = list(shots)
     elif facts.kind is Kind.VIDEO:
         found = find_shots(path, progress=progress)
     else:
         with AnimationReader(read(path)) as reader:
-            found = shots_of(reader.frames())
-    return Derived([(place, one) for place in shot_frames(found, index)], found)
+            found = shots_of(itertools.islice(reader.frames(), len(index)))
+    return Derived([(place, one) for place in shot_frames(found, index)], found, broken)
 
 
-def _index(path: Path, facts: FileFacts) -> FrameIndex:
-    return index_frames(path) if facts.kind is Kind.VIDEO else index_animation(read(path))
-
-
-def _pages(path: Path, facts: FileFacts, rules: Rules) -> Iterator[tuple[Locator, FileFacts]]:
+def _pages(path: Path, facts: FileFacts, rules: Rules) -> Derived:
     with Document(read(path)) as document:
-        for number in page_numbers(rules.page_range, document.pages):
+
+        def page(number: int) -> tuple[Locator, FileFacts]:
             width, height = document.size(number)
-            page = replace(
+            own = replace(
                 _bare(facts),
                 kind=Kind.PAGE,
                 width=max(1, round(width * rules.dpi / POINTS)),
                 height=max(1, round(height * rules.dpi / POINTS)),
                 dpi=rules.dpi,
             )
-            yield Locator(Kind.PAGE, page=number, dpi=rules.dpi), page
+            return Locator(Kind.PAGE, page=number, dpi=rules.dpi), own
+
+        return _each(page_numbers(rules.page_range, document.pages), page)
 
 
-def _tiff_pages(path: Path, facts: FileFacts, rules: Rules) -> Iterator[tuple[Locator, FileFacts]]:
-    numbers = set(page_numbers(rules.page_range, facts.frames))
+def _tiff_pages(path: Path, facts: FileFacts, rules: Rules) -> Derived:
     with AnimationReader(read(path)) as reader:
-        for number, _, pixels in reader.frames():
-            if number + 1 in numbers:
-                height, width = pixels.shape[:2]
-                page = replace(_bare(facts), kind=Kind.PAGE, width=width, height=height)
-                yield Locator(Kind.PAGE, page=number + 1), page
+
+        def page(number: int) -> tuple[Locator, FileFacts]:
+            height, width = reader.frame(number - 1).shape[:2]
+            own = replace(_bare(facts), kind=Kind.PAGE, width=width, height=height)
+            return Locator(Kind.PAGE, page=number), own
+
+        return _each(page_numbers(rules.page_range, facts.frames), page)
+
+
+def _each(numbers: Sequence[int], page: Callable[[int], tuple[Locator, FileFacts]]) -> Derived:
+    """Take each page; one that cannot be had does not cost the others."""
+    places: list[tuple[Locator, FileFacts]] = []
+    broken: list[tuple[str, str]] = []
+    for number in numbers:
+        try:
+            places.append(page(number))
+        except MediaError as error:
+            broken.append((f"page={number}", str(error)))
+    return Derived(places, broken=broken)
 
 
 def _bare(facts: FileFacts) -> FileFacts:

@@ -9,10 +9,10 @@ from pathlib import Path
 from mediacorpus.records import Failure
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.walk import (
-    MEDIA_SUFFIXES,
     first_bytes,
     looks_like_media,
     passed_over,
+    surely_media,
     walk,
 )
 from mediacorpus.store.holdings import path_text
@@ -79,7 +79,7 @@ def occurrences(
             path=found,
             label=label,
             part=part,
-            sure=found.suffix.lower() in MEDIA_SUFFIXES,
+            sure=surely_media(found.suffix, head),
         )
 
 

@@ -13,7 +13,13 @@ from mediacorpus.records import Failure
 from mediacorpus.sources.archive import Member
 from mediacorpus.sources.folder import class_and_part
 from mediacorpus.sources.occurrence import Copy, Occurrence
-from mediacorpus.sources.walk import HEAD, MEDIA_SUFFIXES, looks_like_media, passed_over
+from mediacorpus.sources.walk import (
+    HEAD,
+    first_bytes,
+    looks_like_media,
+    passed_over,
+    surely_media,
+)
 from mediacorpus.store.holdings import Known, path_text
 from mediacorpus.store.originals import Keeping
 
@@ -74,7 +80,7 @@ def occurrences(
             yield passed_over(shown, copy)
             continue
         label, part = _label(member.name, archive) if variable else (None, None)
-        sure = suffix in MEDIA_SUFFIXES
+        sure = surely_media(suffix, first_bytes(corpus / copy.stored))
         yield Occurrence(key, shown, label=label, part=part, sure=sure, copy=copy)
 
 

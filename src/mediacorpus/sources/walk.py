@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 from mediacorpus.media.header import known_mark
-from mediacorpus.media.sniff import AUDIO_SUFFIXES, VIDEO_SUFFIXES, is_moving, looks_like
+from mediacorpus.media.sniff import (
+    AUDIO_SUFFIXES,
+    VIDEO_SUFFIXES,
+    heif_kind,
+    is_moving,
+    looks_like,
+    pdf_start,
+    refusal,
+)
 from mediacorpus.records import SKIPPED, Failure
 
 IMAGE_SUFFIXES = frozenset(
@@ -33,8 +41,12 @@ IMAGE_SUFFIXES = frozenset(
         ".jp2",
         ".j2k",
         ".avif",
+        ".avifs",
         ".heic",
+        ".heics",
         ".heif",
+        ".heifs",
+        ".hif",
         ".dds",
         ".sgi",
         ".fli",
@@ -47,32 +59,72 @@ IMAGE_SUFFIXES = frozenset(
         ".xbm",
         ".xpm",
         ".psd",
+        ".psb",
         ".eps",
         ".ps",
         ".jxl",
+        ".jxr",
+        ".exr",
         ".fits",
         ".hdr",
         ".ff",
         ".msp",
         ".fpx",
+        ".xcf",
+        ".djvu",
+        ".wmf",
+        ".emf",
     ]
 )
-MEDIA_SUFFIXES = IMAGE_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | {".svg", ".svgz", ".pdf"}
+RAW_SUFFIXES = frozenset(
+    [
+        ".3fr",
+        ".arw",
+        ".cr2",
+        ".cr3",
+        ".crw",
+        ".dcr",
+        ".dng",
+        ".erf",
+        ".fff",
+        ".iiq",
+        ".kdc",
+        ".mef",
+        ".mos",
+        ".mrw",
+        ".nef",
+        ".nrw",
+        ".orf",
+        ".pef",
+        ".raf",
+        ".rw2",
+        ".rwl",
+        ".sr2",
+        ".srf",
+        ".srw",
+        ".x3f",
+    ]
+)
+"""Suffixes of raw photographs, which are refused with a way round."""
+
+_DRAWN = {".svg", ".svgz", ".pdf"}
+MEDIA_SUFFIXES = IMAGE_SUFFIXES | RAW_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES | _DRAWN
 OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails", "media")
 """What a corpus folder holds of its own, where images lie in it too."""
 
 Place: TypeAlias = tuple[int, int]
-SIGNATURES = (
+SURE = (
     b"\xff\xd8\xff",
     b"\x89PNG\r\n\x1a\n",
     b"GIF8",
-    b"BM",
     b"II*\x00",
     b"MM\x00*",
-    b"RIFF",  # WebP, and AVI and WAV with it
     b"\x00\x00\x00\x0cjP",
     b"%PDF-",
 )
+"""First bytes that nothing but media has."""
+
+SIGNATURES = (*SURE, b"BM", b"RIFF")  # RIFF: WebP, AVI and WAV
 HEAD = 1024
 
 
@@ -175,8 +227,8 @@ def passed_over(path: str, head: bytes) -> Failure:
     elif kind is None:
         reason = "The file is of no kind that is known."
     else:
-        more = ". Add it by its name" if "archive" in kind else ", not media"
-        reason = f"The file is {kind}" + ("." if "not supported" in kind else f"{more}.")
+        archive = "archive" in kind
+        reason = f"The file is {kind}. Add it by its name." if archive else refusal(kind, "media")
     return Failure(path, path, SKIPPED, reason)
 
 
@@ -186,6 +238,20 @@ def looks_like_media(suffix: str, head: bytes) -> bool:
     >>> looks_like_media("", b"%PDF-1.7"), looks_like_media(".txt", b"Dear all")
     (True, False)
     """
-    if suffix.lower() in MEDIA_SUFFIXES:
+    if surely_media(suffix, head) or head.startswith(SIGNATURES):
         return True
-    return head.startswith(SIGNATURES) or is_moving(head, "") or known_mark(head)
+    return is_moving(head, "") or known_mark(head)
+
+
+def surely_media(suffix: str, head: bytes) -> bool:
+    """Tell whether a file is meant to be media, so that it is a fault if it cannot be read.
+
+    It is by its suffix, or by first bytes that nothing else has; whether the format is supported
+    does not matter. What only looks like media may be anything, and is skipped.
+
+    >>> surely_media(".cr3", b""), surely_media("", b"%!PS-Adobe-3.0"), surely_media("", b"BMW")
+    (True, True, False)
+    """
+    if suffix.lower() in MEDIA_SUFFIXES or head.startswith(SURE) or heif_kind(head) is not None:
+        return True
+    return pdf_start(head) is not None or "not supported" in (looks_like(head) or "")

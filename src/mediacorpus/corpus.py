@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
+    from mediacorpus.coding.mapping import Mapped
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
@@ -337,12 +338,48 @@ class Corpus:
 
     @_command
     def import_labels(
-        self, source: PathLike | pd.DataFrame, *, coder: str | None = None
+        self,
+        source: PathLike | pd.DataFrame,
+        *,
+        coder: str | None = None,
+        coder_column: str | None = None,
+        wide: bool = False,
+        variables: Sequence[str] | str | None = None,
+        values: Sequence[str] | str | None = None,
+        map: str | Mapping[str, str] | None = None,  # noqa: A002 - the word of the option
+        dry_run: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
     ) -> Imported:
         """Append labels from a table; see `mediacorpus.coding.importing.import_labels`."""
         from mediacorpus.coding.importing import import_labels
 
-        return import_labels(self._store, source, coder=coder)
+        return import_labels(
+            self._store,
+            source,
+            coder=coder,
+            coder_column=coder_column,
+            wide=wide,
+            variables=variables,
+            values=values,
+            map=map,
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+        )
+
+    @_command
+    def map_labels(
+        self,
+        variable: str,
+        map: str | Mapping[str, str] | None = None,  # noqa: A002 - the word of the command
+        *,
+        undo: bool = False,
+    ) -> Mapped:
+        """Let values of a variable count as others; see `mediacorpus.coding.mapping.map_labels`."""
+        from mediacorpus.coding.mapping import map_labels
+
+        return map_labels(self._store, variable, map, undo=undo)
 
     @_command
     def gold(
@@ -352,11 +389,14 @@ class Corpus:
         rule: str | None = None,
         positive: str | None = None,
         keep: bool = False,
+        unresolved: bool = False,
     ) -> pd.DataFrame:
         """Return one value for each labelled item; see `mediacorpus.coding.resolving.gold`."""
         from mediacorpus.coding.resolving import gold
 
-        return gold(self._store, variable, rule=rule, positive=positive, keep=keep)
+        return gold(
+            self._store, variable, rule=rule, positive=positive, keep=keep, unresolved=unresolved
+        )
 
     @_command
     def split(

@@ -34,6 +34,8 @@ EXTRA_OF = {
     "httpx": "download",
     "av": "video",
     "scenedetect": "video",
+    "openpyxl": "sheets",
+    "odf": "sheets",
 }
 """Which extra of the package brings which module."""
 

@@ -122,6 +122,8 @@ def test_scores_of_an_earlier_version_become_rows(store, run, subjects):
     for step in (
         "DROP TABLE results",
         "ALTER TABLE validations DROP kind",
+        "DROP INDEX records_filled_by",
+        "ALTER TABLE records DROP filled_by",
         "PRAGMA user_version = 6",
     ):
         store.execute(step)

@@ -83,8 +83,7 @@ def export(
 ) -> int:
     """Write a table to a `.csv` or `.parquet` file, in batches; return its number of rows.
 
-    CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`
-    and are text) get a `'` in front.
+    CSV cells that a spreadsheet would run as a formula get a `'` in front: see `write_batches`.
 
     Raises
     ------

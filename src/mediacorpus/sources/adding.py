@@ -348,7 +348,7 @@ class Adding:
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
                 "--frames every=1s, or --frames shots, to measure their images."
             )
-        self.added.notes += columns.alike(self.store, self.run)
+        self.added.notes += columns.remarks(self.store, self.run)
         if self.labelling is not None:
             self.added.notes += self.labelling.finish()
 

@@ -261,4 +261,9 @@ MIGRATIONS: tuple[str, ...] = (
     FROM validations, json_each(result, '$.table') AS row ORDER BY validation, row.key;
     UPDATE validations SET result = json_remove(result, '$.table');
     """,
+    """
+    UPDATE columns_read SET stale = EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
+    ALTER TABLE records ADD COLUMN filled_by TEXT;
+    CREATE UNIQUE INDEX records_filled_by ON records (filled_by) WHERE filled_by IS NOT NULL;
+    """,
 )

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.sources.adding import Added
+    from mediacorpus.sources.remove import Removed
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.explain import Explained
     from mediacorpus.validation.learning_curve import LearningCurve
@@ -177,9 +178,12 @@ class Corpus:
         source: PathLike | Sequence[PathLike],
         *,
         variable: str | None = None,
-        path_column: str | None = None,
+        path_column: str | Sequence[str] | None = None,
         id_column: str | None = None,
         min_bytes: int = 0,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        new_records: bool = False,
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
@@ -221,9 +225,19 @@ class Corpus:
             path_column=path_column,
             id_column=id_column,
             min_bytes=min_bytes,
+            encoding=encoding,
+            sheet=sheet,
+            new_records=new_records,
             options=options,
             show=progress,
         )
+
+    @_command
+    def remove(self, source: PathLike, *, labels: bool = False) -> Removed:
+        """Take a source out of the corpus again; see `mediacorpus.sources.remove.remove`."""
+        from mediacorpus.sources.remove import remove
+
+        return remove(self._store, source, labels=labels)
 
     @_command
     def table(

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, app
+from mediacorpus.cli.app import Encoding, Folder, Json, Output_, Quiet, Rows, Sheet, app
 from mediacorpus.cli.output import ROWS_SHOWN, out, show, show_json, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 
@@ -29,7 +29,7 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE...",
         help="Folders, images, drawings, PDF, video or sound files, zip or tar archives, "
-        "or a CSV, TSV, Parquet or JSON-lines table of paths or links.",
+        "or a table (CSV, TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links.",
     ),
 ]
 Variable = Annotated[
@@ -37,11 +37,20 @@ Variable = Annotated[
     typer.Option(help="Class folders (or this column of a table) become its labels."),
 ]
 PathColumn = Annotated[
-    str | None, typer.Option(help="Column of a table that holds the paths or links.")
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Column of a table that holds the paths or links, or several."
+    ),
 ]
 IdColumn = Annotated[str | None, typer.Option(help="Column of a table that tells its rows apart.")]
 MinBytes = Annotated[int, typer.Option(help="Leave out smaller files.", min=0)]
 SkipSmall = Annotated[bool, typer.Option("--skip-small", help="Leave out files under 5,000 bytes.")]
+NewRecords = Annotated[
+    bool,
+    typer.Option(
+        "--new-records", help="Rows of a table about files that are there are further records."
+    ),
+]
 Frames = Annotated[
     str | None,
     typer.Option(help="Frames of videos that become items: every=1s, every=30, or shots."),
@@ -83,6 +92,9 @@ def add(
     id_column: IdColumn = None,
     min_bytes: MinBytes = 0,
     skip_small: SkipSmall = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    new_records: NewRecords = False,
     frames: Frames = None,
     pages: Pages = None,
     dpi: Dpi = 200.0,
@@ -108,6 +120,9 @@ def add(
             path_column=path_column,
             id_column=id_column,
             min_bytes=max(min_bytes, SMALL if skip_small else 0),
+            encoding=encoding,
+            sheet=sheet,
+            new_records=new_records,
             progress=False if quiet or as_json else None,
             frames=frames,
             pages=pages,
@@ -123,6 +138,27 @@ def add(
         )
     show(added, as_json=as_json)
     some_failed(added.failed)
+
+
+@app.command()
+def remove(
+    folder: Folder,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="What was added: its path, or its name in the records."
+        ),
+    ],
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Items that have labels go, too, with their labels.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a source out of the corpus again; the files are not touched."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        show(corpus.remove(source, labels=labels), as_json=as_json)
 
 
 def _look(

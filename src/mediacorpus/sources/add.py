@@ -26,6 +26,7 @@ from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
 from mediacorpus.store import holdings, originals
 from mediacorpus.store.holdings import Known, path_text
+from mediacorpus.store.read import SUFFIXES
 from mediacorpus.store.runs import Run, running
 from mediacorpus.store.store import Store, chunks
 
@@ -39,6 +40,8 @@ LINKED = 50
 """Occurrences that are written at once; fewer where each of them is a download."""
 SMALL = 5000
 PATTERN = "*?["
+TABLES = SUFFIXES - {".txt"}
+"""Endings of tables; text files are often none."""
 UNREADABLE = {".7z", ".rar"}
 CODERS = {"folder": "folder", "archive": "folder", "file": "file", "table": "table"}
 PathLike = str | os.PathLike[str]
@@ -58,9 +61,12 @@ def add(
     source: PathLike | Sequence[PathLike],
     *,
     variable: str | None = None,
-    path_column: str | None = None,
+    path_column: str | Sequence[str] | None = None,
     id_column: str | None = None,
     min_bytes: int = 0,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    new_records: bool = False,
     options: AddOptions | None = None,
     show: bool | None = None,
 ) -> Added:
@@ -73,16 +79,22 @@ def add(
     store:
         The catalogue.
     source:
-        Folder; image, drawing, document, video or sound file; zip or tar archive; CSV / TSV /
-        Parquet / JSON-lines table of paths or links; a pattern such as `"scans/*.pdf"`; or a
-        list of these.
+        Folder; image, drawing, document, video or sound file; zip or tar archive; table (CSV,
+        TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links; a pattern such as
+        `"scans/*.pdf"`; or a list of these.
     variable:
         For folders and archives: class folders become labels of this variable. For tables:
         the column of this name becomes labels.
     path_column, id_column:
-        For tables: the column of paths or links, and the one that tells rows apart.
+        For tables: the column of paths or links (or several of them), and the one that tells
+        rows apart.
     min_bytes:
         Leave out smaller files.
+    encoding, sheet:
+        For tables: see `mediacorpus.store.read.read_table`.
+    new_records:
+        Whether a file of a folder and a row of a table about it are two records; else the row
+        describes the file's record.
     options:
         Which frames and pages become items, and how links are fetched.
     show:
@@ -107,6 +119,9 @@ def add(
                     "path_column": path_column,
                     "id_column": id_column,
                     "min_bytes": min_bytes,
+                    "encoding": encoding,
+                    "sheet": sheet,
+                    "new_records": new_records,
                 },
                 show=show,
             )
@@ -151,6 +166,7 @@ def _add(
                 labelling=labelling or None,
                 rules=options.rules,
                 report=report,
+                describing=None if asked["new_records"] else table is not None,
             )
             skipped: Counter[str] = Counter()
             found = _found(
@@ -166,6 +182,7 @@ def _add(
             size = min(LINKED if table and table.links else CHUNK, limits.part_size)
             _in_chunks(adding, chunks(found, size), run, interrupt=interrupt)
         whole = source.files is None and not interrupt
+        adding.added.notes += [] if table is None else table.notes
         adding.finish(skipped, place if whole else None)
         run.done, run.failed = adding.added.records, adding.added.failed
         _complain_if_empty(adding.added, source.path, source.kind)
@@ -201,6 +218,8 @@ def _table(
         variable=asked["variable"],
         boxes=options.box_columns,
         fractions=options.box_unit == "fractions",
+        encoding=asked["encoding"],
+        sheet=asked["sheet"],
     )
 
 
@@ -310,14 +329,14 @@ def _kind(path: Path) -> str:
         raise SourceError(
             f"{path_text(path)} is a pipe, socket or device. Name a folder, a file or a table."
         )
-    if path.suffix.lower() in manifest.SUFFIXES:
+    if path.suffix.lower() in TABLES:
         return "table"
     archived = path.suffix.lower() in UNREADABLE or is_archive(path)
     return "archive" if archived else "file"
 
 
 def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
-    if added.records or added.unchanged or added.changed or added.failed:
+    if added.records or added.unchanged or added.changed or added.described or added.failed:
         return
     if kind in {"folder", "archive"} and not added.skipped:
         raise SourceError(f"{path_text(path)} holds no files. Check that it is the right {kind}.")

@@ -21,7 +21,7 @@ _WHOLE = re.compile(r"([0-9]+)(?:\.0)?")
 
 GUESSES = {
     "slashes": "with backslashes for slashes",
-    "accents": "with their accents composed in another way",
+    "accents": "with accents composed in another way",
     "case": "in other upper and lower case",
     "suffix": "without the suffix",
     "zeros": "without the leading zeros",
@@ -133,13 +133,18 @@ class Folders:
     def find(self, text: str) -> Path:
         """Give the path of a file; as it is written where none is found."""
         path = self.base / text
-        if _there(path):
-            return path
-        found = next((one for one in map(self._below, _tails(text)) if one is not None), None)
-        if found is None:
+        found = self.look(text)
+        if found is None or found == path:
             return path
         self.said.learn(text, str(found))
         return found
+
+    def look(self, text: str) -> Path | None:
+        """Give the path of a file, or None; nothing is reported of it."""
+        path = self.base / text
+        if _there(path):
+            return path
+        return next((one for one in map(self._below, _tails(text)) if one is not None), None)
 
     def _below(self, parts: list[str]) -> Path | None:
         folder = self.base

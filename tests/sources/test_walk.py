@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 import sys
 
 import pytest
@@ -203,3 +204,19 @@ def test_what_is_passed_over_has_a_reason(head, words):
 
 def test_a_file_that_is_not_there_looks_like_nothing(tmp_path):
     assert not is_media(tmp_path / "gone")
+
+
+@pytest.mark.parametrize(
+    "litter", ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "System Volume Information", ".x"]
+)
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_litter_is_left_out_of_folders_and_archives(add, save, tmp_path, litter, kind):
+    save(tmp_path / "data" / "yes" / "1.png", 1)
+    save(tmp_path / "data" / "yes" / litter / "2.png", 2)
+    save(tmp_path / "data" / litter / "3.png", 3)
+    (tmp_path / "data" / "Thumbs.db").write_bytes(b"x")
+    source = tmp_path / "data"
+    if kind != "folder":
+        source = shutil.make_archive(str(tmp_path / "made"), kind, source)
+    told = add(source)
+    assert (told.records, told.failed, told.skipped) == (1, 0, {})

@@ -249,3 +249,16 @@ def test_digits_that_mean_no_item_or_several(store, hold):
     digit = items[0][0]
     with pytest.raises(UnknownName, match=r"More than one item begins with.*more of its digits"):
         holdings.resolve_item(store, digit)
+
+
+@pytest.mark.parametrize("stage", ["read", "color"])
+@pytest.mark.parametrize("copies", [False, True])
+def test_what_failed_of_a_former_content_goes_when_its_last_file_changes(
+    store, write, make, run, stage, copies
+):
+    write(make("a.jpg", 1), *([make("copy.jpg", 1)] if copies else []))
+    old = holdings.item_id(make("a.jpg", 1).sha256)
+    failure = Failure(old, "a.jpg", stage, "The file has changed since it was added.")
+    holdings.write_failures(store, [failure], run)
+    write(make("a.jpg", 2))
+    assert store.value("SELECT count(*) FROM failures") == copies

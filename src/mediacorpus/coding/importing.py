@@ -17,7 +17,6 @@ from mediacorpus.coding.values import (
     check_spelling,
     key,
     listed,
-    mapped,
     read_map,
     spellings,
 )
@@ -225,7 +224,7 @@ def _spelled(
         renamed = people.label_map(store, variable)
         before = people.value_counts(store, variable)
         own = [n for n, row in enumerate(labels) if row.variable == variable]
-        given = [mapped(labels[n].value, renamed) for n in own]
+        given = [people.mapped(labels[n].value, renamed) for n in own]
         kept = sum(value != labels[n].value for n, value in zip(own, given, strict=True))
         if kept:
             notes.append(f"{counted(kept, 'value')} of {variable} changed as by `labels map`.")

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from mediacorpus.coding.strata import SEVERAL
-from mediacorpus.coding.values import NONE, key, mapped, written
+from mediacorpus.coding.values import key
 from mediacorpus.errors import LabelError
 from mediacorpus.result import counted
 from mediacorpus.store.columns import MISSING
+from mediacorpus.store.people import NONE, SEVERAL, mapped, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

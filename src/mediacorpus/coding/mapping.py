@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from mediacorpus.coding.gold import current_labels
-from mediacorpus.coding.values import mapped, read_map
+from mediacorpus.coding.values import read_map
 from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.records import Label
 from mediacorpus.result import Result, counted
@@ -94,9 +94,9 @@ def map_labels(
         raise ParameterError("A label that is there can count as another value, not as none.")
     current = current_labels(log)
     labels = [
-        Label(item, variable, mapped(value, mapping), coder)
+        Label(item, variable, people.mapped(value, mapping), coder)
         for item, value, coder in current[["item", "value", "coder"]].to_numpy().tolist()
-        if mapped(value, mapping) != value
+        if people.mapped(value, mapping) != value
     ]
     if not labels:
         known = ", ".join(sorted(current["value"].astype(str).unique()))

@@ -5,15 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from mediacorpus.coding.strata import SEVERAL
 from mediacorpus.errors import LabelError, ParameterError
-
-NONE = SEVERAL
-"""The value of an item that has none of several possible labels."""
+from mediacorpus.store.people import SEVERAL, written
 
 MOST_SPELLINGS = 50
 """Different values up to which slips are looked for; more are free text."""
@@ -23,18 +19,6 @@ RARE = 0.1
 
 _WHOLE = re.compile(r"([+-]?)0*([0-9]{1,15})\.0+")
 _NOT_LETTERS = re.compile(r"[\W_]+")
-_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
-
-
-def written(text: str) -> str:
-    r"""Write a value without what cannot be seen: blanks around it, marks of no width, NFD.
-
-    >>> written(" Cafe\u0301\u200b") == "Caf\u00e9"
-    True
-    """
-    if text.isascii():
-        return text.strip()
-    return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
 
 
 def key(value: str) -> str:
@@ -104,18 +88,6 @@ def read_map(given: str | Mapping[str, str] | None) -> dict[str, str]:
             )
         found[written(old)] = written(new)
     return found
-
-
-def mapped(value: str, mapping: Mapping[str, str]) -> str:
-    """Apply a map to a value, or to each of several values.
-
-    >>> mapped("YES|crowd", {"YES": "yes"})
-    'yes|crowd'
-    """
-    if not mapping or value in mapping or SEVERAL not in value:
-        return mapping.get(value, value)
-    parts = [mapping.get(written(part), written(part)) for part in value.split(SEVERAL)]
-    return SEVERAL.join(dict.fromkeys(part for part in parts if part)) or NONE
 
 
 def check_allowed(variable: str, counts: Mapping[str, int], allowed: Sequence[str]) -> None:

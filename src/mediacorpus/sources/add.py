@@ -22,6 +22,7 @@ from mediacorpus.sources import folder, links, manifest, packed
 from mediacorpus.sources.adding import Added, Adding
 from mediacorpus.sources.archive import Member, is_archive, members
 from mediacorpus.sources.labelling import Labelling
+from mediacorpus.sources.layout import Layout
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
 from mediacorpus.store import holdings, originals
@@ -91,7 +92,8 @@ def add(
     min_bytes:
         Leave out smaller files.
     encoding, sheet:
-        For tables: see `mediacorpus.store.read.read_table`.
+        For tables: see `mediacorpus.store.read.read_table`. For zip archives, the encoding of
+        names that are not UTF-8.
     new_records:
         Whether a file of a folder and a row of a table about it are two records; else the row
         describes the file's record.
@@ -140,7 +142,8 @@ def _add(
     """Add one source in one run."""
     place, variable = path_text(source.path), asked["variable"]
     table = _table(source, options, asked=asked)
-    packing = _members(source.path) if source.kind == "archive" else ()
+    notes: list[str] = []
+    packing = _members(source.path, asked, notes) if source.kind == "archive" else ()
     parameters = {"source": place, **asked, **asdict(options)}
     if source.files is not None:
         parameters["files"] = len(source.files)
@@ -154,20 +157,19 @@ def _add(
             Decoders(timeout=limits.timeout) as decoders,
             progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
-            labelling = variable and Labelling(
-                store, variable, coder=CODERS[source.kind], place=place, run=run.id
-            )
             adding = Adding(
                 store,
                 crew,
                 decoders,
                 run=run.id,
                 source=source_id,
-                labelling=labelling or None,
+                labelling=_labelling(store, variable, source, run=run.id),
                 rules=options.rules,
                 report=report,
                 describing=None if asked["new_records"] else table is not None,
             )
+            layout = _layout(store, source, asked=asked) if variable else None
+            adding.added.notes += [layout.note] if layout and layout.note else []
             skipped: Counter[str] = Counter()
             found = _found(
                 store,
@@ -175,6 +177,7 @@ def _add(
                 options,
                 table=table,
                 packing=packing,
+                layout=layout,
                 asked=asked,
                 skipped=skipped,
                 interrupt=interrupt,
@@ -182,11 +185,29 @@ def _add(
             size = min(LINKED if table and table.links else CHUNK, limits.part_size)
             _in_chunks(adding, chunks(found, size), run, interrupt=interrupt)
         whole = source.files is None and not interrupt
-        adding.added.notes += [] if table is None else table.notes
+        adding.added.notes += notes if table is None else table.notes
         adding.finish(skipped, place if whole else None)
         run.done, run.failed = adding.added.records, adding.added.failed
         _complain_if_empty(adding.added, source.path, source.kind)
     return adding.added
+
+
+def _labelling(
+    store: Store, variable: str | None, source: _Source, *, run: int
+) -> Labelling | None:
+    if variable is None:
+        return None
+    coder, place = CODERS[source.kind], path_text(source.path)
+    return Labelling(store, variable, coder=coder, place=place, run=run)
+
+
+def _layout(store: Store, source: _Source, *, asked: dict[str, Any]) -> Layout | None:
+    """Understand what the folders of a source mean."""
+    if source.kind == "archive":
+        return packed.layout(members(source.path, encoding=asked["encoding"]))
+    if source.kind != "folder":
+        return None
+    return folder.layout(source.path, files=source.files, without=store.folder)
 
 
 def _in_chunks(
@@ -230,12 +251,13 @@ def _found(
     *,
     table: manifest.Manifest | None,
     packing: Iterable[Member | Failure],
+    layout: Layout | None,
     asked: dict[str, Any],
     skipped: Counter[str],
     interrupt: Interrupt,
 ) -> Iterator[Found]:
     """Give what a source holds."""
-    variable, min_bytes = asked["variable"], asked["min_bytes"]
+    min_bytes = asked["min_bytes"]
     if table is not None:
         yield from links.resolve(
             table.found(),
@@ -251,7 +273,7 @@ def _found(
             store.folder,
             found=packing,
             known=_known_members(store, source.path),
-            variable=variable,
+            layout=layout,
             skipped=skipped,
             min_bytes=min_bytes,
         )
@@ -259,16 +281,16 @@ def _found(
         yield from folder.occurrences(
             source.path,
             files=source.files,
-            variable=variable,
+            layout=layout,
             without=store.folder,
             skipped=skipped,
             min_bytes=min_bytes,
         )
 
 
-def _members(path: Path) -> Iterator[Member | Failure]:
+def _members(path: Path, asked: dict[str, Any], notes: list[str]) -> Iterator[Member | Failure]:
     """Open an archive, so that one that is none is refused before a run begins."""
-    found = members(path)
+    found = members(path, encoding=asked["encoding"], notes=notes)
     first = list(itertools.islice(found, 1))
     return itertools.chain(first, found)
 

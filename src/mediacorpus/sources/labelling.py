@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from mediacorpus.records import Label
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.store import people
+from mediacorpus.store.columns import MISSING
 from mediacorpus.store.store import Store
 
 PARTS = ("train", "val", "test")
@@ -36,6 +37,7 @@ class Labelling:
         self.coder = coder
         self.place = place
         self.run = run
+        self._map = people.label_map(store, variable)
         self._parts: dict[str, set[str]] = {}
         self._labelled: set[str] = set()
         self._disagreeing: set[str] = set()
@@ -57,19 +59,20 @@ class Labelling:
             item = items.get(occurrence.key)
             if item is None:
                 continue
-            if occurrence.label is None:
+            stated = people.mapped(people.written(occurrence.label or ""), self._map)
+            if not stated or stated in MISSING:
                 self._unlabelled += 1
                 continue
-            value, place = given.get(item, (occurrence.label, self.place))
+            value, place = given.get(item, (stated, self.place))
             if item not in self._labelled and place == self.place:
-                value = occurrence.label
+                value = stated
             given[item] = (value, place)
             self._labelled.add(item)
             coder = self.coder
-            if value != occurrence.label:
-                coder = f"{self.coder} {occurrence.label}"
+            if value != stated:
+                coder = f"{self.coder} {stated}"
                 self._disagreeing.add(item)
-            labels.append(Label(item, self.variable, occurrence.label, coder))
+            labels.append(Label(item, self.variable, stated, coder))
             if occurrence.part is not None:
                 self._parts.setdefault(item, set()).add(occurrence.part)
         return people.append_labels(self.store, labels, self.run)
@@ -86,7 +89,8 @@ class Labelling:
         if self._disagreeing:
             notes.append(
                 f"{len(self._disagreeing):,} images have copies with different labels; they "
-                "count as unresolved and are left out of training."
+                "count as unresolved and are left out of training. If a source is wrong, take it "
+                "out: mediacorpus remove."
             )
         return notes + self._split()
 

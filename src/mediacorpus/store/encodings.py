@@ -75,7 +75,9 @@ def guesses(text: bytes, candidates: tuple[str, ...] = CANDIDATES) -> list[str]:
 
     words = b" ".join(dict.fromkeys(_WORD.findall(text)))[:ENOUGH]
     found = chardet.detect_all(words, ignore_threshold=True, include_encodings=list(candidates))
-    listed = [(str(one["encoding"]).lower(), one["confidence"] or 0.0) for one in found]
+    listed = [
+        (str(one["encoding"]).lower(), one["confidence"] or 0.0) for one in found if one["encoding"]
+    ]
     best = max((sure for _, sure in listed), default=0.0)
     common = [name for name, sure in listed if name == COMMON and sure >= CLOSE * best]
     names = [*common, *(name for name, _ in listed)]

@@ -224,6 +224,7 @@ def write_records(
             "stored = excluded.stored, run = excluded.run",
             [_record_row(r, source, run) for r in written.values() if r.key not in described],
         )
+        _forget_of_former(store, {one.item for one in known.values()})
         columns.learn(
             store,
             [record.columns for record in written.values()],
@@ -231,6 +232,16 @@ def write_records(
             run=run,
         )
     return counts
+
+
+def _forget_of_former(store: Store, items: Iterable[str]) -> None:
+    """Remove what failed of contents that no file holds any more: the files have changed."""
+    for chunk in chunks(items):
+        store.execute(
+            f"DELETE FROM failures WHERE subject IN ({placeholders(len(chunk))}) "
+            "AND NOT EXISTS (SELECT 1 FROM records WHERE records.item = subject)",
+            chunk,
+        )
 
 
 def adopt(store: Store, paths: Iterable[str], *, source: int) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -13,6 +14,14 @@ from mediacorpus.records import Label
 from mediacorpus.store.results import CURRENT, WEIGHTED, notes_of
 from mediacorpus.store.runs import now, without_nan
 from mediacorpus.store.store import Store, chunks, placeholders
+
+SEVERAL = "|"
+"""Between the values of an item that has several."""
+
+NONE = SEVERAL
+"""The value of an item that has none of several possible labels."""
+
+_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
 def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
@@ -101,6 +110,29 @@ def said_by(
         ):
             found[item] = (value, source)
     return found
+
+
+def written(text: str) -> str:
+    r"""Write a value without what cannot be seen: blanks around it, marks of no width, NFD.
+
+    >>> written(" Cafe\u0301\u200b") == "Caf\u00e9"
+    True
+    """
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
+
+
+def mapped(value: str, mapping: Mapping[str, str]) -> str:
+    """Apply a map to a value, or to each of several values.
+
+    >>> mapped("YES|crowd", {"YES": "yes"})
+    'yes|crowd'
+    """
+    if not mapping or value in mapping or SEVERAL not in value:
+        return mapping.get(value, value)
+    parts = [mapping.get(written(part), written(part)) for part in value.split(SEVERAL)]
+    return SEVERAL.join(dict.fromkeys(part for part in parts if part)) or NONE
 
 
 def value_counts(store: Store, variable: str) -> dict[str, int]:

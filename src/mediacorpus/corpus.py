@@ -184,6 +184,7 @@ class Corpus:
         encoding: str | None = None,
         sheet: str | None = None,
         new_records: bool = False,
+        label_from: str | None = None,
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
@@ -228,6 +229,7 @@ class Corpus:
             encoding=encoding,
             sheet=sheet,
             new_records=new_records,
+            label_from=label_from,
             options=options,
             show=progress,
         )
@@ -421,11 +423,14 @@ class Corpus:
         seed: int = 1,
         by: str | None = None,
         balanced: bool = False,
+        val: float | None = None,
     ) -> Split:
         """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""
         from mediacorpus.coding.splitting import split
 
-        return split(self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        return split(
+            self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val
+        )
 
     @_command
     def train(

@@ -5,7 +5,9 @@ import tarfile
 
 import pytest
 
+from mediacorpus.errors import ParameterError
 from mediacorpus.sources.layout import PART_NAMES, layout_of
+from mediacorpus.store import holdings
 
 PLAIN = {"cats/1": ("cats", None), "dogs/deep/2": ("dogs", None), "3": (None, None)}
 SPLIT = {
@@ -92,3 +94,55 @@ def test_folders_and_archives_are_read_alike(store, add, save, tmp_path, kind):
     assert "part test has no class folders (2 files)" in str(told)
     values = dict(store.rows("SELECT value, count(*) FROM labels GROUP BY value"))
     assert values == {"cats": 2, "dogs": 2}
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar", "files"])
+def test_labels_may_stand_in_the_names_of_files(store, add, save, tmp_path, kind):
+    for n, name in enumerate(("train/cat.0", "train/dog.1", "test/dog.2", "test/3")):
+        save(tmp_path / "data" / f"{name}.png", n)
+    source = tmp_path / "data"
+    if kind in {"zip", "tar"}:
+        source = shutil.make_archive(str(tmp_path / "made"), kind, source)
+    if kind == "files":
+        source = sorted(source.rglob("*.png"))
+    told = add(source, variable="pet", label_from="{label}.*.png")
+    assert told.labels == 3
+    assert "1 images are in no class" in str(told)
+    values = dict(store.rows("SELECT value, count(*) FROM labels GROUP BY value"))
+    assert values == {"cat": 1, "dog": 2}
+    parts = dict(store.rows("SELECT part, count(*) FROM split_items GROUP BY part"))
+    assert parts == {"train": 2, "test": 1}
+
+
+@pytest.mark.parametrize("pattern", ["*.jpg", "{label}.{label}", ""])
+def test_a_pattern_needs_one_label(add, images, pattern):
+    with pytest.raises(ParameterError, match="once where the class stands"):
+        add(images, variable="pet", label_from=pattern)
+
+
+def test_labels_in_names_need_a_variable(add, images):
+    with pytest.raises(ParameterError, match="Name the variable"):
+        add(images, label_from="{label}.*")
+
+
+@pytest.mark.parametrize("kind", ["folder", "zip"])
+def test_small_files_are_listed_as_skipped_with_the_reason(store, add, images, tmp_path, kind):
+    source = images if kind == "folder" else shutil.make_archive(str(tmp_path / "a"), "zip", images)
+    sizes = sorted(path.stat().st_size for path in images.iterdir())
+    told = add(source, min_bytes=sizes[len(sizes) // 2])
+    reasons = [r for (r,) in store.rows("SELECT reason FROM failures WHERE stage = 'skipped'")]
+    assert len(reasons) == sum(told.skipped.values()) > 0
+    assert all("bytes, fewer than the" in reason for reason in reasons)
+    assert told.failed == 0
+
+
+def test_two_files_with_one_id_cost_one_of_them(store, add, save, tmp_path, monkeypatch):
+    monkeypatch.setattr(holdings, "ITEM_LENGTH", 1)
+    for n in range(20):
+        save(tmp_path / "many" / f"{n}.png", n)
+    told = add(tmp_path / "many")
+    ids = store.value("SELECT count(*) FROM items")
+    assert (told.records, told.failed) == (ids, 20 - ids)
+    assert 1 < ids < 17
+    assert all("made so" in r for (r,) in store.rows("SELECT reason FROM failures"))
+    assert add(tmp_path / "many").failed == 20 - ids

@@ -51,6 +51,12 @@ NewRecords = Annotated[
         "--new-records", help="Rows of a table about files that are there are further records."
     ),
 ]
+LabelFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATTERN", help='Where the label stands in file names: "{label}.*" for cat.1.jpg.'
+    ),
+]
 Frames = Annotated[
     str | None,
     typer.Option(help="Frames of videos that become items: every=1s, every=30, or shots."),
@@ -95,6 +101,7 @@ def add(
     encoding: Encoding = None,
     sheet: Sheet = None,
     new_records: NewRecords = False,
+    label_from: LabelFrom = None,
     frames: Frames = None,
     pages: Pages = None,
     dpi: Dpi = 200.0,
@@ -123,6 +130,7 @@ def add(
             encoding=encoding,
             sheet=sheet,
             new_records=new_records,
+            label_from=label_from,
             progress=False if quiet or as_json else None,
             frames=frames,
             pages=pages,

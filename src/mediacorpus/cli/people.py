@@ -146,11 +146,18 @@ def split(
             help="Leave out items at random until the train part has equally many of each class.",
         ),
     ] = False,
+    val: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Draw a validation part of this share from the train folder; test stays test.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Divide the labelled images, each class in the same shares."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val)
     show(drawn, as_json=as_json)

@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING, Any
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
-from mediacorpus.errors import SourceError
+from mediacorpus.errors import ParameterError, SourceError
 from mediacorpus.records import Failure
 from mediacorpus.settings import settings
 from mediacorpus.sources import folder, links, manifest, packed
 from mediacorpus.sources.adding import Added, Adding
 from mediacorpus.sources.archive import Member, is_archive, members
 from mediacorpus.sources.labelling import Labelling
-from mediacorpus.sources.layout import Layout
+from mediacorpus.sources.layout import Layout, name_pattern
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
 from mediacorpus.store import holdings, originals
@@ -68,6 +68,7 @@ def add(
     encoding: str | None = None,
     sheet: str | None = None,
     new_records: bool = False,
+    label_from: str | None = None,
     options: AddOptions | None = None,
     show: bool | None = None,
 ) -> Added:
@@ -97,6 +98,9 @@ def add(
     new_records:
         Whether a file of a folder and a row of a table about it are two records; else the row
         describes the file's record.
+    label_from:
+        Where the label stands in the names of files, such as `"{label}.*"` for `cat.123.jpg`; see
+        `mediacorpus.sources.layout.name_pattern`. Needs `variable`.
     options:
         Which frames and pages become items, and how links are fetched.
     show:
@@ -109,6 +113,10 @@ def add(
     KeyboardInterrupt
         The user asked to stop; what was finished is kept.
     """
+    if label_from is not None:
+        name_pattern(label_from)
+        if variable is None:
+            raise ParameterError("Name the variable that the labels in file names are of.")
     total = Added()
     for one in _sources(source):
         total.join(
@@ -124,6 +132,7 @@ def add(
                     "encoding": encoding,
                     "sheet": sheet,
                     "new_records": new_records,
+                    "label_from": label_from,
                 },
                 show=show,
             )
@@ -204,10 +213,17 @@ def _labelling(
 def _layout(store: Store, source: _Source, *, asked: dict[str, Any]) -> Layout | None:
     """Understand what the folders of a source mean."""
     if source.kind == "archive":
-        return packed.layout(members(source.path, encoding=asked["encoding"]))
-    if source.kind != "folder":
+        return packed.layout(
+            members(source.path, encoding=asked["encoding"]), label_from=asked["label_from"]
+        )
+    if source.kind == "table":
         return None
-    return folder.layout(source.path, files=source.files, without=store.folder)
+    return folder.layout(
+        source.path,
+        files=source.files,
+        without=store.folder,
+        label_from=asked["label_from"],
+    )
 
 
 def _in_chunks(

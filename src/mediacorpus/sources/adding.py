@@ -38,6 +38,10 @@ if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched
 
 
+COLLIDING = (
+    "Its id, the first digits of its SHA-256, is that of another file. That does not happen by "
+    "chance: one of the two was made so. If you need both, save one again in another format."
+)
 _AS_WHAT = {Kind.VIDEO: "a video", Kind.AUDIO: "sound", Kind.DOCUMENT: "a document"}
 
 
@@ -209,6 +213,10 @@ class Adding:
                 fresh.append((occurrence, status))
         records, broken = self._read(fresh, described, interrupt)
         failures += broken
+        clashing = holdings.colliding(self.store, [r.sha256 for r in records])
+        paths = {path_text(r.path) for r in records if r.sha256 in clashing}
+        failures += [Failure(path, path, "add", COLLIDING) for path in sorted(paths)]
+        records = [r for r in records if r.sha256 not in clashing]
         items.update({r.key: holdings.item_id(r.sha256) for r in records})
         with self.store.transaction():
             write_downloads(self.store, fetched, self.run)

@@ -14,6 +14,7 @@ from mediacorpus.sources.walk import (
     first_bytes,
     looks_like_media,
     passed_over,
+    too_small,
     walk,
 )
 from mediacorpus.store.holdings import path_text
@@ -59,10 +60,11 @@ def occurrences(
             skipped[path_text(Path(found.suffix.lower())) if found.suffix else "no suffix"] += 1
             yield passed_over(path_text(found), head)
             continue
-        if min_bytes and found.stat().st_size < min_bytes:
+        if min_bytes and (size := found.stat().st_size) < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
+            yield too_small(path_text(found), size, least=min_bytes)
             continue
-        label, part = layout.read(_folders(found, root)) if layout else (None, None)
+        label, part = layout.read(_folders(found, root), found.name) if layout else (None, None)
         yield Occurrence(
             key=f"file:{path_text(found)}",
             path=found,
@@ -72,13 +74,19 @@ def occurrences(
         )
 
 
-def layout(root: Path, *, files: Sequence[Path] | None, without: Path | None) -> Layout:
+def layout(
+    root: Path, *, files: Sequence[Path] | None, without: Path | None, label_from: str | None
+) -> Layout:
     """Understand what the folders below `root` mean; see `mediacorpus.sources.layout`."""
-    found = iter(files) if files is not None else walk(root, without=without)
+    whole = walk(root, without=without) if root.is_dir() else iter([root])
+    found = whole if files is None else iter(files)
     return layout_of(
-        _folders(path, root)
-        for path in found
-        if isinstance(path, Path) and (not path.suffix or path.suffix.lower() in MEDIA_SUFFIXES)
+        (
+            _folders(path, root)
+            for path in found
+            if isinstance(path, Path) and (not path.suffix or path.suffix.lower() in MEDIA_SUFFIXES)
+        ),
+        label_from=label_from,
     )
 
 

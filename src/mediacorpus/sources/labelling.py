@@ -11,7 +11,6 @@ from mediacorpus.store.columns import MISSING
 from mediacorpus.store.store import Store
 
 PARTS = ("train", "val", "test")
-FOLDERS = "folders"
 
 
 class Labelling:
@@ -84,7 +83,8 @@ class Labelling:
             notes.append(
                 f"{self._unlabelled:,} rows have no value of {self.variable} and got no label."
                 if self.coder == "table"
-                else f"{self._unlabelled:,} images lie in no class folder and got no label."
+                else f"{self._unlabelled:,} images are in no class by folder or name, and got no "
+                "label."
             )
         if self._disagreeing:
             notes.append(
@@ -97,7 +97,7 @@ class Labelling:
     def _split(self) -> list[str]:
         """Write what the folders say, unless they have said it; others' splits are not touched."""
         found = {item: min(names, key=PARTS.index) for item, names in self._parts.items()}
-        latest = people.latest_split(self.store, self.variable, method=FOLDERS)
+        latest = people.latest_split(self.store, self.variable, method=people.FOLDERS)
         before = {} if latest is None else people.split_parts(self.store, latest)
         parts = before | found
         if parts == before or len(set(parts.values())) == 1:
@@ -108,10 +108,16 @@ class Labelling:
             parts,
             shares="as found",
             seed=None,
-            method=FOLDERS,
+            method=people.FOLDERS,
             run=self.run,
         )
-        notes = ["The folders train/val/test became the split."]
+        there = [part for part in PARTS if part in parts.values()]
+        notes = [f"The folders {'/'.join(there)} became the split."]
+        if "val" not in there and "train" in there:
+            notes.append(
+                f"There is no validation part: mediacorpus split DIR {self.variable} --val 0.1 "
+                "draws one from train and leaves the rest as it is."
+            )
         across = sum(len(names) > 1 for names in self._parts.values())
         if across:
             notes.append(

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from mediacorpus.errors import ParameterError
+
 PART_NAMES = {
     "train": "train",
     "training": "train",
@@ -17,6 +19,7 @@ PART_NAMES = {
     "test": "test",
     "testing": "test",
 }
+LABEL = "{label}"
 MOST_NAMED = 5
 """Classes that are named in words."""
 
@@ -38,6 +41,9 @@ class Layout:
         Names of the folders that are parts of a split -> the folders in each that mean nothing.
     inner:
         Whether the parts lie in the classes, and not the classes in the parts.
+    pattern:
+        Expression whose group `label` is the class in the name of a file, where it is not that of
+        a folder.
     note:
         What was understood, where it is not that each folder is a class; else empty.
 
@@ -51,10 +57,18 @@ class Layout:
     wrapping: Folders = ()
     parts: dict[str, Folders] = field(default_factory=dict)
     inner: bool = False
+    pattern: re.Pattern[str] | None = None
     note: str = ""
 
-    def read(self, folders: Sequence[str]) -> tuple[str | None, str | None]:
-        """Give class and part of a file from the folders that it lies in."""
+    def read(self, folders: Sequence[str], name: str = "") -> tuple[str | None, str | None]:
+        """Give class and part of a file from its name and the folders that it lies in."""
+        label, part = self._of_folders(folders)
+        if self.pattern is not None:
+            found = self.pattern.fullmatch(name)
+            label = found["label"] if found else None
+        return label, part
+
+    def _of_folders(self, folders: Sequence[str]) -> tuple[str | None, str | None]:
         own = _below(tuple(folders), self.wrapping)
         if self.inner:
             return (own[0] if own else None), (part_of(own[1]) if len(own) > 1 else None)
@@ -77,14 +91,42 @@ def part_of(name: str) -> str | None:
     return PART_NAMES.get(tokens[-1]) if tokens else None
 
 
-def layout_of(places: Iterable[Folders]) -> Layout:
+def name_pattern(text: str) -> re.Pattern[str]:
+    """Make an expression of a pattern of file names, such as `"{label}.*"`.
+
+    `{label}` stands for the class, `*` for anything, `?` for one character.
+
+    Raises
+    ------
+    ParameterError
+        The pattern does not have `{label}` once.
+
+    Examples
+    --------
+    >>> name_pattern("{label}.*").fullmatch("cat.123.jpg")["label"]
+    'cat'
+    """
+    if text.count(LABEL) != 1:
+        raise ParameterError(
+            f"The pattern of labels is {text!r}; write {LABEL} once where the class stands in the "
+            f'names of the files, as in "{LABEL}.*" for cat.123.jpg.'
+        )
+    marks = {"*": ".*", "?": ".", LABEL: "(?P<label>.+?)"}
+    pieces = re.split(r"(\{label\}|[*?])", text)
+    return re.compile("".join(marks.get(piece, re.escape(piece)) for piece in pieces))
+
+
+def layout_of(places: Iterable[Folders], *, label_from: str | None = None) -> Layout:
     """Understand the folders of a source as data sets are commonly laid out.
 
     Parameters
     ----------
     places:
         For each file the folders below the source that it lies in.
+    label_from:
+        Where the class stands in the names of the files, if not in those of folders.
     """
+    pattern = None if label_from is None else name_pattern(label_from)
     counts = Counter(places)
     deep = {place: count for place, count in counts.items() if place}
     wrapping = _wrapping(list(deep))
@@ -100,7 +142,8 @@ def layout_of(places: Iterable[Folders]) -> Layout:
             inside = [place[1:] for place in below if place and place[0] == top]
             parts[top] = _wrapping([place for place in inside if place], within=top)
     found = Layout(wrapping, parts, inner)
-    return Layout(wrapping, parts, inner, _note(found, deep))
+    note = _note(found, deep) if pattern is None else ""
+    return Layout(wrapping, parts, inner, pattern, note)
 
 
 def _below(place: Folders, wrapping: Folders) -> Folders:

@@ -13,7 +13,7 @@ from mediacorpus.records import Failure
 from mediacorpus.sources.archive import Member
 from mediacorpus.sources.layout import Layout, layout_of
 from mediacorpus.sources.occurrence import Copy, Occurrence
-from mediacorpus.sources.walk import HEAD, MEDIA_SUFFIXES, looks_like_media, passed_over
+from mediacorpus.sources.walk import HEAD, MEDIA_SUFFIXES, looks_like_media, passed_over, too_small
 from mediacorpus.store.holdings import Known, path_text
 from mediacorpus.store.originals import Keeping
 
@@ -59,10 +59,11 @@ def occurrences(
         if isinstance(member, Failure):
             yield member
             continue
+        shown = f"{path_text(archive)}/{member.name}"
         if 0 <= member.size < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
+            yield too_small(shown, member.size, least=min_bytes)
             continue
-        shown = f"{path_text(archive)}/{member.name}"
         key = f"file:{shown}"
         suffix = _suffix(member.name)
         if member.size == 0 and looks_like_media(suffix, b""):
@@ -77,7 +78,7 @@ def occurrences(
             skipped[suffix or "no suffix"] += 1
             yield passed_over(shown, copy)
             continue
-        label, part = layout.read(_folders(member.name)) if layout else (None, None)
+        label, part = _read(layout, member.name) if layout else (None, None)
         sure = suffix in MEDIA_SUFFIXES
         yield Occurrence(key, shown, label=label, part=part, sure=sure, copy=copy)
 
@@ -117,11 +118,16 @@ def _suffix(name: str) -> str:
     return PurePosixPath(_NUMBER.sub("", name)).suffix.lower()
 
 
-def layout(found: Iterable[Member | Failure]) -> Layout:
+def _read(layout: Layout, name: str) -> tuple[str | None, str | None]:
+    return layout.read(_folders(name), PurePosixPath(_NUMBER.sub("", name)).name)
+
+
+def layout(found: Iterable[Member | Failure], *, label_from: str | None) -> Layout:
     """Understand what the folders in an archive mean; see `mediacorpus.sources.layout`."""
     names = (member.name for member in found if isinstance(member, Member))
     return layout_of(
-        _folders(name) for name in names if not _suffix(name) or _suffix(name) in MEDIA_SUFFIXES
+        (_folders(name) for name in names if not _suffix(name) or _suffix(name) in MEDIA_SUFFIXES),
+        label_from=label_from,
     )
 
 

@@ -208,6 +208,16 @@ def passed_over(path: str, head: bytes) -> Failure:
     return Failure(path, path, SKIPPED, reason)
 
 
+def too_small(path: str, size: int, *, least: int) -> Failure:
+    """Set down a file that is left out for its size.
+
+    >>> too_small("a.gif", 43, least=600).reason
+    'The file has 43 bytes, fewer than the 600 that were asked for.'
+    """
+    reason = f"The file has {size:,} bytes, fewer than the {least:,} that were asked for."
+    return Failure(path, path, SKIPPED, reason)
+
+
 def looks_like_media(suffix: str, head: bytes) -> bool:
     """Tell whether a file may hold media by its suffix and its first bytes.
 

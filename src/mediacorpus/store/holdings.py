@@ -70,6 +70,21 @@ def item_id(sha256: str) -> str:
     return sha256[:ITEM_LENGTH]
 
 
+def colliding(store: Store, hashes: Iterable[str]) -> set[str]:
+    """Return those of some SHA-256 whose ids other contents have, here or before them in the list.
+
+    By chance no two files share an id; but two can be made that do.
+    """
+    listed = list(dict.fromkeys(hashes))
+    first: dict[str, str] = {}
+    for chunk in chunks({item_id(digest) for digest in listed}):
+        rows = store.rows(
+            f"SELECT item, sha256 FROM items WHERE item IN ({placeholders(len(chunk))})", chunk
+        )
+        first.update((str(item), str(digest)) for item, digest in rows)
+    return {digest for digest in listed if first.setdefault(item_id(digest), digest) != digest}
+
+
 def path_text(path: Path | str) -> str:
     r"""Write a path as text that any database holds; bytes that are no UTF-8 become `\xNN`.
 

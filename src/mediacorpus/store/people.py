@@ -15,6 +15,9 @@ from mediacorpus.store.results import CURRENT, WEIGHTED, notes_of
 from mediacorpus.store.runs import now, without_nan
 from mediacorpus.store.store import Store, chunks, placeholders
 
+FOLDERS = "folders"
+"""Method of a split that folders named train, val and test give."""
+
 SEVERAL = "|"
 """Between the values of an item that has several."""
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mediacorpus.report import words
 from mediacorpus.result import counted
-from mediacorpus.store.people import FOLDERS
 from mediacorpus.stats.metric import label_of
+from mediacorpus.store.people import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

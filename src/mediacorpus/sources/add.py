@@ -21,6 +21,7 @@ from mediacorpus.settings import settings
 from mediacorpus.sources import folder, links, manifest, packed
 from mediacorpus.sources.adding import Added, Adding
 from mediacorpus.sources.archive import Member, is_archive, members
+from mediacorpus.sources.array_sets import is_array_set
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.layout import Layout, name_pattern
 from mediacorpus.sources.occurrence import Occurrence
@@ -362,14 +363,14 @@ def _kind(path: Path) -> str:
             "permissions."
         ) from error
     if stat.S_ISDIR(mode):
-        return "folder"
+        return "archive" if is_array_set(path) else "folder"
     if not stat.S_ISREG(mode):
         raise SourceError(
             f"{path_text(path)} is a pipe, socket or device. Name a folder, a file or a table."
         )
     if path.suffix.lower() in TABLES:
         return "table"
-    archived = path.suffix.lower() in UNREADABLE or is_archive(path)
+    archived = path.suffix.lower() in UNREADABLE or is_archive(path) or is_array_set(path)
     return "archive" if archived else "file"
 
 

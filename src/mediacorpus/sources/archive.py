@@ -14,6 +14,7 @@ from mediacorpus.records import Failure
 from mediacorpus.sources import _tar, _zip
 from mediacorpus.sources._archived import Limits, Member, Reading, Spent
 from mediacorpus.sources._tar import holds_tar
+from mediacorpus.sources.array_sets import array_members, is_array_set
 from mediacorpus.store import encodings
 from mediacorpus.store.holdings import path_text
 
@@ -124,7 +125,8 @@ def members(
     Parameters
     ----------
     path:
-        Zip or tar archive; a tar may be packed by gzip, bzip2 or xz.
+        Zip or tar archive; a tar may be packed by gzip, bzip2 or xz. Or images in arrays (see
+        `mediacorpus.sources.array_sets`).
     limits:
         How much it may expand to; those of `Limits()` if not given.
     encoding:
@@ -154,6 +156,8 @@ def members(
     ...     member.name, member.size, b"".join(member.chunks())
     ('scans/1.txt', 3, b'one')
     """
+    if is_array_set(path):
+        return array_members(path)
     found = _no_file(path)
     if found:
         raise SourceError(f"{path_text(path)} cannot be opened as an archive: {found}.")

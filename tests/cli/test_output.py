@@ -76,3 +76,8 @@ def test_characters_that_a_console_lacks_are_replaced(monkeypatch, encoding):
     output.show_frame(pd.DataFrame({"写真": ["写真"]}))
     sys.stdout.flush()
     assert b"?? a" in raw.getvalue()
+
+
+def test_a_name_in_a_right_to_left_script_stays_isolated(capsys):
+    output.out("of \u2068\u05e9\u05dc\u05d5\u05dd\u2069, and \u2068open")
+    assert capsys.readouterr().out == "of \u2068\u05e9\u05dc\u05d5\u05dd\u2069, and \\u2068open\n"

@@ -30,9 +30,8 @@ CELL_WIDTH = 120
 ALWAYS_SHOWN = 2
 PIPE_WIDTH = 240
 EXACT = 1e15
-_STEERING = re.compile(
-    r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
-)
+_STEER = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_STEERING = re.compile(rf"(\u2068[^{_STEER}\n]*\u2069)|[{_STEER}]")
 EMPTY = {"nan", "<NA>", "NaT"}
 
 
@@ -45,12 +44,15 @@ class Output:
 def visible(text: str) -> str:
     r"""Write characters that steer a terminal, or reverse what follows them, as escapes.
 
-    Line ends and tabs stay. Names of files, columns, labels and coders are other people's.
+    Line ends and tabs stay, and so do the marks that keep a name in a right-to-left script from
+    reordering its sentence. Names of files, columns, labels and coders are other people's.
 
     >>> visible("a\x1b[31m.jpg"), visible("cod\u202egpj.exe")
     ('a\\x1b[31m.jpg', 'cod\\u202egpj.exe')
     """
-    return _STEERING.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+    return _STEERING.sub(
+        lambda found: found[1] or found[0].encode("unicode_escape").decode("ascii"), text
+    )
 
 
 def replace_unknown() -> None:

@@ -220,10 +220,12 @@ def _spelled(
 ) -> tuple[LabelTable, list[str]]:
     """Write each value as the log, or the table's first row, has it; refuse slips."""
     notes, labels = [], list(table.labels)
-    for variable in dict.fromkeys(row.variable for row in labels):
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for n, row in enumerate(labels):
+        places[row.variable].append(n)
+    for variable, own in places.items():
         renamed = people.label_map(store, variable)
         before = people.value_counts(store, variable)
-        own = [n for n, row in enumerate(labels) if row.variable == variable]
         given = [people.mapped(labels[n].value, renamed) for n in own]
         kept = sum(value != labels[n].value for n, value in zip(own, given, strict=True))
         if kept:

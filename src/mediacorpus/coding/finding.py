@@ -88,25 +88,25 @@ class Finder:
     def _by_tail(self) -> dict[str, dict[str, str]]:
         """Index the records by the ends of their paths: `c.jpg`, `b/c.jpg`, `a/b/c.jpg`.
 
-        Only those whose file names are asked for are taken in. Frames, pages and regions lie in
-        the file of their parent, which is what its name means.
+        Only those whose file names are asked for are taken in. Frames, pages and regions are
+        named with their place, as in `clip.mp4#frame=25`; the name of a file means the file.
         """
         if self._tails is None:
             self._tails = {}
             asked = {tail.rpartition("/")[2] for text in self._asked for tail in _tails_of(text)}
-            for path, item in self.store.each(
-                "SELECT path, records.item FROM records JOIN items USING (item) "
-                "WHERE items.parent IS NULL ORDER BY record"
+            for path, item, derived in self.store.each(
+                "SELECT path, records.item, items.parent IS NOT NULL FROM records "
+                "JOIN items USING (item) ORDER BY record"
             ):
-                self._take_in(str(path), str(item), asked)
+                self._take_in(str(path), str(item), asked, whole=not derived)
         return self._tails
 
-    def _take_in(self, path: str, item: str, asked: set[str]) -> None:
+    def _take_in(self, path: str, item: str, asked: set[str], *, whole: bool) -> None:
         assert self._tails is not None
         folders, _, name = fold(path.replace(os.sep, "/")).rpartition("/")
         stem = PurePosixPath(name).stem
         number = number_of(stem)
-        for own in dict.fromkeys((name, f"{stem}?", f"#{number}")):
+        for own in dict.fromkeys((name, f"{stem}?", f"#{number}") if whole else (name,)):
             if own in asked:
                 pieces = [*folders.split("/"), own]
                 for depth in range(1, min(DEEPEST, len(pieces)) + 1):

@@ -196,15 +196,16 @@ def import_labels(
     )
     table, more = _spelled(store, table, allowed)
     _check_coders(table)
-    result, labels = _found(store, table, base=base, name=name)
-    result.notes = [*notes, *table.notes, *more, *result.notes]
     if dry_run:
+        result, labels = _found(store, table, base=base, name=name)
         result.dry_run = True
         result.labels = people.count_new_labels(store, labels)
     else:
         with running(store, "labels import", parameters={"source": name}, exclusive=False) as run:
+            result, labels = _found(store, table, base=base, name=name)
             result.labels = people.append_labels(store, labels, run.id)
             run.done, run.failed = result.labels, len(result.unknown)
+    result.notes = [*notes, *table.notes, *more, *result.notes]
     result.unchanged = len(labels) - result.labels
     return result
 

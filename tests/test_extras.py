@@ -30,6 +30,7 @@ def test_every_extra_that_is_named_is_declared_and_brings_the_package():
         "skimage": "scikit-image",
         "resvg_py": "resvg-py",
         "scenedetect": "scenedetect-headless",
+        "odf": "odfpy",
     }
     for module, extra in EXTRA_OF.items():
         wanted = package.get(module, module.replace("_", "-"))

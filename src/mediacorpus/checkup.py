@@ -30,7 +30,9 @@ FOR = {
     "documents": "PDF files and SVG drawings",
     "video": "videos and sound",
     "download": "tables of links",
-    "export": "Excel, Stata, SPSS",
+    "sheets": "tables and labels in Excel and OpenDocument sheets",
+    "export": "tables for Stata and SPSS",
+    "heif": "HEIC and HEIF images",
 }
 """What each extra is for."""
 GROUPS = ("mediacorpus.measures", "mediacorpus.metrics", "mediacorpus.backbones")

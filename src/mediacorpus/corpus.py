@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.export import Exported
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
+    from mediacorpus.coding.mapping import Mapped
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from mediacorpus.report.plot import Plot
     from mediacorpus.report.showing import Sheet
     from mediacorpus.sources.adding import Added
+    from mediacorpus.sources.remove import Removed
     from mediacorpus.updating import Updated
     from mediacorpus.validation.compare import Comparison
     from mediacorpus.validation.explain import Explained
@@ -232,9 +234,13 @@ class Corpus:
         source: PathLike | Sequence[PathLike],
         *,
         variable: str | None = None,
-        path_column: str | None = None,
+        path_column: str | Sequence[str] | None = None,
         id_column: str | None = None,
         min_bytes: int = 0,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        new_records: bool = False,
+        label_from: str | None = None,
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
@@ -276,9 +282,20 @@ class Corpus:
             path_column=path_column,
             id_column=id_column,
             min_bytes=min_bytes,
+            encoding=encoding,
+            sheet=sheet,
+            new_records=new_records,
+            label_from=label_from,
             options=options,
             show=progress,
         )
+
+    @_command
+    def remove(self, source: PathLike, *, labels: bool = False) -> Removed:
+        """Take a source out of the corpus again; see `mediacorpus.sources.remove.remove`."""
+        from mediacorpus.sources.remove import remove
+
+        return remove(self._store, source, labels=labels)
 
     @_command
     def table(
@@ -481,12 +498,48 @@ class Corpus:
 
     @_command
     def import_labels(
-        self, source: PathLike | pd.DataFrame, *, coder: str | None = None
+        self,
+        source: PathLike | pd.DataFrame,
+        *,
+        coder: str | None = None,
+        coder_column: str | None = None,
+        wide: bool = False,
+        variables: Sequence[str] | str | None = None,
+        values: Sequence[str] | str | None = None,
+        map: str | Mapping[str, str] | None = None,  # noqa: A002 - the word of the option
+        dry_run: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
     ) -> Imported:
         """Append labels from a table; see `mediacorpus.coding.importing.import_labels`."""
         from mediacorpus.coding.importing import import_labels
 
-        return import_labels(self._store, source, coder=coder)
+        return import_labels(
+            self._store,
+            source,
+            coder=coder,
+            coder_column=coder_column,
+            wide=wide,
+            variables=variables,
+            values=values,
+            map=map,
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+        )
+
+    @_command
+    def map_labels(
+        self,
+        variable: str,
+        map: str | Mapping[str, str] | None = None,  # noqa: A002 - the word of the command
+        *,
+        undo: bool = False,
+    ) -> Mapped:
+        """Let values of a variable count as others; see `mediacorpus.coding.mapping.map_labels`."""
+        from mediacorpus.coding.mapping import map_labels
+
+        return map_labels(self._store, variable, map, undo=undo)
 
     @_command
     def gold(
@@ -496,11 +549,14 @@ class Corpus:
         rule: str | None = None,
         positive: str | None = None,
         keep: bool = False,
+        unresolved: bool = False,
     ) -> pd.DataFrame:
         """Return one value for each labelled item; see `mediacorpus.coding.resolving.gold`."""
         from mediacorpus.coding.resolving import gold
 
-        return gold(self._store, variable, rule=rule, positive=positive, keep=keep)
+        return gold(
+            self._store, variable, rule=rule, positive=positive, keep=keep, unresolved=unresolved
+        )
 
     @_command
     def split(
@@ -511,11 +567,14 @@ class Corpus:
         seed: int = 1,
         by: str | None = None,
         balanced: bool = False,
+        val: float | None = None,
     ) -> Split:
         """Draw a stratified split; see `mediacorpus.coding.splitting.split`."""
         from mediacorpus.coding.splitting import split
 
-        return split(self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        return split(
+            self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val
+        )
 
     @_command
     def train(

@@ -33,7 +33,6 @@ EXTRA_OF = {
     "jinja2": "report",
     "skimage": "descriptors",
     "mahotas": "descriptors",
-    "openpyxl": "export",
     "pyreadstat": "export",
     "pypdfium2": "documents",
     "resvg_py": "documents",
@@ -41,6 +40,8 @@ EXTRA_OF = {
     "pi_heif": "heif",
     "av": "video",
     "scenedetect": "video",
+    "openpyxl": "sheets",
+    "odf": "sheets",
 }
 """Which extra of the package brings which module."""
 

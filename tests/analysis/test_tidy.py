@@ -93,7 +93,7 @@ def test_csv_and_parquet_hold_the_same(posts: mc.Corpus, tmp_path: Path, name: s
 def test_cells_that_a_spreadsheet_would_run_are_quoted(posts: mc.Corpus, tmp_path: Path) -> None:
     posts.table("records", output=tmp_path / "records.csv")
     notes = pd.read_csv(tmp_path / "records.csv", dtype=str)["note"]
-    assert list(notes) == ["'=SUM(A1)", "'-5", "plain", "'@you", "'+1"]
+    assert list(notes) == ["'=SUM(A1)", "-5", "plain", "'@you", "+1"]
     assert safe_cell(-5) == -5
 
 

@@ -59,7 +59,8 @@ def test_a_wide_table():
 
 
 def test_ids_with_leading_zeros_and_values_that_look_like_gaps_stay():
-    found = read_labels(_frame(item=["007"], variable=["country"], value=["NA"]))
+    frame = _frame(item=["007"], variable=["country"], value=["NA"])
+    found = read_labels(frame, values=["NA"])
     assert (found.labels[0].subject, found.labels[0].value) == ("007", "NA")
 
 
@@ -84,7 +85,7 @@ def test_missing_columns_are_named_with_what_was_found(columns, words):
 
 
 def test_the_way_to_read_a_wide_table_is_told():
-    with pytest.raises(LabelError, match="name these columns as variables"):
+    with pytest.raises(LabelError, match="add --wide, or name these columns: --variables smile"):
         read_labels(_frame(file=["a"], smile=["yes"]))
     with pytest.raises(LabelError, match="no column 'smle'; found: file, smile"):
         read_labels(_frame(file=["a"], smile=["yes"]), variables=["smle"])
@@ -100,7 +101,7 @@ def test_the_way_to_read_a_wide_table_is_told():
         ({"value": ["", None]}, "holds no label: all 2 values are blank"),
         ({"seconds": ["fast", ""]}, "Row 1 of the labels gives 'fast' as seconds"),
         ({"seconds": ["", "-1"]}, "Row 2 of the labels gives '-1' as seconds"),
-        ({"seconds": ["nan", "inf"]}, "gives 'nan' as seconds"),
+        ({"seconds": ["nan", "inf"]}, "Row 2 of the labels gives 'inf' as seconds"),
         ({"Item": ["c", "d"]}, "two columns named 'item'"),
     ],
 )

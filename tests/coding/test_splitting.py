@@ -6,6 +6,7 @@ from PIL import Image
 
 import mediacorpus as mc
 from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.testing import toy_images
 
 
 @pytest.fixture
@@ -128,3 +129,25 @@ def test_groups_of_a_scale_are_warned_of_by_stratum(scale):
 def test_a_scale_cannot_be_balanced(scale):
     with pytest.raises(ParameterError, match="leave --balanced out"):
         scale.split("mood", balanced=True)
+
+
+def test_a_validation_share_is_drawn_from_the_given_training_part(tmp_path):
+    for part, seed in (("train", 1), ("test", 2)):
+        toy_images(tmp_path / "data" / part, 20, seed=seed)
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    told = corpus.add(tmp_path / "data", variable="light", progress=False)
+    assert "split DIR light --val 0.1" in str(told)
+    before = corpus.table("splits").set_index("item")["part"]
+    drawn = corpus.split("light", val=0.2)
+    assert drawn.counts().sum(axis=1).to_dict() == {"train": 16, "val": 4, "test": 20}
+    assert all(before[i] == ("test" if p == "test" else "train") for i, p in drawn.parts.items())
+    with pytest.raises(SplitError, match="between 0 and 1"):
+        corpus.split("light", val=1.0)
+
+
+def test_a_validation_share_needs_folders_that_give_a_training_part(tmp_path):
+    toy_images(tmp_path / "data", 6)
+    corpus = mc.Corpus.create(tmp_path / "corpus")
+    corpus.add(tmp_path / "data", variable="light", progress=False)
+    with pytest.raises(SplitError, match="give: none"):
+        corpus.split("light", val=0.2)

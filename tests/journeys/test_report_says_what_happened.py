@@ -138,7 +138,7 @@ def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
         corpus.apply(name, progress=False)
     labels = pd.DataFrame({"item": items, "variable": "mood", "value": "good"})
 
-    from mediacorpus.coding import importing, splitting
+    from mediacorpus.coding import finding, splitting
     from mediacorpus.report import report as reporting
     from mediacorpus.validation import compare, subgroups, validate
 
@@ -151,7 +151,7 @@ def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
         ),
         "compare": (compare, "answers_of", lambda: corpus.compare("tone", progress=False)),
         "split": (splitting, "gold_labels", lambda: corpus.split("tone", shares="50/50")),
-        "labels import": (importing, "chunks", lambda: corpus.import_labels(labels)),
+        "labels import": (finding, "chunks", lambda: corpus.import_labels(labels)),
         "report": (reporting, "collect", corpus.report),
     }
     for name, (module, function, command) in slow.items():

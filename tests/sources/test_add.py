@@ -2,7 +2,9 @@
 
 import json
 import os
+import runpy
 import shutil
+import unicodedata
 import zipfile
 from pathlib import Path
 
@@ -14,6 +16,8 @@ from mediacorpus.sources.add import add as add_source
 from mediacorpus.sources.adding import Added
 from mediacorpus.store import people
 from mediacorpus.store.store import Store
+
+save_table = runpy.run_path(str(Path(__file__).parents[1] / "made_tables.py"))["save_table"]
 
 
 def test_a_folder_gives_items_and_records(add, images, counts):
@@ -117,12 +121,139 @@ def test_forty_rows_of_one_file_are_one_item_read_once(
     assert add(table).unchanged == 40
 
 
-def test_a_table_and_a_folder_share_items_but_not_records(add, images, counts, tmp_path):
+def test_new_records_keep_rows_and_files_apart(add, images, counts, tmp_path):
     add(images)
     (tmp_path / "posts.csv").write_text("file\npictures/0.jpg\n")
-    told = add(tmp_path / "posts.csv")
+    told = add(tmp_path / "posts.csv", new_records=True)
     assert (told.items, told.records) == (0, 1)
     assert counts() == (6, 7, 0)
+
+
+@pytest.mark.parametrize("order", ["folder first", "table first"])
+def test_a_row_describes_the_file_that_a_folder_holds(store, add, images, tmp_path, counts, order):
+    table = tmp_path / "posts.csv"
+    table.write_text("file,year\npictures/0.jpg,1936\npictures/0.jpg,1937\npictures/1.png,1938\n")
+    first, second = (images, table) if order == "folder first" else (table, images)
+    add(first)
+    told = add(second)
+    if order == "folder first":
+        assert (told.records, told.described) == (1, 2)
+        assert "2 rows describe files that were there" in str(told)
+    assert counts()[:2] == (6, 7)
+    kept = "SELECT path, columns FROM records ORDER BY key"
+    before = store.rows(kept)
+    assert sum("1936" in columns for _, columns in before) == 1
+    for again in (images, table, images):
+        told = add(again)
+        assert (told.records, told.described, told.changed) == (0, 0, 0)
+        assert store.rows(kept) == before
+    table.write_text("file,year\npictures/0.jpg,1926\npictures/0.jpg,1937\npictures/1.png,1938\n")
+    assert add(table).changed == 1
+    assert sum("1926" in columns for (columns,) in store.rows("SELECT columns FROM records")) == 1
+
+
+SEVERAL = {
+    "a bar": "post,image\n1,pictures/0.jpg|pictures/1.png\n",
+    "a semicolon": 'post,image\n1,"pictures/0.jpg;pictures/1.png"\n',
+    "a comma": 'post,image\n1,"pictures/0.jpg, pictures/1.png"\n',
+    "a line end": 'post,image\n1,"pictures/0.jpg\npictures/1.png"\n',
+    "a list of JSON": 'post,image\n1,"[""pictures/0.jpg"", ""pictures/1.png""]"\n',
+    "a list of Python": "post,image\n1,\"['pictures/0.jpg', 'pictures/1.png']\"\n",
+    "two columns": "post,image,second\n1,pictures/0.jpg,pictures/1.png\n",
+}
+
+
+@pytest.mark.parametrize("shape", SEVERAL)
+@pytest.mark.parametrize("options", [{}, {"id_column": "post"}])
+def test_several_files_of_a_row_are_several_records(store, add, images, tmp_path, shape, options):
+    table = tmp_path / "posts.csv"
+    table.write_text(SEVERAL[shape])
+    columns = "image,second" if shape == "two columns" else None
+    told = add(table, path_column=columns, **options)
+    assert (told.records, told.failed) == (2, 0)
+    assert "1 row names several files, 2 in all" in str(told)
+    rows = store.rows(
+        "SELECT columns ->> 'post', columns ->> 'row', columns ->> 'image_of_row' FROM records"
+    )
+    assert rows == [("1", 1, 1), ("1", 1, 2)]
+    again = add(table, path_column=columns, **options)
+    assert (again.records, again.changed, again.unchanged) == (0, 0, 2)
+
+
+def test_columns_of_paths_added_one_after_the_other_overwrite_nothing(store, add, images, tmp_path):
+    table = tmp_path / "posts.csv"
+    table.write_text("post,image,second\n1,pictures/0.jpg,pictures/1.png\n")
+    for column in ("image", "second"):
+        assert add(table, path_column=column, id_column="post").records == 1
+    assert store.value("SELECT count(*) FROM records") == 2
+
+
+def test_a_file_name_with_a_separator_is_one_file(add, save, tmp_path):
+    save(tmp_path / "a, b;c.png", 1)
+    (tmp_path / "posts.csv").write_text('file\n"a, b;c.png"\n')
+    assert add(tmp_path / "posts.csv").records == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "chosen"),
+    [
+        ("url,image_url", "image_url"),
+        ("link,Image URL", "Image URL"),
+        ("url,file", "file"),
+        ("link,photo", "photo"),
+    ],
+)
+def test_the_column_that_names_images_is_chosen_and_said(add, images, tmp_path, header, chosen):
+    (tmp_path / "posts.csv").write_text(f"{header}\nhttps://e.org/post,pictures/0.jpg\n")
+    told = add(tmp_path / "posts.csv")
+    assert (told.records, told.failed) == (1, 0)
+    assert f"named by the column {chosen!r}" in str(told)
+
+
+WRITTEN = {
+    "pictures\\0.jpg": "backslashes",
+    "PICTURES/0.JPG": "upper and lower case",
+    "pictures/0": "without the suffix",
+    "pictures/000": "leading zeros",
+    "C:\\Users\\ada\\pictures\\0.jpg": "another machine",
+    "/home/ada/pictures/0.jpg": "another machine",
+}
+
+
+@pytest.mark.parametrize("text", WRITTEN)
+def test_files_are_found_however_a_table_writes_them(add, images, tmp_path, text):
+    (tmp_path / "posts.csv").write_text(f"file,year\n{text},1936\n")
+    told = add(tmp_path / "posts.csv")
+    assert (told.records, told.failed) == (1, 0)
+    assert WRITTEN[text] in str(told)
+
+
+@pytest.mark.parametrize("one", ["NFC", "NFD"])
+def test_accents_of_folders_and_files_may_be_composed_in_two_ways(add, save, tmp_path, one):
+    other = "NFD" if one == "NFC" else "NFC"
+    name = "é/Zürich.png"
+    save(tmp_path / unicodedata.normalize(one, name), 1)
+    (tmp_path / "posts.csv").write_text(f"file\n{unicodedata.normalize(other, name)}\n")
+    told = add(tmp_path / "posts.csv")
+    assert (told.records, told.failed) == (1, 0)
+    assert "accents" in str(told)
+
+
+@pytest.mark.parametrize("kind", ["csv", "tsv", "parquet", "jsonl", "xlsx", "ods"])
+def test_tables_of_every_kind_are_sources(store, add, images, tmp_path, kind):
+    ids = [2**53 + 1, None]
+    frame = pd.DataFrame({"file": ["pictures/0.jpg", "pictures/1.png"], "n": ids}, dtype=object)
+    if kind in {"xlsx", "ods"}:  # spreadsheets hold no such number
+        frame["n"] = [str(ids[0]), None]
+    if kind == "jsonl":
+        lines = [f'{{"file": "{f}", "n": {n or "null"}}}' for f, n in frame.to_numpy()]
+        (tmp_path / "posts.jsonl").write_text("\n".join(lines))
+    else:
+        save_table(frame, tmp_path / f"posts.{kind}")
+    assert add(tmp_path / f"posts.{kind}").records == 2
+    found = store.rows("SELECT columns ->> 'n' FROM records ORDER BY path")
+    assert str(found[0][0]) == str(ids[0])
+    assert found[1][0] in {None, ""}
 
 
 @pytest.mark.parametrize("options", [{}, {"id_column": "post"}])
@@ -182,7 +313,8 @@ def test_a_table_from_another_program_with_cells_of_all_kinds(store, add, images
 # -- labels and parts ------------------------------------------------------------------------
 
 
-def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels):
+@pytest.mark.parametrize("apart", [True, False])
+def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels, apart):
     home = tmp_path / "home"
     save(home / "pictures" / "ants" / "0.jpg", 0)
     save(home / "pictures" / "bees" / "1.png", 1)
@@ -195,13 +327,13 @@ def test_adding_again_after_everything_moved_adds_nothing(tmp_path, save, labels
     sources = ("pictures", "posts.csv", "pictures/ants/0.jpg")
     with Store.create(home / "corpus") as store:
         for name in sources:
-            add_source(store, home / name, show=False)
+            add_source(store, home / name, show=False, new_records=apart)
     new = home.rename(tmp_path / "new")
     with Store(new / "corpus") as store:
         before = store.rows("SELECT item, record FROM records")
-        assert len(before) == 5
+        assert len(before) == (5 if apart else 3)
         for name in sources:
-            told = add_source(store, new / name, show=False)
+            told = add_source(store, new / name, show=False, new_records=apart)
             assert (told.items, told.records, told.changed) == (0, 0, 0), name
         assert store.rows("SELECT item, record FROM records") == before
         assert store.value("SELECT count(*) FROM sources") == 3

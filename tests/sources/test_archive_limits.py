@@ -95,7 +95,10 @@ def test_large_members_are_refused_unread(zipped, tarred):
 
 def test_all_members_together_are_bounded(zipped, tarred):
     files = [(f"{n}.jpg", bytes([n]) * 1000) for n in range(9)]
-    for path in (zipped(*files), tarred(*files)):
+    declared = list(members(zipped(*files), limits=Limits(total_bytes=3500)))
+    assert len(declared) == 1  # a zip says before how much it holds
+    assert "expands to more than 3.5 kB: it looks like a zip bomb" in declared[0].reason
+    for path in [tarred(*files)]:
         found, last = [], None
         for member in members(path, limits=Limits(total_bytes=3500)):
             last = member
@@ -125,7 +128,7 @@ def test_many_small_bombs_are_one(zipped, tarred, monkeypatch, kind):
             assert "200 times its size" in content
         else:
             count += len(content)
-    assert count == 18_000_000
+    assert count == (18_000_000 if kind == "tar" else 0)
     assert [f.subject for f in failures] == [str(path)]
 
 
@@ -266,3 +269,34 @@ def test_a_small_forty_two_zip_is_stopped(zipped, monkeypatch):
     assert failures[-1].subject == str(path)
     assert "looks like a zip bomb" in failures[-1].reason
     assert len(failures) == 1
+
+
+def test_a_zip_that_declares_too_much_in_all_is_refused_before_anything_is_read(tmp_path):
+    """Each member is small enough to shrink as far as it likes; together they are a bomb."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packed = packer.compress(bytes(9_900_000)) + packer.flush()
+    entries = [
+        {"name": b"%d.bmp" % n, "data": b"", "packed": packed, "method": 8, "size": 9_900_000}
+        for n in range(300)
+    ]
+    path = tmp_path / "a.zip"
+    path.write_bytes(raw_zip(*entries))
+    found = list(members(path))
+    assert len(found) == 1
+    assert isinstance(found[0], Failure)
+    assert "looks like a zip bomb" in found[0].reason
+    assert found[0].reason.endswith("Nothing of it was read.")
+
+
+@pytest.mark.parametrize("pack", [as_tar, as_zip])
+def test_empty_members_cost_nothing_and_leave_nothing(store, add, tmp_path, pack):
+    names = [f"{n}.jpg" for n in range(3000)] + ["notes.txt"]
+    path = tmp_path / "a.archive.zip"
+    path.write_bytes(pack(*((name, b"") for name in names)))
+    told = add(path)
+    assert (told.records, told.failed, told.skipped) == (0, 3000, {".txt": 1})
+    assert store.value("SELECT DISTINCT reason FROM failures WHERE stage = 'add'") == (
+        "The file is empty (0 bytes)."
+    )
+    assert not list(tmp_path.rglob("*.part"))
+    assert not list((store.folder / "media").rglob("*"))

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from mediacorpus.errors import SourceError
+from mediacorpus.sources.archive import members
 
 made = runpy.run_path(str(Path(__file__).with_name("made_archives.py")))
 look, raw_zip = made["look"], made["raw_zip"]
@@ -135,3 +136,27 @@ def test_unknown_compression_is_a_failure(tmp_path):
     assert contents == {"good.jpg": b"x"}
     assert "method 9 (Deflate64)" in reasons["a"]
     assert "method 77, which cannot be read" in reasons["b"]
+
+
+@pytest.mark.parametrize(
+    ("codec", "folders"),
+    [
+        ("cp932", ("抗議", "その他")),
+        ("gbk", ("抗议", "其他")),
+        ("cp866", ("протест", "другое")),
+        ("cp1252", ("grün", "weiß")),
+        ("utf-8", ("grün", "抗議")),
+    ],
+)
+@pytest.mark.parametrize("asked", [False, True])
+def test_names_in_old_zips_are_read_in_the_likeliest_encoding_and_said(
+    tmp_path, codec, folders, asked
+):
+    path = tmp_path / "a.zip"
+    names = [f"{folder}/{n}.png" for n, folder in enumerate(folders)]
+    path.write_bytes(raw_zip(*({"name": name.encode(codec)} for name in names)))
+    notes = []
+    found = list(members(path, notes=notes, encoding=codec if asked else None))
+    assert [one.name for one in found] == names
+    assert len(notes) == (not asked and codec != "utf-8")
+    assert all(folders[0] in note and "--encoding" in note for note in notes)

@@ -3,12 +3,12 @@
 import os
 import sys
 from collections import Counter
-from pathlib import Path
 
 import pytest
 
 from mediacorpus.records import Failure
-from mediacorpus.sources.folder import PART_NAMES, class_and_part, occurrences
+from mediacorpus.sources.folder import occurrences
+from mediacorpus.sources.layout import Layout
 
 
 def found(root, **options):
@@ -16,7 +16,7 @@ def found(root, **options):
     some = list(occurrences(root, skipped=skipped, **options))
     over = [o for o in some if isinstance(o, Failure)]
     assert all(o.stage == "skipped" for o in over)
-    assert len(over) == sum(n for kind, n in skipped.items() if not kind.startswith("under"))
+    assert len(over) == sum(skipped.values())
     return [o for o in some if not isinstance(o, Failure)], skipped
 
 
@@ -49,28 +49,6 @@ def test_small_files_can_be_left_out(tmp_path, save):
     assert skipped == {"under 100 bytes": 1}
 
 
-@pytest.mark.parametrize(
-    ("path", "wanted"),
-    [
-        ("ants/1.jpg", ("ants", None)),
-        ("ants/deep/down/1.jpg", ("ants", None)),
-        ("1.jpg", (None, None)),
-        ("train/ants/1.jpg", ("ants", "train")),
-        ("Validation/ants/1.jpg", ("ants", "val")),
-        ("TEST/ants/deep/1.jpg", ("ants", "test")),
-        ("train/1.jpg", ("train", None)),
-        ("ants/train/1.jpg", ("ants", None)),
-    ],
-)
-def test_class_and_part(path, wanted):
-    assert class_and_part(Path("/p") / path, Path("/p")) == wanted
-
-
-def test_parts_have_one_name_each_in_the_end():
-    assert set(PART_NAMES.values()) == {"train", "val", "test"}
-    assert all(name == name.lower() for name in PART_NAMES)
-
-
 @pytest.mark.skipif(sys.platform == "win32", reason="not on this machine: names are UTF-16")
 def test_a_class_folder_that_is_no_text_is_a_label_that_is(tmp_path, save):
     folder = tmp_path / os.fsdecode(b"caf\xe9")
@@ -79,7 +57,7 @@ def test_a_class_folder_that_is_no_text_is_a_label_that_is(tmp_path, save):
     except OSError:
         pytest.skip("not on this machine: its file system refuses the name")
     (folder / os.fsdecode(b"a.\xff")).write_bytes(b"hello")
-    (some,), skipped = found(tmp_path, variable="kind")
+    (some,), skipped = found(tmp_path, layout=Layout())
     assert some.label == r"caf\xe9"
     assert skipped == {r".\xff": 1}
     some.key.encode()

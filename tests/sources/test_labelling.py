@@ -80,7 +80,7 @@ def test_a_pass_says_all_that_the_source_says_and_once_is_enough(
 def test_items_without_label_and_occurrences_without_item(one_pass, current):
     added, notes = one_pass([(0, None), (1, "a"), (99, "b")])
     assert (added, current()) == (1, {1: {"folder": "a"}})
-    assert notes == ["1 images lie in no class folder and got no label."]
+    assert notes == ["1 images are in no class by folder or name, and got no label."]
 
 
 def test_two_sources_that_disagree_both_stay(one_pass, current):
@@ -92,7 +92,7 @@ def test_two_sources_that_disagree_both_stay(one_pass, current):
 
 def test_parts_become_a_split_once(store, one_pass):
     order = ("train", "val", "train")
-    for wanted in (["The folders train/val/test became the split."], []):
+    for wanted in (["The folders train/val became the split."], []):
         assert one_pass([(0, "a"), (1, "a"), (2, "b")], parts=order)[1] == wanted
     assert store.rows("SELECT part, count(*) FROM split_items GROUP BY part") == [
         ("train", 2),

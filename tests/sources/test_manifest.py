@@ -193,7 +193,7 @@ def test_cells_of_any_type_become_what_json_holds(write):
         "list": "[1, 2]",
         "one": '["x"]',
         "map": '{"a": "b"}',
-        "bytes": "b'x'",
+        "bytes": "x",
     }
     assert second.columns["f"] is None
     assert second.columns["t"] is None

@@ -2,6 +2,7 @@
 
 import inspect
 import os
+import shutil
 import sys
 
 import pytest
@@ -232,3 +233,19 @@ def test_an_image_is_meant_to_be_read_whatever_its_format(suffix, head):
 @pytest.mark.parametrize("head", [b"BMW and P1", b"RIFF and more", b"Dear all", b"PK\x03\x04", b""])
 def test_what_may_be_anything_is_no_fault(head):
     assert not surely_media(".txt", head)
+
+
+@pytest.mark.parametrize(
+    "litter", ["@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX", "System Volume Information", ".x"]
+)
+@pytest.mark.parametrize("kind", ["folder", "zip", "tar"])
+def test_litter_is_left_out_of_folders_and_archives(add, save, tmp_path, litter, kind):
+    save(tmp_path / "data" / "yes" / "1.png", 1)
+    save(tmp_path / "data" / "yes" / litter / "2.png", 2)
+    save(tmp_path / "data" / litter / "3.png", 3)
+    (tmp_path / "data" / "Thumbs.db").write_bytes(b"x")
+    source = tmp_path / "data"
+    if kind != "folder":
+        source = shutil.make_archive(str(tmp_path / "made"), kind, source)
+    told = add(source)
+    assert (told.records, told.failed, told.skipped) == (1, 0, {})

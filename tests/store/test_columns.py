@@ -26,7 +26,19 @@ def write(store, run, source, make):
     [
         (["1", "2"], "integer"),
         (["1", "", "-3"], "integer"),
-        (["1", "2.50"], "real"),
+        (["1", "2.5"], "real"),
+        (["1", "2.50"], "text"),
+        (["1.1", "1.10"], "text"),
+        (["0.30000000000000004"], "real"),
+        (["0.300000000000000041"], "text"),
+        (["-0", "1"], "text"),
+        (["-0.0"], "text"),
+        (["1.0", "0.0"], "real"),
+        (["1", "NA", "3"], "integer"),
+        (["1.5", "NaN", ""], "real"),
+        (["1936-03-01", "NA"], "date"),
+        (["NA", "x"], "text"),
+        (["NA"], "text"),
         (["007", "8"], "text"),
         (["1234567890123456"], "text"),
         (["1,5"], "text"),
@@ -55,11 +67,11 @@ def test_columns_come_in_the_order_of_their_first_record(write):
 def test_names_that_are_ours_or_differ_in_case_only_are_kept_apart(write, store, run):
     found = write({"Path": "x", "Year": "1999", "year": "2000", "YEAR": "x"})
     assert found == {"Path_": "text", "Year": "integer", "year_": "integer", "YEAR__": "text"}
-    said = columns.alike(store, run)
+    said = columns.remarks(store, run)
     assert len(said) == 2
     assert "'year' differs from 'Year' only in upper and lower case" in said[0]
     assert "tables show it as 'year_'" in said[0]
-    assert columns.alike(store, run + 1) == []
+    assert columns.remarks(store, run + 1) == []
 
 
 def test_a_type_grows_wider_with_what_comes(write):
@@ -94,9 +106,11 @@ def test_a_corpus_of_an_earlier_version_learns_its_columns(write, store):
         "INDEX measured_failed",
         "INDEX items_kind",
         "TABLE results",
+        "INDEX records_filled_by",
     )
     steps = [f"DROP {name}" for name in undone]
-    steps += ["ALTER TABLE validations DROP kind", "ALTER TABLE runs DROP asked"]
+    steps += ["ALTER TABLE validations DROP kind", "ALTER TABLE records DROP filled_by"]
+    steps += ["ALTER TABLE runs DROP asked"]
     for step in (*steps, "PRAGMA user_version = 5"):
         store.execute(step)
     store.close()
@@ -175,3 +189,19 @@ def test_values_are_the_same_read_all_at_once_or_one_by_one(values, data):
     for column in known:
         wanted = [column.value(row.get(column.name)) for row in rows]
         assert found[column.shown].to_pylist() == wanted
+
+
+def test_markers_of_missing_values_are_missing_among_numbers_and_text_among_text(write, store, run):
+    write({"year": "1", "t": "NA"}, {"year": "NA", "t": "x"}, {"year": "", "t": ""})
+    texts = [text for (text,) in store.rows("SELECT columns FROM records ORDER BY record")]
+    found = columns.own_values(texts, own_columns(store))
+    assert found["year"].to_pylist() == [1, None, None]
+    assert found["t"].to_pylist() == ["NA", "x", ""]
+    assert columns.remarks(store, run) == ["NA and the like in the column 'year' count as missing."]
+
+
+def test_numbers_that_stay_text_are_said(write, store, run):
+    write({"code": "1.1"}, {"code": "1.10"})
+    assert (
+        "'code' stays text: as numbers, 1.1 and 1.10 would be one" in columns.remarks(store, run)[0]
+    )

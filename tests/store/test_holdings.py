@@ -28,6 +28,7 @@ def test_the_same_content_twice_is_one_item_and_two_records(store, write, make):
         "items": 2,
         "records": 3,
         "changed": 0,
+        "described": 0,
     }
     assert store.value("SELECT count(*) FROM items") == 2
     assert store.value("SELECT count(DISTINCT item) FROM records") == 2
@@ -37,7 +38,7 @@ def test_forty_records_may_share_an_item(store, write, make):
     rows = [make("a.jpg", 1, post=n) for n in range(40)]
     for n, row in enumerate(rows):
         object.__setattr__(row, "key", f"row:posts.csv#{n}")
-    assert write(*rows) == {"items": 1, "records": 40, "changed": 0}
+    assert write(*rows) == {"items": 1, "records": 40, "changed": 0, "described": 0}
     posts = store.rows("SELECT json_extract(columns, '$.post') FROM records ORDER BY record")
     assert [post for (post,) in posts] == list(range(40))
 
@@ -45,7 +46,12 @@ def test_forty_records_may_share_an_item(store, write, make):
 def test_the_same_key_again_is_the_same_record(store, write, make):
     write(make("a.jpg", 1, note="old"))
     before = store.value("SELECT record FROM records")
-    assert write(make("a.jpg", 2, note="new")) == {"items": 1, "records": 0, "changed": 1}
+    assert write(make("a.jpg", 2, note="new")) == {
+        "items": 1,
+        "records": 0,
+        "changed": 1,
+        "described": 0,
+    }
     assert store.rows("SELECT record, columns FROM records") == [(before, '{"note": "new"}')]
     known = holdings.known_records(store, ["file:/pictures/a.jpg", "file:/pictures/none.jpg"])
     assert list(known) == ["file:/pictures/a.jpg"]
@@ -57,7 +63,7 @@ def test_the_same_key_twice_in_one_go_counts_once(write, make):
 
 
 def test_nothing_to_write_is_nothing_written(write):
-    assert write() == {"items": 0, "records": 0, "changed": 0}
+    assert write() == {"items": 0, "records": 0, "changed": 0, "described": 0}
 
 
 def test_columns_may_hold_anything_that_json_holds(store, write, make):
@@ -243,3 +249,16 @@ def test_digits_that_mean_no_item_or_several(store, hold):
     digit = items[0][0]
     with pytest.raises(UnknownName, match=r"More than one item begins with.*more of its digits"):
         holdings.resolve_item(store, digit)
+
+
+@pytest.mark.parametrize("stage", ["read", "color"])
+@pytest.mark.parametrize("copies", [False, True])
+def test_what_failed_of_a_former_content_goes_when_its_last_file_changes(
+    store, write, make, run, stage, copies
+):
+    write(make("a.jpg", 1), *([make("copy.jpg", 1)] if copies else []))
+    old = holdings.item_id(make("a.jpg", 1).sha256)
+    failure = Failure(old, "a.jpg", stage, "The file has changed since it was added.")
+    holdings.write_failures(store, [failure], run)
+    write(make("a.jpg", 2))
+    assert store.value("SELECT count(*) FROM failures") == copies

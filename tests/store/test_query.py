@@ -341,3 +341,12 @@ def test_with_little_memory_more_than_that_is_sorted_and_joined(folder):
         assert column == list(range(last - 1, last - 1 - len(column), -1))
         last, rows = last - len(column), rows + len(column)
     assert rows == many.rows
+
+
+@pytest.mark.parametrize("first", [2**53 + 1, -(2**53) - 1, 2**63 - 1, 7])
+def test_whole_numbers_with_a_gap_keep_their_digits_in_data_frames(tmp_path, first):
+    numbers = pa.table({"n": [first, None, 3], "s": ["a", None, "b"]})
+    views = {"numbers": FetchView(lambda: numbers)}
+    found = run_sql("SELECT * FROM numbers", views, folder=tmp_path).frame()
+    assert int(found["n"][0]) == first
+    assert found["n"].isna().tolist() == [False, True, False]

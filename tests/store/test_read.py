@@ -1,10 +1,17 @@
 """Tables that users hand in, as files come from spreadsheets, scripts and R."""
 
+import runpy
+from pathlib import Path
+
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 from mediacorpus.errors import SourceError
 from mediacorpus.store.read import read_table
+from mediacorpus.store.write import write_batches
+
+save_table = runpy.run_path(str(Path(__file__).parents[1] / "made_tables.py"))["save_table"]
 
 
 @pytest.fixture
@@ -134,13 +141,17 @@ def test_json_lines(write):
         (("t.csv", " \n\n"), "is empty"),
         (("t.csv", "a,b\n"), "has no rows: only the column names a, b"),
         (("t.csv", "a,b\n,\n"), "has no rows"),
-        (("t.csv", "a,b\n1,2\n1,2,3\n"), r"more cells .*Expected 2 fields in line 3, saw 3"),
-        (("t.csv", 'a,b\n"1,2\n'), "quotation mark is not closed"),
+        (("t.csv", "a,b\n1,2\n1,2,3\n"), r"line 3 has 3 cells, but there are 2 column names"),
+        (("t.csv", 'a,b\n3,4\n"1,2\n'), "quotation mark is not closed .* in line 3"),
         (("t.csv", "a, a\n1,2\n"), "two columns named 'a'"),
-        (("t.csv", b"a\n\x81\x8d\n"), "neither UTF-8 nor Windows-1252"),
+        (("t.csv", b"a\n\xff\x81\n"), "neither UTF-8 nor in any encoding"),
+        (("t.csv", "a\nü, é, ß\n".encode() + b"gr\xfcn\n"), "is UTF-8 but for 1 place, .*'.*gr'"),
         (("t.csv", b"\x89PNG\r\n\x1a\n\0\0\0\r"), "is not text"),
-        (("t.csv", b"\xff\xfea"), "cannot be read; save the table as UTF-8"),
-        (("t.xlsx", b"PK\3\4"), "save it as one of CSV, TSV, Parquet, JSON lines"),
+        (("t.csv", b"\xff\xfea"), "cannot be read; name its encoding"),
+        (("t.xlsx", b"PK\3\4"), "is no spreadsheet, or it is damaged"),
+        (("t.xlsx", b"\xd0\xcf\x11\xe0"), "is encrypted, or an old Excel file"),
+        (("t.xls", b"\xd0\xcf\x11\xe0"), "save it in Excel as .xlsx"),
+        (("t.doc", b"PK\3\4"), "save it as one of CSV, TSV, Parquet, JSON lines, .xlsx, .ods"),
         (("t", "a\n1\n"), "save it as one of"),
         (("t.parquet", b"PAR1 not really"), "is no Parquet file"),
         (("t.jsonl", '{"a": 1}\n{"a": \n'), r"Line 2 of 't\.jsonl' is not JSON"),
@@ -178,3 +189,96 @@ def test_a_real_table_of_labels(test_data):
     assert list(frame.columns) == ["file", "split", "label"]
     assert len(frame) >= 398
     assert set(frame["label"]) >= {"ants", "bees"}
+
+
+BIG = 2**53 + 1
+WHOLE = [BIG, None, BIG + 2]
+
+
+@pytest.mark.parametrize("kind", ["Int64", "UInt64", "object"])
+def test_whole_numbers_with_a_gap_stay_whole(tmp_path, kind):
+    frame = pd.DataFrame({"n": pd.array(WHOLE, kind) if kind != "object" else WHOLE})
+    if kind != "object":
+        frame.to_parquet(tmp_path / "t.parquet")
+        assert read_table(tmp_path / "t.parquet")["n"].tolist() == WHOLE
+    lines = "".join(f'{{"n": {"null" if n is None else n}}}\n' for n in WHOLE)
+    (tmp_path / "t.jsonl").write_text(lines + "{}\n")
+    assert read_table(tmp_path / "t.jsonl")["n"].tolist() == [*WHOLE, None]
+
+
+@pytest.mark.parametrize("kind", ["parquet", "jsonl"])
+def test_digits_that_are_lost_already_are_said(tmp_path, kind):
+    path = save_table(pd.DataFrame({"id": [float(BIG * 10)], "x": [0.5]}), tmp_path / f"t.{kind}")
+    notes = []
+    read_table(path, notes=notes)
+    assert ["'id' holds long numbers" in note for note in notes] == [True]
+
+
+SHAPES = {
+    "a comma at the end of the rows": "a,b\n1,2,\n3,4,\n",
+    "a comma at the end of all": "a,b,\n1,2,\n3,4,\n",
+    "a comma at the end of some": "a,b\n1,2,\n3,4\n",
+    "row names of R": '"a","b"\n"1","1","2"\n"2","3","4"\n',
+    "blanks after the commas": 'a, b\n"1", "2"\n3, 4\n',
+    "blanks after tabs": "a\tb\n1\t2\n3\t4\n",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_shapes_of_csv(write, shape):
+    assert _rows(write("t.csv", SHAPES[shape])) == EXPECTED
+
+
+def test_row_names_of_r_that_are_no_numbers_are_a_column(write):
+    path = write("t.csv", '"a"\n"x.jpg","1"\n"y.jpg","2"\n')
+    assert _rows(path) == [{"row_name": "x.jpg", "a": "1"}, {"row_name": "y.jpg", "a": "2"}]
+
+
+TEXTS = {
+    "cp1251": "да, нет",
+    "koi8_r": "протест, другое",
+    "gbk": "抗议, 其他",
+    "big5": "抗議, 其他",
+    "cp932": "抗議, その他",
+    "cp949": "시위, 기타",
+    "cp1253": "ναι, όχι",  # noqa: RUF001 - Greek
+    "cp1254": "değişik, evet",
+    "mac_roman": "Müll, Straße",
+    "cp1252": "Müll, Straße",
+    "utf-16-le": "Müll, yes, no",
+}
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv", "jsonl"])
+@pytest.mark.parametrize("codec", TEXTS)
+def test_an_encoding_is_guessed_and_said_with_a_sample(write, codec, suffix):
+    text = TEXTS[codec]
+    content = f'{{"v": "{text}"}}\n' if suffix == "jsonl" else f'v\tw\n"{text}"\t1\n'
+    notes = []
+    path = write(f"t.{suffix}", content.encode(codec))
+    assert read_table(path, notes=notes)["v"].tolist() == [text]
+    if codec != "utf-16-le":
+        assert text.split(",")[0] in notes[0]
+        assert "--encoding" in notes[0]
+    notes = []
+    assert read_table(path, encoding=codec, notes=notes)["v"].tolist() == [text]
+    assert notes == []
+
+
+def test_a_wrong_encoding_is_refused(write):
+    path = write("t.csv", "a\nü\n")
+    with pytest.raises(SourceError, match="no encoding 'cp9999'"):
+        read_table(path, encoding="cp9999")
+    with pytest.raises(SourceError, match="cannot be read as ascii"):
+        read_table(path, encoding="ascii")
+
+
+def test_what_was_guarded_against_formulas_comes_back(tmp_path):
+    cells = ["-1", "+4", "=1+1", "'=1+1", "''x", "'x", "-5 C", "@me", "-", "1e-5", "\t-1", "a"]
+    table = pa.table({"a": cells, "=b": cells})
+    write_batches(table.to_reader(), tmp_path / "t.csv")
+    notes = []
+    found = read_table(tmp_path / "t.csv", notes=notes)
+    assert found.to_dict("list") == {"a": cells, "=b": cells}
+    assert "lost the apostrophe" in notes[0]
+    assert "'-1" not in (tmp_path / "t.csv").read_text()

@@ -123,6 +123,8 @@ def test_scores_of_an_earlier_version_become_rows(store, run, subjects):
         "DROP TABLE results",
         "ALTER TABLE validations DROP kind",
         "ALTER TABLE runs DROP asked",
+        "DROP INDEX records_filled_by",
+        "ALTER TABLE records DROP filled_by",
         "PRAGMA user_version = 6",
     ):
         store.execute(step)

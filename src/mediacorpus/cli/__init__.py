@@ -34,6 +34,7 @@ def main(arguments: list[str] | None = None) -> None:
     items failed. 130: stopped with Ctrl-C.
     """
     group = application()
-    from mediacorpus.cli.output import exit_code
+    from mediacorpus.cli.output import exit_code, replace_unknown
 
+    replace_unknown()
     sys.exit(exit_code(lambda: group(args=arguments, standalone_mode=False)))

@@ -46,6 +46,10 @@ Output_ = Annotated[
     ),
 ]
 Rows = Annotated[int, typer.Option(help="Rows that are shown.", min=1)]
+Encoding = Annotated[
+    str | None, typer.Option(help="Encoding of a CSV or TSV table, such as cp1251.")
+]
+Sheet = Annotated[str | None, typer.Option(help="Sheet of a spreadsheet.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show no progress.")]
 
 

@@ -9,7 +9,7 @@ import typer.core
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
-    "Put in": ("add", "update"),
+    "Put in": ("add", "update", "remove"),
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
@@ -37,6 +37,8 @@ EXAMPLES: Mapping[str, str] = {
     "measures": "mediacorpus measures",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
+    "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
+    "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
     "split": "mediacorpus split protests crowd --shares 60/20/20 --by author",
     "train": "mediacorpus train protests crowd --name quick",

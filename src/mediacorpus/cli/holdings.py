@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Output_, Quiet, Rows, command
+from mediacorpus.cli.app import Encoding, Folder, Json, Output_, Quiet, Rows, Sheet, command
 from mediacorpus.cli.output import ROWS_SHOWN, note, out, show, show_json, some_failed, write_frame
 from mediacorpus.cli.selecting import selectable
 from mediacorpus.files import atomic_write
@@ -31,7 +31,7 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE...",
         help="Folders, images, drawings, PDF, video or sound files, zip or tar archives, "
-        "or a CSV, TSV, Parquet or JSON-lines table of paths or links.",
+        "or a table (CSV, TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links.",
     ),
 ]
 Variable = Annotated[
@@ -39,11 +39,26 @@ Variable = Annotated[
     typer.Option(help="Class folders (or this column of a table) become its labels."),
 ]
 PathColumn = Annotated[
-    str | None, typer.Option(help="Column of a table that holds the paths or links.")
+    str | None,
+    typer.Option(
+        metavar="A,B", help="Column of a table that holds the paths or links, or several."
+    ),
 ]
 IdColumn = Annotated[str | None, typer.Option(help="Column of a table that tells its rows apart.")]
 MinBytes = Annotated[int, typer.Option(help="Leave out smaller files.", min=0)]
 SkipSmall = Annotated[bool, typer.Option("--skip-small", help="Leave out files under 5,000 bytes.")]
+NewRecords = Annotated[
+    bool,
+    typer.Option(
+        "--new-records", help="Rows of a table about files that are there are further records."
+    ),
+]
+LabelFrom = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PATTERN", help='Where the label stands in file names: "{label}.*" for cat.1.jpg.'
+    ),
+]
 Frames = Annotated[
     str | None,
     typer.Option(help="Frames of videos that become items: every=1s, every=30, or shots."),
@@ -85,6 +100,10 @@ def add(
     id_column: IdColumn = None,
     min_bytes: MinBytes = 0,
     skip_small: SkipSmall = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    new_records: NewRecords = False,
+    label_from: LabelFrom = None,
     frames: Frames = None,
     pages: Pages = None,
     dpi: Dpi = 200.0,
@@ -110,6 +129,10 @@ def add(
             path_column=path_column,
             id_column=id_column,
             min_bytes=max(min_bytes, SMALL if skip_small else 0),
+            encoding=encoding,
+            sheet=sheet,
+            new_records=new_records,
+            label_from=label_from,
             progress=False if quiet or as_json else None,
             frames=frames,
             pages=pages,
@@ -139,6 +162,27 @@ def update(folder: Folder, quiet: Quiet = False, as_json: Json = False) -> None:
         note(f"Note: {one.message}")
     show(done, as_json=as_json)
     some_failed(done.failed)
+
+
+@command()
+def remove(
+    folder: Folder,
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="SOURCE", help="What was added: its path, or its name in the records."
+        ),
+    ],
+    labels: Annotated[
+        bool, typer.Option("--labels", help="Items that have labels go, too, with their labels.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a source out of the corpus again; the files are not touched."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        show(corpus.remove(source, labels=labels), as_json=as_json)
 
 
 def _look(

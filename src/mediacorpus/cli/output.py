@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -28,6 +30,8 @@ CELL_WIDTH = 120
 ALWAYS_SHOWN = 2
 PIPE_WIDTH = 240
 EXACT = 1e15
+_STEER = r"\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff"
+_STEERING = re.compile(rf"(\u2068[^{_STEER}\n]*\u2069)|[{_STEER}]")
 EMPTY = {"nan", "<NA>", "NaT"}
 
 
@@ -37,27 +41,54 @@ class Output:
     debug = bool(os.environ.get("MEDIACORPUS_DEBUG"))
 
 
+def visible(text: str) -> str:
+    r"""Write characters that steer a terminal, or reverse what follows them, as escapes.
+
+    Line ends and tabs stay, and so do the marks that keep a name in a right-to-left script from
+    reordering its sentence. Names of files, columns, labels and coders are other people's.
+
+    >>> visible("a\x1b[31m.jpg"), visible("cod\u202egpj.exe")
+    ('a\\x1b[31m.jpg', 'cod\\u202egpj.exe')
+    """
+    return _STEERING.sub(
+        lambda found: found[1] or found[0].encode("unicode_escape").decode("ascii"), text
+    )
+
+
+def replace_unknown() -> None:
+    """Let characters that a console does not have be replaced, rather than end in an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 def out(text: str) -> None:
     """Print a sentence for people, as it is."""
-    Console(soft_wrap=True, highlight=False, markup=False).print(text)
+    Console(soft_wrap=True, highlight=False, markup=False).print(visible(text))
 
 
 def note(text: str) -> None:
     """Print a remark on standard error."""
-    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(text)
+    Console(stderr=True, soft_wrap=True, highlight=False, markup=False).print(visible(text))
 
 
 def show_json(content: Any) -> None:
-    """Print anything that a verb returns as JSON."""
-    text = json.dumps(plain(content), indent=2, ensure_ascii=False)
-    sys.stdout.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    """Print anything that a verb returns as JSON: UTF-8 for programs, whatever the locale."""
+    text = json.dumps(plain(content), indent=2, ensure_ascii=False) + "\n"
+    encoded = text.encode("utf-8", "backslashreplace")
+    if isinstance(sys.stdout, io.TextIOWrapper) and not sys.stdout.isatty():
+        sys.stdout.flush()
+        sys.stdout.buffer.write(encoded)
+        sys.stdout.buffer.flush()
+    else:
+        sys.stdout.write(visible(encoded.decode("utf-8")))
 
 
 def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
     """Print a data frame as a table: its first rows, as many columns as fit, and the counts."""
     # A pipe has no width; there lines stay whole, so that they can be searched.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    names = [str(name) for name in frame.columns]
+    names = [visible(str(name)) for name in frame.columns]
     cells = [[_cell(v) for v in row] for row in frame.head(rows).itertuples(index=False, name=None)]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(names)]
     fitting, used = 0, 0
@@ -88,7 +119,7 @@ def _cell(value: Any) -> str:
         return ""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     text = f"{value:.4g}" if isinstance(value, float) and not whole else str(value)
-    text = f"{value:.0f}" if whole else text
+    text = visible(f"{value:.0f}" if whole else text)
     return text if len(text) <= CELL_WIDTH else f"{text[: CELL_WIDTH - 1]}…"
 
 

@@ -7,9 +7,10 @@ from typing import Annotated
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, app, command
+from mediacorpus.cli.app import Encoding, Folder, Json, Sheet, app, command
 from mediacorpus.cli.help import Command
-from mediacorpus.cli.output import show, some_failed
+from mediacorpus.cli.output import out, show, some_failed
+from mediacorpus.result import counted
 
 labels_app = typer.Typer(help="Labels that people gave.", no_args_is_help=True)
 app.add_typer(labels_app, name="labels")
@@ -28,15 +29,65 @@ def import_(
     coder: Annotated[
         str | None, typer.Option(help="Who coded, where the table does not say.")
     ] = None,
+    coder_column: Annotated[
+        str | None, typer.Option(metavar="COLUMN", help="Column that says who coded.")
+    ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Each variable has a column of its own.")
+    ] = False,
+    variables: Annotated[
+        str | None, typer.Option(metavar="A,B", help="Only these columns, or variables.")
+    ] = None,
+    values: Annotated[
+        str | None, typer.Option(metavar="A,B", help="The allowed values; others are refused.")
+    ] = None,
+    map_: Annotated[
+        str | None,
+        typer.Option("--map", metavar="OLD=NEW,…", help="What values mean: YES=yes,yess=yes."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be imported.")
+    ] = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
     as_json: Json = False,
 ) -> None:
     """Append the labels of a table; importing it again changes nothing."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        imported = corpus.import_labels(source, coder=coder)
+        imported = corpus.import_labels(
+            source,
+            coder=coder,
+            coder_column=coder_column,
+            wide=wide,
+            variables=variables,
+            values=values,
+            map=map_,
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+        )
     show(imported, as_json=as_json)
     some_failed(len(imported.unknown))
+
+
+@labels_app.command("map", cls=Command)
+def map_labels(
+    folder: Folder,
+    variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")],
+    map_: Annotated[
+        str | None,
+        typer.Argument(metavar="[OLD=NEW,…]", help="Values and what they mean: YES=yes,yess=yes."),
+    ] = None,
+    undo: Annotated[bool, typer.Option("--undo", help="Take back the last map.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Let values of a variable count as others, by new labels in the log."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        show(corpus.map_labels(variable, map_, undo=undo), as_json=as_json)
 
 
 @command()
@@ -53,13 +104,24 @@ def gold(
     keep: Annotated[
         bool, typer.Option("--keep", help="Go by this rule from now on, in all that follows.")
     ] = False,
+    unresolved: Annotated[
+        bool, typer.Option("--unresolved", help="Show the items without a value, and why.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Show one value for each labelled item, computed from all coders."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        show(corpus.gold(variable, rule=rule, positive=positive, keep=keep), as_json=as_json)
+        found = corpus.gold(
+            variable, rule=rule, positive=positive, keep=keep, unresolved=unresolved
+        )
+    show(found, as_json=as_json)
+    reasons: dict[str, int] = found.attrs["unresolved"]
+    if reasons and not unresolved and not as_json:
+        items = counted(sum(reasons.values()), "item")
+        listed = ", ".join(f"{reason} ({count:,})" for reason, count in reasons.items())
+        out(f"{items} without a value: {listed}. --unresolved lists them.")
 
 
 @command()
@@ -85,11 +147,18 @@ def split(
             help="Leave out items at random until the train part has equally many of each class.",
         ),
     ] = False,
+    val: Annotated[
+        float | None,
+        typer.Option(
+            metavar="SHARE",
+            help="Draw a validation part of this share from the train folder; test stays test.",
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Divide the labelled images, each class in the same shares."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val)
     show(drawn, as_json=as_json)

@@ -9,7 +9,11 @@ from typing import Any
 from mediacorpus.analysis.script import Call, calls
 from mediacorpus.store.store import Store
 
-NAMES = {"import_labels": "labels import", "learning_curve": "learning-curve"}
+NAMES = {
+    "import_labels": "labels import",
+    "map_labels": "labels map",
+    "learning_curve": "learning-curve",
+}
 """Methods of `Corpus` whose command has another name."""
 PLACE = '"$CORPUS"'
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from mediacorpus.coding.values import key, spellings
 from mediacorpus.errors import LabelError, ParameterError
 
 RULES = ("majority", "any", "unanimous", "mean", "median")
@@ -38,7 +39,8 @@ def current_labels(log: pd.DataFrame) -> pd.DataFrame:
         Append-only log with `item`, `variable`, `value`, `coder`, and a running number
         (`id` or `label`) or `time`. The entry with the highest number counts; without
         numbers the last by time; without both the last row. An entry with an empty value
-        withdraws what was said before.
+        withdraws what was said before. Different spellings of a value (1 and 1.0, TRUE and True)
+        become the one that came first.
 
     Returns
     -------
@@ -67,10 +69,23 @@ def current_labels(log: pd.DataFrame) -> pd.DataFrame:
     order = next((name for name in ("id", "label", "time") if name in log.columns), None)
     ordered = log.sort_values(order, kind="stable") if order else log
     coder = ordered["coder"].astype(object)
-    ordered = ordered.assign(coder=coder.where(coder.notna(), ""))
+    ordered = ordered.assign(coder=coder.where(coder.notna(), ""), value=_spelled(ordered))
     latest = ordered.drop_duplicates(keys, keep="last")
     given = latest["value"].notna() & (latest["value"].astype(str).str.strip() != "")
     return latest[given].sort_values(keys, kind="stable").reset_index(drop=True)
+
+
+def _spelled(log: pd.DataFrame) -> list[Any]:
+    """Write each value as the log first did: 1 and 1.0 are one value, TRUE and True another."""
+    pairs = list(zip(log["variable"].tolist(), log["value"].tolist(), strict=True))
+    given: dict[Any, list[str]] = {}
+    for variable, value in dict.fromkeys(pairs):
+        if isinstance(value, str):
+            given.setdefault(variable, []).append(value)
+    first = {variable: spellings(values) for variable, values in given.items()}
+    return [
+        first[variable][value] if isinstance(value, str) else value for variable, value in pairs
+    ]
 
 
 def ratings_of(log: pd.DataFrame) -> pd.DataFrame:
@@ -187,6 +202,7 @@ def _any(votes: pd.DataFrame, positive: str | None) -> pd.DataFrame:
     if positive is None:
         raise ParameterError("The rule 'any' needs the positive value; name it.")
     known = sorted(votes["value"].unique())
+    positive = next((value for value in known if key(value) == key(positive)), positive)
     if positive not in known:
         raise LabelError(f"Nobody gave the value {positive!r}; found: {', '.join(known)}.")
     positives = votes["value"] == positive

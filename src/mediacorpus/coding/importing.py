@@ -3,21 +3,35 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
 
+from mediacorpus.coding.finding import Finder
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
+from mediacorpus.coding.values import (
+    check_allowed,
+    check_spelling,
+    key,
+    listed,
+    read_map,
+    spellings,
+)
 from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
-from mediacorpus.result import Result
+from mediacorpus.result import Result, counted
 from mediacorpus.store import people
-from mediacorpus.store.holdings import path_text
 from mediacorpus.store.read import read_table
 from mediacorpus.store.runs import running
-from mediacorpus.store.store import Store, chunks, placeholders
+from mediacorpus.store.store import Store
+
+SHOWN = 5
+"""Contradictions that are listed in words."""
+MOST_VALUES = 10
+"""Values of a variable that are listed in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,10 +43,14 @@ class Contradiction:
     coder: str
     answers: tuple[str, ...]
 
+    def __str__(self) -> str:
+        who = f"by {self.coder!r}" if self.coder else "without a coder"
+        return f"{self.subject} {who}, {self.variable} = {', then '.join(self.answers)}"
+
 
 @dataclass(slots=True, repr=False)
 class Imported(Result):
-    """What an import of labels did.
+    """What an import of labels did, or with `dry_run` would do.
 
     Parameters
     ----------
@@ -48,6 +66,12 @@ class Imported(Result):
         What one coder said differently of one item and variable within the table: subject as
         written, variable, coder, and the answers in the order of the table, the last of which
         counts. All of them are in the log.
+    values:
+        How often each value of each variable was given.
+    notes:
+        What was guessed or changed, a sentence each.
+    dry_run:
+        Whether nothing was written.
     """
 
     labels: int = 0
@@ -55,41 +79,61 @@ class Imported(Result):
     blank: int = 0
     unknown: list[str] = field(default_factory=list)
     contradictory: list[Contradiction] = field(default_factory=list)
+    values: dict[str, dict[str, int]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    dry_run: bool = False
 
     def __str__(self) -> str:
-        text = f"Imported {self.labels:,} labels"
+        text = f"{'Would import' if self.dry_run else 'Imported'} {counted(self.labels, 'label')}"
         extra = [
             f"{count:,} {name}"
             for name, count in (("there already", self.unchanged), ("blank", self.blank))
             if count
         ]
         text += f" ({', '.join(extra)})." if extra else "."
+        if self.dry_run:
+            text += f" {_listed(self.values)} Nothing was written."
         if self.unknown:
             shown = ", ".join(self.unknown[:3]) + (" …" if len(self.unknown) > 3 else "")  # noqa: PLR2004
-            text += f" {len(self.unknown):,} rows name nothing that the corpus holds: {shown}."
-        return text + _contradicted(self.contradictory)
+            name = "row names" if len(self.unknown) == 1 else "rows name"
+            text += f" {len(self.unknown):,} {name} nothing that the corpus holds: {shown}."
+        return " ".join([text + _contradicted(self.contradictory), *self.notes])
 
 
-def _contradicted(found: list[Contradiction]) -> str:
+def _listed(values: Mapping[str, Mapping[str, int]]) -> str:
+    """List the values of each variable with their numbers."""
+    parts = []
+    for variable, counts in values.items():
+        most = sorted(counts.items(), key=lambda pair: (-pair[1], pair[0]))
+        shown = ", ".join(f"{value} {count:,}" for value, count in most[:MOST_VALUES])
+        more = f", {len(most) - MOST_VALUES:,} more" if len(most) > MOST_VALUES else ""
+        parts.append(f"{variable}: {shown}{more}.")
+    return " ".join(parts)
+
+
+def _contradicted(found: Sequence[Contradiction]) -> str:
     if not found:
         return ""
-    first = found[0]
-    who = f"by {first.coder!r}" if first.coder else "without a coder"
-    text = (
+    shown = "; ".join(map(str, found[:SHOWN])) + (" …" if len(found) > SHOWN else "")
+    return (
         f" {len(found):,} {'time' if len(found) == 1 else 'times'} one coder gives different "
-        f"values of one item; all are in the log, and the last counts. The first: {first.subject} "
-        f"{who}, {first.variable} = {', then '.join(first.answers)}."
+        f"values of one item; all are in the log, and the last counts: {shown}."
     )
-    if any(not one.coder for one in found):
-        text += (
-            " Where these are answers of several people, name the column that says whose they "
-            "are `coder` and import the table again."
-        )
-    return text
 
 
 def import_labels(
-    store: Store, source: str | os.PathLike[str] | pd.DataFrame, *, coder: str | None = None
+    store: Store,
+    source: str | os.PathLike[str] | pd.DataFrame,
+    *,
+    coder: str | None = None,
+    coder_column: str | None = None,
+    wide: bool = False,
+    variables: Sequence[str] | str | None = None,
+    values: Sequence[str] | str | None = None,
+    map: str | Mapping[str, str] | None = None,  # noqa: A002 - the word of the option
+    dry_run: bool = False,
+    encoding: str | None = None,
+    sheet: str | None = None,
 ) -> Imported:
     """Append the labels of a table to the log.
 
@@ -98,31 +142,133 @@ def import_labels(
     store:
         The catalogue.
     source:
-        A CSV, TSV, Parquet or JSON-lines file, or a data frame. Columns: `item`, `file` or
-        `record`; `variable`; `value`; and, if there, `coder` and `seconds`. Files are paths, or
-        bare names where only one record has that name.
+        A CSV, TSV, Parquet, JSON-lines, `.xlsx` or `.ods` file, or a data frame. Columns: `item`,
+        `file` or `record`; `variable`; `value`; and, if there, `coder` and `seconds`. Files are
+        paths, or bare names where only one record has that name.
     coder:
         Who coded, where the table does not say.
+    coder_column:
+        The column that says who coded, if it is not named `coder` or the like.
+    wide:
+        Whether each variable has a column of its own.
+    variables:
+        These columns, of a wide table; these variables only, of a long one. A list, or names with
+        commas between.
+    values:
+        The allowed values, likewise. Without them, values that look like spellings of one
+        another are refused.
+    map:
+        Values as they are written and as what they count, such as `{"YES": "yes"}` or
+        `"YES=yes,yess=yes"`.
+    dry_run:
+        Only check the table and count what would be imported.
+    encoding, sheet:
+        See `mediacorpus.store.read.read_table`.
 
     Raises
     ------
     LabelError
-        A column is missing, or no row names anything that the corpus holds.
+        A column is missing, no row names anything that the corpus holds, values are not allowed
+        or look like spellings of one another, or an item has several answers without a coder.
+        Nothing is imported then.
     SourceError
         The file cannot be read.
+    ParameterError
+        The map cannot be read.
     """
+    notes: list[str] = []
     if isinstance(source, pd.DataFrame):
         frame, base, name = source, None, "the data frame"
     else:
         path = Path(source)
-        frame, base, name = read_table(path), path.resolve().parent, str(path)
-    table = read_labels(frame, coder=coder or "")
-    with running(store, "labels import", parameters={"source": name}, exclusive=False) as run:
+        frame = read_table(path, encoding=encoding, sheet=sheet, notes=notes)
+        base, name = path.resolve().parent, str(path)
+    allowed = _names(values)
+    table = read_labels(
+        frame,
+        variables=_names(variables),
+        wide=wide,
+        coder=coder or "",
+        coder_column=coder_column,
+        values=allowed,
+        mapping=read_map(map),
+        several=people.several(store),
+    )
+    table, more = _spelled(store, table, allowed)
+    _check_coders(table)
+    if dry_run:
         result, labels = _found(store, table, base=base, name=name)
-        result.labels = people.append_labels(store, labels, run.id)
-        result.unchanged = len(labels) - result.labels
-        run.done, run.failed = result.labels, len(result.unknown)
+        result.dry_run = True
+        result.labels = people.count_new_labels(store, labels)
+    else:
+        place = name if base is None else path_text(Path(name).absolute())
+        with running(store, "labels import", parameters={"source": place}, exclusive=False) as run:
+            result, labels = _found(store, table, base=base, name=name)
+            result.labels = people.append_labels(store, labels, run.id)
+            run.done, run.failed = result.labels, len(result.unknown)
+    result.notes = [*notes, *table.notes, *more, *result.notes]
+    result.unchanged = len(labels) - result.labels
     return result
+
+
+def _names(given: Sequence[str] | str | None) -> list[str] | None:
+    if given is None:
+        return None
+    return listed(given) if isinstance(given, str) else [str(name).strip() for name in given]
+
+
+def _spelled(
+    store: Store, table: LabelTable, allowed: Sequence[str] | None
+) -> tuple[LabelTable, list[str]]:
+    """Write each value as the log, or the table's first row, has it; refuse slips."""
+    notes, labels = [], list(table.labels)
+    places: defaultdict[str, list[int]] = defaultdict(list)
+    for n, row in enumerate(labels):
+        places[row.variable].append(n)
+    for variable, own in places.items():
+        renamed = people.label_map(store, variable)
+        before = people.value_counts(store, variable)
+        given = [people.mapped(labels[n].value, renamed) for n in own]
+        kept = sum(value != labels[n].value for n, value in zip(own, given, strict=True))
+        if kept:
+            notes.append(f"{counted(kept, 'value')} of {variable} changed as by `labels map`.")
+        first = spellings([*(allowed or ()), *before, *given])
+        changed = Counter((v, first[v]) for v in given if first[v] != v)
+        for (old, new), count in changed.items():
+            notes.append(f"{old!r} counts as {new!r} ({count:,} of {variable}).")
+        for n, value in zip(own, given, strict=True):
+            labels[n] = replace(labels[n], value=first[value])
+        counts = Counter(first[value] for value in given)
+        if allowed is not None:
+            check_allowed(variable, counts, allowed)
+        elif not {key(value) for value in counts} <= {key(value) for value in before}:
+            check_spelling(variable, Counter(before) + counts, new=set(counts) - set(before))
+    return replace(table, labels=tuple(labels)), notes
+
+
+def _check_coders(table: LabelTable) -> None:
+    """Refuse several answers without a coder of one item, as it is written.
+
+    They may be several people's, of which the last would count. The log as it was exported has
+    its own order.
+    """
+    if {"label", "time", "run"} <= set(table.columns):
+        return
+    answers: dict[tuple[str, str, str], list[LabelRow]] = {}
+    for row in table.labels:
+        if not row.coder:
+            answers.setdefault((row.kind, row.subject, row.variable), []).append(row)
+    twice = [rows for rows in answers.values() if len(rows) > 1]
+    if twice:
+        first = twice[0]
+        given = ", ".join(row.value for row in first)
+        columns = ", ".join(table.columns) or "none"
+        raise LabelError(
+            f"{counted(len(twice), 'item')} {'has' if len(twice) == 1 else 'have'} several answers "
+            f"and no coder: the first is {first[0].subject}, {first[0].variable} = {given}. "
+            "Nothing was imported. If several people answered, name the column that says who with "
+            f"--coder-column (columns that are left: {columns}); if one did, give --coder NAME."
+        )
 
 
 def _found(
@@ -130,21 +276,25 @@ def _found(
 ) -> tuple[Imported, list[Label]]:
     """Find the items that the rows of a table mean."""
     result = Imported(blank=table.blank)
-    finder = _Finder(store, base)
+    finder = Finder(store, base)
     finder.learn(table.labels)
     labels = []
     given: dict[tuple[str, str, str], list[str]] = {}
     subjects: dict[str, str] = {}
+    counts: defaultdict[str, Counter[str]] = defaultdict(Counter)
     for row in table.labels:
         item = finder.item(row)
         if item is None:
             result.unknown.append(row.subject)
             continue
         labels.append(Label(item, row.variable, row.value, row.coder, row.seconds))
+        counts[row.variable][row.value] += 1
         values = given.setdefault((item, row.variable, row.coder), [])
         if not values or values[-1] != row.value:
             values.append(row.value)
         subjects[item] = row.subject
+    result.values = {variable: dict(own) for variable, own in counts.items()}
+    result.notes = finder.said.notes()
     result.contradictory = [
         Contradiction(subjects[item], variable, who, tuple(values))
         for (item, variable, who), values in given.items()
@@ -156,68 +306,3 @@ def _found(
             f"{result.unknown[0]!r}. Add the images first, or check how the files are written."
         )
     return result, labels
-
-
-class _Finder:
-    """Finds the item that a row of labels means."""
-
-    def __init__(self, store: Store, base: Path | None) -> None:
-        self.store = store
-        self.base = base
-        self.items: dict[tuple[str, str], str] = {}
-        self.files: set[str] = set()
-        self.names: dict[str, set[str]] | None = None
-
-    def learn(self, rows: Iterable[LabelRow]) -> None:
-        """Look up all subjects at once."""
-        subjects: dict[str, set[str]] = {"item": set(), "record": set(), "file": set()}
-        for row in rows:
-            subjects[row.kind].add(row.subject)
-        self._look_up("item", "items", column="item", asked={s: s for s in subjects["item"]})
-        numbers = {s: s for s in subjects["record"] if s.isdigit()}
-        self._look_up("record", "records", column="record", asked=numbers)
-        paths = {self._absolute(s): s for s in subjects["file"]}
-        self._look_up("file", "records", column="path", asked=paths)
-        self.files = {s for s in subjects["file"] if ("file", s) not in self.items}
-
-    def _look_up(self, kind: str, table: str, *, column: str, asked: dict[str, str]) -> None:
-        for chunk in chunks(sorted(asked)):
-            for found, item in self.store.rows(
-                f"SELECT {column}, item FROM {table} "
-                f"WHERE {column} IN ({placeholders(len(chunk))})",
-                chunk,
-            ):
-                self.items[kind, asked[str(found)]] = item
-
-    def item(self, row: LabelRow) -> str | None:
-        """Return the item of a row, or None; raises `LabelError` where a name is ambiguous."""
-        found = self.items.get((row.kind, row.subject))
-        if found is not None or row.kind != "file":
-            return found
-        same = self._by_name().get(Path(row.subject).as_posix().lower(), set())
-        if len(same) > 1:
-            raise LabelError(
-                f"The file name {row.subject!r} stands for {len(same)} different images. "
-                "Write the path from the labels file, or use item ids."
-            )
-        return next(iter(same), None)
-
-    def _absolute(self, text: str) -> str:
-        base = self.base or Path.cwd()
-        return path_text(Path(os.path.normpath(base.absolute() / text)))
-
-    def _by_name(self) -> dict[str, set[str]]:
-        """Index the records by the tails of their paths: `c.jpg`, `b/c.jpg`, `a/b/c.jpg`.
-
-        Only those whose file names are asked for are taken in.
-        """
-        if self.names is None:
-            self.names = {}
-            asked = {Path(subject).as_posix().lower().rpartition("/")[2] for subject in self.files}
-            for path, item in self.store.each("SELECT path, item FROM records"):
-                if path.replace(os.sep, "/").lower().rpartition("/")[2] not in asked:
-                    continue
-                pieces = Path(path).as_posix().lower().split("/")
-                for depth in range(1, min(4, len(pieces)) + 1):
-                    self.names.setdefault("/".join(pieces[-depth:]), set()).add(item)
-        return self.names

@@ -35,8 +35,12 @@ def gold(
     rule: str | None = None,
     positive: str | None = None,
     keep: bool = False,
+    unresolved: bool = False,
 ) -> pd.DataFrame:
     """Return one value for each labelled item: `item`, `value`, `coders`, `agreed`.
+
+    Items for which the rule gives no value are left out; the frame's `attrs["unresolved"]` counts
+    them by the reason.
 
     Parameters
     ----------
@@ -51,6 +55,8 @@ def gold(
         Whether splits, training, validation, tables and the report go by this rule from now on.
         A split that is there stays as it is: items that have a value only by the new rule come
         into a part with the next one.
+    unresolved:
+        Return the items without a value instead: `item`, `votes`, `coders`, `reason`.
 
     Raises
     ------
@@ -71,4 +77,7 @@ def gold(
         with running(store, "gold", parameters=details, exclusive=False) as run:
             people.keep_gold_rule(store, variable, rule=rule, positive=positive, run=run.id)
             run.done = len(found.labels)
-    return found.labels
+    table = found.unresolved if unresolved else found.labels
+    reasons = found.unresolved["reason"].value_counts()
+    table.attrs["unresolved"] = {str(reason): int(count) for reason, count in reasons.items()}
+    return table

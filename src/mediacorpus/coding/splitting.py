@@ -117,6 +117,7 @@ def split(
     seed: int = 1,
     by: str | None = None,
     balanced: bool = False,
+    val: float | None = None,
 ) -> Split:
     """Draw a stratified split of the labelled items of a variable and keep it.
 
@@ -141,6 +142,9 @@ def split(
     balanced:
         Leave out items of the larger classes at random, until the training part has equally
         many of each class. They are in no part. The other parts stay as they were found.
+    val:
+        Share of the images that folders give for training, which becomes the validation part;
+        what folders give for testing stays there. Takes the place of `shares`.
 
     Raises
     ------
@@ -153,25 +157,58 @@ def split(
     """
     parameters: dict[str, object] = {"variable": variable, "shares": shares}
     parameters |= ({"by": by} if by else {}) | ({"balanced": True} if balanced else {})
+    if val is not None:
+        parameters["val"] = val
     with running(store, "split", parameters=parameters, seed=seed, exclusive=False) as run:
-        made = _made(store, variable, shares=shares, seed=seed, by=by, balanced=balanced)
+        given = {} if val is None else _given(store, variable)
+        shares = shares if val is None else _within(val)
+        made = _made(
+            store, variable, shares=shares, seed=seed, by=by, balanced=balanced, given=given
+        )
         people.write_split(
             store,
             variable,
             made.parts,
             shares=shares,
             seed=seed,
-            method=_method(by, list(made.left_out)),
+            method=_method(by, list(made.left_out), val=val),
             run=run.id,
         )
         run.done = len(made.parts)
     return made
 
 
+def _given(store: Store, variable: str) -> dict[str, str]:
+    """Return the parts that folders give, of which the validation part is to be drawn."""
+    number = people.latest_split(store, variable, method=people.FOLDERS)
+    given = {} if number is None else people.split_parts(store, number)
+    parts = set(given.values())
+    if "train" not in parts or "val" in parts:
+        there = ", ".join(part for part in PARTS if part in parts) or "none"
+        raise SplitError(
+            "A validation share is drawn from the training part that folders give, where they "
+            f"give no validation part. The folders of {variable!r} give: {there}."
+        )
+    return given
+
+
+def _within(val: float) -> str:
+    if not 0 < val < 1:
+        raise SplitError(f"The validation share is {val:g}; it must lie between 0 and 1.")
+    return f"{100 * (1 - val):g}/{100 * val:g}"
+
+
 def _made(
-    store: Store, variable: str, *, shares: str, seed: int, by: str | None, balanced: bool
+    store: Store,
+    variable: str,
+    *,
+    shares: str,
+    seed: int,
+    by: str | None,
+    balanced: bool,
+    given: Mapping[str, str],
 ) -> Split:
-    """Draw the split."""
+    """Draw the split; of `given` parts only the training part is divided."""
     values, unresolved = gold_labels(store, variable)
     if values.empty:
         raise SplitError(
@@ -183,7 +220,11 @@ def _made(
             f"The values of {variable!r} are numbers on a scale, so there are no classes to make "
             "equally large; leave --balanced out."
         )
-    drawn, notes = _drawn(store, labels, shares=shares, seed=seed, by=by)
+    if given:
+        labels = {item: value for item, value in labels.items() if item in given}
+    divided = {i: value for i, value in labels.items() if given.get(i, "train") == "train"}
+    drawn, notes = _drawn(store, divided, shares=shares, seed=seed, by=by)
+    drawn |= {item: given[item] for item in labels if item not in divided}
     left_out = surplus(drawn, labels, seed=seed) if balanced else []
     absent = set(left_out)
     parts = {item: part for item, part in drawn.items() if item not in absent}
@@ -224,8 +265,10 @@ def _drawn(
     ]
 
 
-def _method(by: str | None, left_out: Sequence[str]) -> str:
+def _method(by: str | None, left_out: Sequence[str], *, val: float | None) -> str:
     text = "stratified"
+    if val is not None:
+        text = f"folders, with a validation share of {val:g} drawn from train, stratified"
     if by is not None:
         text += f", items with the same {by} never parted"
     if left_out:

@@ -6,8 +6,7 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 
-SEVERAL = "|"
-"""Between the values of an item that has several."""
+from mediacorpus.store.people import SEVERAL
 
 MOST_CLASSES = 10
 """Different whole numbers up to which they are taken for classes."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from mediacorpus.report import words
 from mediacorpus.result import counted
-from mediacorpus.sources.labelling import FOLDERS
 from mediacorpus.stats.metric import label_of
+from mediacorpus.store.people import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -171,6 +171,12 @@ def _split(split: SplitFacts) -> str:
             f"The source itself gave the parts, by the names of its folders: {parts}. An image "
             "that lay in several of them was kept in the first (training before validation "
             "before test)."
+        )
+    if split.method.startswith(f"{FOLDERS},"):
+        return (
+            "The source itself gave images for training and for testing, by the names of its "
+            f"folders; the validation part was drawn at random from the former: {parts} "
+            f"({detail}); copies of one image were never in different parts."
         )
     return (
         f"Labelled images were divided at random into {parts}{f' ({detail})' if detail else ''}; "

@@ -20,7 +20,7 @@ from mediacorpus.report.gallery import Gallery, not_shown
 from mediacorpus.report.methods import methods_parts
 from mediacorpus.report.model_sections import model_section, overview_table, rule_section
 from mediacorpus.result import counted
-from mediacorpus.sources.labelling import FOLDERS
+from mediacorpus.store.people import FOLDERS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

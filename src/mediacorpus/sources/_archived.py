@@ -10,6 +10,7 @@ from typing import IO
 
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
+from mediacorpus.sources.walk import is_litter
 from mediacorpus.store.holdings import path_text
 from mediacorpus.store.store import storable
 
@@ -19,7 +20,6 @@ MEMBER_FLOOR = 10_000_000
 TOTAL_FLOOR = 1_000_000_000
 """The same for a whole archive."""
 LONGEST_NAME = 4096
-LITTER = frozenset({"__macosx", "thumbs.db", "desktop.ini"})
 LATEST_NS = 1 << 62
 
 _DRIVE = re.compile(r"[A-Za-z]:")
@@ -122,13 +122,17 @@ class Spent:
 
     def check(self, unpacked: int) -> None:
         """Raise `MediaError` if the whole archive may not expand to so many bytes."""
+        if self.beyond(unpacked):
+            raise MediaError(self.passed)
+
+    def beyond(self, unpacked: int) -> bool:
+        """Tell whether the whole archive may not expand to so many bytes, or a limit has passed."""
         limits = self.limits
         if unpacked > limits.total_bytes:
             self.passed = f"The archive {expands(in_words(limits.total_bytes))}"
         elif unpacked > max(TOTAL_FLOOR, limits.ratio * self.packed):
             self.passed = f"The archive {expands(f'{limits.ratio:,} times its size')}"
-        if self.passed:
-            raise MediaError(self.passed)
+        return bool(self.passed)
 
     def entry(self) -> bool:
         """Count an entry; tell whether no limit has been passed."""
@@ -143,13 +147,18 @@ class Spent:
 
 @dataclass(slots=True)
 class Reading:
-    """One archive that is being read: `path` is the outermost, `prefix` leads to this one."""
+    """One archive that is being read: `path` is the outermost, `prefix` leads to this one.
+
+    `encoding` is that of names which are not UTF-8, None to guess it; `notes` learns the guess.
+    """
 
     path: Path
     file: IO[bytes]
     spent: Spent
     prefix: str = ""
     level: int = 0
+    encoding: str | None = None
+    notes: list[str] = field(default_factory=list)
     names: dict[str, int] = field(default_factory=dict)
 
     @property
@@ -258,7 +267,7 @@ def passed_over(name: str) -> bool:
     >>> passed_over("__MACOSX/a.jpg"), passed_over("a/.b.jpg"), passed_over("a/b.jpg")
     (True, True, False)
     """
-    return any(part.startswith(".") or part.lower() in LITTER for part in name.split("/"))
+    return any(map(is_litter, name.split("/")))
 
 
 def brief(name: str) -> str:

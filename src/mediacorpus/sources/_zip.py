@@ -25,6 +25,8 @@ from mediacorpus.sources._archived import (
     plain,
 )
 from mediacorpus.sources._expand import OTHER_METHODS, Expander, expanded, for_zip
+from mediacorpus.store import encodings
+from mediacorpus.store.encodings import OF_NAMES
 
 UTF8 = 0x800
 ENCRYPTED = 0x1 | 0x40 | 0x2000
@@ -59,9 +61,17 @@ def entries(reading: Reading) -> Iterator[Member | Failure]:
         The directory cannot be read, or all files are encrypted.
     """
     infos, start = _directory(reading)
-    names = [plain(_name(info)) for info in infos]
+    names = [plain(name) for name in _names(reading, infos)]
     _check_any_open(reading, infos, names)
     overlapping = _overlapping(infos, start)
+    declared = sum(
+        info.file_size
+        for info, name in zip(infos, names, strict=True)
+        if not (_silent(name) or _problem(reading, info))
+    )
+    if reading.spent.beyond(declared):
+        yield reading.whole(f"{reading.spent.passed} Nothing of it was read.")
+        return
     for number, (info, name) in enumerate(zip(infos, names, strict=True)):
         if not reading.spent.entry():
             yield reading.whole(reading.spent.passed)
@@ -98,15 +108,53 @@ def _words(error: BaseException) -> str:
     return str(error).rstrip(".") or type(error).__name__
 
 
-def _name(info: zipfile.ZipInfo) -> str:
-    """Decode a name: entries without the UTF-8 flag often are UTF-8 all the same."""
-    name = info.orig_filename
-    if info.flag_bits & UTF8:
-        return name
+def _names(reading: Reading, infos: Sequence[zipfile.ZipInfo]) -> list[str]:
+    """Decode the names: those without the UTF-8 flag often are UTF-8 all the same.
+
+    What is not is in the encoding of the machine that packed it, the same for all names.
+    """
+    raw = [_raw_name(info) for info in infos]
+    unmarked = [
+        name
+        for name, info in zip(raw, infos, strict=True)
+        if not info.flag_bits & UTF8 and not _is_utf8(name)
+    ]
+    if not unmarked:
+        return [name.decode("utf-8", "surrogateescape") for name in raw]
+    together = b" ".join(unmarked)
+    guessed = [*encodings.guesses(together, OF_NAMES), "cp437"]
+    fitting = [one for one in guessed if _decodes(together, one)]
+    codec = reading.encoding or next((c for c in fitting if _letters(together, c)), fitting[0])
+    if not _decodes(together, codec):
+        raise SourceError(f"Names in {reading.shown} cannot be read as {codec}.")
+    if reading.encoding is None:
+        reading.notes.append(
+            f"Names in {reading.shown} are not UTF-8; they were read as {codec}, as in "
+            f"{encodings.sample(together.decode(codec))!r}. If that is wrong, name their encoding "
+            "with --encoding."
+        )
+    odd = set(unmarked)
+    return [
+        name.decode(codec) if name in odd else name.decode("utf-8", "surrogateescape")
+        for name in raw
+    ]
+
+
+def _letters(text: bytes, codec: str) -> bool:
+    """Tell whether all that is not ASCII is letters, as in names of files."""
+    return all(one.isascii() or one.isalnum() for one in text.decode(codec))
+
+
+def _is_utf8(name: bytes) -> bool:
+    return _decodes(name, "utf-8")
+
+
+def _decodes(text: bytes, codec: str) -> bool:
     try:
-        return name.encode("cp437").decode("utf-8")
+        text.decode(codec)
     except UnicodeError:
-        return name
+        return False
+    return True
 
 
 def _silent(name: str) -> bool:

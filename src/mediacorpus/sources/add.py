@@ -15,17 +15,20 @@ from typing import TYPE_CHECKING, Any
 from mediacorpus.engine.decoding import Decoders
 from mediacorpus.engine.pool import Crew, Interrupt, gentle_interrupt
 from mediacorpus.engine.progress import progress
-from mediacorpus.errors import SourceError
+from mediacorpus.errors import ParameterError, SourceError
 from mediacorpus.records import Failure
 from mediacorpus.settings import settings
 from mediacorpus.sources import folder, links, manifest, packed
 from mediacorpus.sources.adding import Added, Adding
 from mediacorpus.sources.archive import Member, is_archive, members
+from mediacorpus.sources.array_sets import is_array_set
 from mediacorpus.sources.labelling import Labelling
+from mediacorpus.sources.layout import Layout, name_pattern
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.options import AddOptions
 from mediacorpus.store import holdings, originals
 from mediacorpus.store.holdings import Known, path_text
+from mediacorpus.store.read import SUFFIXES
 from mediacorpus.store.runs import Run, running
 from mediacorpus.store.store import Store, chunks
 
@@ -39,6 +42,8 @@ LINKED = 50
 """Occurrences that are written at once; fewer where each of them is a download."""
 SMALL = 5000
 PATTERN = "*?["
+TABLES = SUFFIXES - {".txt"}
+"""Endings of tables; text files are often none."""
 UNREADABLE = {".7z", ".rar"}
 CODERS = {"folder": "folder", "archive": "folder", "file": "file", "table": "table"}
 PathLike = str | os.PathLike[str]
@@ -58,9 +63,13 @@ def add(
     source: PathLike | Sequence[PathLike],
     *,
     variable: str | None = None,
-    path_column: str | None = None,
+    path_column: str | Sequence[str] | None = None,
     id_column: str | None = None,
     min_bytes: int = 0,
+    encoding: str | None = None,
+    sheet: str | None = None,
+    new_records: bool = False,
+    label_from: str | None = None,
     options: AddOptions | None = None,
     show: bool | None = None,
 ) -> Added:
@@ -73,16 +82,26 @@ def add(
     store:
         The catalogue.
     source:
-        Folder; image, drawing, document, video or sound file; zip or tar archive; CSV / TSV /
-        Parquet / JSON-lines table of paths or links; a pattern such as `"scans/*.pdf"`; or a
-        list of these.
+        Folder; image, drawing, document, video or sound file; zip or tar archive; table (CSV,
+        TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links; a pattern such as
+        `"scans/*.pdf"`; or a list of these.
     variable:
         For folders and archives: class folders become labels of this variable. For tables:
         the column of this name becomes labels.
     path_column, id_column:
-        For tables: the column of paths or links, and the one that tells rows apart.
+        For tables: the column of paths or links (or several of them), and the one that tells
+        rows apart.
     min_bytes:
         Leave out smaller files.
+    encoding, sheet:
+        For tables: see `mediacorpus.store.read.read_table`. For zip archives, the encoding of
+        names that are not UTF-8.
+    new_records:
+        Whether a file of a folder and a row of a table about it are two records; else the row
+        describes the file's record.
+    label_from:
+        Where the label stands in the names of files, such as `"{label}.*"` for `cat.123.jpg`; see
+        `mediacorpus.sources.layout.name_pattern`. Needs `variable`.
     options:
         Which frames and pages become items, and how links are fetched.
     show:
@@ -95,6 +114,10 @@ def add(
     KeyboardInterrupt
         The user asked to stop; what was finished is kept.
     """
+    if label_from is not None:
+        name_pattern(label_from)
+        if variable is None:
+            raise ParameterError("Name the variable that the labels in file names are of.")
     total = Added()
     for one in _sources(source):
         total.join(
@@ -107,6 +130,10 @@ def add(
                     "path_column": path_column,
                     "id_column": id_column,
                     "min_bytes": min_bytes,
+                    "encoding": encoding,
+                    "sheet": sheet,
+                    "new_records": new_records,
+                    "label_from": label_from,
                 },
                 show=show,
             )
@@ -125,7 +152,8 @@ def _add(
     """Add one source in one run."""
     place, variable = path_text(source.path), asked["variable"]
     table = _table(source, options, asked=asked)
-    packing = _members(source.path) if source.kind == "archive" else ()
+    notes: list[str] = []
+    packing = _members(source.path, asked, notes) if source.kind == "archive" else ()
     parameters = {"source": place, **asked, **asdict(options)}
     if source.files is not None:
         parameters["files"] = len(source.files)
@@ -139,19 +167,19 @@ def _add(
             Decoders(timeout=limits.timeout) as decoders,
             progress(f"adding {source.path.name}", unit="files", show=show) as report,
         ):
-            labelling = variable and Labelling(
-                store, variable, coder=CODERS[source.kind], place=place, run=run.id
-            )
             adding = Adding(
                 store,
                 crew,
                 decoders,
                 run=run.id,
                 source=source_id,
-                labelling=labelling or None,
+                labelling=_labelling(store, variable, source, run=run.id),
                 rules=options.rules,
                 report=report,
+                describing=None if asked["new_records"] else table is not None,
             )
+            layout = _layout(store, source, asked=asked) if variable else None
+            adding.added.notes += [layout.note] if layout and layout.note else []
             skipped: Counter[str] = Counter()
             found = _found(
                 store,
@@ -159,6 +187,7 @@ def _add(
                 options,
                 table=table,
                 packing=packing,
+                layout=layout,
                 asked=asked,
                 skipped=skipped,
                 interrupt=interrupt,
@@ -166,10 +195,36 @@ def _add(
             size = min(LINKED if table and table.links else CHUNK, limits.part_size)
             _in_chunks(adding, chunks(found, size), run, interrupt=interrupt)
         whole = source.files is None and not interrupt
+        adding.added.notes += notes if table is None else table.notes
         adding.finish(skipped, place if whole else None)
         run.done, run.failed = adding.added.records, adding.added.failed
         _complain_if_empty(adding.added, source.path, source.kind)
     return adding.added
+
+
+def _labelling(
+    store: Store, variable: str | None, source: _Source, *, run: int
+) -> Labelling | None:
+    if variable is None:
+        return None
+    coder, place = CODERS[source.kind], path_text(source.path)
+    return Labelling(store, variable, coder=coder, place=place, run=run)
+
+
+def _layout(store: Store, source: _Source, *, asked: dict[str, Any]) -> Layout | None:
+    """Understand what the folders of a source mean."""
+    if source.kind == "archive":
+        return packed.layout(
+            members(source.path, encoding=asked["encoding"]), label_from=asked["label_from"]
+        )
+    if source.kind == "table":
+        return None
+    return folder.layout(
+        source.path,
+        files=source.files,
+        without=store.folder,
+        label_from=asked["label_from"],
+    )
 
 
 def _in_chunks(
@@ -201,6 +256,8 @@ def _table(
         variable=asked["variable"],
         boxes=options.box_columns,
         fractions=options.box_unit == "fractions",
+        encoding=asked["encoding"],
+        sheet=asked["sheet"],
     )
 
 
@@ -211,12 +268,13 @@ def _found(
     *,
     table: manifest.Manifest | None,
     packing: Iterable[Member | Failure],
+    layout: Layout | None,
     asked: dict[str, Any],
     skipped: Counter[str],
     interrupt: Interrupt,
 ) -> Iterator[Found]:
     """Give what a source holds."""
-    variable, min_bytes = asked["variable"], asked["min_bytes"]
+    min_bytes = asked["min_bytes"]
     if table is not None:
         yield from links.resolve(
             table.found(),
@@ -232,7 +290,7 @@ def _found(
             store.folder,
             found=packing,
             known=_known_members(store, source.path),
-            variable=variable,
+            layout=layout,
             skipped=skipped,
             min_bytes=min_bytes,
         )
@@ -240,16 +298,16 @@ def _found(
         yield from folder.occurrences(
             source.path,
             files=source.files,
-            variable=variable,
+            layout=layout,
             without=store.folder,
             skipped=skipped,
             min_bytes=min_bytes,
         )
 
 
-def _members(path: Path) -> Iterator[Member | Failure]:
+def _members(path: Path, asked: dict[str, Any], notes: list[str]) -> Iterator[Member | Failure]:
     """Open an archive, so that one that is none is refused before a run begins."""
-    found = members(path)
+    found = members(path, encoding=asked["encoding"], notes=notes)
     first = list(itertools.islice(found, 1))
     return itertools.chain(first, found)
 
@@ -305,19 +363,19 @@ def _kind(path: Path) -> str:
             "permissions."
         ) from error
     if stat.S_ISDIR(mode):
-        return "folder"
+        return "archive" if is_array_set(path) else "folder"
     if not stat.S_ISREG(mode):
         raise SourceError(
             f"{path_text(path)} is a pipe, socket or device. Name a folder, a file or a table."
         )
-    if path.suffix.lower() in manifest.SUFFIXES:
+    if path.suffix.lower() in TABLES:
         return "table"
-    archived = path.suffix.lower() in UNREADABLE or is_archive(path)
+    archived = path.suffix.lower() in UNREADABLE or is_archive(path) or is_array_set(path)
     return "archive" if archived else "file"
 
 
 def _complain_if_empty(added: Added, path: Path, kind: str) -> None:
-    if added.records or added.unchanged or added.changed or added.failed:
+    if added.records or added.unchanged or added.changed or added.described or added.failed:
         return
     if kind in {"folder", "archive"} and not added.skipped:
         raise SourceError(f"{path_text(path)} holds no files. Check that it is the right {kind}.")

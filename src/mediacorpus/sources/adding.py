@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import functools
+import json
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,10 @@ if TYPE_CHECKING:
     from mediacorpus.sources.download import Fetched
 
 
+COLLIDING = (
+    "Its id, the first digits of its SHA-256, is that of another file. That does not happen by "
+    "chance: one of the two was made so. If you need both, save one again in another format."
+)
 _AS_WHAT = {Kind.VIDEO: "a video", Kind.AUDIO: "sound", Kind.DOCUMENT: "a document"}
 
 
@@ -53,6 +58,8 @@ class Added(Result):
         New frames, pages and regions.
     changed:
         Records whose file or columns had changed.
+    described:
+        Records of files that were there, which now have the columns of a table's row.
     unchanged:
         Records that were there already.
     failed:
@@ -69,6 +76,7 @@ class Added(Result):
     records: int = 0
     derived: int = 0
     changed: int = 0
+    described: int = 0
     unchanged: int = 0
     failed: int = 0
     skipped: dict[str, int] = field(default_factory=dict)
@@ -83,6 +91,14 @@ class Added(Result):
             if count
         ]
         text += f" ({', '.join(extra)})." if extra else "."
+        if self.described:
+            verb = (
+                "describes a file that was" if self.described == 1 else "describe files that were"
+            )
+            text += (
+                f" {_counted(self.described, 'row')} {verb} there (--new-records makes further "
+                "records of them)."
+            )
         if self.derived:
             text += f" {self.derived:,} new frames, pages or regions."
         if self.labels:
@@ -96,10 +112,22 @@ class Added(Result):
 
     def join(self, other: Added) -> None:
         """Take in what adding another source did."""
-        for name in ("items", "records", "derived", "changed", "unchanged", "failed", "labels"):
+        for name in _COUNTS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.skipped = dict(Counter(self.skipped) + Counter(other.skipped))
         self.notes += [note for note in other.notes if note not in self.notes]
+
+
+_COUNTS = (
+    "items",
+    "records",
+    "derived",
+    "changed",
+    "described",
+    "unchanged",
+    "failed",
+    "labels",
+)
 
 
 def _counted(count: int, noun: str) -> str:
@@ -125,6 +153,9 @@ class Adding:
         Which frames and pages become items.
     report:
         Told how far long work on one file is.
+    describing:
+        Whether what is added describes the records of files that are there already; None keeps
+        the records of files and of rows about them apart.
     """
 
     def __init__(
@@ -138,7 +169,9 @@ class Adding:
         labelling: Labelling | None,
         rules: Rules,
         report: Report,
+        describing: bool | None = False,
     ) -> None:
+        self.describing = describing
         self.store = store
         self.crew = crew
         self.decoders = decoders
@@ -158,7 +191,10 @@ class Adding:
         failures = [f for f in found if isinstance(f, Failure)]
         wanted = [o for o in found if isinstance(o, Occurrence)]
         fetched = [f for f in found if not isinstance(f, (Failure, Occurrence))]
-        known = holdings.known_records(self.store, [o.key for o in wanted])
+        known = self._known(wanted)
+        wanted = [_as_described(o, known.get(o.key)) for o in wanted]
+        described = self._described(wanted, known)
+        known |= {key: old for key, old in described.items() if key not in known}
         items: dict[str, str] = {}
         fresh: list[tuple[Occurrence, Status]] = []
         looked: dict[Path | str, Status | Failure] = {}
@@ -178,14 +214,18 @@ class Adding:
                 self.added.unchanged += 1
             else:
                 fresh.append((occurrence, status))
-        records, broken = self._read(fresh, interrupt)
+        records, broken = self._read(fresh, described, interrupt)
         failures += broken
+        clashing = holdings.colliding(self.store, [r.sha256 for r in records])
+        paths = {path_text(r.path) for r in records if r.sha256 in clashing}
+        failures += [Failure(path, path, "add", COLLIDING) for path in sorted(paths)]
+        records = [r for r in records if r.sha256 not in clashing]
         items.update({r.key: holdings.item_id(r.sha256) for r in records})
         self._stretched.update(r.sha256 for r in records if r.facts.mode in STRETCHED)
         with self.store.transaction():
             write_downloads(self.store, fetched, self.run)
             counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
-            derived.forget_strays(self.store, [r.key for r in records if r.key in known])
+            derived.forget_strays(self.store, [known[r.key].key for r in records if r.key in known])
             failures += self._regions(wanted, items)
             holdings.write_failures(self.store, failures, self.run)
             for stage in ("add", SKIPPED):
@@ -195,11 +235,45 @@ class Adding:
         self.added.items += counts["items"]
         self.added.records += counts["records"]
         self.added.changed += counts["changed"]
+        self.added.described += counts["described"]
         self.added.failed += sum(f.stage != SKIPPED for f in failures)
         self._derive(wanted, items, interrupt)
 
+    def _known(self, wanted: Sequence[Occurrence]) -> dict[str, holdings.Known]:
+        """Return what is known of occurrences; files that only rows of a table name are, too."""
+        known = holdings.known_records(self.store, [o.key for o in wanted])
+        paths = {path_text(o.path): o.key for o in wanted if o.copy is None and not o.boxes}
+        new = [p for p, key in paths.items() if key not in known and key == f"file:{p}"]
+        if self.describing is None or not new:
+            return known
+        holdings.adopt(self.store, new, source=self.source)
+        return known | holdings.known_records(self.store, [paths[path] for path in new])
+
+    def _described(
+        self, wanted: Sequence[Occurrence], known: Mapping[str, holdings.Known]
+    ) -> dict[str, holdings.Known]:
+        """Say which rows describe a file that has a record of its own, without columns so far.
+
+        Gives the key of the row and what is known of that record. Of several rows about one file
+        the first describes it; the others are further records.
+        """
+        found = {key: old for key, old in known.items() if old.key != key}
+        if not self.describing:
+            return found
+        new = [o for o in wanted if o.key not in known and o.copy is None and not o.boxes]
+        own = holdings.known_records(self.store, [f"file:{path_text(o.path)}" for o in new])
+        for occurrence in new:
+            old = own.get(f"file:{path_text(occurrence.path)}")
+            if old is not None and old.filled_by is None and old.columns == "{}":
+                found[occurrence.key] = old
+                del own[old.key]
+        return found
+
     def _read(
-        self, fresh: Sequence[tuple[Occurrence, Status]], interrupt: Interrupt
+        self,
+        fresh: Sequence[tuple[Occurrence, Status]],
+        described: Mapping[str, holdings.Known],
+        interrupt: Interrupt,
     ) -> tuple[list[NewRecord], list[Failure]]:
         """Hash and probe files, each path once, unless the catalogue knows it already."""
         ready = known_files(self.store, fresh)
@@ -232,6 +306,7 @@ class Adding:
                 ready[file].facts,
                 o.columns,
                 None if o.copy is None else o.copy.stored,
+                described[o.key].key if o.key in described else None,
             )
             for file, (o, status) in zip(files, fresh, strict=True)
             if file in ready
@@ -367,9 +442,16 @@ class Adding:
                 "images): each image is stretched from its own least to its greatest value, so "
                 "that levels of gray cannot be compared between them."
             )
-        self.added.notes += columns.alike(self.store, self.run)
+        self.added.notes += columns.remarks(self.store, self.run)
         if self.labelling is not None:
             self.added.notes += self.labelling.finish()
+
+
+def _as_described(occurrence: Occurrence, old: holdings.Known | None) -> Occurrence:
+    """Give a file of a folder the columns that a table has given to its record."""
+    if old is None or old.filled_by is None or occurrence.columns or old.key != occurrence.key:
+        return occurrence
+    return replace(occurrence, columns=json.loads(old.columns))
 
 
 def _holds_more(facts: FileFacts) -> bool:

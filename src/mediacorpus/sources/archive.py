@@ -14,6 +14,8 @@ from mediacorpus.records import Failure
 from mediacorpus.sources import _tar, _zip
 from mediacorpus.sources._archived import Limits, Member, Reading, Spent
 from mediacorpus.sources._tar import holds_tar
+from mediacorpus.sources.array_sets import array_members, is_array_set
+from mediacorpus.store import encodings
 from mediacorpus.store.holdings import path_text
 
 __all__ = ["SUFFIXES", "Limits", "Member", "is_archive", "members"]
@@ -107,7 +109,13 @@ def is_archive(path: Path) -> bool:
     return _kind_of_unreadable(head) != "" or holds_tar(head)
 
 
-def members(path: Path, *, limits: Limits | None = None) -> Iterator[Member | Failure]:
+def members(
+    path: Path,
+    *,
+    limits: Limits | None = None,
+    encoding: str | None = None,
+    notes: list[str] | None = None,
+) -> Iterator[Member | Failure]:
     """Give each file in an archive, and in archives within it, in the order they lie there.
 
     Nothing is written under a name from the archive. Folders, hidden files and what operating
@@ -117,9 +125,14 @@ def members(path: Path, *, limits: Limits | None = None) -> Iterator[Member | Fa
     Parameters
     ----------
     path:
-        Zip or tar archive; a tar may be packed by gzip, bzip2 or xz.
+        Zip or tar archive; a tar may be packed by gzip, bzip2 or xz. Or images in arrays (see
+        `mediacorpus.sources.array_sets`).
     limits:
         How much it may expand to; those of `Limits()` if not given.
+    encoding:
+        Encoding of names in a zip that are not UTF-8; the likeliest if not given.
+    notes:
+        Learns in a sentence which one was guessed.
 
     Yields
     ------
@@ -143,10 +156,13 @@ def members(path: Path, *, limits: Limits | None = None) -> Iterator[Member | Fa
     ...     member.name, member.size, b"".join(member.chunks())
     ('scans/1.txt', 3, b'one')
     """
+    if is_array_set(path):
+        return array_members(path)
     found = _no_file(path)
     if found:
         raise SourceError(f"{path_text(path)} cannot be opened as an archive: {found}.")
-    return _opened(path, limits or Limits())
+    codec = None if encoding is None else encodings.known(encoding)
+    return _opened(path, limits or Limits(), encoding=codec, notes=[] if notes is None else notes)
 
 
 def _no_file(path: Path) -> str:
@@ -161,14 +177,17 @@ def _no_file(path: Path) -> str:
         return f"it cannot be looked at ({error.strerror})"
 
 
-def _opened(path: Path, limits: Limits) -> Iterator[Member | Failure]:
+def _opened(
+    path: Path, limits: Limits, *, encoding: str | None, notes: list[str]
+) -> Iterator[Member | Failure]:
     try:
         size = path.stat().st_size
         file = path.open("rb")
     except OSError as error:
         raise SourceError(f"{path_text(path)} cannot be opened ({error.strerror}).") from error
     with file:
-        yield from _files(Reading(path, file, Spent(limits, packed=size)))
+        spent = Spent(limits, packed=size)
+        yield from _files(Reading(path, file, spent, encoding=encoding, notes=notes))
 
 
 def _named_archive(name: str) -> bool:
@@ -237,6 +256,8 @@ def _within(outer: Reading, member: Member) -> Iterator[Member | Failure]:
                 outer.spent,
                 prefix=f"{member.name}/",
                 level=level,
+                encoding=outer.encoding,
+                notes=outer.notes,
             )
             yield from _files(inner)
         except (MediaError, SourceError) as error:

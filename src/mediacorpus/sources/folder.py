@@ -7,33 +7,25 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mediacorpus.records import Failure
+from mediacorpus.sources.layout import Layout, layout_of
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.sources.walk import (
+    MEDIA_SUFFIXES,
     first_bytes,
     looks_like_media,
     passed_over,
     surely_media,
+    too_small,
     walk,
 )
 from mediacorpus.store.holdings import path_text
-
-PART_NAMES = {
-    "train": "train",
-    "training": "train",
-    "val": "val",
-    "valid": "val",
-    "validation": "val",
-    "dev": "val",
-    "test": "test",
-    "testing": "test",
-}
 
 
 def occurrences(
     root: Path,
     *,
     files: Sequence[Path] | None = None,
-    variable: str | None = None,
+    layout: Layout | None = None,
     without: Path | None = None,
     skipped: Counter[str],
     min_bytes: int = 0,
@@ -46,9 +38,8 @@ def occurrences(
         Absolute path of a folder or file.
     files:
         Some files below `root` that alone are meant; None for all.
-    variable:
-        If given, the first folder below `root` is the value of that variable. A tree
-        `train/…`, `val/…`, `test/…` says besides which part each image is in.
+    layout:
+        What the folders mean, where they are labels.
     without:
         A folder to leave out.
     skipped:
@@ -70,10 +61,11 @@ def occurrences(
             skipped[path_text(Path(found.suffix.lower())) if found.suffix else "no suffix"] += 1
             yield passed_over(path_text(found), head)
             continue
-        if min_bytes and found.stat().st_size < min_bytes:
+        if min_bytes and (size := found.stat().st_size) < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
+            yield too_small(path_text(found), size, least=min_bytes)
             continue
-        label, part = class_and_part(found, root) if variable else (None, None)
+        label, part = layout.read(_folders(found, root), found.name) if layout else (None, None)
         yield Occurrence(
             key=f"file:{path_text(found)}",
             path=found,
@@ -83,14 +75,21 @@ def occurrences(
         )
 
 
-def class_and_part(path: Path, root: Path) -> tuple[str | None, str | None]:
-    """Read class and part from the folders between `root` and the file.
+def layout(
+    root: Path, *, files: Sequence[Path] | None, without: Path | None, label_from: str | None
+) -> Layout:
+    """Understand what the folders below `root` mean; see `mediacorpus.sources.layout`."""
+    whole = walk(root, without=without) if root.is_dir() else iter([root])
+    found = whole if files is None else iter(files)
+    return layout_of(
+        (
+            _folders(path, root)
+            for path in found
+            if isinstance(path, Path) and (not path.suffix or path.suffix.lower() in MEDIA_SUFFIXES)
+        ),
+        label_from=label_from,
+    )
 
-    >>> class_and_part(Path("/p/val/ants/1.jpg"), Path("/p"))
-    ('ants', 'val')
-    """
-    folders = list(path.relative_to(root).parts[:-1])
-    part = PART_NAMES.get(folders[0].lower()) if len(folders) > 1 else None
-    if part:
-        folders = folders[1:]
-    return (path_text(Path(folders[0])) if folders else None), part
+
+def _folders(path: Path, root: Path) -> tuple[str, ...]:
+    return tuple(path_text(Path(name)) for name in path.relative_to(root).parts[:-1])

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from mediacorpus.records import Label
 from mediacorpus.sources.occurrence import Occurrence
 from mediacorpus.store import people
+from mediacorpus.store.columns import MISSING
 from mediacorpus.store.store import Store
 
 PARTS = ("train", "val", "test")
-FOLDERS = "folders"
 
 
 class Labelling:
@@ -36,6 +36,7 @@ class Labelling:
         self.coder = coder
         self.place = place
         self.run = run
+        self._map = people.label_map(store, variable)
         self._parts: dict[str, set[str]] = {}
         self._labelled: set[str] = set()
         self._disagreeing: set[str] = set()
@@ -57,19 +58,20 @@ class Labelling:
             item = items.get(occurrence.key)
             if item is None:
                 continue
-            if occurrence.label is None:
+            stated = people.mapped(people.written(occurrence.label or ""), self._map)
+            if not stated or stated in MISSING:
                 self._unlabelled += 1
                 continue
-            value, place = given.get(item, (occurrence.label, self.place))
+            value, place = given.get(item, (stated, self.place))
             if item not in self._labelled and place == self.place:
-                value = occurrence.label
+                value = stated
             given[item] = (value, place)
             self._labelled.add(item)
             coder = self.coder
-            if value != occurrence.label:
-                coder = f"{self.coder} {occurrence.label}"
+            if value != stated:
+                coder = f"{self.coder} {stated}"
                 self._disagreeing.add(item)
-            labels.append(Label(item, self.variable, occurrence.label, coder))
+            labels.append(Label(item, self.variable, stated, coder))
             if occurrence.part is not None:
                 self._parts.setdefault(item, set()).add(occurrence.part)
         return people.append_labels(self.store, labels, self.run)
@@ -81,19 +83,21 @@ class Labelling:
             notes.append(
                 f"{self._unlabelled:,} rows have no value of {self.variable} and got no label."
                 if self.coder == "table"
-                else f"{self._unlabelled:,} images lie in no class folder and got no label."
+                else f"{self._unlabelled:,} images are in no class by folder or name, and got no "
+                "label."
             )
         if self._disagreeing:
             notes.append(
                 f"{len(self._disagreeing):,} images have copies with different labels; they "
-                "count as unresolved and are left out of training."
+                "count as unresolved and are left out of training. If a source is wrong, take it "
+                "out: mediacorpus remove."
             )
         return notes + self._split()
 
     def _split(self) -> list[str]:
         """Write what the folders say, unless they have said it; others' splits are not touched."""
         found = {item: min(names, key=PARTS.index) for item, names in self._parts.items()}
-        latest = people.latest_split(self.store, self.variable, method=FOLDERS)
+        latest = people.latest_split(self.store, self.variable, method=people.FOLDERS)
         before = {} if latest is None else people.split_parts(self.store, latest)
         parts = before | found
         if parts == before or len(set(parts.values())) == 1:
@@ -104,10 +108,16 @@ class Labelling:
             parts,
             shares="as found",
             seed=None,
-            method=FOLDERS,
+            method=people.FOLDERS,
             run=self.run,
         )
-        notes = ["The folders train/val/test became the split."]
+        there = [part for part in PARTS if part in parts.values()]
+        notes = [f"The folders {'/'.join(there)} became the split."]
+        if "val" not in there and "train" in there:
+            notes.append(
+                f"There is no validation part: mediacorpus split DIR {self.variable} --val 0.1 "
+                "draws one from train and leaves the rest as it is."
+            )
         across = sum(len(names) > 1 for names in self._parts.values())
         if across:
             notes.append(

@@ -11,18 +11,21 @@ from pathlib import Path, PurePosixPath
 from mediacorpus.errors import MediaError
 from mediacorpus.records import Failure
 from mediacorpus.sources.archive import Member
-from mediacorpus.sources.folder import class_and_part
+from mediacorpus.sources.layout import Layout, layout_of
 from mediacorpus.sources.occurrence import Copy, Occurrence
 from mediacorpus.sources.walk import (
     HEAD,
+    MEDIA_SUFFIXES,
     first_bytes,
     looks_like_media,
     passed_over,
     surely_media,
+    too_small,
 )
 from mediacorpus.store.holdings import Known, path_text
 from mediacorpus.store.originals import Keeping
 
+EMPTY = "The file is empty (0 bytes)."
 _NUMBER = re.compile(r"#\d+$")
 
 
@@ -32,7 +35,7 @@ def occurrences(
     *,
     found: Iterable[Member | Failure],
     known: Mapping[str, Known],
-    variable: str | None = None,
+    layout: Layout | None = None,
     skipped: Counter[str],
     min_bytes: int = 0,
 ) -> Iterator[Occurrence | Failure]:
@@ -49,8 +52,8 @@ def occurrences(
     known:
         Records of an earlier pass by their keys; members that have not changed since are not
         copied again.
-    variable:
-        If given, the first folder in the archive is the value of that variable.
+    layout:
+        What the folders mean, where they are labels.
     skipped:
         Counts, by suffix, the members that are no media.
     min_bytes:
@@ -64,14 +67,18 @@ def occurrences(
         if isinstance(member, Failure):
             yield member
             continue
+        shown = f"{path_text(archive)}/{member.name}"
         if 0 <= member.size < min_bytes:
             skipped[f"under {min_bytes:,} bytes"] += 1
+            yield too_small(shown, member.size, least=min_bytes)
             continue
-        shown = f"{path_text(archive)}/{member.name}"
         key = f"file:{shown}"
         suffix = _suffix(member.name)
+        if member.size == 0 and looks_like_media(suffix, b""):
+            yield Failure(shown, shown, "add", EMPTY)
+            continue
         try:
-            copy = _copied(member, known.get(key), corpus)
+            copy = _copied(member, known.get(key), corpus) if member.size else b""
         except MediaError as error:
             yield Failure(shown, shown, "add", str(error))
             continue
@@ -79,7 +86,7 @@ def occurrences(
             skipped[suffix or "no suffix"] += 1
             yield passed_over(shown, copy)
             continue
-        label, part = _label(member.name, archive) if variable else (None, None)
+        label, part = _read(layout, member.name) if layout else (None, None)
         sure = surely_media(suffix, first_bytes(corpus / copy.stored))
         yield Occurrence(key, shown, label=label, part=part, sure=sure, copy=copy)
 
@@ -119,13 +126,18 @@ def _suffix(name: str) -> str:
     return PurePosixPath(_NUMBER.sub("", name)).suffix.lower()
 
 
-def _label(name: str, archive: Path) -> tuple[str | None, str | None]:
-    """Read class and part from the folders of a member.
+def _read(layout: Layout, name: str) -> tuple[str | None, str | None]:
+    return layout.read(_folders(name), PurePosixPath(_NUMBER.sub("", name)).name)
 
-    An archive often holds one folder of its own name, which is no class.
-    """
-    path = Path(name)
-    stem = archive.name.partition(".")[0]
-    if len(path.parts) > 2 and path.parts[0] == stem:  # noqa: PLR2004 - folder, class, file
-        path = Path(*path.parts[1:])
-    return class_and_part(path, Path())
+
+def layout(found: Iterable[Member | Failure], *, label_from: str | None) -> Layout:
+    """Understand what the folders in an archive mean; see `mediacorpus.sources.layout`."""
+    names = (member.name for member in found if isinstance(member, Member))
+    return layout_of(
+        (_folders(name) for name in names if not _suffix(name) or _suffix(name) in MEDIA_SUFFIXES),
+        label_from=label_from,
+    )
+
+
+def _folders(name: str) -> tuple[str, ...]:
+    return PurePosixPath(name).parts[:-1]

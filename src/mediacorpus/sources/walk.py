@@ -112,6 +112,25 @@ MEDIA_SUFFIXES = IMAGE_SUFFIXES | RAW_SUFFIXES | VIDEO_SUFFIXES | AUDIO_SUFFIXES
 OWN_FOLDERS = ("tables", "models", "reports", "indexes", "thumbnails", "media")
 """What a corpus folder holds of its own, where images lie in it too."""
 
+LITTER = frozenset(
+    [
+        "__macosx",
+        "thumbs.db",
+        "ehthumbs.db",
+        "desktop.ini",
+        "icon\r",
+        "@eadir",
+        "#recycle",
+        "#snapshot",
+        "$recycle.bin",
+        "system volume information",
+        "lost+found",
+        "network trash folder",
+        "temporary items",
+    ]
+)
+"""What operating systems and network drives leave behind: deleted files, thumbnails, settings."""
+
 Place: TypeAlias = tuple[int, int]
 SURE = (
     b"\xff\xd8\xff",
@@ -131,7 +150,7 @@ HEAD = 1024
 def walk(folder: Path, *, without: Path | None = None) -> Iterator[Path | Failure]:
     """Give every regular file below a folder, in sorted order.
 
-    Hidden files and folders (names that begin with a dot) are skipped. Links to folders
+    Hidden files and folders (names that begin with a dot) and litter are skipped. Links to folders
     are followed; a link that leads back to a folder on the way is not, so loops end. A folder
     that cannot be read, a broken link and a special file (pipe, device) are given as failures.
 
@@ -160,13 +179,22 @@ def walk(folder: Path, *, without: Path | None = None) -> Iterator[Path | Failur
             on_the_way.discard(place)
         elif isinstance(entry, Failure):
             yield entry
-        elif not entry.name.startswith("."):
+        elif not is_litter(entry.name):
             found = _look(entry)
             if isinstance(found, (Path, Failure)):
                 yield found
             elif found not in on_the_way:
                 on_the_way.add(found)
                 levels.append((found, _entries(Path(entry.path))))
+
+
+def is_litter(name: str) -> bool:
+    """Tell whether a file or folder is hidden or litter of an operating system, by its name.
+
+    >>> is_litter("__MACOSX"), is_litter("._1.jpg"), is_litter("#recycle"), is_litter("1.jpg")
+    (True, True, True, False)
+    """
+    return name.startswith(".") or name.lower() in LITTER
 
 
 def _identity(path: Path) -> Place:
@@ -229,6 +257,16 @@ def passed_over(path: str, head: bytes) -> Failure:
     else:
         archive = "archive" in kind
         reason = f"The file is {kind}. Add it by its name." if archive else refusal(kind, "media")
+    return Failure(path, path, SKIPPED, reason)
+
+
+def too_small(path: str, size: int, *, least: int) -> Failure:
+    """Set down a file that is left out for its size.
+
+    >>> too_small("a.gif", 43, least=600).reason
+    'The file has 43 bytes, fewer than the 600 that were asked for.'
+    """
+    reason = f"The file has {size:,} bytes, fewer than the {least:,} that were asked for."
     return Failure(path, path, SKIPPED, reason)
 
 

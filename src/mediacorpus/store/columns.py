@@ -25,8 +25,16 @@ from mediacorpus.store.store import Store
 RECORD_COLUMNS = ("record", "item", "path", "source", "size", "added")
 """Columns of the table `records` that are not the user's."""
 
-_WHOLE = re.compile(r"-?(?:0|[1-9][0-9]{0,14})")
+EXACT = 2**53
+"""Whole numbers up to which floating-point numbers hold each."""
+
+MISSING = frozenset({"NA", "N/A", "#N/A", "n/a", "NaN", "nan", "<NA>", "NULL", "null", "NaT"})
+"""What programs write for a cell without a value."""
+
+_WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]+")
+_SIGNIFICANT = 15
+"""Digits of a decimal number that are never lost."""
 _DATE = re.compile(
     r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
     r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
@@ -54,9 +62,18 @@ class Form(enum.IntFlag):
     WRITTEN_DATE = enum.auto()
     WRITTEN = enum.auto()
     OTHER = enum.auto()
+    WRITTEN_PADDED = enum.auto()
+    WRITTEN_MISSING = enum.auto()
 
 
-_WRITTEN = Form.WRITTEN_WHOLE | Form.WRITTEN_DECIMAL | Form.WRITTEN_DATE | Form.WRITTEN | Form.BLANK
+_WRITTEN = (
+    Form.WRITTEN_WHOLE
+    | Form.WRITTEN_DECIMAL
+    | Form.WRITTEN_PADDED
+    | Form.WRITTEN_DATE
+    | Form.WRITTEN
+    | Form.BLANK
+)
 _NUMBERS = Form.WHOLE | Form.DECIMAL
 
 
@@ -85,7 +102,8 @@ class OwnColumn:
     @property
     def in_sql(self) -> bool:
         """Whether SQLite's JSON functions give its values just as they are."""
-        exact = self.forms in _WRITTEN or self.forms in {Form.WHOLE, Form.TRUTH}
+        forms = self.forms & ~Form.WRITTEN_MISSING if self.type == "text" else self.forms
+        exact = forms in _WRITTEN or forms in {Form.WHOLE, Form.TRUTH}
         return exact and _PLAIN.fullmatch(self.name) is not None
 
     @property
@@ -97,6 +115,8 @@ class OwnColumn:
     def value(self, given: Any) -> Any:
         """Turn a value as JSON has it into one of the column's type."""
         if given is None or (given == "" and self.type in {"integer", "real"}):
+            return None
+        if self.type != "text" and given.__class__ is str and given in MISSING:
             return None
         if self.type == "integer":
             return int(given)
@@ -185,23 +205,39 @@ def form_of(value: Any) -> Form:
 def _form_of_text(text: str) -> Form:
     if not text:
         return Form.BLANK
+    if text in MISSING:
+        return Form.WRITTEN_MISSING
     if _WHOLE.fullmatch(text):
         return Form.WRITTEN_WHOLE
     if _DECIMAL.fullmatch(text):
-        return Form.WRITTEN_DECIMAL
+        return Form.WRITTEN_DECIMAL if _comes_back(text) else Form.WRITTEN_PADDED
     return Form.WRITTEN_DATE if _DATE.fullmatch(text) else Form.WRITTEN
+
+
+def _comes_back(text: str) -> bool:
+    """Tell whether a decimal number, written again, is the same text.
+
+    >>> _comes_back("1.1"), _comes_back("1.10"), _comes_back("1.0"), _comes_back("-0.0")
+    (True, False, True, False)
+    """
+    if text[-1] == "0" and not text.endswith(".0"):
+        return False
+    if text == "-0.0":
+        return False
+    return len(text) <= _SIGNIFICANT or float(text) == 0 or repr(float(text)) == text
 
 
 def type_of(forms: Form) -> str:
     """Give the type of a column from the forms of its values.
 
-    Text that came from a CSV file is a number where all of it is; text with leading zeros, such
-    as `007`, stays text, and so does a mixture.
+    Text that came from a CSV file is a number where all of it is; text that would be another one
+    if the number were written again, such as `007` or `1.10`, stays text, and so does a mixture.
+    `NA` and the like are no text in a column of numbers or dates.
 
     >>> type_of(Form.WRITTEN_WHOLE | Form.BLANK), type_of(Form.WRITTEN_WHOLE | Form.WRITTEN)
     ('integer', 'text')
     """
-    given = forms & ~Form.BLANK
+    given = forms & ~(Form.BLANK | Form.WRITTEN_MISSING)
     if not given:
         return "text"
     if forms == Form.TRUTH:
@@ -297,8 +333,11 @@ def _forms_of_all(store: Store) -> dict[str, Form]:
     return forms_of(json.loads(text) for (text,) in texts)
 
 
-def alike(store: Store, run: int) -> list[str]:
-    """Say which columns that came with a run differ from others only in upper and lower case."""
+def remarks(store: Store, run: int) -> list[str]:
+    """Say which columns that came with a run are not shown as they might be expected.
+
+    These differ from others only in upper and lower case, or hold numbers that stay text.
+    """
     new = {name for (name,) in store.rows("SELECT name FROM columns WHERE run = ?", (run,))}
     columns = own_columns(store)
     notes = []
@@ -310,4 +349,26 @@ def alike(store: Store, run: int) -> list[str]:
                 f"case, which SQL does not tell apart: tables show it as {column.shown!r}. If both "
                 "mean the same, write them alike and add the table again."
             )
+        if column.name in new:
+            notes += _of_text(column)
     return notes
+
+
+def _of_text(column: OwnColumn) -> list[str]:
+    """Say how a column of text that looks like numbers was taken."""
+    forms = column.forms
+    if Form.WRITTEN_PADDED in forms and _numeric(forms):
+        text = (
+            f"The column {column.name!r} stays text: as numbers, 1.1 and 1.10 would be one. If "
+            f"it holds amounts, TRY_CAST({column.shown} AS DOUBLE) in SQL makes them numbers."
+        )
+        return [text]
+    if Form.WRITTEN_MISSING in forms and column.type != "text":
+        return [f"NA and the like in the column {column.name!r} count as missing."]
+    return []
+
+
+def _numeric(forms: Form) -> bool:
+    """Tell whether all that a column holds is numbers, written with any number of decimals."""
+    numbers = Form.WRITTEN_WHOLE | Form.WRITTEN_DECIMAL | Form.WRITTEN_PADDED
+    return forms in numbers | Form.WRITTEN_MISSING | Form.BLANK

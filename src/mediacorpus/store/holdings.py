@@ -42,6 +42,8 @@ class NewRecord:
     columns: Mapping[str, Any]
     stored: str | None = None
     """Path, relative to the corpus, of a copy that the corpus keeps itself."""
+    describes: str | None = None
+    """Key of the file's own record, which takes this one's columns in place of a new record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,9 @@ class Known:
     mtime_ns: int
     columns: str
     stored: str | None
+    key: str = ""
+    filled_by: str | None = None
+    """Key of the row of a table whose columns a file's own record holds."""
 
 
 def item_id(sha256: str) -> str:
@@ -63,6 +68,21 @@ def item_id(sha256: str) -> str:
     'abababababababab'
     """
     return sha256[:ITEM_LENGTH]
+
+
+def colliding(store: Store, hashes: Iterable[str]) -> set[str]:
+    """Return those of some SHA-256 whose ids other contents have, here or before them in the list.
+
+    By chance no two files share an id; but two can be made that do.
+    """
+    listed = list(dict.fromkeys(hashes))
+    first: dict[str, str] = {}
+    for chunk in chunks({item_id(digest) for digest in listed}):
+        rows = store.rows(
+            f"SELECT item, sha256 FROM items WHERE item IN ({placeholders(len(chunk))})", chunk
+        )
+        first.update((str(item), str(digest)) for item, digest in rows)
+    return {digest for digest in listed if first.setdefault(item_id(digest), digest) != digest}
 
 
 def path_text(path: Path | str) -> str:
@@ -134,6 +154,11 @@ def _take_along(store: Store, kind: str, *, location: Path, relative: str | None
                 ],
             )
             store.execute(
+                "UPDATE OR IGNORE records SET filled_by = ? || substr(filled_by, ?) "
+                "WHERE substr(filled_by, 1, ?) = ?",
+                (f"row:{path_text(location)}#", len(row_start) + 1, len(row_start), row_start),
+            )
+            store.execute(
                 "DELETE FROM failures WHERE stage = 'add' AND substr(path, 1, ?) = ?",
                 (len(start), start),
             )
@@ -159,15 +184,16 @@ def _new_place(
 
 
 def known_records(store: Store, keys: Iterable[str]) -> dict[str, Known]:
-    """Return what is known under each of some keys."""
+    """Return what is known under each of some keys, those of rows that describe a file too."""
     found: dict[str, Known] = {}
     for chunk in chunks(keys):
-        for key, *rest in store.rows(
-            "SELECT key, item, path, size, mtime_ns, columns, stored FROM records "
-            f"WHERE key IN ({placeholders(len(chunk))})",
-            chunk,
-        ):
-            found[key] = Known(*rest)
+        for asked in ("key", "filled_by"):
+            for key, *rest in store.rows(
+                f"SELECT {asked}, item, path, size, mtime_ns, columns, stored, key, filled_by "
+                f"FROM records WHERE {asked} IN ({placeholders(len(chunk))})",
+                chunk,
+            ):
+                found[key] = Known(*rest)
     return found
 
 
@@ -177,9 +203,9 @@ def write_records(
     """Write records and the items that are new; return counts of each.
 
     Adding a key that is there updates its record. Returns `{"items": …, "records": …,
-    "changed": …}`.
+    "changed": …, "described": …}`.
     """
-    counts = {"items": 0, "records": 0, "changed": 0}
+    counts = {"items": 0, "records": 0, "changed": 0, "described": 0}
     if not records:
         return counts
     distinct: dict[str, FileFacts] = {}
@@ -190,18 +216,30 @@ def write_records(
             INSERT_ITEM,
             [item_row(sha256, facts, run) for sha256, facts in distinct.items()],
         )
-        known = known_records(store, [record.key for record in records])
         written = {record.key: record for record in records}
+        described = {r.key: r for r in written.values() if r.describes is not None}
+        known = known_records(store, written)
+        bare = [r.describes for r in described.values() if r.key not in known and r.describes]
+        counts["described"] = len(bare)
         counts["changed"] = len(known)
-        counts["records"] = len(written) - len(known)
+        counts["records"] = len(written) - len(known) - len(bare)
+        store.executemany(
+            "UPDATE records SET item = ?, size = ?, mtime_ns = ?, columns = ?, filled_by = ? "
+            "WHERE key = ?",
+            [
+                (item_id(r.sha256), r.size, r.mtime_ns, _json(r.columns), r.key, r.describes)
+                for r in described.values()
+            ],
+        )
         store.executemany(
             "INSERT INTO records (item, source, key, path, path_raw, size, mtime_ns, columns, "
             "stored, run) VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET "
             "item = excluded.item, path = excluded.path, path_raw = excluded.path_raw, "
             "size = excluded.size, mtime_ns = excluded.mtime_ns, columns = excluded.columns, "
             "stored = excluded.stored, run = excluded.run",
-            [_record_row(record, source, run) for record in written.values()],
+            [_record_row(r, source, run) for r in written.values() if r.key not in described],
         )
+        _forget_of_former(store, {one.item for one in known.values()})
         columns.learn(
             store,
             [record.columns for record in written.values()],
@@ -209,6 +247,32 @@ def write_records(
             run=run,
         )
     return counts
+
+
+def _forget_of_former(store: Store, items: Iterable[str]) -> None:
+    """Remove what failed of contents that no file holds any more: the files have changed."""
+    for chunk in chunks(items):
+        store.execute(
+            f"DELETE FROM failures WHERE subject IN ({placeholders(len(chunk))}) "
+            "AND NOT EXISTS (SELECT 1 FROM records WHERE records.item = subject)",
+            chunk,
+        )
+
+
+def adopt(store: Store, paths: Iterable[str], *, source: int) -> None:
+    """Let records of rows that name a file become the file's own, which the row describes.
+
+    So a file that comes with a folder after it came with a table has one record. Of several rows
+    about one file the first is taken.
+    """
+    for chunk in chunks(paths):
+        store.execute(
+            "UPDATE OR IGNORE records SET filled_by = key, key = 'file:' || path, source = ? "
+            "WHERE record IN (SELECT min(record) FROM records "
+            f"WHERE path IN ({placeholders(len(chunk))}) AND substr(key, 1, 4) = 'row:' "
+            "AND stored IS NULL AND parent IS NULL GROUP BY path)",
+            [source, *chunk],
+        )
 
 
 def item_row(sha256: str, facts: FileFacts, run: int) -> tuple[Any, ...]:
@@ -222,6 +286,10 @@ def item_row(sha256: str, facts: FileFacts, run: int) -> tuple[Any, ...]:
     )
 
 
+def _json(columns: Mapping[str, Any]) -> str:
+    return json.dumps(dict(columns), ensure_ascii=False, default=str)
+
+
 def _record_row(record: NewRecord, source: int, run: int) -> tuple[Any, ...]:
     return (
         item_id(record.sha256),
@@ -231,7 +299,7 @@ def _record_row(record: NewRecord, source: int, run: int) -> tuple[Any, ...]:
         _raw(record.path),
         record.size,
         record.mtime_ns,
-        json.dumps(dict(record.columns), ensure_ascii=False, default=str),
+        _json(record.columns),
         record.stored,
         run,
     )

@@ -264,4 +264,9 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE runs ADD COLUMN asked TEXT;
     """,
+    """
+    UPDATE columns_read SET stale = EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
+    ALTER TABLE records ADD COLUMN filled_by TEXT;
+    CREATE UNIQUE INDEX records_filled_by ON records (filled_by) WHERE filled_by IS NOT NULL;
+    """,
 )

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
@@ -14,6 +15,17 @@ from mediacorpus.store.results import CURRENT, WEIGHTED, notes_of
 from mediacorpus.store.runs import now, without_nan
 from mediacorpus.store.store import Store, chunks, placeholders
 
+FOLDERS = "folders"
+"""Method of a split that folders named train, val and test give."""
+
+SEVERAL = "|"
+"""Between the values of an item that has several."""
+
+NONE = SEVERAL
+"""The value of an item that has none of several possible labels."""
+
+_ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
+
 
 def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
     """Append labels to the log, in order, and return how many were new.
@@ -23,18 +35,35 @@ def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
     nothing.
     """
     added = 0
+    time = now()
+    with store.transaction():
+        for new in _new_labels(store, labels):
+            store.executemany(
+                "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
+                "VALUES (?,?,?,?,?,?,?)",
+                [(o.item, o.variable, o.value, o.coder, o.seconds, time, run) for o in new],
+            )
+            added += len(new)
+    return added
+
+
+def count_new_labels(store: Store, labels: Iterable[Label]) -> int:
+    """Count the labels that `append_labels` would append."""
+    return sum(map(len, _new_labels(store, labels)))
+
+
+def _new_labels(store: Store, labels: Iterable[Label]) -> Iterator[list[Label]]:
+    """Give, some items at a time, the labels that the log does not end with already."""
     given: dict[tuple[str, str, str], list[Label]] = {}
     for label in labels:
         own = given.setdefault((label.item, label.variable, label.coder), [])
         if not own or own[-1].value != label.value:
             own.append(label)
-    with store.transaction():
-        for chunk in chunks(given.values()):
-            added += _append_chunk(store, chunk, run)
-    return added
+    for chunk in chunks(given.values()):
+        yield _new_of_chunk(store, chunk)
 
 
-def _append_chunk(store: Store, given: list[list[Label]], run: int) -> int:
+def _new_of_chunk(store: Store, given: list[list[Label]]) -> list[Label]:
     items = sorted({own[0].item for own in given})
     asked = sorted({own[0].variable for own in given})
     log: dict[tuple[str, str, str], list[str]] = {}
@@ -45,9 +74,8 @@ def _append_chunk(store: Store, given: list[list[Label]], run: int) -> int:
         [*asked, *items],
     ):
         log.setdefault((item, variable, coder), []).append(value)
-    time = now()
-    rows = [
-        (label.item, label.variable, label.value, label.coder, label.seconds, time, run)
+    return [
+        label
         for own in given
         for label in own[
             _known(
@@ -56,12 +84,6 @@ def _append_chunk(store: Store, given: list[list[Label]], run: int) -> int:
             ) :
         ]
     ]
-    store.executemany(
-        "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
-        "VALUES (?,?,?,?,?,?,?)",
-        rows,
-    )
-    return len(rows)
 
 
 def _known(values: list[str], log: list[str]) -> int:
@@ -90,6 +112,69 @@ def said_by(
             [variable, coder, *chunk],
         ):
             found[item] = (value, source)
+    return found
+
+
+def written(text: str) -> str:
+    r"""Write a value without what cannot be seen: blanks around it, marks of no width, NFD.
+
+    >>> written(" Cafe\u0301\u200b") == "Caf\u00e9"
+    True
+    """
+    if text.isascii():
+        return text.strip()
+    return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
+
+
+def mapped(value: str, mapping: Mapping[str, str]) -> str:
+    """Apply a map to a value, or to each of several values.
+
+    >>> mapped("YES|crowd", {"YES": "yes"})
+    'yes|crowd'
+    """
+    if not mapping or value in mapping or SEVERAL not in value:
+        return mapping.get(value, value)
+    parts = [mapping.get(written(part), written(part)) for part in value.split(SEVERAL)]
+    return SEVERAL.join(dict.fromkeys(part for part in parts if part)) or NONE
+
+
+def value_counts(store: Store, variable: str) -> dict[str, int]:
+    """Count the values of a variable in the log, in the order in which they first came."""
+    rows = store.rows(
+        "SELECT value, count(*) FROM labels WHERE variable = ? AND value <> '' "
+        "GROUP BY value ORDER BY min(label)",
+        (variable,),
+    )
+    return {str(value): int(count) for value, count in rows}
+
+
+def several(store: Store) -> list[str]:
+    """Return the variables of which items have several values at once."""
+    rows = store.rows("SELECT DISTINCT variable FROM labels WHERE instr(value, '|') > 0")
+    return [str(variable) for (variable,) in rows]
+
+
+def label_map(store: Store, variable: str) -> dict[str, str]:
+    """Return which values of a variable count as which, by all maps that were not undone."""
+    found: dict[str, str] = {}
+    for mapping in label_maps(store, variable).values():
+        found = {old: mapping.get(new, new) for old, new in found.items()} | mapping
+    return {old: new for old, new in found.items() if old != new}
+
+
+def label_maps(store: Store, variable: str) -> dict[int, dict[str, str]]:
+    """Return the maps of a variable that were not undone, by their runs, the oldest first."""
+    found: dict[int, dict[str, str]] = {}
+    for run, mapping, undone in store.rows(
+        "SELECT run, json_extract(parameters, '$.map'), json_extract(parameters, '$.undo') "
+        "FROM runs WHERE verb = 'labels map' AND status = 'done' "
+        "AND json_extract(parameters, '$.variable') = ? ORDER BY run",
+        (variable,),
+    ):
+        if undone is None:
+            found[int(run)] = json.loads(mapping)
+        else:
+            found.pop(int(undone), None)
     return found
 
 

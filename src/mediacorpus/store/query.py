@@ -13,9 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from mediacorpus.errors import CorpusDamaged, MediacorpusError, QueryError, unknown
 from mediacorpus.records import Info, schema
+from mediacorpus.store.columns import EXACT
 from mediacorpus.store.needs import Needs, needs
 from mediacorpus.store.parts import missing
 
@@ -30,6 +32,7 @@ TYPES: Mapping[str, pa.DataType] = {
 }
 """Types of the columns of a table that is scanned, with Arrow's."""
 
+_LONG = {"BIGINT", "UBIGINT"}
 _QUOTED = re.compile(r'"(\w+)"')
 _CANDIDATES = re.compile(r"^Candidate bindings: (.+)$", re.MULTILINE)
 _CARET = re.compile(r"^LINE (\d+): (.*)\n( *)\^", re.MULTILINE)
@@ -174,8 +177,24 @@ class Result:
         return list(self._try(self._relation.fetchall))
 
     def frame(self) -> pd.DataFrame:
-        """Return all rows as a data frame."""
-        frame: pd.DataFrame = self._try(self._relation.df)
+        """Return all rows as a data frame.
+
+        Whole numbers with gaps are decimal there, as is usual, unless that would cost digits.
+        """
+        import pandas as pd
+
+        frame: pd.DataFrame
+        if not any(str(kind) in _LONG for kind in self._relation.types):
+            frame = self._try(self._relation.df)
+            return frame
+        rows: pa.Table = self._try(self._relation.to_arrow_table)
+        frame = self._try(self._connection.from_arrow(rows).df)
+        for place, column in enumerate(rows.columns):
+            if pa.types.is_integer(column.type) and frame.iloc[:, place].dtype.kind == "f":
+                ends = pc.min_max(column).as_py()
+                if max(abs(ends["min"] or 0), abs(ends["max"] or 0)) > EXACT:
+                    exact = pd.UInt64Dtype() if ends["max"] > 2**63 - 1 else pd.Int64Dtype()
+                    frame.isetitem(place, pd.array(column.to_pylist(), exact))
         return frame
 
     def batches(self, size: int = 10_000) -> pa.RecordBatchReader:

@@ -6,6 +6,7 @@ import csv
 import functools
 import io
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,13 +20,17 @@ from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
 from mediacorpus.store import study
 
-FORMULA = r"^[=+\-@\t\r]"
-"""How text begins that a spreadsheet would run."""
+FORMULA = r"^'*[=+\-@\t\r]"
+"""How text begins that a spreadsheet would run, or that reads as if it had been kept from it."""
+
+NUMBER = r"^[+\-]?(?:[0-9]+(?:[.,][0-9]+)*|[.,][0-9]+)(?:[eE][+\-]?[0-9]+)?%?$"
+"""Text that is a number, which no spreadsheet runs."""
 
 _SPECIAL = r'[",\r\n]'
 _ODD = f"{FORMULA}|{_SPECIAL}"
 _LINES_AT_ONCE = 10_000
 _END = "\r\n"
+_RISKY, _NUMBER = re.compile(FORMULA), re.compile(NUMBER)
 _PLAIN_FROM, _PLAIN_TO = 1e-4, 1e10
 """Sizes between which Arrow and Python write decimals with the same digits."""
 
@@ -35,8 +40,8 @@ def write_batches(
 ) -> int:
     """Write record batches to a file whose ending names the format; return the number of rows.
 
-    CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`
-    and are text) get a `'` in front.
+    CSV cells that a spreadsheet would run as a formula (they begin with `=`, `+`, `-` or `@`,
+    and are neither numbers nor text that is one) get a `'` in front, which `read_table` takes off.
 
     Parameters
     ----------
@@ -156,7 +161,9 @@ def _cells(column: pa.Array) -> pa.Array:
     column = pc.fill_null(column, "")
     if not pc.any(pc.match_substring_regex(column, _ODD)).as_py():
         return column
-    risky = pc.match_substring_regex(column, FORMULA)
+    risky = pc.and_not(
+        pc.match_substring_regex(column, FORMULA), pc.match_substring_regex(column, NUMBER)
+    )
     if pc.any(risky).as_py():
         column = pc.if_else(risky, pc.binary_join_element_wise("'", column, ""), column)
     special = pc.match_substring_regex(column, _SPECIAL)
@@ -189,10 +196,10 @@ def _decimals(column: pa.Array) -> pa.Array:
 def safe_cell(cell: Any) -> Any:
     """Keep a spreadsheet from running a text cell as a formula.
 
-    >>> safe_cell("=1+1"), safe_cell(-1)
-    ("'=1+1", -1)
+    >>> safe_cell("=1+1"), safe_cell(-1), safe_cell("-1")
+    ("'=1+1", -1, '-1')
     """
-    if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")):
+    if isinstance(cell, str) and _RISKY.match(cell) and not _NUMBER.match(cell):
         return f"'{cell}"
     if isinstance(cell, list):
         return json.dumps(cell)

@@ -201,7 +201,7 @@ def import_labels(
         result.dry_run = True
         result.labels = people.count_new_labels(store, labels)
     else:
-        place = name if base is None else path_text(Path(name).absolute())
+        place = name if base is None else str(Path(name).absolute())
         with running(store, "labels import", parameters={"source": place}, exclusive=False) as run:
             result, labels = _found(store, table, base=base, name=name)
             result.labels = people.append_labels(store, labels, run.id)

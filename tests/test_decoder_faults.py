@@ -18,7 +18,7 @@ from mediacorpus.learning.features import Plan, prepare
 from mediacorpus.measures.int8 import corpus_model
 from mediacorpus.media import opening
 from mediacorpus.records import Example
-from mediacorpus.report.showing import show_sheet
+from mediacorpus.report.showing import show_file
 from mediacorpus.store import derived
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and limits of POSIX")
@@ -165,12 +165,12 @@ def test_while_showing(labelled, files, fault, tmp_path):
     begin, reason = fault
     begin()
     target = tmp_path / "sheet.png"
-    drawn = show_sheet(tmp_path / "corpus", ["0.jpg", "clip.mp4", "1.jpg"], target=target)
+    drawn = labelled.show(["0.jpg", "clip.mp4", "1.jpg"], output=target)
     assert drawn.tiles == 2
     assert reason in drawn.failed["clip.mp4"]
     assert target.is_file()
     with pytest.raises(MediaError, match=reason):
-        show_sheet(files / "clip.mp4", target=target)
+        show_file(files / "clip.mp4", output=target)
 
 
 @CRASH

@@ -316,7 +316,7 @@ def test_without_httpx_it_is_said_what_to_install(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "httpx", None)
     with contextlib.suppress(KeyError):
         monkeypatch.delitem(sys.modules, "httpcore")
-    with pytest.raises(MissingExtra, match=r"mediacorpus\[download\]"):
+    with pytest.raises(MissingExtra, match=r"pip install .*\[download\]"):
         download([], tmp_path)
 
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from mediacorpus.store.store import Store
 
-PATHS = ("path", "location", "subject", "parameters", "reason", "stored")
+PATHS = ("path", "location", "subject", "parameters", "asked", "reason", "stored")
 """Columns of the catalogue in which paths of this machine may stand."""
 
 _ABSOLUTE = r"^(?:/|[A-Za-z]:[\\/]|\\\\)"

@@ -106,7 +106,7 @@ def test_a_model_keeps_to_the_version_of_what_it_learned_from(tmp_path, monkeypa
         mc.MEASURES._entries, "color", (dataclasses.replace(info, version="9"), factory)
     )
     corpus.measure("color", progress=False)
-    with pytest.raises(ModelError, match="version 9 in this program, and version 1 is needed"):
+    with pytest.raises(ModelError, match="version 9 in this program, and version 2 is needed"):
         corpus.apply("m", progress=False)
 
 

@@ -301,7 +301,7 @@ class Failure:
     """A file or item that a run could not deal with, and why.
 
     `subject` is an item id, or the path of a file that never became an item. The stage
-    `SKIPPED` is for files that are no media, which is no fault.
+    `SKIPPED` is for files that are no media; they do not count as failed.
     """
 
     subject: str

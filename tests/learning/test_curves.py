@@ -74,3 +74,32 @@ def test_a_rate_that_ruined_the_network_is_not_praised() -> None:
     said = describe_curves(frame)
     assert "the learning rate is probably too high" in said
     assert "no sign" not in said
+
+
+def curves(train: list[float], val: list[float]) -> pd.DataFrame:
+    steps = len(train)
+    return pd.DataFrame(
+        {
+            "epoch": range(1, steps + 1),
+            "train_loss": train,
+            "val_loss": val,
+            "train_accuracy": [0.8] * steps,
+            "val_accuracy": [0.8] * steps,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("train", "val", "sign"),
+    [
+        ([0.657, 0.3, 0.2, 0.115], [0.4, 0.313, 0.4, 0.489], "a sign of over-fitting"),
+        ([0.6, 0.4, 0.3, 0.2, 0.1], [0.5, 0.4, 0.41, 0.41, 0.42], "a sign of over-fitting"),
+        ([0.69, 0.69, 0.689, 0.688], [0.69, 0.69, 0.69, 0.69], "a sign of under-fitting"),
+        ([0.6, 0.5, 0.45, 0.4], [0.6, 0.5, 0.45, 0.4], "more epochs may help"),
+        ([0.6, 0.4, 0.39, 0.38], [0.6, 0.4, 0.399, 0.398], "accuracy 0.800."),
+    ],
+)
+def test_signs_of_over_and_under_fitting(train, val, sign) -> None:
+    text = describe_curves(curves(train, val))
+    assert sign in text
+    assert text.count("a sign of") <= 1

@@ -23,6 +23,12 @@ RISE = 1.1
 GAP = 0.1
 """Training accuracy over validation accuracy from which we speak of over-fitting."""
 
+FURTHER = 0.8
+"""Training loss over that of the kept epoch below which it fell on."""
+
+UNMOVED = 0.97
+"""Training loss over that of the first epoch above which next to nothing was learned."""
+
 TAIL = 3
 """Last epochs that tell whether training was still getting better."""
 
@@ -46,8 +52,9 @@ def describe_curves(frame: pd.DataFrame) -> str:
     Returns
     -------
     str
-        One to three sentences: which row was kept, and signs of over-fitting or of training
-        that was too short.
+        One to three sentences: which row was kept, and signs of over-fitting (the training loss
+        falls on, the validation loss does not), of under-fitting (not even the training loss
+        falls) or of training that was too short.
 
     Examples
     --------
@@ -122,6 +129,12 @@ def _of_epochs(frame: pd.DataFrame) -> str:
             " That is far worse than guessing: the learning rate is probably too high. Train again "
             "with a tenth of it, or with --lr auto."
         )
+    if _learned_nothing(frame):
+        return text + (
+            f" The training loss hardly fell ({frame['train_loss'].iloc[0]:.3f} to "
+            f"{last['train_loss']:.3f}): a sign of under-fitting. A larger learning rate, more "
+            "epochs or more learning layers may help."
+        )
     if rose and last["train_loss"] < best["train_loss"]:
         return text + (
             f" After it the validation loss rose to {last['val_loss']:.3f} while the training "
@@ -134,7 +147,20 @@ def _of_epochs(frame: pd.DataFrame) -> str:
         )
     if falling:
         return text + " The validation loss was still falling: more epochs may help."
-    return text + " There is no sign of over-fitting."
+    after = last["epoch"] - best["epoch"]
+    if after >= TAIL and last["train_loss"] < FURTHER * best["train_loss"]:
+        return text + (
+            f" In the {after:.0f} epochs after it the training loss fell on to "
+            f"{last['train_loss']:.3f}, and the validation loss did not: a sign of over-fitting, "
+            "from before which the model was kept."
+        )
+    return text
+
+
+def _learned_nothing(frame: pd.DataFrame) -> bool:
+    """Tell whether the training loss is about where it began."""
+    losses = frame["train_loss"]
+    return len(frame) >= TAIL and bool(losses.iloc[-1] > UNMOVED * losses.iloc[0])
 
 
 def _still_falling(frame: pd.DataFrame) -> bool:

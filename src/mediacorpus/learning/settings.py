@@ -223,9 +223,9 @@ class TrainSettings:
     warmup:
         Epochs in which the learning rate rises to its full value.
     loss:
-        What is made small. For classes, several labels and ranks `"cross_entropy"`, or
-        `"focal"` (Lin et al., 2017), which looks at what is still wrong; for a scale `"mse"`,
-        `"mae"` or `"huber"`. By default the first.
+        The loss function. For classes, several labels and ranks `"cross_entropy"`, or `"focal"`
+        (Lin et al., 2017), which looks at what is still wrong; for a scale `"mse"`, `"mae"` or
+        `"huber"`. By default the first.
     label_smoothing:
         Share of each label that is spread over all classes, 0 to 0.5.
     mixup:

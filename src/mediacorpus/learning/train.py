@@ -158,7 +158,7 @@ def fit_model(
 ) -> TrainedModel:
     """Train a classifier and write its folder.
 
-    A run that was killed goes on where it was when it is started again with the same examples
+    A run that was killed continues where it stopped when it is started again with the same examples
     and settings; one that had ended is read and not done again.
 
     Parameters
@@ -334,7 +334,7 @@ def train(
     """Train a classifier on the train part of the newest split of a variable.
 
     What it learns from is measured first, for the labelled items only. Run again after a stop it
-    goes on where it was; run again after the end it changes nothing.
+    continues where it stopped; run again after the end it changes nothing.
 
     Parameters
     ----------

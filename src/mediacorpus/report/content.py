@@ -209,7 +209,7 @@ class ModelFacts:
     applied:
         Whether it has predicted something in the corpus.
     predicted:
-        What it says of the whole corpus: columns `class`, `items`, `records`; empty where it has
+        Its predictions in the whole corpus: columns `class`, `items`, `records`; empty where it has
         said nothing, or its answers are no classes.
     probabilities:
         For each predicted class, numbers of items in equal bins of the probability of that

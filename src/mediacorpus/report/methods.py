@@ -280,7 +280,7 @@ def _evaluation(scored: Evaluation) -> str:
 def other_scores(scored: Evaluation) -> str:
     """Give the scores of predicted numbers or of several labels in a sentence."""
     shown = "; ".join(
-        f"{'just the right labels' if row['score'] == 'exact_match' else label_of(row['score'])} "
+        f"{'exact match' if row['score'] == 'exact_match' else label_of(row['score'])} "
         f"{row['estimate']:.3f} ({row['low']:.3f} to {row['high']:.3f})"
         for row in scored.result["table"]
         if not row["class"] and None not in {row["estimate"], row["low"], row["high"]}

@@ -44,7 +44,7 @@ _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
 _MOST_GALLERIES = 6
 _SMALL_N = 30
-_WHOLE = "What it says of the whole corpus"
+_WHOLE = "Predictions in the whole corpus"
 _OF_CODES = (
     "Training: error of the images made again from their codes, of those learned from (dashed) and "
     "of those held out (solid), by epoch. The dotted line marks the epoch that was kept."

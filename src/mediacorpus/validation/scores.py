@@ -466,7 +466,7 @@ class SeveralScores(ScoreTable):
 
     @property
     def _title(self) -> str:
-        right = f"just the right labels {self.exact_match}"
+        right = f"exact match {self.exact_match}"
         return f"{counted(self.n, 'item')}; {right}; mean F1 {self.mean_f1:.3f}"
 
     def __str__(self) -> str:

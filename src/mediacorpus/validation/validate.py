@@ -539,7 +539,7 @@ def _priors(
         everything.update(batch.filter(pc.equal(batch["rank"], 1))["tag"].to_pylist())
     warning = prior_warning(Counter(own.predicted), everything)
     if warning and weighted:
-        warning += " The weighted scores allow for what comes of the drawing."
+        warning += " The weighted scores correct for how the sample was drawn."
     return [Note(f"By the model's own answers: {warning}", "priors")] if warning else []
 
 

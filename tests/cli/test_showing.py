@@ -97,3 +97,29 @@ def test_wrong_levels_are_one_line(tmp_path, *, corpus, told, save):
     told("measure", corpus, "facts", "-q")
     assert "video" in told("table", corpus, "facts", "--by", "scene", code=1).err
     assert "no frame" in told("table", corpus, "facts", "--by", "video", code=1).err
+
+
+def test_columns_without_any_value_are_named_below(tmp_path, *, save, told):
+    save(tmp_path / "p" / "a.png")
+    told("create", tmp_path / "c")
+    told("add", tmp_path / "c", tmp_path / "p")
+    text = told("items", tmp_path / "c").out
+    head, foot = text.splitlines()[0], text.splitlines()[-1]
+    assert "format" in head
+    assert "duration" not in head
+    assert "; empty: place, duration, " in foot
+    assert "more columns" not in foot
+
+
+def test_gold_takes_rows_and_a_file(tmp_path, *, save, told):
+    rows = ["file,variable,value"]
+    for number in range(3):
+        save(tmp_path / "p" / f"{number}.png", number)
+        rows.append(f"{number}.png,v,yes")
+    (tmp_path / "l.csv").write_text("\n".join(rows))
+    told("create", tmp_path / "c")
+    told("add", tmp_path / "c", tmp_path / "p")
+    told("labels", "import", tmp_path / "c", tmp_path / "l.csv")
+    assert "3 rows, 2 shown" in told("gold", tmp_path / "c", "v", "--rows", "2").out
+    told("gold", tmp_path / "c", "v", "-o", tmp_path / "gold.csv")
+    assert (tmp_path / "gold.csv").read_text().count("yes") == 3

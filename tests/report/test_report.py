@@ -47,5 +47,7 @@ def test_a_report_without_images(tmp_path, save):
         corpus.measure("quality", "color", progress=False)
         whole, bare = corpus.report(), corpus.report(images=False)
     assert bare.name == "report-no-images.html"
+    assert f'<a href="{whole.resolve().as_uri()}"' in whole._repr_html_()
+    assert isinstance(whole, Path)
     assert "data:image" in whole.read_text(encoding="utf-8")
     assert "data:image" not in bare.read_text(encoding="utf-8")

@@ -85,7 +85,14 @@ def show_json(content: Any) -> None:
 
 
 def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
-    """Print a data frame as a table: its first rows, as many columns as fit, and the counts."""
+    """Print a data frame as a table: its first rows, as many columns as fit, and the counts.
+
+    Columns without any value are named below the table.
+    """
+    head = frame.head(rows)  # most columns have a value there, and need not be read through
+    empty = [c for c in frame.columns if len(frame) and _blank(head[c]) and _blank(frame[c])]
+    empty = [name for name in empty if len(empty) < len(frame.columns)]
+    frame = frame.drop(columns=empty)
     # A pipe has no width; there lines stay whole, so that they can be searched.
     console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     names = [visible(str(name)) for name in frame.columns]
@@ -110,8 +117,14 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
         + (f", {rows} shown" if len(frame) > rows else "")
     ]
     if fitting < len(names):
-        footer.append(f"{len(names)} columns, not shown: {', '.join(names[fitting:])}")
+        footer.append(f"{len(names) - fitting} more columns: {', '.join(names[fitting:])}")
+    if empty:
+        footer.append(f"empty: {', '.join(visible(str(name)) for name in empty)}")
     out("; ".join(footer))
+
+
+def _blank(column: Any) -> bool:
+    return bool((column.isna() | (column.astype(object) == "")).all())
 
 
 def _cell(value: Any) -> str:

@@ -7,9 +7,9 @@ from typing import Annotated
 
 import typer
 
-from mediacorpus.cli.app import Encoding, Folder, Json, Sheet, app, command
+from mediacorpus.cli.app import Encoding, Folder, Json, Output_, Rows, Sheet, app, command
 from mediacorpus.cli.help import Command
-from mediacorpus.cli.output import out, show, some_failed
+from mediacorpus.cli.output import ROWS_SHOWN, out, show, some_failed, write_frame
 from mediacorpus.result import counted
 
 labels_app = typer.Typer(help="Labels that people gave.", no_args_is_help=True)
@@ -107,6 +107,8 @@ def gold(
     unresolved: Annotated[
         bool, typer.Option("--unresolved", help="Show the items without a value, and why.")
     ] = False,
+    output: Output_ = None,
+    rows: Rows = ROWS_SHOWN,
     as_json: Json = False,
 ) -> None:
     """Show one value for each labelled item, computed from all coders."""
@@ -116,7 +118,10 @@ def gold(
         found = corpus.gold(
             variable, rule=rule, positive=positive, keep=keep, unresolved=unresolved
         )
-    show(found, as_json=as_json)
+    if output is not None:
+        write_frame(found, output)
+        return
+    show(found, as_json=as_json, rows=rows)
     reasons: dict[str, int] = found.attrs["unresolved"]
     if reasons and not unresolved and not as_json:
         items = counted(sum(reasons.values()), "item")

@@ -7,6 +7,7 @@ import json
 import warnings
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,13 @@ if TYPE_CHECKING:
 
 REPORT, WITHOUT_IMAGES = "report.html", "report-no-images.html"
 RESULTS = "results.json"
+
+
+class PageFile(type(Path())):  # type: ignore[misc]
+    """The path of a page, which a notebook shows as a link."""
+
+    def _repr_html_(self) -> str:
+        return f'<a href="{self.resolve().as_uri()}" target="_blank">{escape(str(self))}</a>'
 
 
 def report(
@@ -58,7 +66,7 @@ def report(
     Returns
     -------
     Path
-        The HTML file.
+        The HTML file; a notebook shows it as a link.
 
     Raises
     ------
@@ -83,7 +91,7 @@ def report(
         numbers = json.dumps(results(store), indent=2, ensure_ascii=False)
         for place, text in ((target, html), (target.with_name(RESULTS), numbers)):
             write_page(place, text)
-    return target
+    return PageFile(target)
 
 
 def render(content: ReportContent) -> str:

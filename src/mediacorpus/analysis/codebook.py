@@ -20,6 +20,7 @@ from mediacorpus.store.write import write_batches
 
 VALUES = 20
 """Columns with at most so many different values have them listed."""
+_GLANCE = 500
 NAMES = {".dta": STATA_NAME, ".sav": SPSS_NAME}
 _RECORDS = {
     "record": "Number of the record",
@@ -85,19 +86,30 @@ class _Column:
                 self.least = min(x for x in (self.least, ends["min"]) if x is not None)
                 self.most = max(x for x in (self.most, ends["max"]) if x is not None)
                 self.total += float(pc.sum(column).as_py())
-        if self.values is not None and not pa.types.is_nested(self.kind):
-            for pair in pc.value_counts(column.drop_null()).to_pylist()[: VALUES + 1]:
+        if self.values is not None:
+            self._count(column.drop_null())
+
+    def _count(self, column: pa.Array) -> None:
+        """Count values as long as there are few; numbers with fractions are not counted."""
+        assert self.values is not None
+        uncounted = pa.types.is_nested(self.kind) or pa.types.is_floating(self.kind)
+        # A glance at the beginning spares most columns of many values the counting.
+        if uncounted or len(pc.unique(column[:_GLANCE])) > VALUES:
+            self.values = None
+            return
+        counts = pc.value_counts(column)
+        if len(counts) <= VALUES:
+            for pair in counts.to_pylist():
                 self.values[pair["values"]] += pair["counts"]
-            if len(self.values) > VALUES:
-                self.values = None
+        if len(counts) > VALUES or len(self.values) > VALUES:
+            self.values = None
 
     def row(self) -> dict[str, Any]:
         there = self.rows - self.missing
         number = self.least is not None
-        floats = pa.types.is_floating(self.kind)
         listed = (
             ""
-            if self.values is None or floats
+            if self.values is None
             else "; ".join(
                 f"{_word(value)} ({n:,})" for value, n in sorted(self.values.items(), key=_order)
             )

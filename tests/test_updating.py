@@ -1,6 +1,7 @@
 """`update` and the study as a script: what was asked is kept, and can be asked again."""
 
 import json
+import shlex
 import shutil
 import subprocess
 import sys
@@ -9,7 +10,7 @@ import pandas as pd
 import pytest
 
 import mediacorpus as mc
-from mediacorpus.analysis.script import calls, python_script
+from mediacorpus.analysis.script import Call, calls, python_script
 from mediacorpus.cli import application, scripting
 from mediacorpus.cli.output import exit_code
 from mediacorpus.testing import toy_images
@@ -125,14 +126,15 @@ def test_update_goes_on_where_a_source_or_a_model_is_gone(tmp_path, study):
     place = tmp_path / "s"
     shutil.copytree(study, place)
     with mc.Corpus(place) as corpus:
-        corpus._store.execute(
-            "UPDATE runs SET parameters = replace(parameters, 'pictures', 'gone')"
-        )
+        for column in ("parameters", "asked"):
+            corpus._store.execute(
+                f"UPDATE runs SET {column} = replace({column}, 'pictures', 'gone')"
+            )
         corpus._store.execute("UPDATE sources SET location = replace(location, 'pictures', 'gone')")
         corpus._store.execute("UPDATE models SET model = 'other'")
         done = corpus.update(progress=False)
         left = {step.command: step.said for step in done.steps if step.skipped}
-    assert "gone is not there any more" in left["add pictures"]
+    assert "gone is not there any more" in left["add gone"]
     assert left["apply m"] == left["validate m"] == "There is no model 'm' any more."
     assert done.failed == 3
     assert "3 steps could not be repeated" in str(done)
@@ -174,3 +176,80 @@ def test_a_command_within_a_command_is_the_users(study):
     assert {command for _, command in asked} <= {
         *("add", "measure", "split", "train", "apply", "validate", "report")
     }
+
+
+@pytest.fixture
+def two_folders(tmp_path, monkeypatch):
+    """A corpus of two folders that were added at once, and of files by a pattern."""
+    for name in ("one", "two", "scans"):
+        toy_images(tmp_path / name, 4, seed=len(name))
+    monkeypatch.chdir(tmp_path)
+    with mc.Corpus.create("c") as corpus:
+        corpus.add(["one", "two"], progress=False)
+        corpus.add("scans/*/0*.jpg", progress=False)
+    monkeypatch.chdir(tmp_path.parent)
+    return tmp_path
+
+
+def test_update_leaves_out_what_was_removed(two_folders):
+    with mc.Corpus(two_folders / "c") as corpus:
+        before = len(corpus.records())
+        corpus.remove(two_folders / "two")
+        kept = len(corpus.records())
+        assert kept < before
+        assert corpus.update(progress=False).failed == 0
+        assert len(corpus.records()) == kept
+
+
+def test_update_reads_a_pattern_anew_and_no_more(two_folders):
+    folder = next((two_folders / "scans").glob("*/"))
+    first = next(folder.glob("*.jpg")).read_bytes()
+    for name in ("0new.jpg", "left_out.jpg"):
+        (folder / name).write_bytes(first + name.encode())
+    with mc.Corpus(two_folders / "c") as corpus:
+        paths = set(corpus.records()["path"])
+        done = corpus.update(progress=False)
+        new = set(corpus.records()["path"]) - paths
+    assert done.failed == 0
+    assert {path.rpartition("/")[2] for path in new} == {"0new.jpg"}
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (("map_labels", ["v", {"YES": "yes", "n": "no"}], {}), "labels map _ v YES=yes,n=no"),
+        (
+            ("import_labels", ["l.csv"], {"map": {"YES": "yes"}, "values": ["yes", "no, never"]}),
+            "labels import _ l.csv --map YES=yes --values 'yes,\"no, never\"'",
+        ),
+        (
+            ("import_labels", ["l.csv"], {"map": "YES=yes", "wide": True}),
+            "labels import _ l.csv --map YES=yes --wide",
+        ),
+        (("learning_curve", ["v"], {"output": "c.svg"}), "learning-curve _ v --output c.svg"),
+        (
+            ("robustness", ["m"], {"against": "v"}),
+            "audit _ m --robustness --against v",
+        ),
+        (("audit", ["m"], {"against": "v", "by": ["a", "b"]}), "audit _ m --against v --by a,b"),
+        (
+            ("measure", ["color"], {"on": {"class": "Selection", "fields": {"items": ["a", "b"]}}}),
+            "measure _ color --item a --item b",
+        ),
+        (
+            ("add", [["p", "my q"]], {"robots": False, "rate": None}),
+            "add _ p 'my q' --ignore-robots --rate 0",
+        ),
+    ],
+)
+def test_each_kind_of_argument_is_written_as_it_is_typed(call, line):
+    command, positional, options = call
+    written = scripting.command_line(
+        Call(command, positional, options, (1,), command, "done"), application()
+    )
+    assert written.replace('"$CORPUS"', "_") == line
+    words = shlex.split(line)
+    group = application()
+    while words[0] != "_":
+        group = group.commands[words.pop(0)]
+    group.make_context(command, words)

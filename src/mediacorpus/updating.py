@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -106,7 +108,7 @@ def update(
 def _wanted(store: Store) -> Iterator[Call]:
     """Give the commands to repeat, each once, in the order of `REPEATED`."""
     known: dict[str, Call] = {}
-    kept = {location for (location,) in store.rows("SELECT location FROM sources")}
+    kept = _locations(store)
     for call in calls(store):
         if call.command == "add" and not kept.intersection(_places(store, call)):
             continue  # it was removed
@@ -136,9 +138,9 @@ def _repeat(
         return Step(title, f"There is no model {named[0]!r} any more.", skipped=True)
     try:
         if call.command == "add":
-            positional = [_there(_places(store, call))]
+            positional = [_sources(store, call)]
         elif call.command == "import_labels":
-            positional = _there(_places(store, call))[:1]
+            positional = _sources(store, call)
         result = perform(call.command, positional, options)
     except MediacorpusError as error:
         return Step(title, str(error), skipped=True)
@@ -164,22 +166,36 @@ def _value(value: Any) -> Any:
 
 
 def _places(store: Store, call: Call) -> list[str]:
-    """Give the absolute places of what was read, which its runs kept."""
+    """Give the absolute places that were read, as their runs kept them."""
     marks = ", ".join("?" * len(call.runs))
     rows = store.rows(f"SELECT parameters FROM runs WHERE run IN ({marks}) ORDER BY run", call.runs)
     found = (str(json.loads(text).get("source", "")) for (text,) in rows)
     return [place for place in dict.fromkeys(found) if place]
 
 
-def _there(places: Sequence[str]) -> list[str]:
-    """Leave out the places where nothing is any more.
+def _sources(store: Store, call: Call) -> list[str]:
+    """Give what a command read, by absolute paths and patterns, without what is gone.
+
+    What was removed from the corpus since is no longer meant.
 
     Raises
     ------
     SourceError
         Nothing is left.
     """
-    found = [place for place in places if Path(place).exists()]
+    given = [
+        os.path.normpath(Path(call.folder, text).expanduser())
+        for value in call.positional
+        for text in map(str, _words(value))
+    ]
+    if call.command == "add":
+        removed = set(_places(store, call)) - _locations(store)
+        given = [place for place in given if place not in removed]
+    found = [place for place in given if glob.has_magic(place) or os.path.lexists(place)]
     if not found:
-        raise SourceError(f"{places[0]} is not there any more. What it gave stays in the corpus.")
+        raise SourceError(f"{given[0]} is not there any more. What it gave stays in the corpus.")
     return found
+
+
+def _locations(store: Store) -> set[str]:
+    return {str(location) for (location,) in store.rows("SELECT location FROM sources")}

@@ -24,6 +24,8 @@ class Call:
         Ids of the runs that came of it.
     verb, status:
         Of its first run, and the worst of all of them.
+    folder:
+        Where it was given: what relative paths begin at.
     """
 
     command: str
@@ -32,6 +34,7 @@ class Call:
     runs: tuple[int, ...]
     verb: str
     status: str
+    folder: str = ""
 
     @property
     def remark(self) -> str:
@@ -70,6 +73,7 @@ def calls(store: Store) -> list[Call]:
             tuple(run for run, *_ in own),
             own[0][1],
             status,
+            asked.get("folder", ""),
         )
         last = found[-1] if found else None
         if last is None or not call.command or _said(call) != _said(last):

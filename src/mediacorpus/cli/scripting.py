@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -71,15 +73,29 @@ def _positional(call: Call) -> Iterator[str]:
     for value in call.positional:
         if isinstance(value, list):
             yield from map(str, value)
-        elif not isinstance(value, Mapping):
-            yield str(value)
+        elif not (isinstance(value, Mapping) and "class" in value):
+            yield _listed(value)
+
+
+def _listed(value: Any) -> str:
+    """Write a value as an option takes it: lists and maps with commas between.
+
+    >>> _listed(["yes", "no, never"]), _listed({"YES": "yes"})
+    ('yes,"no, never"', 'YES=yes')
+    """
+    if isinstance(value, Mapping):
+        value = [f"{key}={own}" for key, own in value.items()]
+    if not isinstance(value, list):
+        return str(value)
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(value)
+    return text.getvalue()
 
 
 def _option(command: Any, name: str, value: Any) -> Iterator[str]:
     """Give the words of one option, as the command line knows it."""
-    if isinstance(value, Mapping):
-        fields = value.get("fields", value)
-        for key, own in fields.items():
+    if isinstance(value, Mapping) and "class" in value:
+        for key, own in value["fields"].items():
             yield from _option(command, "item" if key == "items" else key, own)
         return
     if name == "seed" and value == 1:
@@ -98,4 +114,4 @@ def _option(command: Any, name: str, value: Any) -> Iterator[str]:
         for one in value:
             yield from (flag, str(one))
     else:
-        yield from (flag, ",".join(map(str, value)) if isinstance(value, list) else str(value))
+        yield from (flag, _listed(value))

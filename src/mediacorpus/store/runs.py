@@ -144,11 +144,19 @@ def asking(command: str, positional: Sequence[Any], options: Mapping[str, Any]) 
         yield
         return
     call = {"command": command, "positional": list(positional), "options": dict(options)}
-    token = _ASKED.set(json.dumps(call | {"call": uuid.uuid4().hex}, default=str))
+    call |= {"folder": _here(), "call": uuid.uuid4().hex}
+    token = _ASKED.set(json.dumps(call, default=str))
     try:
         yield
     finally:
         _ASKED.reset(token)
+
+
+def _here() -> str:
+    """Give the working directory, from which relative paths were given; "" where it is gone."""
+    with contextlib.suppress(OSError):
+        return f"{Path.cwd()}{os.sep}"
+    return ""
 
 
 @contextlib.contextmanager

@@ -3,6 +3,7 @@
 import json
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 from PIL import Image
 
@@ -103,3 +104,14 @@ def test_paths_begin_at_their_source(tmp_path, corpus):
 def test_labels_of_a_measure_by_itself(corpus):
     assert column_labels(corpus._store, "quality")["blur"][1] == "quality"
     assert column_labels(corpus._store, "labels") == {}
+
+
+def test_a_source_right_below_the_root_keeps_its_slashes(tmp_path):
+    with mc.Corpus.create(tmp_path / "c") as corpus:
+        Image.new("RGB", (4, 4)).save(tmp_path / "a.png")
+        corpus.add(tmp_path / "a.png", progress=False)
+        corpus._store.execute("UPDATE sources SET location = '/photos'")
+        given = HandedOut(corpus._store)
+    assert given.texts(["/photos/a/1.png", "a/b/c.png"]) == ["photos/a/1.png", "a/b/c.png"]
+    text = pa.array(["The file a/b/c.png is no image."])
+    assert given.column(text, whole=False).to_pylist() == text.to_pylist()

@@ -51,10 +51,14 @@ class HandedOut:
 
     def column(self, paths: pa.Array, *, whole: bool = True) -> pa.Array:
         """Give a column of paths; or, if not `whole`, of text in which paths may stand."""
-        for above in self._above:
-            paths = pc.replace_substring(paths, above, "")
         if not whole:
+            for above in self._above:
+                # A folder right below the root has no folders above that could be left out.
+                paths = paths if above == "/" else pc.replace_substring(paths, above, "")
             return pc.replace_substring(paths, self._home, "~/")
+        for above in self._above:
+            below = pc.utf8_slice_codeunits(paths, len(above))
+            paths = pc.if_else(pc.starts_with(paths, above), below, paths)
         left = pc.match_substring_regex(paths, _ABSOLUTE)
         short = pc.replace_substring_regex(paths, _LAST_TWO, r"\1")
         return pc.if_else(left, short, paths)

@@ -125,3 +125,23 @@ def test_numbers_with_many_values_are_put_into_groups(tmp_path):
         found = distribution(corpus._store, "y", by="x")
         assert found.table["group"].nunique() == 20
         assert "groups of equal size" in str(found)
+
+
+def test_times_count_by_the_clock_where_they_were_taken(tmp_path):
+    times = ["2020-01-01T00:30:00+02:00", "2019-12-31 23:30:00-0500", "2019-07-01T10:00:00Z"]
+    times += ["2019-08-01T10:00:00", "2019-08-02", "2019-07"]
+    for number in range(len(times)):
+        Image.new("RGB", (4, 4), (number, 0, 0)).save(tmp_path / f"{number}.png")
+    rows = pd.DataFrame({"file": [f"{n}.png" for n in range(len(times))], "time": times, "x": 1})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    with mc.Corpus.create(tmp_path / "c") as corpus:
+        corpus.add(tmp_path / "t.csv", progress=False)
+        years = distribution(corpus._store, "x", by="year(time)").table
+        months = distribution(corpus._store, "x", by="month(time)").table
+    assert dict(zip(years["group"], years["n"], strict=True)) == {2019: 5, 2020: 1}
+    assert dict(zip(months["group"], months["n"], strict=True)) == {
+        "2019-07": 2,
+        "2019-08": 2,
+        "2019-12": 1,
+        "2020-01": 1,
+    }

@@ -16,7 +16,8 @@ def corpus(tmp_path_factory):
         Image.new("RGB", (64, 48), (40 * number, 90, 200 - 30 * number)).save(
             folder / f"{number}.png"
         )
-        rows.append({"file": f"{number}.png", "year": 1970 + number, "note": f"No. {number}"})
+        row = {"file": f"{number}.png", "year": 1970 + number, "note": f"No. {number}"}
+        rows.append(row | {"kind": "video", "place": "Graz"})  # columns that are named like ours
     rows.append(rows[0] | {"note": "again"})
     pd.DataFrame(rows).to_csv(folder / "t.csv", index=False)
     with mc.Corpus.create(folder / "c") as made:

@@ -134,7 +134,7 @@ _TYPES = {
 
 
 def _word(value: Any) -> str:
-    return {True: "yes", False: "no"}.get(value, str(value)) if type(value) is bool else str(value)
+    return ("yes" if value else "no") if isinstance(value, bool) else str(value)
 
 
 def _order(pair: tuple[Any, int]) -> tuple[int, str]:

@@ -39,6 +39,7 @@ DIFFERENT = 0.9
 AT_ONCE = 50_000
 
 _PERIOD = re.compile(rf"({'|'.join(PERIODS)})\((.+)\)", re.IGNORECASE)
+_ZONE = r"(\d\d:\d\d\S*?)\s*(?:Z|[+-]\d\d:?\d\d)$"
 _YEAR = r"\b(1\d{3}|20\d{2})\b"
 
 
@@ -259,7 +260,9 @@ def _periods(
         if period == "month":
             raise ParameterError(f"{by}: the column holds years, which have no months.")
         return _decades(values) if period == "decade" else values // 1
-    dates = pd.to_datetime(values, format="ISO8601", errors="coerce", utc=True)
+    # The hour on the clock counts where it was taken, so a time zone is left out.
+    clock = values.astype("string").str.replace(_ZONE, r"\1", regex=True)
+    dates = pd.to_datetime(clock, format="ISO8601", errors="coerce")
     found: pd.Series[Any] = dates.dt.strftime("%Y-%m")
     if period != "month":
         years = dates.dt.year.astype(float)

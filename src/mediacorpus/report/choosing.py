@@ -150,15 +150,16 @@ def _sorted(
 ) -> tuple[list[str], int]:
     """Order items by a column of the tidy table; give the first, and how many have a value."""
     name = sort.removeprefix("-").strip()
-    query, known = part_of_tidy(store, ["item", "kind", "record", name])
+    query, known = part_of_tidy(store, ["item", "record", name])
     order = "DESC" if sort.startswith("-") else "ASC"
-    where = "kind NOT IN ('audio', 'document', 'video') AND v IS NOT NULL"
+    images = f"SELECT item FROM items WHERE {VISUAL_ITEMS}"
+    where = f"v IS NOT NULL AND item IN ({images})"
     if chosen is not None:
         ids = pa.table({"item": list(chosen)})
         known["selected_items"] = FetchView(lambda: ids)
         where += " AND item IN (SELECT item FROM selected_items)"
     rows = run_sql(
-        f"WITH t AS ({query}), u AS (SELECT item, kind, {quoted(name)} AS v, record FROM t) "
+        f"WITH t AS ({query}), u AS (SELECT item, {quoted(name)} AS v, record FROM t) "
         f"SELECT item, count(*) OVER () FROM (SELECT item, arg_min(v, record) AS v FROM u "
         f"WHERE {where} GROUP BY item) ORDER BY v {order}, item LIMIT {most}",
         known,

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mediacorpus.errors import MediacorpusError
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
+    from mediacorpus.sources.web import load_image
 
 _HOMES = {
     "Batch": "mediacorpus.engine.contract",
@@ -39,6 +40,7 @@ _HOMES = {
     "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
     "doctor": "mediacorpus.checkup",
+    "load_image": "mediacorpus.sources.web",
     "measure": "mediacorpus.engine.contract",
 }
 
@@ -59,6 +61,7 @@ __all__ = [
     "__version__",
     "doctor",
     "errors",
+    "load_image",
     "measure",
     "media",
 ]

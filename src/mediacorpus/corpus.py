@@ -21,11 +21,13 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.mapping import Mapped
+    from mediacorpus.coding.setting import SetLabel
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -244,6 +246,7 @@ class Corpus:
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
+        audio: bool = False,
         boxes: Sequence[str] | str | None = None,
         box_unit: str = "pixels",
         refresh: bool = False,
@@ -266,6 +269,7 @@ class Corpus:
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,
@@ -424,7 +428,10 @@ class Corpus:
         on: Chosen | pd.DataFrame = None,
         *,
         kind: str = "rgb",
+        rotate: float = 0.0,
+        flip: str | None = None,
         resize: str | None = None,
+        filter: Filter | None = None,
         augment: int = 0,
         seed: int = 1,
         most: int = 12,
@@ -438,7 +445,10 @@ class Corpus:
             on,
             most=most,
             kind=kind,
+            rotate=rotate,
+            flip=flip,
             resize=resize,
+            filter=filter,
             augment=augment,
             seed=seed,
             output=None if output is None else Path(output),
@@ -540,6 +550,21 @@ class Corpus:
         from mediacorpus.coding.mapping import map_labels
 
         return map_labels(self._store, variable, map, undo=undo)
+
+    @_command
+    def set_label(
+        self,
+        item: str,
+        variable: str,
+        value: str,
+        *,
+        coder: str,
+        new_value: bool = False,
+    ) -> SetLabel:
+        """Append one label of one item; see `mediacorpus.coding.setting.set_label`."""
+        from mediacorpus.coding.setting import set_label
+
+        return set_label(self._store, item, variable, value=value, coder=coder, new_value=new_value)
 
     @_command
     def gold(

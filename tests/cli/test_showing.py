@@ -24,7 +24,12 @@ def test_show_augmented_and_resized_as_json(tmp_path, *, save, told):
     target = tmp_path / "sheet.png"
     options = ["--as", "gray", "--resize", "crop 64", "--augment", 11, "--seed", 3]
     said = told("show", save(tmp_path / "a.png"), *options, "-o", target, "--json").out
-    assert json.loads(said) == {"file": str(target), "tiles": 12, "failed": {}}
+    assert json.loads(said) == {
+        "file": str(target),
+        "tiles": 12,
+        "failed": {},
+        "stretched": 0,
+    }
 
 
 def test_show_what_cannot_be_shown(tmp_path, *, save, told):

@@ -33,7 +33,8 @@ def sheet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "tiles"), [("rgb", 1), ("gray", 1), ("hsv", 3), ("lab", 3), ("edges", 1)]
+    ("kind", "tiles"),
+    [("rgb", 1), ("gray", 1), ("channels", 3), ("red", 1), ("cmyk", 4), ("hsv", 3), ("edges", 1)],
 )
 def test_one_image_in_each_way(tmp_path, sheet, *, save, kind, tiles):
     found, pixels = sheet(save(tmp_path / "a.png"), kind=kind)
@@ -49,6 +50,30 @@ def test_augmented_versions_stand_beside_the_image(tmp_path, sheet, save):
     assert one == again == 12
     assert np.array_equal(first, second)
     assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_turned_and_mirrored(tmp_path, sheet, save):
+    image = save(tmp_path / "a.png")
+    _, plain = sheet(image)
+    _, upside = sheet(image, flip="up-down")
+    _, twice = sheet(image, rotate=180, flip="left-right")
+    assert not np.array_equal(plain, upside)
+    assert np.array_equal(upside, twice)
+    _, tilted = sheet(image, rotate=30)
+    assert tilted.shape[0] > 0
+    with pytest.raises(UnknownName, match="sideways"):
+        sheet(image, flip="sideways")
+    with pytest.raises(ParameterError, match="number of degrees"):
+        sheet(image, rotate=float("nan"))
+
+
+def test_filters_of_resizing(tmp_path, sheet, save):
+    image = save(tmp_path / "a.png")
+    _, rough = sheet(image, resize="15", filter="nearest")
+    _, smooth = sheet(image, resize="15", filter="area")
+    assert not np.array_equal(rough, smooth)
+    with pytest.raises(ParameterError, match="say --resize, too"):
+        sheet(image, filter="area")
 
 
 def test_resized(tmp_path, sheet, save):

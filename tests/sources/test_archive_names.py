@@ -31,15 +31,54 @@ def test_names_of_a_zip_are_decoded(tmp_path, flags, raw, name):
     assert look(path) == ({name: b"x"}, {})
 
 
-def test_names_of_a_tar_that_are_no_text_can_be_stored(tmp_path):
-    file = io.BytesIO()
-    with tarfile.open(
-        fileobj=file, mode="w", format=tarfile.GNU_FORMAT, encoding="latin-1"
-    ) as archive:
-        archive.addfile(tarfile.TarInfo("caf\xe9.jpg"))
-    path = tmp_path / "a.tar"
-    path.write_bytes(file.getvalue())
-    assert look(path) == ({"caf\\udce9.jpg": b""}, {})
+WORDS = {
+    "cp932": ["写真/表示.jpg", "写真/ソース.jpg", "写真/能力.jpg"],
+    "gb18030": ["照片/抗议.jpg", "照片/人群.jpg", "照片/旗帜.jpg"],
+    "cp866": ["фото/площадь.jpg", "фото/толпа.jpg", "фото/флаг.jpg"],
+    "windows-1251": ["фото/площадь.jpg", "фото/толпа.jpg", "фото/флаг.jpg"],
+}
+
+
+def packed(path, names, codec, *, mode="w", kind=tarfile.GNU_FORMAT):
+    """A tar as a machine with that encoding makes it, with a plain file before and behind."""
+    with tarfile.open(path, mode, format=kind, encoding=codec) as archive:
+        for name in ("plain.jpg", *names, "last.jpg"):
+            info = tarfile.TarInfo(name)
+            info.size = len(name)
+            archive.addfile(info, io.BytesIO(bytes(len(name))))
+    return path
+
+
+@pytest.mark.parametrize("codec", WORDS)
+@pytest.mark.parametrize("mode", ["w", "w:gz", "w:xz"])
+@pytest.mark.parametrize("kind", [tarfile.GNU_FORMAT, tarfile.USTAR_FORMAT])
+def test_names_of_a_tar_in_the_encoding_of_its_machine(tmp_path, codec, mode, kind):
+    path = packed(tmp_path / "a.tar", WORDS[codec], codec, mode=mode, kind=kind)
+    notes = []
+    found = {}
+    for member in members(path, notes=notes):
+        found[member.name] = sum(map(len, member.chunks()))
+    names = ["plain.jpg", *WORDS[codec], "last.jpg"]
+    assert found == {name: len(name) for name in names}
+    assert len(notes) == 1
+    assert f"they were read as {codec}" in notes[0]
+    again: list[str] = []
+    assert [one.name for one in members(path, encoding=codec, notes=again)] == names
+    assert not again
+
+
+def test_an_encoding_that_does_not_fit_the_names_of_a_tar(tmp_path):
+    path = packed(tmp_path / "a.tar", WORDS["gb18030"], "gb18030")
+    with pytest.raises(SourceError, match="cannot be read as ascii"):
+        list(members(path, encoding="ascii"))
+
+
+def test_names_of_a_tar_that_are_utf8_are_not_guessed_at(tmp_path):
+    notes = []
+    for kind in (tarfile.GNU_FORMAT, tarfile.PAX_FORMAT):
+        path = packed(tmp_path / "a.tar", WORDS["cp932"], "utf-8", kind=kind)
+        assert [one.name for one in members(path, notes=notes)][1:-1] == WORDS["cp932"]
+    assert not notes
 
 
 def test_names_that_come_twice_are_told_apart(zipped, tarred):

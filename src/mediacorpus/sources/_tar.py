@@ -22,10 +22,13 @@ from mediacorpus.sources._archived import (
 )
 from mediacorpus.sources._expand import FEED, Expander, for_stream
 from mediacorpus.sources._zip import BROKEN as BROKEN_ZIP
+from mediacorpus.sources._zip import is_utf8, name_codec
 
 BLOCK = 512
 LARGEST_READ = 4 * CHUNK
 """No header of a tar is larger; a damaged one may claim to be of any size."""
+_LOOKED_AT = 1000
+"""Names that are not UTF-8 by which their encoding is chosen, at the most."""
 MAGIC = slice(257, 262)
 BROKEN = (tarfile.TarError, *BROKEN_ZIP)
 
@@ -158,10 +161,9 @@ def entries(reading: Reading) -> Iterator[Member | Failure]:
         Not even the first file can be read.
     """
     stream = Stream(reading)
+    decoded = _Names(reading)
     try:
-        archive = tarfile.TarFile(
-            fileobj=stream, mode="r", encoding="utf-8", errors="surrogateescape"
-        )
+        archive = _opened(stream)
     except BROKEN as error:
         reason = stream.problem or str(error).rstrip(".") or type(error).__name__
         raise SourceError(
@@ -172,12 +174,56 @@ def entries(reading: Reading) -> Iterator[Member | Failure]:
         while (info := _next(archive, stream)) is not None:
             if not reading.spent.entry():
                 break
-            found = _entry(reading, archive, info=info, stream=stream)
+            found = _entry(reading, archive, info=info, name=decoded.of(info), stream=stream)
             if found is not None:
                 yield found
     problem = reading.spent.passed or _ending(stream)
     if problem:
         yield reading.whole(problem)
+
+
+def _opened(stream: Stream) -> tarfile.TarFile:
+    return tarfile.TarFile(fileobj=stream, mode="r", encoding="utf-8", errors="surrogateescape")
+
+
+class _Names:
+    """Decodes the names of a tar, most of which are UTF-8.
+
+    What is not is in the encoding of the machine that packed it. At the first such name the
+    headers are read ahead, so that one encoding is chosen for all.
+    """
+
+    def __init__(self, reading: Reading) -> None:
+        self._reading = reading
+        self._codec = ""
+
+    def of(self, info: tarfile.TarInfo) -> str:
+        """Give the name of an entry as it was meant."""
+        raw = _raw(info)
+        if is_utf8(raw):
+            return info.name
+        self._codec = self._codec or name_codec(self._reading, self._ahead())
+        try:
+            return raw.decode(self._codec)
+        except UnicodeError:
+            return info.name
+
+    def _ahead(self) -> list[bytes]:
+        """Give the names that are not UTF-8, the first thousand of them."""
+        place = self._reading.file.tell()
+        stream = Stream(self._reading)
+        found: list[bytes] = []
+        try:
+            with _opened(stream) as archive:
+                while len(found) < _LOOKED_AT and (info := _next(archive, stream)) is not None:
+                    found += [raw] if not is_utf8(raw := _raw(info)) else []
+        finally:
+            self._reading.file.seek(place)
+        return found
+
+
+def _raw(info: tarfile.TarInfo) -> bytes:
+    return info.name.encode("utf-8", "surrogateescape")
 
 
 def _next(archive: tarfile.TarFile, stream: Stream) -> tarfile.TarInfo | None:
@@ -211,9 +257,14 @@ def _ending(stream: Stream) -> str:
 
 
 def _entry(
-    reading: Reading, archive: tarfile.TarFile, *, info: tarfile.TarInfo, stream: Stream
+    reading: Reading,
+    archive: tarfile.TarFile,
+    *,
+    info: tarfile.TarInfo,
+    name: str,
+    stream: Stream,
 ) -> Member | Failure | None:
-    name = plain(info.name)
+    name = plain(name)
     name = name.rstrip("/") or name
     if info.isdir():
         return None

@@ -7,6 +7,7 @@ import itertools
 import lzma
 import stat
 import struct
+import unicodedata
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Sequence
@@ -28,6 +29,7 @@ from mediacorpus.sources._expand import OTHER_METHODS, Expander, expanded, for_z
 from mediacorpus.store import encodings
 from mediacorpus.store.encodings import OF_NAMES
 
+_JAPANESE = {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"}
 UTF8 = 0x800
 ENCRYPTED = 0x1 | 0x40 | 0x2000
 """Flags: encrypted, strongly encrypted, directory masked (APPNOTE 4.4.4)."""
@@ -117,14 +119,31 @@ def _names(reading: Reading, infos: Sequence[zipfile.ZipInfo]) -> list[str]:
     unmarked = [
         name
         for name, info in zip(raw, infos, strict=True)
-        if not info.flag_bits & UTF8 and not _is_utf8(name)
+        if not info.flag_bits & UTF8 and not is_utf8(name)
     ]
     if not unmarked:
         return [name.decode("utf-8", "surrogateescape") for name in raw]
-    together = b" ".join(unmarked)
+    codec = name_codec(reading, unmarked)
+    odd = set(unmarked)
+    return [
+        name.decode(codec) if name in odd else name.decode("utf-8", "surrogateescape")
+        for name in raw
+    ]
+
+
+def name_codec(reading: Reading, names: Sequence[bytes]) -> str:
+    """Say in which encoding names were written that are not UTF-8, and note what was guessed.
+
+    Raises
+    ------
+    SourceError
+        The encoding that the user named does not fit.
+    """
+    together = b" ".join(names)
     guessed = [*encodings.guesses(together, OF_NAMES), "cp437"]
     fitting = [one for one in guessed if _decodes(together, one)]
-    codec = reading.encoding or next((c for c in fitting if _letters(together, c)), fitting[0])
+    likely = [one for one in fitting if _letters(together, one)] or fitting[:1]
+    codec = reading.encoding or next((c for c in likely if _one_script(together, c)), likely[0])
     if not _decodes(together, codec):
         raise SourceError(f"Names in {reading.shown} cannot be read as {codec}.")
     if reading.encoding is None:
@@ -133,11 +152,7 @@ def _names(reading: Reading, infos: Sequence[zipfile.ZipInfo]) -> list[str]:
             f"{encodings.sample(together.decode(codec))!r}. If that is wrong, name their encoding "
             "with --encoding."
         )
-    odd = set(unmarked)
-    return [
-        name.decode(codec) if name in odd else name.decode("utf-8", "surrogateescape")
-        for name in raw
-    ]
+    return codec
 
 
 def _letters(text: bytes, codec: str) -> bool:
@@ -145,7 +160,24 @@ def _letters(text: bytes, codec: str) -> bool:
     return all(one.isascii() or one.isalnum() for one in text.decode(codec))
 
 
-def _is_utf8(name: bytes) -> bool:
+def _one_script(text: bytes, codec: str) -> bool:
+    """Tell whether all letters that are not ASCII are of one script, as in most names.
+
+    >>> text = "照片/抗议.jpg".encode("gb18030")
+    >>> _one_script(text, "gb18030"), _one_script(text, "cp949")
+    (True, False)
+    """
+    letters = {one for one in text.decode(codec) if not one.isascii()}
+    scripts = {unicodedata.name(one, "?").partition(" ")[0] for one in letters}
+    return len(scripts) <= 1 or scripts <= _JAPANESE
+
+
+def is_utf8(name: bytes) -> bool:
+    r"""Tell whether a name is UTF-8.
+
+    >>> is_utf8(b"caf\xe9.jpg")
+    False
+    """
     return _decodes(name, "utf-8")
 
 

@@ -83,7 +83,7 @@ def add(
         The catalogue.
     source:
         Folder; image, drawing, document, video or sound file; zip or tar archive; table (CSV,
-        TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links; a pattern such as
+        TSV, Parquet, JSON lines, .xlsx, .xls, .ods) of paths or links; a pattern such as
         `"scans/*.pdf"`; or a list of these.
     variable:
         For folders and archives: class folders become labels of this variable. For tables:
@@ -94,7 +94,7 @@ def add(
     min_bytes:
         Leave out smaller files.
     encoding, sheet:
-        For tables: see `mediacorpus.store.read.read_table`. For zip archives, the encoding of
+        For tables: see `mediacorpus.store.read.read_table`. For archives, the encoding of
         names that are not UTF-8.
     new_records:
         Whether a file of a folder and a row of a table about it are two records; else the row

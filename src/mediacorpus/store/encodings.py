@@ -43,7 +43,8 @@ ENOUGH = 4_000
 """Bytes of words that are asked about."""
 
 _BLOCK = 1 << 20
-_WORD = re.compile(rb"[^\s,;|\"'/.\\]*[\x80-\xff][^\s,;|\"'/.\\]*")
+# Backslash and bar are the second bytes of many Japanese and Chinese letters.
+_WORD = re.compile(rb"[^\s,;\"'/.]*[\x80-\xff][^\s,;\"'/.]*")
 _SHOWN = re.compile(r"[^\s,;|\"'/\\]*[^\x00-\x7f][^\s,;|\"'/\\]*")
 _MARKS = (
     (codecs.BOM_UTF32_LE, "utf-32"),

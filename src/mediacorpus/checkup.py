@@ -33,6 +33,7 @@ FOR = {
     "sheets": "tables and labels in Excel and OpenDocument sheets",
     "export": "tables for Stata and SPSS",
     "heif": "HEIC and HEIF images",
+    "jxl": "JPEG XL images",
 }
 """What each extra is for."""
 GROUPS = ("mediacorpus.measures", "mediacorpus.metrics", "mediacorpus.backbones")

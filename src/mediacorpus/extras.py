@@ -38,10 +38,12 @@ EXTRA_OF = {
     "resvg_py": "documents",
     "httpx": "download",
     "pi_heif": "heif",
+    "pylibjxl": "jxl",
     "av": "video",
     "scenedetect": "video",
     "openpyxl": "sheets",
     "odf": "sheets",
+    "python_calamine": "sheets",
 }
 """Which extra of the package brings which module."""
 

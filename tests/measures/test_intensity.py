@@ -61,7 +61,7 @@ def test_other_measures_say_that_they_see_a_stretched_copy(rasters):
     note = rasters.measure("color", "quality").note
     assert note.startswith("color, quality see 3 rasters of numbers beyond 16 bits")
     assert "measure intensity" in note
-    assert "Stretched from its own" in str(rasters.show(["low.tif", "photo.png"]))
+    assert "Stretched by its own range" in str(rasters.show(["low.tif", "photo.png"]))
 
 
 def test_one_band(rasters):

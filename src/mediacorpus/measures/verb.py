@@ -240,8 +240,8 @@ def _stretched(store: Store, wanted: Sequence[str]) -> str | None:
     sees = "sees" if len(names) == 1 else "see"
     return (
         f"{', '.join(names)} {sees} {counted(count, 'raster')} of numbers beyond 16 bits, with "
-        "signs or fractions, each stretched from its own least to its greatest value, which makes "
-        "them incomparable. `measure intensity` gives the numbers in the units of the files."
+        "signs or fractions, each stretched by its own range, which makes them incomparable."
+        " `measure intensity` gives the numbers in the units of the files."
     )
 
 

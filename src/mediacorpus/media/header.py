@@ -10,7 +10,7 @@ import math
 import re
 from contextlib import contextmanager
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from PIL import ExifTags, Image, ImageFile
 
@@ -18,6 +18,14 @@ from mediacorpus.errors import MediacorpusError, MediaError, MissingExtra, TooLa
 from mediacorpus.extras import installed, need
 from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
+from mediacorpus.media.further import (
+    HDR_MARKS,
+    JXL_MARKS,
+    hdr_size,
+    jxl_size,
+    open_hdr,
+    open_jxl,
+)
 from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
 from mediacorpus.media.png import PNG_MARK, open_png
 from mediacorpus.media.reading import PathLike, contents
@@ -54,12 +62,14 @@ _SKIPPED = frozenset(
 )
 _ENDINGS = {"PNG": b"IEND", "GIF": b";", "JPEG2000": b"\xff\xd9"}
 _BOXED = {"AVIF", "HEIF"}
+_DECODED = {"JXL", "HDR"}  # when they are opened
 _TAIL = 64
 _ZONE = re.compile(r"[+-][01]\d:[0-5]\d")
 _OPENERS: tuple[tuple[bytes, str, Callable[[bytes], ImageFile.ImageFile]], ...] = (
     (JPEG_MARK, "JPEG", open_jpeg),
     (PNG_MARK, "PNG", open_png),
 )
+_FURTHER = ((JXL_MARKS, jxl_size, open_jxl), (HDR_MARKS, hdr_size, open_hdr))
 _JFIF_UNITS = {1, 2}  # dots per inch, per centimetre
 _SIDEWAYS = range(5, 9)
 
@@ -117,7 +127,7 @@ def probe(data: bytes | PathLike, *, max_pixels: float = MAX_PIXELS) -> FileFact
             format=image.format or "",
             width=width,
             height=height,
-            mode=image.described if isinstance(image, TiffImage) else image.mode,
+            mode=_mode(image),
             bytes=len(data),
             alpha=_alpha(image),
             frames=count_frames(image, data),
@@ -153,7 +163,7 @@ def open_image(data: bytes, max_pixels: float = MAX_PIXELS) -> ImageFile.ImageFi
     """
     if not data:
         raise MediaError("The file is empty (0 bytes).")
-    image = _identify(data)
+    image = _identify(data, max_pixels)
     # Pillow composes WebP images from several copies with transparency.
     copies = (4 if getattr(image, "n_frames", 1) == 1 else 8) if image.format == "WEBP" else 1
     check_size(image.size, max_pixels / copies)
@@ -192,10 +202,18 @@ def ends_well(image: ImageFile.ImageFile, data: bytes) -> bool:
         return holds_all(image, len(data))
     if image.format == "WEBP":
         return int.from_bytes(data[4:8], "little") + 8 <= len(data)
+    if image.format in _DECODED:
+        return True
     if image.format in _BOXED:
         return boxes_end(data)
     mark = _ENDINGS.get(image.format or "")
     return mark is not None and mark in data[-_TAIL:]
+
+
+def _mode(image: ImageFile.ImageFile) -> str:
+    if isinstance(image, TiffImage):
+        return image.described
+    return f"{image.mode}, float32" if image.format == "HDR" else image.mode
 
 
 def read_orientation(image: ImageFile.ImageFile) -> int:
@@ -241,7 +259,7 @@ def _formats() -> tuple[str, ...]:
     return tuple(name for name in Image.ID if name not in _SKIPPED)
 
 
-def _identify(data: bytes) -> ImageFile.ImageFile:
+def _identify(data: bytes, max_pixels: float) -> ImageFile.ImageFile:
     for mark, name, opener in _OPENERS:
         if data.startswith(mark):
             try:
@@ -250,6 +268,10 @@ def _identify(data: bytes) -> ImageFile.ImageFile:
                 raise MediaError(_broken(name, error, data)) from error
     if heif_kind(data) not in {None, "AVIF"}:
         return _open_heif(data)
+    for marks, size, decode in _FURTHER:
+        if data.startswith(marks):
+            check_size(size(data), max_pixels)
+            return cast("ImageFile.ImageFile", decode(data))
     return _tried(data)
 
 
@@ -293,6 +315,8 @@ def known_mark(head: bytes) -> bool:
     """
     if not head:
         return False
+    if head.startswith(JXL_MARKS + HDR_MARKS):
+        return True
     start = head[:16].ljust(16, b"\x00")  # some of Pillow's tests need all of them
     accepting = (Image.OPEN[name][1] for name in _formats())
     return any(accept is not None and accept(start) is True for accept in accepting)

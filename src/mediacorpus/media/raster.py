@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mediacorpus.errors import MediaError, ParameterError
+from mediacorpus.media.further import read_hdr
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
@@ -111,6 +112,9 @@ def _read(image: Image.Image, data: bytes, page: int) -> tuple[NDArray[Any], NDA
         return _of_tiff(image)
     if image.format == "PNG" and data[_PNG_DEPTH] == _DEEP_PNG and image.mode != "I;16":
         return _of_deep_png(data)
+    if image.format == "HDR":
+        light = read_hdr(data)
+        return light, np.zeros(light.shape, np.bool_)
     return _of_pillow(image)
 
 

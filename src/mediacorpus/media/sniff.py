@@ -8,9 +8,11 @@ RAW_PHOTOGRAPH = (
     "a raw photograph (the sensor's data, not an image yet), a format that is not supported: "
     "export it as JPEG or TIFF, with the camera's program or with darktable"
 )
-_JPEG_XL = "a JPEG XL image, a format that is not supported: save it as PNG or JPEG"
-_RADIANCE = "a Radiance HDR image, a format that is not supported: save it as TIFF or PNG"
+_JPEG_XL = "a JPEG XL image"
+_RADIANCE = "a Radiance HDR image"
 _POSTSCRIPT = "a PostScript file, a format that is not supported: save it as PDF"
+_OFFICE = "an office document (.docx, .pptx, .odt or the like): save it as PDF"
+_METAFILE = "a Windows metafile, a format that is not supported: save it as SVG or PNG"
 _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
     (0, b"%!PS", _POSTSCRIPT),
@@ -23,6 +25,8 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (6, b"HEAPCCDR", RAW_PHOTOGRAPH),  # Canon, before CR2
     (0, b"FOVb", RAW_PHOTOGRAPH),  # Sigma
     (0, b"\x00MRM", RAW_PHOTOGRAPH),  # Minolta
+    (30, b"[Content_Types].xml", _OFFICE),
+    (30, b"mimetypeapplication/vnd.oasis", _OFFICE),
     (0, b"PK\x03\x04", "a ZIP archive or an office document"),
     (0, b"\x1f\x8b", "a gzip archive"),
     (0, b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
@@ -56,7 +60,11 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"GRIB", "weather data (GRIB)"),
     (0, b"BUFR", "weather data (BUFR)"),
     (0, b"\x89HDF", "an HDF5 data file"),
-    (0, b"\xd7\xcd\xc6\x9a", "a Windows metafile"),
+    (0, b"\xd7\xcd\xc6\x9a", _METAFILE),
+    (40, b" EMF", _METAFILE),
+    (128, b"DICM", "a DICOM image, a format that is not supported: save it as TIFF or PNG"),
+    (0, b"BPG\xfb", "a BPG image, a format that is not supported: save it as PNG or JPEG"),
+    (0, b"FLIF", "a FLIF image, a format that is not supported: save it as PNG"),
 )
 VIDEO_SUFFIXES = frozenset(
     (

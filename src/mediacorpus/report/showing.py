@@ -64,7 +64,7 @@ class Sheet(Result):
         lines = [f"Drew {counted(self.tiles, 'tile')}{where}."]
         if self.stretched:
             lines.append(
-                f"Stretched from its own least to its greatest value: {self.stretched:,} of "
+                f"Stretched by its own range: {self.stretched:,} of "
                 f"{counted(self.total, 'image')}, whose numbers are no levels of gray."
             )
         lines += [f"{name}: not read. {why}" for name, why in self.failed.items()]

@@ -486,9 +486,9 @@ def _raster_notes(modes: Iterable[str]) -> list[str]:
     if stretched:
         notes.append(
             f"Numbers beyond 16 bits, with signs or fractions ({stretched:,} images): each image "
-            "is shown stretched from its own least to its greatest value, so that brightness and "
-            "colors cannot be compared between them. `measure intensity` gives the numbers in the "
-            "units of the files."
+            "is shown stretched by its own range, from the least to the greatest value (of HDR "
+            "images to the 99th percentile), so that brightness and colors cannot be compared "
+            "between them. `measure intensity` gives the numbers in the units of the files."
         )
     if unnamed:
         notes.append(

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
+from mediacorpus.media.further import HDR_MARKS, JXL_MARKS
 from mediacorpus.media.header import known_mark
 from mediacorpus.media.sniff import (
     AUDIO_SUFFIXES,
@@ -291,5 +292,7 @@ def surely_media(suffix: str, head: bytes) -> bool:
     (True, True, False)
     """
     if suffix.lower() in MEDIA_SUFFIXES or head.startswith(SURE) or heif_kind(head) is not None:
+        return True
+    if head.startswith((JXL_MARKS[1], *HDR_MARKS)):
         return True
     return pdf_start(head) is not None or "not supported" in (looks_like(head) or "")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import html
 import math
+from datetime import datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Self
 
@@ -131,9 +132,21 @@ def plain(content: Any) -> Any:
     return _scalar(content)
 
 
+def shown_moment(when: datetime) -> str:
+    """Write a moment as ISO 8601 has it; one at midnight as a day, as data frames hold days.
+
+    >>> shown_moment(datetime(2024, 5, 31)), shown_moment(datetime(2024, 5, 31, 9, 30))
+    ('2024-05-31', '2024-05-31 09:30:00')
+    """
+    midnight = not (when.hour or when.minute or when.second or when.microsecond)
+    return str(when.date()) if midnight and when.tzinfo is None else str(when)
+
+
 def _scalar(content: Any) -> Any:
     if isinstance(content, Enum):
         return content.value
+    if isinstance(content, datetime) and content == content:  # noqa: PLR0124 - NaT is not
+        return shown_moment(content)
     if hasattr(content, "tolist"):
         return plain(content.tolist())
     if isinstance(content, float):

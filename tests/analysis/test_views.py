@@ -61,7 +61,7 @@ def test_columns_of_csv_files_have_the_type_of_what_is_in_them(added: Any) -> No
         text=["", "=1", "x"],
     )
     found = types(corpus, "records")
-    wanted = {"code": "VARCHAR", "year": "BIGINT", "share": "DOUBLE", "day": "VARCHAR"}
+    wanted = {"code": "VARCHAR", "year": "BIGINT", "share": "DOUBLE", "day": "DATE"}
     assert found | wanted == found
     frame = corpus.records()
     assert list(frame["code"]) == ["007", "8", "9"]

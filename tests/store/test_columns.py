@@ -1,13 +1,30 @@
 """The user's columns and their types, known as records are written."""
 
+import datetime as dt
+import functools
 import json
+import operator
 
+import openpyxl
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pyreadstat
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from mediacorpus import Corpus
+from mediacorpus.errors import ParameterError
 from mediacorpus.store import columns, holdings
-from mediacorpus.store.columns import Form, form_of, forms_of, own_columns, type_of
+from mediacorpus.store.columns import (
+    Form,
+    OwnColumn,
+    form_of,
+    forms_of,
+    own_columns,
+    own_values,
+    type_of,
+)
 from mediacorpus.store.store import Store
 
 
@@ -42,7 +59,28 @@ def write(store, run, source, make):
         (["007", "8"], "text"),
         (["1234567890123456"], "text"),
         (["1,5"], "text"),
-        (["1936-03-01", "2024-02-29T12:00:00Z"], "date"),
+        (["1936-03-01", "2024-02-29T12:00:00Z"], "text"),
+        (["1936-03-01", "2024-02-29 12:00"], "datetime"),
+        (["2024-02-29T12:00:00", "2024-02-29 12:00:01.5", ""], "datetime"),
+        (["2024-02-29T12:00:00Z", "2024-02-29T12:00:00.123+00:00"], "datetime"),
+        (["2024-02-29T12:00:00+02:00"], "text"),
+        (["2024-02-29T12:00:00Z", "2024-02-29T12:00:00"], "text"),
+        (["2023-02-29"], "text"),
+        (["2024-02-29 25:00"], "text"),
+        (["1936", "1940"], "integer"),
+        (["1936", "1936-03-01"], "text"),
+        (["1936-03"], "text"),
+        (["31.12.2020", "1.2.2021", "NA"], "date"),
+        (["1.2.2021", "03.04.2021"], "date"),
+        (["31/12/2020", "01/02/2021"], "date"),
+        (["12/31/2020", "01/02/2021"], "date"),
+        (["12-31-2020"], "date"),
+        (["01/02/2020", "3/4/2020"], "text"),
+        (["31/12/2020", "12/31/2020"], "text"),
+        (["31/12/2020", "2020-12-31"], "text"),
+        (["31/12/20"], "text"),
+        (["32/12/2020"], "text"),
+        (["29/02/2023", "01/02/2023"], "text"),
         (["1936-03-01", "then"], "text"),
         (["2024-13-01"], "text"),
         (["", ""], "text"),
@@ -205,3 +243,92 @@ def test_numbers_that_stay_text_are_said(write, store, run):
     assert (
         "'code' stays text: as numbers, 1.1 and 1.10 would be one" in columns.remarks(store, run)[0]
     )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("1936-03-01", dt.date(1936, 3, 1)),
+        ("1.2.2021", dt.date(2021, 2, 1)),
+        ("", None),
+        ("NA", None),
+    ],
+)
+def test_dates_have_values_of_their_type(given, expected):
+    forms = form_of("1936-03-01") if given[:1] == "1" and "-" in given else form_of("1.2.2021")
+    column = OwnColumn("d", "d", "date", forms | form_of(given))
+    assert own_values([json.dumps({"d": given}), "{}"], [column])["d"].to_pylist() == [
+        expected,
+        None,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("texts", "first"),
+    [
+        (["01/02/2020", "31/12/2020"], dt.date(2020, 2, 1)),
+        (["01/02/2020", "12/31/2020"], dt.date(2020, 1, 2)),
+        (["2020-01-02T10:00:00Z"], dt.datetime(2020, 1, 2, 10)),  # noqa: DTZ001 - in UTC
+        (["2020-01-02 10:00", "2020-01-03"], dt.datetime(2020, 1, 2, 10)),  # noqa: DTZ001
+    ],
+)
+def test_the_order_of_day_and_month_is_that_of_the_whole_column(texts, first):
+    forms = functools.reduce(operator.or_, map(form_of, texts))
+    column = OwnColumn("d", "d", type_of(forms), forms)
+    rows = [json.dumps({"d": text}) for text in texts]
+    assert own_values(rows, [column])["d"].to_pylist()[0] == first
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        (["31/12/2020", "1/2/2020"], "were read as day/month/year."),
+        (["12/31/2020"], "were read as month/day/year."),
+        (["1.2.2020"], "as is usual with dots"),
+        (["1/2/2020"], "may be day/month/year or month/day/year"),
+        (["31/12/2020", "12/31/2020"], "beside dates as month/day/year, so it stays text"),
+        (["2020-01-02T10:00:00Z"], "are in UTC"),
+        (["2020-01-02T10:00:00+02:00"], "of other time zones and stay text"),
+    ],
+)
+def test_what_was_guessed_of_dates_is_said(tmp_path, save, values, said):
+    table = tmp_path / "posts.csv"
+    names = [save(tmp_path / f"{n}.png", n).name for n in range(len(values))]
+    rows = "".join(f"{name},{value}\n" for name, value in zip(names, values, strict=True))
+    table.write_text(f"file,posted\n{rows}")
+    with Corpus.create(tmp_path / "corpus") as corpus:
+        assert said in str(corpus.add(table))
+
+
+def test_dates_in_sql_tables_plots_and_files(tmp_path, save):
+    table = tmp_path / "posts.csv"
+    rows = [f"{save(tmp_path / f'{n}.png', n).name},{1 + n}/12/{2000 + n},{n}" for n in range(20)]
+    rows[3] = rows[3].replace("4/12/2003", "")
+    table.write_text("\n".join(["file,posted,likes", *rows]))
+    with Corpus.create(tmp_path / "corpus") as corpus:
+        corpus.add(table)
+        assert corpus.table("columns").set_index("column")["type"]["posted"] == "date"
+        found = corpus.sql("SELECT year(posted) AS y FROM records WHERE posted > '2015-01-01'")
+        assert sorted(found["y"]) == [2015, 2016, 2017, 2018, 2019]
+        assert corpus.table(columns="posted")["posted"].dtype.kind == "M"
+        assert len(corpus.select(where="posted < DATE '2001-06-01'")) == 1
+        assert corpus.plot("likes", by="year(posted)").distribution.missing == 1
+        with pytest.raises(ParameterError, match=r"--by year\(posted\)"):
+            corpus.plot("posted")
+        for ending in ("csv", "parquet", "xlsx", "dta", "sav", "rds.csv"):
+            corpus.export(tmp_path / f"out.{ending}", columns="posted,likes")
+        codebook = (tmp_path / "out_codebook.csv").read_text()
+    assert ",own column,date,19,1," in codebook
+    assert (tmp_path / "out.csv").read_text().splitlines()[1] == "2000-12-01,0"
+    assert pq.read_schema(tmp_path / "out.parquet").field("posted").type == pa.date32()
+    cell = openpyxl.load_workbook(tmp_path / "out.xlsx").active["A2"]
+    assert (cell.value, cell.is_date) == (dt.datetime(2000, 12, 1), True)  # noqa: DTZ001
+    for read, file, kind in (
+        (pyreadstat.read_dta, "out.dta", "%td"),
+        (pyreadstat.read_sav, "out.sav", "DATE11"),
+    ):
+        frame, meta = read(str(tmp_path / file))
+        assert meta.original_variable_types["posted"] == kind
+        assert frame["posted"][0] == dt.date(2000, 12, 1)
+        assert frame["posted"].isna().sum() == 1
+    assert 'colClasses = c("Date", "numeric")' in (tmp_path / "out.R").read_text()

@@ -150,8 +150,11 @@ def test_json_lines(write):
         (("t.csv", b"\xff\xfea"), "cannot be read; name its encoding"),
         (("t.xlsx", b"PK\3\4"), "is no spreadsheet, or it is damaged"),
         (("t.xlsx", b"\xd0\xcf\x11\xe0"), "is encrypted, or an old Excel file"),
-        (("t.xls", b"\xd0\xcf\x11\xe0"), "save it in Excel as .xlsx"),
-        (("t.doc", b"PK\3\4"), "save it as one of CSV, TSV, Parquet, JSON lines, .xlsx, .ods"),
+        (("t.xls", b"\xd0\xcf\x11\xe0"), "no spreadsheet, or it is damaged"),
+        (
+            ("t.doc", b"PK\3\4"),
+            "save it as one of CSV, TSV, Parquet, JSON lines, .xlsx, .xls, .ods",
+        ),
         (("t", "a\n1\n"), "save it as one of"),
         (("t.parquet", b"PAR1 not really"), "is no Parquet file"),
         (("t.jsonl", '{"a": 1}\n{"a": \n'), r"Line 2 of 't\.jsonl' is not JSON"),

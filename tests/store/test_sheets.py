@@ -1,6 +1,8 @@
 """Spreadsheets, as people fill them in."""
 
+import base64
 import datetime as dt
+import zlib
 
 import openpyxl
 import pytest
@@ -11,6 +13,26 @@ from odf.text import P
 from mediacorpus.errors import SourceError
 from mediacorpus.store.read import read_table
 
+# Made with xlwt: sheets "empty", "codes" (dates, moments, a merged area) and "notes".
+XLS = zlib.decompress(
+    base64.b64decode(
+        "eNrtWF1IVEEUPjN3d901111/SQNZhKxMI+slBF0LS19WrB76ISh1rz/sune5u1b2UJb5EgRB9ZBEYFiQgf089EMR"
+        "9daDYNRDEARa+FQvQUEP6nbm3Nnbrq2gZIayZ5kzc87MmW/umXNm7t434zkTQw+KJ2EO1YICszEH2BJ0DIsjLrgB"
+        "+2Mx0YzXdiyxNK0octhxI21WeOYcyxB7KPZ7Ejjct7xCDvAJyxEIQ5MWUj3LSLtoDS1MrKGG2TD2OEbkdeTZUEQr"
+        "yyXeRjyP+D0a/Zx4HWkuEq/BsRPsMIx7m8p3yEg+yEupLxs5g8dk84E0VVAAr0Ukn7nEjLFW2Kl3tQRXS0eJJQuG"
+        "AXe7QQ2pupBdcAsyAQ4hVfp8lfX1JZa1cBu9mqDyNDZW+3zV+/dPQD5GyTD8iHkAvsePg5eetH559QxQ/zNZnzGP"
+        "3o4bnErvwF2eq7/MLQB9EDvGRGYMgBOmLKLHCmp3ONorFEU2Q9Gm+dWIUNQ4DEVIi6qRabiAUwPkYEHL9q6gijfD"
+        "8RaMvdagahXNYI+KU4S1SFT145CIqoZQH+wKqBGsO3StJ4z11i3hUAfWbbp2wo+pGdJQqBJKBaCXhm6TQ0KaHu3E"
+        "OqL1RDtxal3tbtEDGPcnM8WlRYecO+mQc1LiZyH3g4vaOZT+bnTW9J1vb32tzd6jpOmji82g9cI5EIOzwgKNs+dc"
+        "m+VksZn4OZp1HbWLieeji7Auay6QjT39NOY89ZYhznaid94NCe2N2B74svdJycBn7yZsjzZMnsoffe8dglLcQD/a"
+        "i18/VLAKNnhN0FNvvGbymPxIvOiPI7OW58Ij0cAD8zctnc/YvD6jmBKn0IrzmZ275dpj8r3IBTPkMyPmQUrCO8yU"
+        "uPSVISkoKaZkQcliSlaUrKZkQ8kmUVkKVEaoGXI8I1S7KQlUkZunuZAUfLLBh3iR4h4wRMyDuyMjI2NXpuqMfoFc"
+        "aNoKZKdE5imQOSFnyvE8CZkT8hqJzAn5hkTmJvJXicwJuRZHv8AZuHxmgaukwFUIN0siKUm4ShKuQrg3Ja5i4mZd"
+        "NXAVwm03bQWuiM4p6UmxEpuRI/A/coSb/Ss1R1jKHHElxDNLGc/u+NmU0u9pSlOa0pSmvyYmrxlFvpJZ5TWWIb/r"
+        "zGCZTX8mWbW0DzT8RfE/4G4IYa1D76LipxCsLD4XW6BN/HuhoAOIrkMAWmkdgUXHL76GsMTnWbChe+lSaLH4s4tZ"
+        "5z/G/wXz3YD6"
+    )
+)
 ROWS = [["file", "mood", "n"], ["1.jpg", "sad", 3], ["2.jpg", None, 1.5]]
 
 
@@ -144,3 +166,36 @@ def test_only_spreadsheets_have_sheets(tmp_path):
     (tmp_path / "t.csv").write_text("a\n1\n")
     with pytest.raises(SourceError, match="has no sheets"):
         read_table(tmp_path / "t.csv", sheet="A")
+
+
+@pytest.mark.parametrize("suffix", [".xls", ".XLS"])
+def test_old_excel_files(tmp_path, suffix):
+    path = tmp_path / f"codes{suffix}"
+    path.write_bytes(XLS)
+    notes = []
+    found = read_table(path, notes=notes)
+    assert found["file"].tolist() == ["0.png", "1.png", "2.png"]
+    assert found["posted"].tolist() == ["2021-01-02", "2021-01-03", "2021-01-04"]
+    assert found["seen"][0] == "2021-01-02 09:30:00"
+    assert found["likes"].tolist() == [5, 15, 25]
+    assert found["group"].tolist() == ["north", "north", "south"]
+    assert any("'codes' was read, not 'notes'" in note for note in notes)
+    assert any("1 merged area of 'codes'" in note for note in notes)
+    assert read_table(path, sheet="notes")["remark"].tolist() == ["x"]
+    with pytest.raises(SourceError, match="has no sheet 'Codes'"):
+        read_table(path, sheet="Codes")
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"<html><table><tr><td>file</td></tr></table></html>", "a web page under the name"),
+        (b"file;value\n1.png;yes\n", "no spreadsheet, or it is damaged"),
+        (XLS[:2000], "no spreadsheet, or it is damaged"),
+    ],
+)
+def test_what_only_bears_the_name_of_an_excel_file(tmp_path, content, reason):
+    path = tmp_path / "codes.xls"
+    path.write_bytes(content)
+    with pytest.raises(SourceError, match=reason):
+        read_table(path)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -76,6 +77,7 @@ class _Column:
     most: float | None = None
     total: float = 0.0
     values: Counter[Any] | None = field(default_factory=Counter)
+    times: list[dt.date] = field(default_factory=list)
 
     def see(self, column: pa.Array) -> None:
         self.rows += len(column)
@@ -86,6 +88,9 @@ class _Column:
                 self.least = min(x for x in (self.least, ends["min"]) if x is not None)
                 self.most = max(x for x in (self.most, ends["max"]) if x is not None)
                 self.total += float(pc.sum(column).as_py())
+        if pa.types.is_temporal(self.kind) and column.null_count < len(column):
+            ends = [*self.times, *pc.min_max(column).as_py().values()]
+            self.times = [min(ends), max(ends)]
         if self.values is not None:
             self._count(column.drop_null())
 
@@ -114,6 +119,8 @@ class _Column:
                 f"{_word(value)} ({n:,})" for value, n in sorted(self.values.items(), key=_order)
             )
         )
+        if self.times and not listed:
+            listed = f"{self.times[0]} to {self.times[1]}"
         return {
             "type": _TYPES.get(str(self.kind), "list"),
             "present": there,
@@ -130,6 +137,8 @@ _TYPES = {
     **dict.fromkeys(("double", "float", "halffloat"), "number"),
     "bool": "yes or no",
     **dict.fromkeys(("string", "large_string"), "text"),
+    "date32[day]": "date",
+    "timestamp[us]": "date and time",
 }
 
 

@@ -173,6 +173,7 @@ def distribution(
     if only is not None:
         rows = rows.filter(pc.is_in(rows["item"], pa.array(list(only), pa.string())))
     notes: list[str] = []
+    _refuse_dates(rows, column)
     values, numeric = _values(rows[column])
     frame = pd.DataFrame({"item": pd.factorize(rows["item"].to_pandas())[0], "value": values})
     frame["group"], ordered = "", False
@@ -211,6 +212,14 @@ def distribution(
         level=level,
         notes=tuple(Note(text, "plot") for text in notes),
     )
+
+
+def _refuse_dates(rows: pa.Table, column: str) -> None:
+    if pa.types.is_temporal(rows.schema.field(column).type):
+        raise ParameterError(
+            f"{column} holds dates. Draw another column over time: --by year({column}), "
+            f"decade({column}) or month({column})."
+        )
 
 
 def _period(by: str | None) -> tuple[str, str]:

@@ -11,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from mediacorpus.store import people, progress
-from mediacorpus.store.columns import OwnColumn, own_columns, own_values
+from mediacorpus.store.columns import DATES, OwnColumn, own_columns, own_values
 from mediacorpus.store.query import (
     TYPES,
     FetchView,
@@ -32,7 +32,13 @@ OF_ITEMS = ("kind", "format", "place", "width", "height", "duration", "mode", "b
 FOUND_AT_ONCE = 10_000
 """Items that one query looks up by their ids."""
 
-_SQL_TYPES = {"integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
+_SQL_TYPES = {
+    "integer": "BIGINT",
+    "real": "DOUBLE",
+    "boolean": "BOOLEAN",
+    "date": "DATE",
+    "datetime": "TIMESTAMP",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,7 +256,7 @@ def _in_sqlite(column: OwnColumn) -> str:
 def _same_in_sqlite(column: OwnColumn | None) -> bool:
     """Tell whether SQLite gives the values of a column just as they are."""
     # SQLite's own reading of decimals may differ from Python's in the last digit.
-    return column is None or (column.in_sql and column.type != "real")
+    return column is None or (column.in_sql and column.type not in {"real", *DATES})
 
 
 def columns(store: Store) -> pd.DataFrame:

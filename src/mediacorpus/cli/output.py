@@ -9,6 +9,7 @@ import re
 import sys
 import traceback
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from mediacorpus.errors import MediacorpusError
-from mediacorpus.result import plain
+from mediacorpus.result import plain, shown_moment
 
 # Typer brings its own copy of click in some versions, so the base class is found from here.
 USAGE_ERROR: Any = next(c for c in typer.BadParameter.__mro__ if c.__name__ == "ClickException")
@@ -132,6 +133,7 @@ def _cell(value: Any) -> str:
         return ""
     whole = isinstance(value, float) and value.is_integer() and abs(value) < EXACT
     text = f"{value:.4g}" if isinstance(value, float) and not whole else str(value)
+    text = shown_moment(value) if isinstance(value, datetime) else text
     text = visible(f"{value:.0f}" if whole else text)
     return text if len(text) <= CELL_WIDTH else f"{text[: CELL_WIDTH - 1]}…"
 
@@ -192,6 +194,9 @@ def write_frame(frame: Any, target: Path) -> None:
 
     from mediacorpus.store.write import write_batches
 
+    moments = frame.select_dtypes("datetime").columns
+    days = [c for c in moments if (frame[c].isna() | (frame[c] == frame[c].dt.normalize())).all()]
+    frame = frame.assign(**{c: frame[c].dt.date for c in days})
     data = pa.Table.from_pandas(frame, preserve_index=False)
     rows = write_batches(data.to_reader(10_000), target)
     out(f"Wrote {rows:,} rows to {target}.")

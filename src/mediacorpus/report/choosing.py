@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -12,6 +13,7 @@ from mediacorpus.analysis.selecting import Chosen, Selection, select
 from mediacorpus.analysis.tidy import part_of_tidy, sql
 from mediacorpus.errors import ParameterError
 from mediacorpus.report import words
+from mediacorpus.result import shown_moment
 from mediacorpus.store import holdings
 from mediacorpus.store.progress import VISUAL_ITEMS
 from mediacorpus.store.query import FetchView, quoted, run_sql
@@ -140,6 +142,8 @@ def _missing(value: Any) -> bool:
 
 def _text(value: Any) -> str:
     plain = value.tolist() if hasattr(value, "tolist") else value
+    if isinstance(value, datetime):
+        return shown_moment(value)
     whole = isinstance(plain, float) and plain.is_integer() and abs(plain) < _PLAIN
     # A year is no number of things: nothing between its thousands.
     return str(int(plain)) if whole else words.value(str(plain) if type(plain) is int else plain)

@@ -8,6 +8,7 @@ somebody next asks.
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 import enum
 import json
 import re
@@ -35,18 +36,25 @@ _WHOLE = re.compile(r"0|-?[1-9][0-9]{0,14}")
 _DECIMAL = re.compile(r"-?(?:0|[1-9][0-9]{0,14})\.[0-9]+")
 _SIGNIFICANT = 15
 """Digits of a decimal number that are never lost."""
-_DATE = re.compile(
-    r"[0-9]{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12][0-9]|3[01])"
-    r"(?:[T ][0-2][0-9]:[0-5][0-9](?::[0-5][0-9](?:\.[0-9]+)?)?(?:Z|[+-][0-9]{2}:?[0-9]{2})?)?"
+_DAY = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_MOMENT = re.compile(
+    r"([0-9]{4}-[0-9]{2}-[0-9]{2})[T ]([0-9]{2}:[0-9]{2}(?::[0-9]{2}(?:\.[0-9]+)?)?)"
+    r"(Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
+_UTC = {"Z", "+00:00", "+0000", "-00:00", "-0000"}
+_LOCAL = re.compile(r"([0-9]{1,2})([./-])([0-9]{1,2})\2([0-9]{4})")
+_LAST_MONTH = 12
 _LARGEST = 2**63
 _ARROW = {
     "integer": pa.int64(),
     "real": pa.float64(),
     "boolean": pa.bool_(),
     "text": pa.string(),
-    "date": pa.string(),
+    "date": pa.date32(),
+    "datetime": pa.timestamp("us"),
 }
+DATES = ("date", "datetime")
+"""Types of columns that hold days, and moments."""
 _PLAIN = re.compile(r"[^\x00-\x1f\"\\\\]+")
 
 
@@ -64,6 +72,13 @@ class Form(enum.IntFlag):
     OTHER = enum.auto()
     WRITTEN_PADDED = enum.auto()
     WRITTEN_MISSING = enum.auto()
+    WRITTEN_MOMENT = enum.auto()
+    WRITTEN_UTC = enum.auto()
+    WRITTEN_ZONED = enum.auto()
+    DAY_FIRST = enum.auto()
+    MONTH_FIRST = enum.auto()
+    DAY_OR_MONTH = enum.auto()
+    DAY_DOT_MONTH = enum.auto()
 
 
 _WRITTEN = (
@@ -71,9 +86,17 @@ _WRITTEN = (
     | Form.WRITTEN_DECIMAL
     | Form.WRITTEN_PADDED
     | Form.WRITTEN_DATE
+    | Form.WRITTEN_MOMENT
+    | Form.WRITTEN_UTC
+    | Form.WRITTEN_ZONED
+    | Form.DAY_FIRST
+    | Form.MONTH_FIRST
+    | Form.DAY_OR_MONTH
+    | Form.DAY_DOT_MONTH
     | Form.WRITTEN
     | Form.BLANK
 )
+_LOCAL_DATES = Form.DAY_FIRST | Form.MONTH_FIRST | Form.DAY_OR_MONTH | Form.DAY_DOT_MONTH
 _NUMBERS = Form.WHOLE | Form.DECIMAL
 
 
@@ -89,7 +112,8 @@ class OwnColumn:
         Its name in tables: with `_` behind it where the name is ours already, or differs from
         another one only in upper and lower case.
     type:
-        `"integer"`, `"real"`, `"text"`, `"boolean"`, or `"date"` (text that is a date).
+        `"integer"`, `"real"`, `"text"`, `"boolean"`, `"date"` (days), or `"datetime"` (moments
+        without a time zone, or in UTC).
     forms:
         The forms in which its values come.
     """
@@ -103,6 +127,10 @@ class OwnColumn:
     def in_sql(self) -> bool:
         """Whether SQLite's JSON functions give its values just as they are."""
         forms = self.forms & ~Form.WRITTEN_MISSING if self.type == "text" else self.forms
+        if self.type in DATES:
+            return (
+                forms in Form.WRITTEN_DATE | Form.BLANK and _PLAIN.fullmatch(self.name) is not None
+            )
         exact = forms in _WRITTEN or forms in {Form.WHOLE, Form.TRUTH}
         return exact and _PLAIN.fullmatch(self.name) is not None
 
@@ -114,7 +142,7 @@ class OwnColumn:
 
     def value(self, given: Any) -> Any:
         """Turn a value as JSON has it into one of the column's type."""
-        if given is None or (given == "" and self.type in {"integer", "real"}):
+        if given is None or (given == "" and self.type in {"integer", "real", *DATES}):
             return None
         if self.type != "text" and given.__class__ is str and given in MISSING:
             return None
@@ -122,6 +150,8 @@ class OwnColumn:
             return int(given)
         if self.type == "real":
             return float(given)
+        if self.type in DATES:
+            return _date(given, self)
         return given if self.type == "boolean" else str(given)
 
 
@@ -179,8 +209,19 @@ def _read_plain(texts: Sequence[str], columns: Sequence[OwnColumn]) -> dict[str,
         return {}
 
 
+def _date(text: str, column: OwnColumn) -> dt.date:
+    """Read a day or a moment that was found to be one when it was written."""
+    found = _LOCAL.fullmatch(text)
+    if found is not None:
+        first, second, year = int(found[1]), int(found[3]), int(found[4])
+        month_first = bool(column.forms & Form.MONTH_FIRST)
+        return dt.date(year, *((first, second) if month_first else (second, first)))
+    moment = dt.datetime.fromisoformat(text)
+    return moment.date() if column.type == "date" else moment.replace(tzinfo=None)
+
+
 def _typed(values: pa.Array, kind: str) -> pa.Array:
-    if kind in {"integer", "real"} and pa.types.is_string(values.type):
+    if kind in {"integer", "real", "date"} and pa.types.is_string(values.type):
         values = pc.if_else(pc.equal(values, ""), None, values)
     return values.cast(_ARROW[kind])
 
@@ -211,7 +252,53 @@ def _form_of_text(text: str) -> Form:
         return Form.WRITTEN_WHOLE
     if _DECIMAL.fullmatch(text):
         return Form.WRITTEN_DECIMAL if _comes_back(text) else Form.WRITTEN_PADDED
-    return Form.WRITTEN_DATE if _DATE.fullmatch(text) else Form.WRITTEN
+    return _form_of_date(text)
+
+
+def _form_of_date(text: str) -> Form:
+    """Tell in which form a date is written; one that no calendar has is text.
+
+    >>> [_form_of_date(t).name for t in ("2024-02-30", "31/12/2020", "01/02/2020", "1.2.2020")]
+    ['WRITTEN', 'DAY_FIRST', 'DAY_OR_MONTH', 'DAY_DOT_MONTH']
+    """
+    if not text[0].isdecimal() or (not text[-1].isdecimal() and text[-1] != "Z"):
+        return Form.WRITTEN
+    local = _LOCAL.fullmatch(text)
+    if local is not None:
+        return _form_of_local(int(local[1]), int(local[3]), int(local[4]), dotted=local[2] == ".")
+    moment = _MOMENT.fullmatch(text)
+    if (moment is None and not _DAY.fullmatch(text)) or not _is_moment(text):
+        return Form.WRITTEN
+    if moment is None:
+        return Form.WRITTEN_DATE
+    if moment[3] is None:
+        return Form.WRITTEN_MOMENT
+    return Form.WRITTEN_UTC if moment[3] in _UTC else Form.WRITTEN_ZONED
+
+
+def _form_of_local(first: int, second: int, year: int, *, dotted: bool) -> Form:
+    day_first, month_first = _is_day(year, second, first), _is_day(year, first, second)
+    if day_first and month_first:
+        return Form.DAY_DOT_MONTH if dotted else Form.DAY_OR_MONTH
+    if day_first:
+        return Form.DAY_FIRST
+    return Form.MONTH_FIRST if month_first else Form.WRITTEN
+
+
+def _is_day(year: int, month: int, day: int) -> bool:
+    try:
+        dt.date(year, month, day)
+    except ValueError:
+        return False
+    return True
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        dt.datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _comes_back(text: str) -> bool:
@@ -232,10 +319,13 @@ def type_of(forms: Form) -> str:
 
     Text that came from a CSV file is a number where all of it is; text that would be another one
     if the number were written again, such as `007` or `1.10`, stays text, and so does a mixture.
-    `NA` and the like are no text in a column of numbers or dates.
+    `NA` and the like are no text in a column of numbers or dates. Dates are typed where all of the
+    column is certain to be dates; years alone are whole numbers.
 
     >>> type_of(Form.WRITTEN_WHOLE | Form.BLANK), type_of(Form.WRITTEN_WHOLE | Form.WRITTEN)
     ('integer', 'text')
+    >>> type_of(Form.DAY_OR_MONTH), type_of(Form.DAY_OR_MONTH | Form.DAY_FIRST)
+    ('text', 'date')
     """
     given = forms & ~(Form.BLANK | Form.WRITTEN_MISSING)
     if not given:
@@ -246,7 +336,21 @@ def type_of(forms: Form) -> str:
         return "integer" if forms == Form.WHOLE else "real"
     if given in Form.WRITTEN_WHOLE | Form.WRITTEN_DECIMAL:
         return "integer" if given == Form.WRITTEN_WHOLE else "real"
-    return "date" if given == Form.WRITTEN_DATE else "text"
+    if given == Form.WRITTEN_DATE or _is_local(given):
+        return "date"
+    moments = given in Form.WRITTEN_DATE | Form.WRITTEN_MOMENT or given == Form.WRITTEN_UTC
+    return "datetime" if moments else "text"
+
+
+def _is_local(given: Form) -> bool:
+    """Tell whether dates are written with day and month in one order that is certain.
+
+    With dots the day comes first unless a date shows that it does not; with slashes and dashes
+    some date must show it.
+    """
+    if given not in _LOCAL_DATES or Form.DAY_FIRST | Form.MONTH_FIRST in given:
+        return False
+    return bool(given & (Form.DAY_FIRST | Form.MONTH_FIRST)) or given == Form.DAY_DOT_MONTH
 
 
 def forms_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, Form]:
@@ -281,10 +385,16 @@ def learn(
             store.execute(
                 "INSERT INTO columns (name, type, forms, run) VALUES (?, ?, ?, ?) "
                 "ON CONFLICT (name) DO UPDATE SET type = excluded.type, forms = excluded.forms",
-                (name, type_of(whole), int(whole), run),
+                (name, _noted(whole), int(whole), run),
             )
     if any(name not in forms or held not in forms[name] for name, held in before.items()):
         forget(store)
+
+
+def _noted(forms: Form) -> str:
+    """Give the type as the catalogue notes it, which tells days from moments by the forms."""
+    found = type_of(forms)
+    return "date" if found in DATES else found
 
 
 def forget(store: Store) -> None:
@@ -321,7 +431,7 @@ def _read_again(store: Store) -> dict[str, Form]:
         store.execute("DELETE FROM columns")
         store.executemany(
             "INSERT INTO columns (name, type, forms, run) VALUES (?, ?, ?, ?)",
-            [(n, type_of(held), int(held), runs.get(n, last)) for n, held in forms.items()],
+            [(n, _noted(held), int(held), runs.get(n, last)) for n, held in forms.items()],
         )
         store.execute("UPDATE columns_read SET stale = 0")
         return forms
@@ -355,8 +465,10 @@ def remarks(store: Store, run: int) -> list[str]:
 
 
 def _of_text(column: OwnColumn) -> list[str]:
-    """Say how a column of text that looks like numbers was taken."""
+    """Say how a column of text that looks like numbers or dates was taken."""
     forms = column.forms
+    if text := _of_dates(column):
+        return [text]
     if Form.WRITTEN_PADDED in forms and _numeric(forms):
         text = (
             f"The column {column.name!r} stays text: as numbers, 1.1 and 1.10 would be one. If "
@@ -366,6 +478,32 @@ def _of_text(column: OwnColumn) -> list[str]:
     if Form.WRITTEN_MISSING in forms and column.type != "text":
         return [f"NA and the like in the column {column.name!r} count as missing."]
     return []
+
+
+def _of_dates(column: OwnColumn) -> str:
+    """Say how dates were read that may be read otherwise, and why some stay text."""
+    forms, name = column.forms, column.name
+    given = forms & ~(Form.BLANK | Form.WRITTEN_MISSING)
+    if given == Form.WRITTEN_UTC:
+        return f"The times in the column {name!r} are in UTC, as they say."
+    if Form.WRITTEN_ZONED in given and given in Form.WRITTEN_ZONED | Form.WRITTEN_UTC:
+        return f"The times in the column {name!r} are of other time zones and stay text."
+    if not given or given not in _LOCAL_DATES:
+        return ""
+    if column.type == "date":
+        order = "month/day/year" if Form.MONTH_FIRST in given else "day/month/year"
+        guessed = given == Form.DAY_DOT_MONTH
+        why = ", as is usual with dots; no date shows it" if guessed else ""
+        return f"The dates in the column {name!r} were read as {order}{why}."
+    if Form.DAY_FIRST in given:
+        return (
+            f"The column {name!r} holds dates as day/month/year beside dates as month/day/year, "
+            "so it stays text. Write all of them as 2024-05-31."
+        )
+    return (
+        f"The dates in the column {name!r} may be day/month/year or month/day/year: none of them "
+        "shows which, so it stays text. Write them as 2024-05-31."
+    )
 
 
 def _numeric(forms: Form) -> bool:

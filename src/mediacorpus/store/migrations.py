@@ -269,4 +269,7 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE records ADD COLUMN filled_by TEXT;
     CREATE UNIQUE INDEX records_filled_by ON records (filled_by) WHERE filled_by IS NOT NULL;
     """,
+    """
+    UPDATE columns_read SET stale = EXISTS (SELECT 1 FROM records WHERE columns <> '{}');
+    """,
 )

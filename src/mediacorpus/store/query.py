@@ -29,6 +29,8 @@ TYPES: Mapping[str, pa.DataType] = {
     "BIGINT": pa.int64(),
     "DOUBLE": pa.float64(),
     "BOOLEAN": pa.bool_(),
+    "DATE": pa.date32(),
+    "TIMESTAMP": pa.timestamp("us"),
 }
 """Types of the columns of a table that is scanned, with Arrow's."""
 

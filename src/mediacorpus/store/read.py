@@ -16,7 +16,7 @@ import pandas as pd
 from mediacorpus.errors import SourceError
 from mediacorpus.store import encodings
 from mediacorpus.store.columns import EXACT
-from mediacorpus.store.sheets import read_ods, read_xlsx
+from mediacorpus.store.sheets import read_ods, read_xls, read_xlsx
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,7 +50,8 @@ def read_table(
     Parameters
     ----------
     path:
-        File ending in .csv, .tsv, .tab, .txt, .parquet, .pq, .jsonl, .ndjson, .xlsx or .ods.
+        File ending in .csv, .tsv, .tab, .txt, .parquet, .pq, .jsonl, .ndjson, .xlsx, .xls, .xlsb or
+        .ods.
     encoding:
         Encoding of a text file, such as `"cp1251"`; found if not given.
     sheet:
@@ -103,12 +104,15 @@ def _read(file: Path, *, encoding: str | None, sheet: str | None, notes: list[st
         raise SourceError(f"{str(file)!r} is a folder; a table is needed ({KINDS}).")
     kind = file.suffix.lower()
     if kind not in SUFFIXES:
-        advice = "save it in Excel as .xlsx" if kind == ".xls" else f"save it as one of {KINDS}"
-        raise SourceError(f"{file.name!r} is not a table that can be read; {advice}.")
+        raise SourceError(
+            f"{file.name!r} is not a table that can be read; save it as one of {KINDS}."
+        )
     if file.stat().st_size == 0:
         raise SourceError(f"The table {file.name!r} is empty.")
     if sheet is not None and kind not in _SHEETS:
-        raise SourceError(f"{file.name!r} has no sheets; only spreadsheets (.xlsx, .ods) have.")
+        raise SourceError(
+            f"{file.name!r} has no sheets; only spreadsheets (.xlsx, .xls, .ods) have."
+        )
     if encoding is not None and (kind in _SHEETS or kind in _PARQUET):
         raise SourceError(f"{file.name!r} states its encoding itself; leave --encoding out.")
     if kind in _SHEETS:
@@ -329,9 +333,11 @@ _LINES = (".jsonl", ".ndjson")
 _SHEETS: Mapping[str, Callable[[Path, str | None, list[str]], Grid]] = {
     ".xlsx": read_xlsx,
     ".xlsm": read_xlsx,
+    ".xls": read_xls,
+    ".xlsb": read_xls,
     ".ods": read_ods,
 }
 SUFFIXES = frozenset({*_TEXT, *_PARQUET, *_LINES, *_SHEETS})
 """Endings of the files that `read_table` reads."""
-KINDS = "CSV, TSV, Parquet, JSON lines, .xlsx, .ods"
+KINDS = "CSV, TSV, Parquet, JSON lines, .xlsx, .xls, .ods"
 """What it reads, in words."""

@@ -1,8 +1,9 @@
-"""Read a sheet of a spreadsheet (.xlsx, .ods), and say what of it is no plain table."""
+"""Read a sheet of a spreadsheet (.xlsx, .xls, .ods); say what of it is no plain table."""
 
 from __future__ import annotations
 
 import datetime as dt
+import io
 import math
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
@@ -90,6 +91,56 @@ class _Xlsx:
             for row in range(area.min_row - top, area.max_row - top + 1):
                 for column in range(area.min_col - left, area.max_col - left + 1):
                     found.rows[row][column] = value
+        return found
+
+
+def read_xls(file: Path, sheet: str | None, notes: list[str]) -> Grid:
+    """Read a sheet of an old Excel workbook (.xls), or a binary one (.xlsb); see `read_xlsx`.
+
+    Of formulas these files keep the values that they had when they were saved.
+    """
+    calamine = need("python_calamine")
+    if file.stat().st_size > MOST_BYTES:
+        raise SourceError(f"{file.name!r} has over 1 GB; save the sheet as CSV.")
+    try:
+        book = calamine.CalamineWorkbook.from_filelike(io.BytesIO(file.read_bytes()))
+        names = list(book.sheet_names)
+    except calamine.PasswordError as error:
+        raise SourceError(
+            f"{file.name!r} is encrypted; open it, and save it without a password."
+        ) from error
+    except Exception as error:
+        with file.open("rb") as stream:
+            page = stream.read(100).lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<")
+        if page:
+            raise SourceError(
+                f"{file.name!r} is a web page under the name of an Excel file, as some programs "
+                "export it; open it in a spreadsheet program, and save it as .xlsx."
+            ) from error
+        raise _damaged(file) from error
+    return _grid(file, names, _Xls(book).read, asked=sheet, notes=notes)
+
+
+@dataclass(frozen=True, slots=True)
+class _Xls:
+    book: Any
+
+    def read(self, file: Path, name: str) -> _Sheet:
+        try:
+            sheet = self.book.get_sheet_by_name(name)
+            rows = [
+                [None if cell == "" else cell for cell in row]
+                for row in sheet.to_python(skip_empty_area=False)
+            ]
+        except Exception as error:
+            raise _damaged(file) from error
+        _check_size(file, len(rows) * max(map(len, rows), default=0))
+        found = _Sheet(file.name, name, rows)
+        for (top, left), (bottom, right) in sheet.merged_cell_ranges or ():
+            found.merged += 1
+            value = rows[top][left]
+            for row in rows[top : bottom + 1]:
+                row[left : right + 1] = [value] * len(row[left : right + 1])
         return found
 
 
@@ -193,8 +244,8 @@ def _check_zip(file: Path) -> None:
             old = stream.read(4) == b"\xd0\xcf\x11\xe0"
         if old:
             raise SourceError(
-                f"{file.name!r} is encrypted, or an old Excel file under a new name; open it, and "
-                "save it as .xlsx without a password."
+                f"{file.name!r} is encrypted, or an old Excel file under a new name; name it .xls, "
+                "or open it and save it as .xlsx without a password."
             ) from error
         raise _damaged(file) from error
     if size > MOST_BYTES:

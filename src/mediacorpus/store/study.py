@@ -197,7 +197,7 @@ def _write_readstat(
 
 
 def _for_readstat(column: pa.ChunkedArray, name: str, longest: int) -> Any:
-    """Give a column as pyreadstat writes it: numbers with NaN, or text."""
+    """Give a column as pyreadstat writes it: numbers with NaN, dates, or text."""
     kind = column.type
     if pa.types.is_boolean(kind):
         column, kind = column.cast(pa.int8()), pa.int8()
@@ -208,6 +208,8 @@ def _for_readstat(column: pa.ChunkedArray, name: str, longest: int) -> Any:
         column = column.cast(pa.string())  # ids that no number of these programs can hold
     elif pa.types.is_floating(kind):
         return column.cast(pa.float64()).to_pandas().where(lambda v: v.abs() != math.inf)
+    elif pa.types.is_temporal(kind):
+        return column.to_pandas()
     elif not pa.types.is_string(kind):
         column = pa.chunked_array([[_as_text(value) for value in column.to_pylist()]], pa.string())
     texts = [(text or "").encode() for text in column.to_pylist()]
@@ -316,12 +318,20 @@ def r_script(
     return "\n".join([*lines, f"saveRDS(study, {_r_text(name)})", ""])
 
 
-_R_CLASSES = {"int64": "numeric", "double": "numeric", "bool": "logical"}
+_R_CLASSES = {
+    "int64": "numeric",
+    "double": "numeric",
+    "bool": "logical",
+    "date32[day]": "Date",
+    "timestamp[us]": "POSIXct",
+}
 
 
 def _r_type(kind: pa.DataType) -> pa.DataType:
     if pa.types.is_boolean(kind) or pa.types.is_floating(kind):
         return pa.bool_() if pa.types.is_boolean(kind) else pa.float64()
+    if pa.types.is_temporal(kind):
+        return kind
     return pa.int64() if pa.types.is_integer(kind) else pa.string()
 
 

@@ -744,7 +744,7 @@ class Corpus:
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
-        `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
+        `"linear"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
         `"scratch"` a whole training.
         """
         from mediacorpus.learning.grid import grid_of

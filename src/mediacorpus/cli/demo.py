@@ -26,8 +26,8 @@ COPIES = 6
 POSTS = 120
 QUIET_CODES = {0, 3}
 QUERY = (
-    "SELECT face_probe.tag AS seen, count(DISTINCT records.item) AS images, "
-    "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_probe USING (item) "
+    "SELECT face_linear.tag AS seen, count(DISTINCT records.item) AS images, "
+    "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_linear USING (item) "
     "WHERE rank = 1 AND post_id IS NOT NULL GROUP BY seen"
 )
 
@@ -69,7 +69,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _commands(folder: str) -> list[list[str]]:
-    face = ["face_probe", "face_finetuned"]
+    face = ["face_linear", "face_finetuned"]
     few = ["--rows", "5"]
     return [
         ["create", folder],

@@ -67,7 +67,7 @@ _CLASSIC = ("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma
 _LINKS = ("refresh", "allow_private", "ignore_robots", "parallel", "rate", "contact")
 _SHOWN = ("watch", "quiet", "as_json", "rows", "help")
 _LEARNING = {
-    "For networks (finetune, scratch; some for probe)": _NETWORK,
+    "For networks (finetune, scratch; some for linear)": _NETWORK,
     "For scratch": ("arch",),
     "For classic models (shallow)": _CLASSIC,
 }

@@ -6,12 +6,11 @@ import dataclasses
 import functools
 import inspect
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.errors import RENAMED, unknown_option
+from mediacorpus.errors import RENAMED, present_name, unknown_option
 from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
@@ -63,9 +62,7 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for old in former.keys() & kwargs.keys():
-            new = f"{function.__name__}({former[old]}=…) in place of {old}=…"
-            warnings.warn(f"Write {new}; the old name will go.", FutureWarning, stacklevel=2)
-            kwargs[former[old]] = kwargs.pop(old)
+            kwargs[present_name("option", old, former)] = kwargs.pop(old)
         for name in kwargs:
             if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
@@ -756,7 +753,7 @@ class Corpus:
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
-        `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
+        `"linear"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
         `"scratch"` a whole training.
         """
         from mediacorpus.learning.grid import grid_of

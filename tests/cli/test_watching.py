@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
+from mediacorpus.errors import FormerName
+
 
 @pytest.fixture
 def corpus(tmp_path, told):
@@ -40,9 +42,10 @@ def test_split_by_a_column_and_balanced(corpus, told):
 
 @pytest.mark.parametrize("written", [["--by", "author"], ["--by=author"]])
 def test_the_former_name_of_an_option_works_and_is_not_kept(corpus, told, written):
-    ended = told("split", corpus, "red", *written)
-    assert ended.err.strip() == "Write --cluster in place of --by; the old name will go."
-    assert "No group of author is parted (6 groups" in ended.out
+    with pytest.warns(FormerName, match="The option 'by' is now called 'cluster'"):
+        assert (
+            "No group of author is parted (6 groups" in told("split", corpus, "red", *written).out
+        )
     assert "--cluster author" in told("runs", corpus, "--as-script").out
     assert "--by" not in told("split", "--help").out
 

@@ -28,8 +28,8 @@ SIDE = 200
 WEAR = (("gaussian_noise",), ("gaussian_blur", "gaussian_blur"), ("occlusion", "occlusion"))
 QUIET_CODES = {0, 3}
 QUERY = (
-    "SELECT face_probe.tag AS seen, count(DISTINCT records.item) AS images, "
-    "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_probe USING (item) "
+    "SELECT face_linear.tag AS seen, count(DISTINCT records.item) AS images, "
+    "count(*) AS posts, sum(shares) AS shares FROM records JOIN face_linear USING (item) "
     "WHERE rank = 1 AND post_id IS NOT NULL GROUP BY seen"
 )
 
@@ -72,7 +72,7 @@ def doctor(as_json: Json = False) -> None:
 
 
 def _commands(folder: str) -> list[list[str]]:
-    face = ["face_probe", "face_finetuned"]
+    face = ["face_linear", "face_finetuned"]
     few = ["--rows", "5"]
     return [
         ["create", folder],

@@ -7,8 +7,7 @@ from typing import Any
 
 import typer.core
 
-from mediacorpus.cli.output import note
-from mediacorpus.errors import RENAMED
+from mediacorpus.errors import RENAMED, present_name
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
@@ -70,7 +69,7 @@ _CLASSIC = ("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma
 _LINKS = ("refresh", "allow_private", "ignore_robots", "parallel", "rate", "contact")
 _SHOWN = ("watch", "quiet", "as_json", "rows", "help")
 _LEARNING = {
-    "For networks (finetune, scratch; some for probe)": _NETWORK,
+    "For networks (finetune, scratch; some for linear)": _NETWORK,
     "For scratch": ("arch",),
     "For classic models (shallow)": _CLASSIC,
 }
@@ -118,9 +117,7 @@ class Command(typer.core.TyperCommand):
         for place, word in enumerate(args):
             option, equals, value = word.partition("=")
             if word.startswith("--") and option[2:] in former:
-                new = f"--{former[option[2:]]}"
-                note(f"Write {new} in place of {option}; the old name will go.")
-                args[place] = f"{new}{equals}{value}"
+                args[place] = f"--{present_name('option', option[2:], former)}{equals}{value}"
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

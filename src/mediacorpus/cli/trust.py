@@ -80,7 +80,7 @@ Values = Annotated[str | None, typer.Option(help="Values to try, with commas.")]
 GridMethod = Annotated[
     str | None,
     typer.Option(
-        help="probe or shallow: each fit takes seconds. finetune or scratch: each is a whole "
+        help="linear or shallow: each fit takes seconds. finetune or scratch: each is a whole "
         "training. Else a last layer on frozen features."
     ),
 ]

@@ -6,11 +6,12 @@ import dataclasses
 import functools
 import inspect
 import os
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.errors import unknown_option
+from mediacorpus.errors import RENAMED, unknown_option
 from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
@@ -57,10 +58,15 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(function)
     parameters = signature.parameters
     known = [name for name in parameters if name != "self"]
+    former = RENAMED.get(function.__name__, {})
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for old in former.keys() & kwargs.keys():
+            new = f"{function.__name__}({former[old]}=…) in place of {old}=…"
+            warnings.warn(f"Write {new}; the old name will go.", FutureWarning, stacklevel=2)
+            kwargs[former[old]] = kwargs.pop(old)
         for name in kwargs:
             if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
@@ -614,7 +620,7 @@ class Corpus:
         *,
         shares: str = "80/20",
         seed: int = 1,
-        by: str | None = None,
+        cluster: str | None = None,
         balanced: bool = False,
         val: float | None = None,
     ) -> Split:
@@ -622,7 +628,13 @@ class Corpus:
         from mediacorpus.coding.splitting import split
 
         return split(
-            self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val
+            self._store,
+            variable,
+            shares=shares,
+            seed=seed,
+            cluster=cluster,
+            balanced=balanced,
+            val=val,
         )
 
     @_command
@@ -916,7 +928,7 @@ class Corpus:
         level: float = 0.95,
         seed: int = 1,
         threshold: float | str | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         inclusion_probability: str | None = None,
         progress: bool | None = None,
     ) -> Validation:
@@ -933,7 +945,7 @@ class Corpus:
             level=level,
             seed=seed,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             only=self._chosen(on),
             show=progress,
@@ -948,7 +960,7 @@ class Corpus:
         variable: str,
         *,
         models: Sequence[str] | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         level: float = 0.95,
         seed: int = 1,
         progress: bool | None = None,
@@ -957,7 +969,13 @@ class Corpus:
         from mediacorpus.validation.compare import compare_models
 
         return compare_models(
-            self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
+            self._store,
+            variable,
+            models=models,
+            cluster=cluster,
+            level=level,
+            seed=seed,
+            show=progress,
         )
 
     @_command

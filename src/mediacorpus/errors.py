@@ -29,7 +29,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _MOST_NAMES = 40
@@ -137,6 +137,12 @@ def unknown_column(column: str, known: Iterable[str]) -> ParameterError:
         f"No record has a column {column!r}.{_near(column, names)} Your columns are: "
         f"{', '.join(names) or 'none'}; they come with a table that is added."
     )
+
+
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    name: {"by": "cluster"} for name in ("split", "validate", "compare")
+}
+"""Command -> former name of an option -> its name; the former goes on working for a version."""
 
 
 def unknown_option(command: str, option: str, known: Iterable[str]) -> ParameterError:

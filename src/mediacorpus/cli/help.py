@@ -7,6 +7,9 @@ from typing import Any
 
 import typer.core
 
+from mediacorpus.cli.output import note
+from mediacorpus.errors import RENAMED
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
     "Put in": ("add", "update", "remove"),
@@ -41,7 +44,7 @@ EXAMPLES: Mapping[str, str] = {
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
-    "split": "mediacorpus split protests crowd --shares 60/20/20 --by author",
+    "split": "mediacorpus split protests crowd --shares 60/20/20 --cluster author",
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
@@ -109,6 +112,17 @@ def _first_sentence(text: str | None) -> str:
 
 class Command(typer.core.TyperCommand):
     """A command whose help has its options in panels, and an example at its end."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; those under a former name are read as what they are called now."""
+        former = RENAMED.get(str(self.name), {})
+        for place, word in enumerate(args):
+            option, equals, value = word.partition("=")
+            if word.startswith("--") and option[2:] in former:
+                new = f"--{former[option[2:]]}"
+                note(f"Write {new} in place of {option}; the old name will go.")
+                args[place] = f"{new}{equals}{value}"
+        return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then options panel by panel."""

@@ -305,11 +305,12 @@ def validate(
             "the val part: f1, youden, 'precision>=0.9', 'recall>=0.9' or 'cost:fp=1,fn=5'."
         ),
     ] = None,
-    by: Annotated[
+    cluster: Annotated[
         str | None,
         typer.Option(
-            help="Column whose equal values belong together (authors); else that of the split, "
-            "or none."
+            metavar="COLUMN",
+            help="Items that share a value of this column (author) are drawn together; else as "
+            "in the split, or none.",
         ),
     ] = None,
     inclusion_probability: Annotated[
@@ -333,7 +334,7 @@ def validate(
             positive=positive,
             part=part,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             level=level,
             seed=seed,

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.measures.outside import ImportedMeasure
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -497,6 +498,54 @@ class Corpus:
             batch_size=batch_size,
             show=progress,
             **parameters,
+        )
+
+    @_command
+    def import_measure(
+        self,
+        name: str,
+        source: PathLike | pd.DataFrame,
+        *,
+        shape: str | None = None,
+        item: str | None = None,
+        tag: str | None = None,
+        score: str | None = None,
+        columns: Sequence[str] | str = (),
+        text: str | None = None,
+        boxes: Sequence[str] | str = (),
+        box_unit: str = "pixels",
+        scale: float | None = None,
+        dry_run: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        progress: bool | None = None,
+    ) -> ImportedMeasure:
+        """Make a measure of a table of values; see `mediacorpus.measures.outside.import_measure`.
+
+        `shape` to `scale` are explained at `mediacorpus.measures.outside_table.TableColumns`.
+        """
+        from mediacorpus.measures.outside import import_measure
+        from mediacorpus.measures.outside_table import TableColumns
+
+        return import_measure(
+            self._store,
+            name,
+            source,
+            columns=TableColumns(
+                shape=shape,
+                item=item,
+                tag=tag,
+                score=score,
+                columns=_names(columns),
+                text=text,
+                boxes=_names(boxes),
+                box_unit=box_unit,
+                scale=scale,
+            ),
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+            show=progress,
         )
 
     @_command

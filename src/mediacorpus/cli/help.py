@@ -37,6 +37,7 @@ EXAMPLES: Mapping[str, str] = {
     "table": "mediacorpus table protests -o study.dta",
     "sql": 'mediacorpus sql protests "SELECT format, count(*) AS n FROM items GROUP BY format"',
     "measures": "mediacorpus measures",
+    "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
@@ -144,10 +145,22 @@ class Command(typer.core.TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write an example."""
-        name = ctx.command_path.partition(" ")[2]
-        if name in EXAMPLES:
-            with formatter.section("Example"):
-                formatter.write_text(EXAMPLES[name])
+        _example(ctx, formatter)
+
+
+class Subgroup(typer.core.TyperGroup):
+    """A command that does something by itself and has further commands below it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write an example."""
+        _example(ctx, formatter)
+
+
+def _example(ctx: Any, formatter: Any) -> None:
+    name = ctx.command_path.partition(" ")[2]
+    if name in EXAMPLES:
+        with formatter.section("Example"):
+            formatter.write_text(EXAMPLES[name])
 
 
 def _with_default(command: str | None, name: str, record: tuple[str, str]) -> tuple[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -124,6 +125,19 @@ def written(text: str) -> str:
     if text.isascii():
         return text.strip()
     return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
+
+
+def cell_text(value: Any) -> str:
+    """Write a cell of a table as text; blank where there is none.
+
+    >>> cell_text(7.0), cell_text(float("nan")), cell_text(" yes ")
+    ('7', '', 'yes')
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return written(str(value))
 
 
 def mapped(value: str, mapping: Mapping[str, str]) -> str:

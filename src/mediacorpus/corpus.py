@@ -431,7 +431,8 @@ class Corpus:
         resize: str | None = None,
         augment: int = 0,
         seed: int = 1,
-        most: int = 12,
+        frames: str | None = None,
+        most: int | None = None,
         output: PathLike | None = None,
     ) -> Sheet:
         """Draw images on a sheet; see `mediacorpus.report.showing.show`."""
@@ -441,6 +442,7 @@ class Corpus:
             self._store,
             on,
             most=most,
+            frames=frames,
             kind=kind,
             resize=resize,
             augment=augment,
@@ -1047,8 +1049,8 @@ class Corpus:
         """Show where a model looks; see `mediacorpus.validation.explain.explain`.
 
         `items` are items or file names, `on` is a `Selection`; by default held-out items. `output`
-        is a `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map
-        of each class.
+        is an `.html` page to write, or a `.png`, `.jpg` or `.webp` sheet; of many images there are
+        several sheets (`-2`, `-3` in their names), and one more shows the mean map of each class.
         """
         from mediacorpus.report.explain_sheet import sheets
         from mediacorpus.validation.explain import explain

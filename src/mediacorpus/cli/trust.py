@@ -296,7 +296,8 @@ def explain(
         str, typer.Option(help="auto, gradcam, cam, occlusion or neighbors.")
     ] = "auto",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write an .html page, or .png, .jpg or .webp sheets."),
     ] = None,
     on: Any = None,
     quiet: Quiet = False,

@@ -221,7 +221,7 @@ def _settings(given: Mapping[str, Any]) -> TrainSettings:
 
 def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:
     """Begin the page of `--watch` and say where it is."""
-    from mediacorpus.learning.train import NAME
+    from mediacorpus.learning.models import NAME
 
     # Training refuses other names, which may hold a path, with a sentence of its own.
     if not wanted or not NAME.fullmatch(name):

@@ -14,6 +14,7 @@ from mediacorpus.store.store import Store
 NAMES = {
     "import_labels": "labels import",
     "map_labels": "labels map",
+    "import_model": "models import",
     "learning_curve": "learning-curve",
 }
 """Methods of `Corpus` whose command has another name."""

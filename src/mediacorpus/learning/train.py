@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import re
 import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -38,6 +37,7 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
+from mediacorpus.learning.models import check_name
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target
 from mediacorpus.measures.verb import measure, measure_as
@@ -312,14 +312,6 @@ def _trained(model: ModelFolder) -> TrainedModel:
     return TrainedModel(str(card["name"]), model.path, card, model.curves, float(card["seconds"]))
 
 
-NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = {
-    "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
-    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
-    "columns", "results", "parts_of", "selected_items",
-}  # fmt: skip
-
-
 def train(
     store: Store,
     variable: str,
@@ -371,7 +363,7 @@ def train(
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
-    _check_name(name)
+    check_name(name)
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
@@ -485,16 +477,6 @@ def _of_unresolved(store: Store, split: splitting.Split) -> str:
         f"and split again: mediacorpus gold {store.folder} {variable} --rule any --positive VALUE "
         "--keep"
     )
-
-
-def _check_name(name: str) -> None:
-    if not NAME.fullmatch(name):
-        raise ParameterError(
-            f"A model cannot be named {name!r}: use lower-case letters, digits and '_', "
-            "beginning with a letter."
-        )
-    if name in RESERVED or name in MEASURES:
-        raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
 
 
 def examples_of(

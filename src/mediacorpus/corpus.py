@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
+    from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.measures.outside import ImportedMeasure
@@ -857,6 +858,22 @@ class Corpus:
 
             draw_grid(found.table, found.folder / "grid.png", aim=found.aim)
         return found
+
+    @_command
+    def models(self) -> pd.DataFrame:
+        """List the models with their scores; see `mediacorpus.learning.models.models`."""
+        from mediacorpus.learning.models import models
+
+        return models(self._store)
+
+    @_command
+    def import_model(self, folder: PathLike, *, name: str | None = None) -> ImportedModel:
+        """Take a model of another corpus; see `mediacorpus.learning.models.import_model`."""
+        from mediacorpus.learning.models import import_model
+
+        imported = import_model(self._store, Path(folder), name=name)
+        self._refresh_card(imported.name)
+        return imported
 
     @_command
     def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:

@@ -15,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
-    "Train": ("train", "grid", "apply", "architecture", "learning-curve"),
+    "Train": ("train", "grid", "apply", "models", "label", "architecture", "learning-curve"),
     "Check": ("validate", "compare", "audit", "explain", "results"),
     "Share": ("report", "card"),
 }
@@ -47,6 +47,9 @@ EXAMPLES: Mapping[str, str] = {
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
+    "models list": "mediacorpus models list protests",
+    "models import": "mediacorpus models import protests other/models/quick --name theirs",
+    "label": "mediacorpus label protests/models/quick photos -o labels.csv",
     "architecture": "mediacorpus architecture protests quick -o layers.png",
     "learning-curve": "mediacorpus learning-curve protests crowd -o curve.svg",
     "validate": "mediacorpus validate protests quick --against crowd",

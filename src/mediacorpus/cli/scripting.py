@@ -15,6 +15,7 @@ NAMES = {
     "import_labels": "labels import",
     "import_measure": "measures import",
     "map_labels": "labels map",
+    "import_model": "models import",
     "learning_curve": "learning-curve",
 }
 """Methods of `Corpus` whose command has another name."""

@@ -260,15 +260,18 @@ def latest_split(store: Store, variable: str, *, method: str | None = None) -> i
     return None if found is None else int(found)
 
 
-def split_parts(store: Store, split: int) -> dict[str, str]:
-    """Return item → part for a split."""
+def split_parts(store: Store, split: int | None) -> dict[str, str]:
+    """Return item → part for a split; None, as of an imported model, has no items."""
     return dict(store.rows("SELECT item, part FROM split_items WHERE split = ?", (split,)))
 
 
 def write_model(
-    store: Store, card: Mapping[str, Any], *, split: int, digest: str, run: int
+    store: Store, card: Mapping[str, Any], *, split: int | None, digest: str, run: int
 ) -> None:
-    """Write down a trained model; `card` is the content of its `model.json`."""
+    """Write down a model; `card` is the content of its `model.json`.
+
+    `split` is None for one that was trained in another corpus.
+    """
     store.execute(
         "INSERT INTO models (model, variable, split, hash, card, run) VALUES (?,?,?,?,?,?) "
         "ON CONFLICT (model) DO UPDATE SET variable = excluded.variable, split = excluded.split, "

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from mediacorpus.labelling import label
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
+    from mediacorpus.sources.web import load_image
 
 _HOMES = {
     "Batch": "mediacorpus.engine.contract",
@@ -41,6 +42,7 @@ _HOMES = {
     "TrainSettings": "mediacorpus.learning.settings",
     "doctor": "mediacorpus.checkup",
     "label": "mediacorpus.labelling",
+    "load_image": "mediacorpus.sources.web",
     "measure": "mediacorpus.engine.contract",
 }
 
@@ -62,6 +64,7 @@ __all__ = [
     "doctor",
     "errors",
     "label",
+    "load_image",
     "measure",
     "media",
 ]

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.mapping import Mapped
+    from mediacorpus.coding.setting import SetLabel
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.measures.outside import ImportedMeasure
+    from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -249,6 +251,7 @@ class Corpus:
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
+        audio: bool = False,
         boxes: Sequence[str] | str | None = None,
         box_unit: str = "pixels",
         refresh: bool = False,
@@ -271,6 +274,7 @@ class Corpus:
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,
@@ -429,7 +433,10 @@ class Corpus:
         on: Chosen | pd.DataFrame = None,
         *,
         kind: str = "rgb",
+        rotate: float = 0.0,
+        flip: str | None = None,
         resize: str | None = None,
+        filter: Filter | None = None,
         augment: int = 0,
         seed: int = 1,
         frames: str | None = None,
@@ -445,7 +452,10 @@ class Corpus:
             most=most,
             frames=frames,
             kind=kind,
+            rotate=rotate,
+            flip=flip,
             resize=resize,
+            filter=filter,
             augment=augment,
             seed=seed,
             output=None if output is None else Path(output),
@@ -595,6 +605,21 @@ class Corpus:
         from mediacorpus.coding.mapping import map_labels
 
         return map_labels(self._store, variable, map, undo=undo)
+
+    @_command
+    def set_label(
+        self,
+        item: str,
+        variable: str,
+        value: str,
+        *,
+        coder: str,
+        new_value: bool = False,
+    ) -> SetLabel:
+        """Append one label of one item; see `mediacorpus.coding.setting.set_label`."""
+        from mediacorpus.coding.setting import set_label
+
+        return set_label(self._store, item, variable, value=value, coder=coder, new_value=new_value)
 
     @_command
     def gold(

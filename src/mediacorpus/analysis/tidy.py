@@ -268,6 +268,8 @@ class Side:
         The measure or model; empty for the labels.
     labels:
         Column of the tidy table -> what it holds, where the measure itself does not say.
+    private:
+        Whether the columns stand in the tidy table only where they are asked for by name.
     """
 
     alias: str
@@ -275,6 +277,7 @@ class Side:
     columns: Mapping[str, str]
     of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
 
     @property
     def join(self) -> str:
@@ -318,7 +321,7 @@ def sides(store: Store) -> list[Side]:
 
 def _tidy_sql(store: Store) -> str:
     """Join records with items, labels, and the current rows of each measure and model."""
-    beside = sides(store)
+    beside = [side for side in sides(store) if not side.private]
     columns = own_side(store)
     for side in beside:
         columns |= side.columns
@@ -388,7 +391,7 @@ def _measure_side(name: str, info: Info, *, taken: set[str], store: Store) -> Si
             if not (name == "facts" and c in OF_ITEMS)
         }
         columns = {shown: f"{alias}.{quoted(c)}" for shown, c in names.items()}
-        return Side(alias, source, columns, name)
+        return Side(alias, source, columns, name, private=info.private)
     if info.shape is Shape.TAG:
         return _tag_side(name, alias, taken=taken, store=store)
     if info.shape is Shape.TEXT:

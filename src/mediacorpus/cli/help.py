@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, str] = {
     "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
+    "labels set": "mediacorpus labels set protests 543043.jpg crowd yes --coder me",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
@@ -83,7 +84,7 @@ PANELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "grid": _LEARNING,
     "add": {
         "For tables": ("path_column", "id_column", "boxes", "box_unit"),
-        "For videos and documents": ("frames", "pages", "dpi"),
+        "For videos and documents": ("frames", "audio", "pages", "dpi"),
         "For links": _LINKS,
     },
 }

@@ -16,6 +16,7 @@ NAMES = {
     "import_measure": "measures import",
     "map_labels": "labels map",
     "import_model": "models import",
+    "set_label": "labels set",
     "learning_curve": "learning-curve",
 }
 """Methods of `Corpus` whose command has another name."""

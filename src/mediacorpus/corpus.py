@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.errors import unknown_option
+from mediacorpus.errors import RENAMED, present_name, unknown_option
 from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.measures.outside import ImportedMeasure
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -56,10 +57,13 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(function)
     parameters = signature.parameters
     known = [name for name in parameters if name != "self"]
+    former = RENAMED.get(function.__name__, {})
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for old in former.keys() & kwargs.keys():
+            kwargs[present_name("option", old, former)] = kwargs.pop(old)
         for name in kwargs:
             if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
@@ -499,6 +503,54 @@ class Corpus:
         )
 
     @_command
+    def import_measure(
+        self,
+        name: str,
+        source: PathLike | pd.DataFrame,
+        *,
+        shape: str | None = None,
+        item: str | None = None,
+        tag: str | None = None,
+        score: str | None = None,
+        columns: Sequence[str] | str = (),
+        text: str | None = None,
+        boxes: Sequence[str] | str = (),
+        box_unit: str = "pixels",
+        scale: float | None = None,
+        dry_run: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        progress: bool | None = None,
+    ) -> ImportedMeasure:
+        """Make a measure of a table of values; see `mediacorpus.measures.outside.import_measure`.
+
+        `shape` to `scale` are explained at `mediacorpus.measures.outside_table.TableColumns`.
+        """
+        from mediacorpus.measures.outside import import_measure
+        from mediacorpus.measures.outside_table import TableColumns
+
+        return import_measure(
+            self._store,
+            name,
+            source,
+            columns=TableColumns(
+                shape=shape,
+                item=item,
+                tag=tag,
+                score=score,
+                columns=_names(columns),
+                text=text,
+                boxes=_names(boxes),
+                box_unit=box_unit,
+                scale=scale,
+            ),
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+            show=progress,
+        )
+
+    @_command
     def import_labels(
         self,
         source: PathLike | pd.DataFrame,
@@ -567,7 +619,7 @@ class Corpus:
         *,
         shares: str = "80/20",
         seed: int = 1,
-        by: str | None = None,
+        cluster: str | None = None,
         balanced: bool = False,
         val: float | None = None,
     ) -> Split:
@@ -575,7 +627,13 @@ class Corpus:
         from mediacorpus.coding.splitting import split
 
         return split(
-            self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val
+            self._store,
+            variable,
+            shares=shares,
+            seed=seed,
+            cluster=cluster,
+            balanced=balanced,
+            val=val,
         )
 
     @_command
@@ -746,7 +804,7 @@ class Corpus:
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
-        `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
+        `"linear"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
         `"scratch"` a whole training.
         """
         from mediacorpus.learning.grid import grid_of
@@ -869,7 +927,7 @@ class Corpus:
         level: float = 0.95,
         seed: int = 1,
         threshold: float | str | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         inclusion_probability: str | None = None,
         progress: bool | None = None,
     ) -> Validation:
@@ -886,7 +944,7 @@ class Corpus:
             level=level,
             seed=seed,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             only=self._chosen(on),
             show=progress,
@@ -901,7 +959,7 @@ class Corpus:
         variable: str,
         *,
         models: Sequence[str] | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         level: float = 0.95,
         seed: int = 1,
         progress: bool | None = None,
@@ -910,7 +968,13 @@ class Corpus:
         from mediacorpus.validation.compare import compare_models
 
         return compare_models(
-            self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
+            self._store,
+            variable,
+            models=models,
+            cluster=cluster,
+            level=level,
+            seed=seed,
+            show=progress,
         )
 
     @_command

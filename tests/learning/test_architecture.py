@@ -81,8 +81,8 @@ def test_onnx_of_the_network_on_board():
 
 
 def test_onnx_of_other_models():
-    probe = export.linear_graph(np.ones((2, 5), "f4"), np.ones(2, "f4"), TWO)
-    assert [x.shape for x in describe_onnx(probe)] == [(5,), (2,), (2,)]
+    linear = export.linear_graph(np.ones((2, 5), "f4"), np.ones(2, "f4"), TWO)
+    assert [x.shape for x in describe_onnx(linear)] == [(5,), (2,), (2,)]
     dense = [x.shape for x in layers("autoencoder") if x.kind == "dense"]
     assert dense == [(512,), (128,), (32,), (2,)]
     rng = np.random.default_rng(1)
@@ -124,8 +124,8 @@ def test_what_learned_in_a_fine_tuned_model(corpus: mc.Corpus, unfreeze, learned
     assert weighted == ["frozen"] * (50 - learned) + ["yes"] * learned
 
 
-def test_a_probe_says_whose_features_it_learned_from(corpus: mc.Corpus, tmp_path):
-    corpus.train("red", name="quick", method="probe", augment=False, progress=False)
+def test_a_linear_model_says_whose_features_it_learned_from(corpus: mc.Corpus, tmp_path):
+    corpus.train("red", name="quick", method="linear", augment=False, progress=False)
     table = corpus.architecture("quick", output=tmp_path / "quick.svg")
     assert table["detail"].iloc[0] == "features of efficientnet_lite0, frozen"
     said = " ".join(re.findall(r">([^<>]+)</text>", (tmp_path / "quick.svg").read_text("utf-8")))

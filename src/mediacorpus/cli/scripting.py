@@ -13,6 +13,7 @@ from mediacorpus.store.store import Store
 
 NAMES = {
     "import_labels": "labels import",
+    "import_measure": "measures import",
     "map_labels": "labels map",
     "learning_curve": "learning-curve",
 }

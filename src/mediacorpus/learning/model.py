@@ -91,7 +91,7 @@ def fingerprint_of(
     settings:
         Complete settings.
     embeddings:
-        Array `(N, features)` that the probe learns from, or None.
+        Array `(N, features)` that a linear model learns from, or None.
     variable:
         Name of what is learned.
 
@@ -145,7 +145,7 @@ def card_facts(
     >>> card_facts(rows, target, s, asked=s, fingerprint="")["counts"]["train"]
     {'yes': 1}
     """
-    of_network = settings.method in {"probe", "finetune"}
+    of_network = settings.method in {"linear", "finetune"}
     name = settings.backbone if of_network else str(settings.arch or settings.model)
     info = backbone_info(name) if settings.method != "shallow" else None
     counts = {
@@ -282,7 +282,9 @@ def model_of(store: Store, name: str) -> ModelFolder:
     row = people.model(store, name)
     path = store.folder / "models" / name
     card = _card(path)
-    if json.dumps(card, sort_keys=True) != json.dumps(row["card"], sort_keys=True):
+    if json.dumps(people.present_card(card), sort_keys=True) != json.dumps(
+        row["card"], sort_keys=True
+    ):
         raise ModelError(
             f"The card {CARD} of the model in {path} is not the one that was trained here: it was "
             "changed since, or the folder holds another model. Put it back from your backup, or "
@@ -321,7 +323,7 @@ def load_model(path: Path) -> ModelFolder:
             f"The card {CARD} of the model in {path} was changed since training: what it says "
             "differs from its hash. Put it back, or train the model again."
         )
-    return ModelFolder(path, card, pd.read_csv(path / CURVES))
+    return ModelFolder(path, people.present_card(card), pd.read_csv(path / CURVES))
 
 
 def _check_there(file: Path, what: str) -> None:

@@ -51,7 +51,7 @@ def training_curves(curves: pd.DataFrame) -> str:
     ----------
     curves:
         For fine-tuning one row per epoch: `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
-        `val_accuracy`. For a probe one row per tried value: `C`, `log_loss`. A column `best`
+        `val_accuracy`. For a linear model one row per tried value: `C`, `log_loss`. A column `best`
         (bool) may mark the row that was kept; else it is the one with the lowest loss.
 
     Examples

@@ -881,7 +881,7 @@ class Corpus:
         if found.folder is not None:
             from mediacorpus.report.grid_figure import draw_grid
 
-            draw_grid(found.table, found.folder / "grid.png", aim=found.aim)
+            draw_grid(found.table, found.folder / "grid.png", aim=found.aim, title=variable)
         return found
 
     @_command
@@ -1074,7 +1074,11 @@ class Corpus:
             seed=seed,
             show=progress,
         )
-        found = drawn(find, score_figures.robustness, Path(output) if output else None)
+        found = drawn(
+            find,
+            lambda audit: score_figures.robustness(audit, model),
+            Path(output) if output else None,
+        )
         self._refresh_card(model)
         return found
 
@@ -1122,7 +1126,11 @@ class Corpus:
         find = functools.partial(
             learning_curve, self._store, variable, repeats=repeats, seed=seed, show=progress
         )
-        return drawn(find, score_figures.learning_curve, Path(output) if output else None)
+        return drawn(
+            find,
+            lambda curve: score_figures.learning_curve(curve, variable),
+            Path(output) if output else None,
+        )
 
     @_command
     def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:

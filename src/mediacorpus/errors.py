@@ -29,7 +29,8 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
-from collections.abc import Iterable, Iterator
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 _MOST_NAMES = 40
@@ -115,6 +116,33 @@ class QueryError(MediacorpusError, ValueError):
     """The database refuses a query."""
 
 
+class FormerName(FutureWarning):
+    """A name was used that has been changed since, and goes on working for a version."""
+
+
+def present_name(kind: str, name: str, former: Mapping[str, str]) -> str:
+    """Give the present name for one that was changed, and warn; give back any other.
+
+    Parameters
+    ----------
+    kind:
+        What it is a name of, such as `"method"`.
+    name:
+        What was asked for.
+    former:
+        Former names and the present ones.
+
+    >>> present_name("method", "finetune", {"probe": "linear"})
+    'finetune'
+    """
+    if name not in tuple(former):
+        return name
+    now = former[name]
+    text = f"The {kind} {name!r} is now called {now!r}. The former name works in this version only."
+    warnings.warn(text, FormerName, stacklevel=3)
+    return now
+
+
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:
     """Make an `UnknownName` that lists the nearest known names.
 
@@ -137,6 +165,12 @@ def unknown_column(column: str, known: Iterable[str]) -> ParameterError:
         f"No record has a column {column!r}.{_near(column, names)} Your columns are: "
         f"{', '.join(names) or 'none'}; they come with a table that is added."
     )
+
+
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    name: {"by": "cluster"} for name in ("split", "validate", "compare")
+}
+"""Command -> former name of an option -> its name; the former goes on working for a version."""
 
 
 def unknown_option(command: str, option: str, known: Iterable[str]) -> ParameterError:

@@ -107,7 +107,7 @@ def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
         corpus.split("color", shares="80/20")
         items = list(corpus.items()["item"])
         assert set(splitting.groups_of(corpus._store, "color", items)) == {None}
-        corpus.split("color", shares="80/20", by="author")
+        corpus.split("color", shares="80/20", cluster="author")
         examples = grid.examples_of(corpus._store, splitting.latest(corpus._store, "color")[1])
         found = grid._division(examples, seed=1)
         assert found.groups is not None
@@ -145,7 +145,7 @@ def test_fine_tuning_by_depth_and_optimizer(
 @pytest.mark.parametrize(
     ("method", "lists", "error", "said"),
     [
-        ("probe", {"lr": [0.1]}, UnknownName, "class_weights"),
+        ("linear", {"lr": [0.1]}, UnknownName, "class_weights"),
         ("finetune", {"speed": [1]}, ParameterError, "unfreeze"),
         ("finetune", {"unfreeze": [99], "epochs": [1]}, ParameterError, "99"),
         ("finetune", {"lr": [0.1], "arch": ["lenet"]}, ParameterError, "does not use arch"),

@@ -7,13 +7,15 @@ from typing import Any
 
 import typer.core
 
+from mediacorpus.errors import RENAMED, present_name
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
     "Put in": ("add", "update", "remove"),
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
-    "Train": ("train", "grid", "apply", "architecture", "learning-curve"),
+    "Train": ("train", "grid", "apply", "models", "label", "architecture", "learning-curve"),
     "Check": ("validate", "compare", "audit", "explain", "results"),
     "Share": ("report", "card"),
 }
@@ -35,16 +37,20 @@ EXAMPLES: Mapping[str, str] = {
     "table": "mediacorpus table protests -o study.dta",
     "sql": 'mediacorpus sql protests "SELECT format, count(*) AS n FROM items GROUP BY format"',
     "measures": "mediacorpus measures",
+    "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
     "labels set": "mediacorpus labels set protests 543043.jpg crowd yes --coder me",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
-    "split": "mediacorpus split protests crowd --shares 60/20/20 --by author",
+    "split": "mediacorpus split protests crowd --shares 60/20/20 --cluster author",
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
+    "models list": "mediacorpus models list protests",
+    "models import": "mediacorpus models import protests other/models/quick --name theirs",
+    "label": "mediacorpus label protests/models/quick photos -o labels.csv",
     "architecture": "mediacorpus architecture protests quick -o layers.png",
     "learning-curve": "mediacorpus learning-curve protests crowd -o curve.svg",
     "validate": "mediacorpus validate protests quick --against crowd",
@@ -68,7 +74,7 @@ _CLASSIC = ("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma
 _LINKS = ("refresh", "allow_private", "ignore_robots", "parallel", "rate", "contact")
 _SHOWN = ("watch", "quiet", "as_json", "rows", "help")
 _LEARNING = {
-    "For networks (finetune, scratch; some for probe)": _NETWORK,
+    "For networks (finetune, scratch; some for linear)": _NETWORK,
     "For scratch": ("arch",),
     "For classic models (shallow)": _CLASSIC,
 }
@@ -110,6 +116,15 @@ def _first_sentence(text: str | None) -> str:
 class Command(typer.core.TyperCommand):
     """A command whose help has its options in panels, and an example at its end."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; those under a former name are read as what they are called now."""
+        former = RENAMED.get(str(self.name), {})
+        for place, word in enumerate(args):
+            option, equals, value = word.partition("=")
+            if word.startswith("--") and option[2:] in former:
+                args[place] = f"--{present_name('option', option[2:], former)}{equals}{value}"
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then options panel by panel."""
         arguments, options = [], {}
@@ -134,10 +149,22 @@ class Command(typer.core.TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write an example."""
-        name = ctx.command_path.partition(" ")[2]
-        if name in EXAMPLES:
-            with formatter.section("Example"):
-                formatter.write_text(EXAMPLES[name])
+        _example(ctx, formatter)
+
+
+class Subgroup(typer.core.TyperGroup):
+    """A command that does something by itself and has further commands below it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write an example."""
+        _example(ctx, formatter)
+
+
+def _example(ctx: Any, formatter: Any) -> None:
+    name = ctx.command_path.partition(" ")[2]
+    if name in EXAMPLES:
+        with formatter.section("Example"):
+            formatter.write_text(EXAMPLES[name])
 
 
 def _with_default(command: str | None, name: str, record: tuple[str, str]) -> tuple[str, str]:

@@ -28,7 +28,7 @@ ModelName = Annotated[str, typer.Option("--name", help="Name of the new model.")
 Method = Annotated[
     str,
     typer.Option(
-        help="probe (a linear classifier, seconds), finetune (minutes), scratch (a small network "
+        help="linear (on embeddings, seconds), finetune (minutes), scratch (a small network "
         "that learns from nothing) or shallow (a classic model on a measure)."
     ),
 ]
@@ -136,7 +136,7 @@ def train(
     folder: Folder,
     variable: Variable,
     name: ModelName,
-    method: Method = "probe",
+    method: Method = "linear",
     backbone: Backbone = "efficientnet_lite0",
     weights: Weights = "pretrained",
     epochs: Epochs = None,
@@ -221,7 +221,7 @@ def _settings(given: Mapping[str, Any]) -> TrainSettings:
 
 def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:
     """Begin the page of `--watch` and say where it is."""
-    from mediacorpus.learning.train import NAME
+    from mediacorpus.store.parts import NAME
 
     # Training refuses other names, which may hold a path, with a sentence of its own.
     if not wanted or not NAME.fullmatch(name):
@@ -305,11 +305,12 @@ def validate(
             "the val part: f1, youden, 'precision>=0.9', 'recall>=0.9' or 'cost:fp=1,fn=5'."
         ),
     ] = None,
-    by: Annotated[
+    cluster: Annotated[
         str | None,
         typer.Option(
-            help="Column whose equal values belong together (authors); else that of the split, "
-            "or none."
+            metavar="COLUMN",
+            help="Items that share a value of this column (author) are drawn together; else as "
+            "in the split, or none.",
         ),
     ] = None,
     inclusion_probability: Annotated[
@@ -333,7 +334,7 @@ def validate(
             positive=positive,
             part=part,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             level=level,
             seed=seed,

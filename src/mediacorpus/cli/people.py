@@ -161,12 +161,12 @@ def split(
         str, typer.Option(help="train/val or train/val/test, such as 80/20 or 80/10/10.")
     ] = "80/20",
     seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 1,
-    by: Annotated[
+    cluster: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="One of your columns (author, group of near-duplicates): items that share a "
-            "value are never parted.",
+            help="Items that share a value of this column (author, group of near-duplicates) are "
+            "never parted.",
         ),
     ] = None,
     balanced: Annotated[
@@ -189,5 +189,7 @@ def split(
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val)
+        drawn = corpus.split(
+            variable, shares=shares, seed=seed, cluster=cluster, balanced=balanced, val=val
+        )
     show(drawn, as_json=as_json)

@@ -54,7 +54,20 @@ def show(
         int, typer.Option(help="Random versions that are drawn beside each image.", min=0)
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random versions.")] = 1,
-    most: Annotated[int, typer.Option(help="Items at the most.", min=1)] = 12,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            help="Frames of videos: shots (one of each, with its times), every=2s or every=50; "
+            "else 12 at equal steps."
+        ),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            help="Items at the most, and frames of a video.  [default: 12, and 60 with --frames]",
+            min=1,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draw images on a sheet: as they are, in other color spaces, resized, augmented."""
@@ -70,11 +83,13 @@ def show(
         "filter": filter,
         "augment": augment,
         "seed": seed,
+        "frames": frames,
+        "most": most,
         "output": output,
     }
     if (place / DATABASE).is_file():
         with Corpus(place) as corpus:
-            drawn = corpus.show(items or None, most=most, **drawing)
+            drawn = corpus.show(items or None, **drawing)
     elif items:
         raise ParameterError(
             f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "

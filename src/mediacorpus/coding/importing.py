@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from mediacorpus.coding.finding import Finder
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.coding.values import (
     check_allowed,
@@ -24,6 +23,7 @@ from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
 from mediacorpus.result import Result, counted
 from mediacorpus.store import people
+from mediacorpus.store.finding import Finder
 from mediacorpus.store.read import read_table
 from mediacorpus.store.runs import repeating, running
 from mediacorpus.store.store import Store

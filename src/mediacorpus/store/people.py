@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -146,6 +147,19 @@ def written(text: str) -> str:
     return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
 
 
+def cell_text(value: Any) -> str:
+    """Write a cell of a table as text; blank where there is none.
+
+    >>> cell_text(7.0), cell_text(float("nan")), cell_text(" yes ")
+    ('7', '', 'yes')
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return written(str(value))
+
+
 def mapped(value: str, mapping: Mapping[str, str]) -> str:
     """Apply a map to a value, or to each of several values.
 
@@ -266,15 +280,18 @@ def latest_split(store: Store, variable: str, *, method: str | None = None) -> i
     return None if found is None else int(found)
 
 
-def split_parts(store: Store, split: int) -> dict[str, str]:
-    """Return item → part for a split."""
+def split_parts(store: Store, split: int | None) -> dict[str, str]:
+    """Return item → part for a split; None, as of an imported model, has no items."""
     return dict(store.rows("SELECT item, part FROM split_items WHERE split = ?", (split,)))
 
 
 def write_model(
-    store: Store, card: Mapping[str, Any], *, split: int, digest: str, run: int
+    store: Store, card: Mapping[str, Any], *, split: int | None, digest: str, run: int
 ) -> None:
-    """Write down a trained model; `card` is the content of its `model.json`."""
+    """Write down a model; `card` is the content of its `model.json`.
+
+    `split` is None for one that was trained in another corpus.
+    """
     store.execute(
         "INSERT INTO models (model, variable, split, hash, card, run) VALUES (?,?,?,?,?,?) "
         "ON CONFLICT (model) DO UPDATE SET variable = excluded.variable, split = excluded.split, "
@@ -290,11 +307,31 @@ def write_model(
     )
 
 
+FORMER_METHODS = {"probe": "linear"}
+"""Methods of training by the names that earlier versions gave them."""
+
+
+def present_card(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a model's card with the present name of its method, whatever version wrote it.
+
+    >>> present_card({"method": "probe", "settings": {"method": "probe", "seed": 1}})
+    {'method': 'linear', 'settings': {'method': 'linear', 'seed': 1}}
+    """
+    found = dict(card)
+    for name in ("settings", "asked"):
+        if isinstance(found.get(name), Mapping) and "method" in found[name]:
+            found[name] = present_card(found[name])
+    return found | {"method": FORMER_METHODS.get(found["method"], found["method"])}
+
+
 def models(store: Store) -> list[dict[str, Any]]:
     """Return all models: `model`, `variable`, `split`, `hash`, `card` (a dict), `run`."""
     names = ("model", "variable", "split", "hash", "card", "run")
     rows = store.rows(f"SELECT {', '.join(names)} FROM models ORDER BY run, model")
-    return [dict(zip(names, row, strict=True)) | {"card": json.loads(row[4])} for row in rows]
+    return [
+        dict(zip(names, row, strict=True)) | {"card": present_card(json.loads(row[4]))}
+        for row in rows
+    ]
 
 
 def model(store: Store, name: str) -> dict[str, Any]:

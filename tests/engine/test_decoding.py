@@ -59,6 +59,14 @@ def test_too_much_memory_is_refused():
         assert child.call(abs, -3) == 3
 
 
+def test_memory_that_an_earlier_file_left_is_not_counted_against_the_next():
+    with Child(timeout=20, memory=1.5e9) as child:
+        assert child.call(exec, "import sys; sys.left = bytearray(600_000_000)") is None
+        first = child._process.pid
+        assert child.call(eval, "len(bytearray(600_000_000))") == 600_000_000
+        assert child._process.pid != first
+
+
 def test_errors_keep_their_class_and_words_and_arrays_their_content(child):
     with pytest.raises(TooLarge, match="of our own"):
         child.call(refuse, "of our own")

@@ -100,3 +100,12 @@ def test_nothing_is_written_to_the_terminal(file, capfd):
 def test_what_follows_the_end_does_not_matter(file):
     data = file("baseline")
     np.testing.assert_array_equal(decode(data + data[:500]), decode(data))
+
+
+@pytest.mark.parametrize("marker", [0xC3, 0xC7, 0xCB])
+def test_processes_that_are_not_supported_are_named(encode, scene, marker):
+    data = encode(Image.fromarray(scene(40, 60)), "JPEG")
+    place = data.index(b"\xff\xc0")
+    other = data[: place + 1] + bytes([marker]) + data[place + 2 :]
+    with pytest.raises(MediaError, match=rf"SOF{marker - 0xC0}: lossless.*save it as PNG"):
+        probe(other)

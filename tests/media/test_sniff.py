@@ -4,6 +4,9 @@ import pytest
 
 from mediacorpus.media.sniff import as_text, looks_like
 
+REMEDY = ", a format that is not supported: save it as PNG"
+OFFICE = "an office document (.docx, .pptx, .odt or the like): save it as PDF"
+
 
 @pytest.mark.parametrize(
     ("data", "kind"),
@@ -23,6 +26,14 @@ from mediacorpus.media.sniff import as_text, looks_like
         ("déjà vu".encode(), "text"),
         ("a long text in Latin-1 with one é".encode("latin-1"), "text"),
         ("page".encode("utf-16"), "text"),
+        (b"FORM\x00\x00\x10\x00ILBMBMHD" + bytes(40), f"an Amiga (IFF) image{REMEDY}"),
+        (bytes(522) + b"\x00\x11\x02\xff" + bytes(9), f"a Macintosh PICT image{REMEDY}"),
+        (
+            bytes(128) + b"DICM",
+            "a DICOM image, a format that is not supported: save it as TIFF or PNG",
+        ),
+        (b"PK\x03\x04" + bytes(26) + b"[Content_Types].xml", OFFICE),
+        (b"PK\x03\x04" + bytes(26) + b"mimetypeapplication/vnd.oasis.opendocument.text", OFFICE),
         (bytes(range(256)), None),
         (b"", None),
     ],

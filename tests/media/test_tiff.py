@@ -11,6 +11,7 @@ import tifffile
 from PIL import Image
 
 from mediacorpus.errors import MediaError
+from mediacorpus.media import load_values
 from mediacorpus.media.decode import decode, probe
 from mediacorpus.media.header import open_image
 
@@ -308,3 +309,45 @@ def test_a_plane_that_nothing_needs_may_be_missing():
     gray = np.rint(255 * ACROSS).astype(np.uint8)
     tags = {258: (8, 8), 262: 1, 277: 2, 284: 2, 338: 0, 273: (8, 0), 279: (gray.size, 0)}
     np.testing.assert_array_equal(decode(by_hand(tags, gray.tobytes()))[..., 0], gray)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_whole_numbers_of_24_bits(order):
+    values = np.rint(ACROSS * (2**24 - 1)).astype(np.uint32)
+    strip = values.astype(f"{order}u4").view(np.uint8).reshape(HEIGHT, WIDTH, 4)
+    part = strip[..., :3] if order == "<" else strip[..., 1:]
+    data = by_hand({258: 24, 262: 1, 277: 1}, part.tobytes())
+    if order == ">":
+        data = _swapped(data)
+    assert np.array_equal(load_values(data, band=1).data, values)
+    assert np.abs(decode(data)[..., 0] - 255 * ACROSS).max() <= ONE_LEVEL
+
+
+def _swapped(data: bytes) -> bytes:
+    """The same file of one strip with its directory, but not its samples, in the other order."""
+    place = struct.unpack("<I", data[4:8])[0]
+    (count,) = struct.unpack("<H", data[place : place + 2])
+    head = b"MM\x00*" + struct.pack(">I", place)
+    entries = struct.unpack(f"<{'HHII' * count}", data[place + 2 : place + 2 + 12 * count])
+    directory = struct.pack(f">H{'HHII' * count}", count, *entries)
+    return head + data[8:place] + directory + data[place + len(directory) :]
+
+
+def test_tiles_that_are_listed_as_strips():
+    image = np.rint(255 * ACROSS).astype(np.uint8)
+    across, down = 3, 2
+    padded = np.zeros((down * 64, across * 64), np.uint8)
+    padded[:HEIGHT, :WIDTH] = image
+    tiles = [
+        padded[64 * y : 64 * y + 64, 64 * x : 64 * x + 64].tobytes()
+        for y in range(down)
+        for x in range(across)
+    ]
+    places = tuple(8 + 4096 * n for n in range(6))
+    tags = {258: 8, 262: 1, 277: 1, 322: 64, 323: 64, 273: places, 279: (4096,) * 6}
+    assert np.array_equal(decode(by_hand(tags, b"".join(tiles)))[..., 0], image)
+
+
+def test_an_unknown_compression_is_named():
+    with pytest.raises(MediaError, match=r"Compression 50013.*without compression"):
+        decode(by_hand({258: 8, 262: 1, 277: 1, 259: 50013}, bytes(HEIGHT * WIDTH)))

@@ -57,6 +57,10 @@ _EARLIER = 0.9
 """Share of the time limit after which a child is killed: before its thread would be given up."""
 
 
+class _OutOfMemory(MediaError):
+    """The process reached the limit of its memory."""
+
+
 class Child:
     """A process that runs functions for one thread, and can be killed.
 
@@ -115,6 +119,24 @@ class Child:
         MediacorpusError
             What the function raised; other errors of the function become a `MediaError`.
         """
+        used = self._process is not None
+        try:
+            return self._answer(function, arguments, progress)
+        except _OutOfMemory as error:
+            # What earlier files left in the process counts, too: only a new one tells.
+            if not used:
+                raise _too_much(self.memory) from error
+        try:
+            return self._answer(function, arguments, progress)
+        except _OutOfMemory as error:
+            raise _too_much(self.memory) from error
+
+    def _answer(
+        self,
+        function: Callable[..., Any],
+        arguments: tuple[Any, ...],
+        progress: Callable[[float], None] | None,
+    ) -> Any:
         process = self._process = self._process or self._started()
         assert process.stdin is not None
         request = pickle.dumps((function, arguments, progress is not None), protocol=5)
@@ -184,7 +206,7 @@ class Child:
         code = self._process.wait()
         self.close()
         if code == _exit_of_memory():
-            return _too_much(self.memory)
+            return _OutOfMemory()
         how = signal.Signals(-code).name if code < 0 else f"exit code {code}"
         return MediaError(
             f"The decoder crashed on this file ({how}). The file is damaged or hostile; convert "

@@ -10,6 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import cv2
+import numpy as np
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -52,6 +55,22 @@ def quiet() -> Iterator[None]:
         yield
     finally:
         _HERE.depth -= 1
+
+
+def opencv_decoded(data: bytes) -> Any:
+    """Decode an image with OpenCV as it is stored; None where it cannot, without a word.
+
+    OpenCV writes what it finds wrong to the terminal, for the whole process.
+    """
+    log = cv2.utils.logging
+    before = log.getLogLevel()
+    log.setLogLevel(log.LOG_LEVEL_SILENT)
+    try:
+        return cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        return None
+    finally:
+        log.setLogLevel(before)
 
 
 @functools.cache

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import ExifTags, Image
 
 from mediacorpus.errors import MediaError, MissingExtra
 from mediacorpus.extras import need
+from mediacorpus.media._quiet import opencv_decoded
 
 JXL_MARKS = (b"\xff\x0a", b"\x00\x00\x00\x0cJXL \r\n\x87\n")
 """What JPEG XL files begin with: the bare image, or a container."""
@@ -103,7 +102,7 @@ def read_hdr(data: bytes) -> NDArray[np.float32]:
         The file is damaged or cut off.
     """
     width, height = hdr_size(data)
-    found: Any = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = opencv_decoded(data)
     if found is None or found.shape != (height, width, 3):
         raise MediaError(
             "The Radiance HDR image is damaged, or truncated: the file ends before the image does."

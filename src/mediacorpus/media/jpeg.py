@@ -21,6 +21,7 @@ _SINGLE = [b"\x00"] * 4
 _END = b"\xff\xd9"
 _MARKER = re.compile(rb"\xff[\x01-\xfe]")  # 0xff 0x00 is a 0xff of the pixels
 _FRAME, _PROGRESSIVE = {0xC0, 0xC1, 0xC2, 0xC9, 0xCA}, {0xC2, 0xCA}
+_OTHER_FRAMES = {0xC3, 0xC5, 0xC6, 0xC7, 0xCB, 0xCD, 0xCE, 0xCF}  # ITU-T T.81, table B.1
 _RESTART, _SCAN, _IMAGE_END = range(0xD0, 0xD8), 0xDA, 0xD9
 _INTERVAL = 0xDD
 _ALONE = {0x01, *range(0xD0, 0xDA)}
@@ -29,7 +30,9 @@ _UNFINISHED = (
     "The image is truncated: it is stored in passes of growing detail, and the last of them "
     "are missing."
 )
-_CUT = "The image is truncated: data of its pixels are missing within the file."
+_CUT = (
+    "The image is truncated or damaged: data of its pixels are missing within the file, or wrong."
+)
 
 
 @dataclass(slots=True)
@@ -114,7 +117,7 @@ def read_scans(data: bytes) -> Scans:
     Raises
     ------
     MediaError
-        Restart markers or whole passes are missing.
+        Restart markers or whole passes are missing, or the image is coded without loss.
     """
     found = Scans()
     place, within = 2, False
@@ -148,6 +151,11 @@ def _learn(found: Scans, marker: int, body: bytes) -> None:
         high, wide = 8 * max(one & 15 for one in factors), 8 * max(one >> 4 for one in factors)
         height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
         found.units = -(-height // max(1, high)) * -(-width // max(1, wide))
+    elif marker in _OTHER_FRAMES:
+        raise MediaError(
+            f"The JPEG image is coded in a way (SOF{marker - 0xC0}: lossless, hierarchical or the "
+            "like) that is not supported; save it as PNG or TIFF."
+        )
     elif marker == _INTERVAL:
         found.interval = int.from_bytes(body[:2])
     elif marker == _SCAN and body:

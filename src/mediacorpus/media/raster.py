@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any, TypeAlias
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
 from mediacorpus.errors import MediaError, ParameterError
+from mediacorpus.media._quiet import opencv_decoded
 from mediacorpus.media.further import read_hdr
 from mediacorpus.media.header import (
     MAX_PIXELS,
@@ -133,7 +133,7 @@ def _of_tiff(image: TiffImage) -> tuple[NDArray[Any], NDArray[np.bool_]]:
 
 def _of_deep_png(data: bytes) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Read colors of 16 bits, of which Pillow gives the upper 8."""
-    found = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
+    found = opencv_decoded(data)
     if found is None:
         raise MediaError("The PNG image is damaged.")
     values = np.atleast_3d(np.asarray(found))

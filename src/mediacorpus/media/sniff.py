@@ -12,6 +12,8 @@ _JPEG_XL = "a JPEG XL image"
 _RADIANCE = "a Radiance HDR image"
 _POSTSCRIPT = "a PostScript file, a format that is not supported: save it as PDF"
 _OFFICE = "an office document (.docx, .pptx, .odt or the like): save it as PDF"
+_ILBM = "an Amiga (IFF) image, a format that is not supported: save it as PNG"
+_PICT = "a Macintosh PICT image, a format that is not supported: save it as PNG"
 _METAFILE = "a Windows metafile, a format that is not supported: save it as SVG or PNG"
 _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (0, b"%PDF", "a PDF document"),
@@ -25,6 +27,9 @@ _KINDS: tuple[tuple[int, bytes, str], ...] = (
     (6, b"HEAPCCDR", RAW_PHOTOGRAPH),  # Canon, before CR2
     (0, b"FOVb", RAW_PHOTOGRAPH),  # Sigma
     (0, b"\x00MRM", RAW_PHOTOGRAPH),  # Minolta
+    *((8, kind, _ILBM) for kind in (b"ILBM", b"PBM ", b"ACBM", b"DEEP", b"RGB8", b"RGBN")),
+    (522, b"\x00\x11\x02\xff", _PICT),
+    (522, b"\x11\x01", _PICT),
     (30, b"[Content_Types].xml", _OFFICE),
     (30, b"mimetypeapplication/vnd.oasis", _OFFICE),
     (0, b"PK\x03\x04", "a ZIP archive or an office document"),

@@ -74,6 +74,7 @@ class Layout:
     offsets: tuple[int, ...]
     counts: tuple[int, ...]
     extra: tuple[int, ...]
+    old_tiles: bool = False
 
     @property
     def alpha(self) -> int:
@@ -111,6 +112,7 @@ class TiffImage(_OwnLimit):
             super()._setup()
         except (SyntaxError, KeyError, IndexError):
             if layout is None:
+                _refuse_compression(tags)
                 raise
         else:
             if self.mode in {"P", "PA"} and max(tags[_COLOR_MAP]) <= _HIGHEST:
@@ -229,9 +231,11 @@ def read_layout(tags: Mapping[int, Any]) -> Layout | None:
     compression = _first(tags.get(_COMPRESSION), 1)
     bits, kinds = _several(tags.get(_BITS)) or (1,), set(_several(tags.get(_FORMAT)) or (1,))
     samples = _first(tags.get(_SAMPLES), len(bits))
-    tiled = _TILES in tags
+    tiled = _TILE_WIDTH in tags
     photometric = _first(tags.get(_PHOTOMETRIC), 0)
-    offsets = _several(tags.get(_TILES if tiled else _STRIPS))
+    # Old programs list tiles where strips are listed.
+    old = tiled and _TILES not in tags
+    offsets = _several(tags.get(_STRIPS if old or not tiled else _TILES))
     usable = (
         compression in _LOSSLESS and photometric != _YCBCR and len(set(bits)) == len(kinds) == 1
     )
@@ -256,8 +260,9 @@ def read_layout(tags: Mapping[int, Any]) -> Layout | None:
         tile=tile,
         rows=min(_first(tags.get(_ROWS), height) or height, height),
         offsets=offsets,
-        counts=_several(tags.get(_TILE_BYTES if tiled else _STRIP_BYTES)),
+        counts=_several(tags.get(_STRIP_BYTES if old or not tiled else _TILE_BYTES)),
         extra=_several(tags.get(_EXTRA)),
+        old_tiles=old,
     )
 
 
@@ -277,7 +282,7 @@ def read_samples(data: bytes, layout: Layout, most: int | None = None) -> NDArra
     -------
     ndarray, shape (H, W, samples)
         Of the type that the file states; whole numbers of 1 to 7 bits as uint8, of 9 to 15 as
-        uint16.
+        uint16, of 24 as uint32.
 
     Raises
     ------
@@ -366,6 +371,10 @@ def _numbers(rows: NDArray[np.uint8], layout: Layout, wide: int) -> NDArray[Any]
                 found.view(np.dtype(layout.order + plain.str[1:])), axis=2, dtype=plain
             )
         return found.astype(np.dtype(form), copy=False)
+    elif form == "u3" and layout.bits == 3 * _BYTE and layout.predictor == 1:
+        order = [0, 1, 2] if layout.order == "<" else [2, 1, 0]
+        parts = rows.reshape(*shape, 3)[..., order].astype(np.uint32)
+        return parts[..., 0] | parts[..., 1] << 8 | parts[..., 2] << 16
     elif layout.kind == _UNSIGNED and layout.bits < _DEEP and layout.predictor == 1:
         return _unpacked(rows, layout.bits, wide * layout.samples).reshape(shape)
     else:
@@ -396,11 +405,20 @@ def _unpacked(rows: NDArray[np.uint8], bits: int, count: int) -> NDArray[Any]:
 
 def _pillow_reads(layout: Layout) -> bool:
     """Tell whether Pillow decodes such samples rightly, where it does not refuse them."""
-    if layout.separate or layout.kind != _UNSIGNED:
+    if layout.separate or layout.kind != _UNSIGNED or layout.old_tiles:
         return False
     if layout.bits <= _BYTE:
         return True
     return layout.bits == _DEEP and layout.photometric not in {_INVERTED, _PALETTE, _LAB}
+
+
+def _refuse_compression(tags: Mapping[int, Any]) -> None:
+    compression = _first(tags.get(_COMPRESSION), 1)
+    if compression not in TiffImagePlugin.COMPRESSION_INFO:
+        raise MediaError(
+            f"The TIFF image is compressed in a way (Compression {compression}) that is not "
+            "supported; save it again without compression, or with LZW."
+        )
 
 
 def _refuse_subsampled(tags: Mapping[int, Any], compression: str) -> None:

@@ -293,6 +293,6 @@ def surely_media(suffix: str, head: bytes) -> bool:
     """
     if suffix.lower() in MEDIA_SUFFIXES or head.startswith(SURE) or heif_kind(head) is not None:
         return True
-    if head.startswith((JXL_MARKS[1], *HDR_MARKS)):
+    if head.startswith((*JXL_MARKS, *HDR_MARKS)):
         return True
     return pdf_start(head) is not None or "not supported" in (looks_like(head) or "")

@@ -108,4 +108,4 @@ def test_processes_that_are_not_supported_are_named(encode, scene, marker):
     place = data.index(b"\xff\xc0")
     other = data[: place + 1] + bytes([marker]) + data[place + 2 :]
     with pytest.raises(MediaError, match=rf"SOF{marker - 0xC0}: lossless.*save it as PNG"):
-        probe(other)
+        decode(other)

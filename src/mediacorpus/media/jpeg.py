@@ -58,6 +58,9 @@ class Scans:
         Their numbers, as the frame's header lists them.
     precision:
         For each component, by the number of the coefficient, the lowest bit that is known of it.
+    other:
+        The marker of a frame that is lossless, hierarchical or the like, of which libjpeg reads
+        some and of which no more is known here.
     """
 
     pieces: list[int] = field(default_factory=list)
@@ -68,6 +71,7 @@ class Scans:
     progressive: bool = False
     components: tuple[int, ...] = ()
     precision: dict[int, dict[int, int]] = field(default_factory=dict)
+    other: int | None = None
 
 
 class JpegImage(JpegImagePlugin.JpegImageFile):
@@ -117,7 +121,7 @@ def read_scans(data: bytes) -> Scans:
     Raises
     ------
     MediaError
-        Restart markers or whole passes are missing, or the image is coded without loss.
+        Restart markers or whole passes are missing.
     """
     found = Scans()
     place, within = 2, False
@@ -152,10 +156,7 @@ def _learn(found: Scans, marker: int, body: bytes) -> None:
         height, width = int.from_bytes(body[1:3]), int.from_bytes(body[3:5])
         found.units = -(-height // max(1, high)) * -(-width // max(1, wide))
     elif marker in _OTHER_FRAMES:
-        raise MediaError(
-            f"The JPEG image is coded in a way (SOF{marker - 0xC0}: lossless, hierarchical or the "
-            "like) that is not supported; save it as PNG or TIFF."
-        )
+        found.other = marker
     elif marker == _INTERVAL:
         found.interval = int.from_bytes(body[:2])
     elif marker == _SCAN and body:
@@ -176,6 +177,8 @@ def _check(found: Scans) -> None:
         lost = wanted is not None and len(numbers) < wanted
         if lost or numbers != [place % 8 for place in range(len(numbers))]:
             raise MediaError(_CUT)
+    if found.other is not None:
+        return
     known = [found.precision.get(component, {}) for component in found.components]
     if not all(known) or (found.progressive and any(any(one.values()) for one in known)):
         raise MediaError(_UNFINISHED)
@@ -196,6 +199,11 @@ def _decode(decoder: Any, data: bytes) -> None:
         taken, state = decoder.decode(_END)
     if taken >= 0:
         raise MediaError(_CUT)
+    if state < 0 and scans.other is not None:
+        raise MediaError(
+            f"The JPEG image is coded in a way (SOF{scans.other - 0xC0}: lossless, hierarchical or "
+            "the like) that is not supported; save it as PNG or TIFF."
+        )
     if state < 0:
         raise OSError(f"the decoder gave the error {state}")
 

@@ -76,3 +76,14 @@ def test_pillow_itself_stays_as_it_was():
     probe(HEIC)
     with pytest.raises(Image.UnidentifiedImageError):
         Image.open(io.BytesIO(HEIC))
+
+
+@pytest.mark.parametrize(
+    ("brands", "kind"),
+    [(b"mif1\0\0\0\0mif1unif", "HEIF"), (b"mif3avif", "AVIF"), (b"vvic\0\0\0\0mif1vvic", "HEIF")],
+)
+def test_codings_that_are_not_supported_are_named(brands, kind):
+    data = (len(brands) + 8).to_bytes(4) + b"ftyp" + brands + b"\0\0\0\x10mini" + bytes(8)
+    assert not is_moving(data, "")
+    with pytest.raises(MediaError, match=rf"The {kind} image is damaged, or coded .*brands are"):
+        probe(data)

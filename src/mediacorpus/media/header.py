@@ -302,9 +302,25 @@ def _open_heif(data: bytes) -> ImageFile.ImageFile:
         image: ImageFile.ImageFile = need(module).HeifImageFile(io.BytesIO(data), "")
     except MissingExtra as error:
         raise MissingExtra(f"The file is a {heif_kind(data)} image. {error}") from error
+    except SyntaxError as error:  # what Pillow's plug-ins say of files that are not theirs
+        raise MediaError(_unknown_coding(data)) from error
     except Exception as error:
         raise MediaError(_broken(str(heif_kind(data)), error, data)) from error
     return image
+
+
+def _unknown_coding(data: bytes) -> str:
+    """Say that a HEIF file holds its image in a form that no package here reads."""
+    if not boxes_end(data):
+        return f"The {heif_kind(data)} image is truncated: the file ends before the image does."
+    brands = data[8:12] + data[16 : min(int.from_bytes(data[:4]), 64)]
+    named = [
+        brands[place : place + 4].decode("ascii", "replace") for place in range(0, len(brands), 4)
+    ]
+    return (
+        f"The {heif_kind(data)} image is damaged, or coded in a way that is not supported (its "
+        f"brands are {', '.join(dict.fromkeys(named))}); save it as PNG or JPEG."
+    )
 
 
 def known_mark(head: bytes) -> bool:
@@ -325,6 +341,8 @@ def known_mark(head: bytes) -> bool:
 def _not_a_image(data: bytes, failed: tuple[str, Exception] | None) -> str:
     kind = looks_like(data)
     ours = kind is None or (" image" in kind and "not supported" not in kind)
+    if heif_kind(data) is not None and failed is None:
+        return _unknown_coding(data)
     if failed is not None and (ours or _written_as_text(failed[0], data)):
         return _broken(*failed, data)
     if kind is not None:

@@ -141,10 +141,15 @@ _BRANDS = (
     dict.fromkeys(_HEVC, "HEIC")
     | dict.fromkeys((b"avif", b"avis"), "AVIF")
     | dict.fromkeys(
-        (b"mif1", b"mif2", b"msf1", b"miaf", b"avci", b"avcs", b"jpeg", b"jpgs"), "HEIF"
+        (
+            *(b"mif1", b"mif2", b"mif3", b"msf1", b"miaf", b"unif"),
+            *(b"avci", b"avcs", b"jpeg", b"jpgs", b"j2ki", b"j2is", b"vvic", b"vvis"),
+        ),
+        "HEIF",
     )
 )
 """Brands of still images (ISO/IEC 23008-12), and what they are called."""
+_MINI_BRAND = b"mif3"
 _RAW_BRAND = b"crx "  # Canon's CR3
 _BOX_HEAD = 8
 _PDF_WITHIN = 1024
@@ -225,7 +230,8 @@ def heif_kind(data: bytes) -> str | None:
     if data[4:8] != b"ftyp" or data[8:12] not in _BRANDS:
         return None
     end = min(int.from_bytes(data[:4]), len(data))
-    further = (bytes(data[place : place + 4]) for place in range(16, end - 3, 4))
+    first = 12 if data[8:12] == _MINI_BRAND else 16  # there the coding stands for the version
+    further = (bytes(data[place : place + 4]) for place in range(first, end - 3, 4))
     named = [_BRANDS[brand] for brand in (bytes(data[8:12]), *further) if brand in _BRANDS]
     return next((kind for kind in named if kind != "HEIF"), "HEIF")
 

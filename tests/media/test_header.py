@@ -215,3 +215,9 @@ def test_warnings_of_pillow_stay_inside(encode):
     with pytest.warns(UserWarning, match="Skipping tag"):
         Image.open(io.BytesIO(data)).getexif().get_ifd(EXIF_IFD)
     assert probe(bytes(data)).taken is None
+
+
+def test_the_depth_of_a_photoshop_image_that_is_not_supported_is_named():
+    head = b"8BPS\x00\x01" + bytes(6) + b"\x00\x03" + b"\x00\x00\x00\x08" * 2 + b"\x00\x10\x00\x03"
+    with pytest.raises(MediaError, match=r"Photoshop image .*\(3, 16\) .*save it as TIFF or PNG"):
+        probe(head + bytes(100))

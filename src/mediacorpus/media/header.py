@@ -358,6 +358,11 @@ def _written_as_text(name: str, data: bytes) -> bool:
 def _broken(name: str, error: Exception, data: bytes) -> str:
     if heif_kind(data) is not None and not boxes_end(data):
         return f"The {name} image is truncated: the file ends before the image does."
+    if name == "PSD" and isinstance(error.__cause__, KeyError):
+        return (
+            f"The Photoshop image has a color mode and depth {error} (mode, bits) that is not "
+            "supported; save it as TIFF or PNG."
+        )
     reason = str(error).strip().split("\n")[0].rstrip(".")[:160] or type(error).__name__
     return f"The {name} image has a header that is damaged or not supported ({reason})."
 

@@ -504,6 +504,13 @@ class Corpus:
         )
 
     @_command
+    def measures(self, *, labels: str | None = None, search: str | None = None) -> pd.DataFrame:
+        """List measures, or the tags of one; see `mediacorpus.measures.known_tags.measures_of`."""
+        from mediacorpus.measures.known_tags import measures_of
+
+        return measures_of(self._store, labels=labels, search=search)
+
+    @_command
     def import_measure(
         self,
         name: str,
@@ -930,14 +937,21 @@ class Corpus:
         threshold: float | str | None = None,
         cluster: str | None = None,
         inclusion_probability: str | None = None,
+        curves: PathLike | None = None,
         progress: bool | None = None,
     ) -> Validation:
         """Score a model or measure against labels; see `mediacorpus.validation.validate.validate`.
 
         The options are explained at `mediacorpus.validation.validate.ScoreOptions`. `on` is a
-        `Selection`, or items or file names: only these are scored.
+        `Selection`, or items or file names: only these are scored. `curves` is an `.svg`, `.png`
+        or `.pdf` file to draw the ROC, precision-recall and calibration curves to, or a folder for
+        the figure and its numbers; in Python the result has them too: `found.curves()`.
         """
+        from mediacorpus.report import score_figures
         from mediacorpus.validation.validate import ScoreOptions, validate
+
+        if curves is not None:
+            score_figures.check_curves(Path(curves))
 
         options = ScoreOptions(
             positive=positive,
@@ -952,6 +966,9 @@ class Corpus:
         )
         found = validate(self._store, subject, against=against, options=options)
         self._refresh_card(subject)
+        found = dataclasses.replace(found, draw=score_figures.curves_figure)
+        if curves is not None:
+            score_figures.write_curves(found.curves(), Path(curves))
         return found
 
     @_command
@@ -960,6 +977,7 @@ class Corpus:
         variable: str,
         *,
         models: Sequence[str] | None = None,
+        positive: str | None = None,
         cluster: str | None = None,
         level: float = 0.95,
         seed: int = 1,
@@ -972,6 +990,7 @@ class Corpus:
             self._store,
             variable,
             models=models,
+            positive=positive,
             cluster=cluster,
             level=level,
             seed=seed,

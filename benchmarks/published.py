@@ -6,7 +6,7 @@ is the validation accuracy, ours of the epoch with the lowest loss, and, as the 
 are counted, of the epoch with the highest accuracy.
 
 Names of tasks run those alone: digits, smiles_lenet, smiles_finetune, hymenoptera,
-leaders, leaders_probe.
+leaders, leaders_linear.
 """
 
 from __future__ import annotations
@@ -173,11 +173,11 @@ TASKS: Mapping[str, tuple[str, str, float | None, Callable[[], dict[str, Any]]]]
         0.65,
         lambda: leaders(**LAYOUT),
     ),
-    "leaders_probe": (
-        "Ten world leaders, whole images, probe",
+    "leaders_linear": (
+        "Ten world leaders, whole images, linear",
         "1.00 for six, cropped faces",
         None,
-        lambda: leaders(method="probe"),
+        lambda: leaders(method="linear"),
     ),
 }
 

@@ -1,4 +1,4 @@
-"""Ants and bees: `probe` and `finetune` from images to validated scores, and the taught recipe.
+"""Ants and bees: `linear` and `finetune` from images to validated scores, and the taught recipe.
 
 The taught recipe (all layers, SGD, learning rate .001, momentum .9, step 7, gamma .1, batch 4,
 50 epochs, eager PyTorch, random resized crop and flip, validated after each epoch) runs whole
@@ -110,7 +110,7 @@ def tensor(pixels: list[np.ndarray]) -> torch.Tensor:
 
 def main() -> dict[str, object]:
     return {
-        "probe": [ours("probe", seed) for seed in SEEDS],
+        "linear": [ours("linear", seed) for seed in SEEDS],
         "finetune": [ours("finetune", seed) for seed in SEEDS],
         "taught recipe": taught(),
     }

@@ -121,15 +121,15 @@ PRETRAINED = {
 }
 
 
-def probe_model() -> ModelFacts:
+def linear_model() -> ModelFacts:
     classes = ["face", "other"]
     errors = wrong(4, "face", "other") + wrong(6, "other", "face", start=101)
     strengths = [10.0**k for k in range(-4, 5)]
     return ModelFacts(
         facts(
-            "face-probe",
+            "face-linear",
             "face",
-            "probe",
+            "linear",
             **PRETRAINED,
             settings={"C": 1.0, "folds": 5, "class_weight": None, "seed": 1},
             seconds=4.2,
@@ -265,7 +265,7 @@ def full() -> ReportContent:
                 ],
             )
         ],
-        models=[probe_model(), finetuned_model()],
+        models=[linear_model(), finetuned_model()],
         rules=[evaluation([[21, 79], [3, 97]], classes, part="labelled", subject="tags:mask>=0.5")],
         failures=[
             Failure("a" * 64, "pictures/broken.jpg", "decode", "The file ends after 1,203 bytes."),

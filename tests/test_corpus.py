@@ -32,9 +32,9 @@ def faces(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 
 
 @pytest.fixture(scope="module")
-def probe(faces: mc.Corpus) -> mc.Corpus:
-    faces.train("face", name="probe", progress=False)
-    faces.apply("probe", progress=False)
+def linear(faces: mc.Corpus) -> mc.Corpus:
+    faces.train("face", name="linear", progress=False)
+    faces.apply("linear", progress=False)
     return faces
 
 
@@ -46,8 +46,8 @@ def said(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
     return json.loads(capsys.readouterr().out)
 
 
-def test_probe_learns_and_is_validated_on_the_test_part(probe: mc.Corpus) -> None:
-    found = probe.validate("probe", against="face")
+def test_linear_learns_and_is_validated_on_the_test_part(linear: mc.Corpus) -> None:
+    found = linear.validate("linear", against="face")
     assert found.part == "test"
     assert found.scores.n == 40
     assert found.scores.accuracy.estimate >= 0.9
@@ -57,19 +57,21 @@ def test_probe_learns_and_is_validated_on_the_test_part(probe: mc.Corpus) -> Non
     assert "<table" in found._repr_html_()
 
 
-def test_predictions_cover_the_corpus_and_sum_to_one(probe: mc.Corpus) -> None:
-    rows = probe.table("probe")
+def test_predictions_cover_the_corpus_and_sum_to_one(linear: mc.Corpus) -> None:
+    rows = linear.table("linear")
     assert rows["item"].nunique() == 200
     assert (rows.groupby("item")["score"].sum() - 1).abs().max() < 1e-5
-    tidy = probe.table()
-    assert {"face", "face_part", "probe", "probe_face", "probe_other", "tags"} <= set(tidy.columns)
-    agree = (tidy["face"] == tidy["probe"]).mean()
+    tidy = linear.table()
+    assert {"face", "face_part", "linear", "linear_face", "linear_other", "tags"} <= set(
+        tidy.columns
+    )
+    agree = (tidy["face"] == tidy["linear"]).mean()
     assert agree > 0.95
 
 
-def test_test_items_are_never_trained_on(probe: mc.Corpus) -> None:
-    card = json.loads((probe.folder / "models" / "probe" / "model.json").read_text())
-    parts = probe.sql("SELECT part, count(*) AS n FROM splits GROUP BY part")
+def test_test_items_are_never_trained_on(linear: mc.Corpus) -> None:
+    card = json.loads((linear.folder / "models" / "linear" / "model.json").read_text())
+    parts = linear.sql("SELECT part, count(*) AS n FROM splits GROUP BY part")
     counts = dict(zip(parts["part"], parts["n"], strict=True))
     assert counts == {"train": 120, "val": 40, "test": 40}
     assert sum(card["counts"]["train"].values()) == 120
@@ -77,42 +79,42 @@ def test_test_items_are_never_trained_on(probe: mc.Corpus) -> None:
 
 
 def test_training_again_changes_nothing_but_other_settings_need_replace(
-    probe: mc.Corpus,
+    linear: mc.Corpus,
 ) -> None:
-    before = (probe.folder / "models" / "probe" / "weights.safetensors").read_bytes()
-    probe.train("face", name="probe", progress=False)
-    assert (probe.folder / "models" / "probe" / "weights.safetensors").read_bytes() == before
+    before = (linear.folder / "models" / "linear" / "weights.safetensors").read_bytes()
+    linear.train("face", name="linear", progress=False)
+    assert (linear.folder / "models" / "linear" / "weights.safetensors").read_bytes() == before
     with pytest.raises(mc.errors.ParameterError, match="--replace"):
-        probe.train("face", name="probe", class_weights=True, progress=False)
+        linear.train("face", name="linear", class_weights=True, progress=False)
 
 
-def test_a_measure_is_validated_like_a_model(probe: mc.Corpus) -> None:
-    found = probe.validate("facts:bytes>=0", against="face", positive="face")
+def test_a_measure_is_validated_like_a_model(linear: mc.Corpus) -> None:
+    found = linear.validate("facts:bytes>=0", against="face", positive="face")
     assert found.scores.recall.estimate == 1.0
     assert found.scores.precision.estimate == pytest.approx(0.5)
     assert found.scores.n == 200
 
 
-def test_runs_say_what_was_done(probe: mc.Corpus) -> None:
-    runs = probe.runs()
+def test_runs_say_what_was_done(linear: mc.Corpus) -> None:
+    runs = linear.runs()
     assert {"add", "measure", "split", "train", "apply"} <= set(runs["verb"])
     train = runs[(runs["verb"] == "train") & (runs["status"] == "done")].iloc[0]
-    assert json.loads(train["parameters"])["method"] == "probe"
+    assert json.loads(train["parameters"])["method"] == "linear"
     assert len(train["model_hash"]) == 64
     assert json.loads(train["machine"])["packages"]["numpy"]
 
 
-def test_report_and_results(probe: mc.Corpus) -> None:
-    probe.validate("probe", against="face")
-    path = probe.report(title="Faces <script>")
+def test_report_and_results(linear: mc.Corpus) -> None:
+    linear.validate("linear", against="face")
+    path = linear.report(title="Faces <script>")
     page = path.read_text(encoding="utf-8")
-    assert path == probe.folder / "reports" / "report.html"
+    assert path == linear.folder / "reports" / "report.html"
     assert "Faces &lt;script&gt;" in page
     assert page.count("data:image/jpeg") >= 12
     assert "<script" not in page
     results = json.loads(path.with_name("results.json").read_text())
     assert (results["items"], results["records"], results["failures"]) == (200, 200, 0)
-    model = results["models"]["probe"]
+    model = results["models"]["linear"]
     assert (model["n_train"], model["n_val"], model["n_test"]) == (120, 40, 40)
     assert model["accuracy"] >= 0.9
     low, high = model["intervals"]["f1"]
@@ -121,13 +123,13 @@ def test_report_and_results(probe: mc.Corpus) -> None:
     assert model["seconds"] > 0
 
 
-def test_notebooks_show_images(probe: mc.Corpus) -> None:
-    assert probe._repr_html_().count("<img") == 12
-    item = probe.items()["item"][0]
-    for shown in (probe.show([item[:8]]), probe.gallery([item[:8]])):
+def test_notebooks_show_images(linear: mc.Corpus) -> None:
+    assert linear._repr_html_().count("<img") == 12
+    item = linear.items()["item"][0]
+    for shown in (linear.show([item[:8]]), linear.gallery([item[:8]])):
         assert shown._repr_html_().count("<img") == 1
         assert len(repr(shown)) < 200
-    for command in (probe.show, probe.gallery):
+    for command in (linear.show, linear.gallery):
         with pytest.raises(mc.errors.UnknownName):
             command(["zzz"])
 
@@ -148,26 +150,26 @@ def test_notebooks_show_images(probe: mc.Corpus) -> None:
     ],
 )
 def test_json_holds_what_python_returns(
-    probe: mc.Corpus, capsys: pytest.CaptureFixture[str], command: list[str], twin: Any
+    linear: mc.Corpus, capsys: pytest.CaptureFixture[str], command: list[str], twin: Any
 ) -> None:
     verb, *rest = command
-    printed = said(capsys, verb, probe.folder, *rest, "--json")
-    frame: pd.DataFrame = twin(probe)
+    printed = said(capsys, verb, linear.folder, *rest, "--json")
+    frame: pd.DataFrame = twin(linear)
     assert len(printed) == len(frame)
     if printed:
         assert list(printed[0]) == list(frame.columns)
 
 
-def test_json_of_results(probe: mc.Corpus, capsys: pytest.CaptureFixture[str]) -> None:
-    validated = said(capsys, "validate", probe.folder, "probe", "--against", "face", "--json")
+def test_json_of_results(linear: mc.Corpus, capsys: pytest.CaptureFixture[str]) -> None:
+    validated = said(capsys, "validate", linear.folder, "linear", "--against", "face", "--json")
     assert validated["n"] == 40
     assert len(validated["intervals"]["accuracy"]) == 2
-    measured = said(capsys, "measure", probe.folder, "facts", "--json")
+    measured = said(capsys, "measure", linear.folder, "facts", "--json")
     assert (measured["items"], measured["failed"]) == (0, 0)
     names = [m["name"] for m in said(capsys, "measures", "--json")]
     assert names == sorted(names)
     assert {"embedding", "facts", "tags", "color", "hog"} <= set(names)
-    split = said(capsys, "split", probe.folder, "face", "--json")
+    split = said(capsys, "split", linear.folder, "face", "--json")
     assert sum(p == "train" for p in split["parts"].values()) == 160
 
 
@@ -195,7 +197,7 @@ def test_ants_and_bees(test_data: Path, tmp_path: Path) -> None:
     """Both methods reach .93 on the photographs of the well-known tutorial."""
     corpus = mc.Corpus.create(tmp_path / "corpus")
     corpus.add(test_data / "hymenoptera", variable="insect", progress=False)
-    for name in ("probe", "finetune"):
+    for name in ("linear", "finetune"):
         corpus.train("insect", name=name, method=name, progress=False)
         corpus.apply(name, progress=False)
         found = corpus.validate(name, against="insect")

@@ -101,8 +101,8 @@ def test_kills_lose_nothing_and_double_nothing(
         ("split", "face", "--shares", "60/20/20"),
         ("train", "face", "--name", "tuned", *finetune),
         ("apply", "tuned"),
-        ("train", "face", "--name", "probe"),
-        ("apply", "probe"),
+        ("train", "face", "--name", "linear"),
+        ("apply", "linear"),
     ]
     for folder in (reference, corpus):
         mc.Corpus.create(folder).close()
@@ -124,7 +124,7 @@ def test_kills_lose_nothing_and_double_nothing(
         assert len(found.table("labels")) == len(wanted.table("labels")) == 120
         for table, rows in (("facts", 1), ("tags", 5), ("embedding", 1)):
             check_once(found, table, rows)
-        for model in ("tuned", "probe"):
+        for model in ("tuned", "linear"):
             check_once(found, model, 2)
             same = found.sql(f"SELECT item, tag, score FROM {model} ORDER BY ALL")
             other = wanted.sql(f"SELECT item, tag, score FROM {model} ORDER BY ALL")

@@ -338,10 +338,10 @@ def test_report_training_and_the_tidy_table_beside_videos(tmp_path, corpus, save
     corpus.measure("facts", "color", "embedding", progress=False)
     assert corpus.failures().empty
     corpus.split("face", shares="60/40", seed=1)
-    corpus.train("face", name="probe", progress=False)
-    corpus.apply("probe", progress=False)
+    corpus.train("face", name="linear", progress=False)
+    corpus.apply("linear", progress=False)
     assert corpus.failures().empty
-    corpus.validate("probe", against="face")
+    corpus.validate("linear", against="face")
     text = corpus.report().read_text(encoding="utf-8")
     assert "<html" in text
     assert len(corpus.table()) == len(corpus.records()) == 28

@@ -6,12 +6,11 @@ import dataclasses
 import functools
 import inspect
 import os
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.errors import RENAMED, unknown_option
+from mediacorpus.errors import RENAMED, present_name, unknown_option
 from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
@@ -22,12 +21,15 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.mapping import Mapped
+    from mediacorpus.coding.setting import SetLabel
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
+    from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.measures.outside import ImportedMeasure
+    from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -64,9 +66,7 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
         for old in former.keys() & kwargs.keys():
-            new = f"{function.__name__}({former[old]}=…) in place of {old}=…"
-            warnings.warn(f"Write {new}; the old name will go.", FutureWarning, stacklevel=2)
-            kwargs[former[old]] = kwargs.pop(old)
+            kwargs[present_name("option", old, former)] = kwargs.pop(old)
         for name in kwargs:
             if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
@@ -251,6 +251,7 @@ class Corpus:
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
+        audio: bool = False,
         boxes: Sequence[str] | str | None = None,
         box_unit: str = "pixels",
         refresh: bool = False,
@@ -273,6 +274,7 @@ class Corpus:
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,
@@ -431,10 +433,14 @@ class Corpus:
         on: Chosen | pd.DataFrame = None,
         *,
         kind: str = "rgb",
+        rotate: float = 0.0,
+        flip: str | None = None,
         resize: str | None = None,
+        filter: Filter | None = None,
         augment: int = 0,
         seed: int = 1,
-        most: int = 12,
+        frames: str | None = None,
+        most: int | None = None,
         output: PathLike | None = None,
     ) -> Sheet:
         """Draw images on a sheet; see `mediacorpus.report.showing.show`."""
@@ -444,8 +450,12 @@ class Corpus:
             self._store,
             on,
             most=most,
+            frames=frames,
             kind=kind,
+            rotate=rotate,
+            flip=flip,
             resize=resize,
+            filter=filter,
             augment=augment,
             seed=seed,
             output=None if output is None else Path(output),
@@ -602,6 +612,21 @@ class Corpus:
         from mediacorpus.coding.mapping import map_labels
 
         return map_labels(self._store, variable, map, undo=undo)
+
+    @_command
+    def set_label(
+        self,
+        item: str,
+        variable: str,
+        value: str,
+        *,
+        coder: str,
+        new_value: bool = False,
+    ) -> SetLabel:
+        """Append one label of one item; see `mediacorpus.coding.setting.set_label`."""
+        from mediacorpus.coding.setting import set_label
+
+        return set_label(self._store, item, variable, value=value, coder=coder, new_value=new_value)
 
     @_command
     def gold(
@@ -812,7 +837,7 @@ class Corpus:
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
-        `"probe"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
+        `"linear"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
         `"scratch"` a whole training.
         """
         from mediacorpus.learning.grid import grid_of
@@ -863,8 +888,24 @@ class Corpus:
         if found.folder is not None:
             from mediacorpus.report.grid_figure import draw_grid
 
-            draw_grid(found.table, found.folder / "grid.png", aim=found.aim)
+            draw_grid(found.table, found.folder / "grid.png", aim=found.aim, title=variable)
         return found
+
+    @_command
+    def models(self) -> pd.DataFrame:
+        """List the models with their scores; see `mediacorpus.learning.models.models`."""
+        from mediacorpus.learning.models import models
+
+        return models(self._store)
+
+    @_command
+    def import_model(self, folder: PathLike, *, name: str | None = None) -> ImportedModel:
+        """Take a model of another corpus; see `mediacorpus.learning.models.import_model`."""
+        from mediacorpus.learning.models import import_model
+
+        imported = import_model(self._store, Path(folder), name=name)
+        self._refresh_card(imported.name)
+        return imported
 
     @_command
     def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:
@@ -1052,7 +1093,11 @@ class Corpus:
             seed=seed,
             show=progress,
         )
-        found = drawn(find, score_figures.robustness, Path(output) if output else None)
+        found = drawn(
+            find,
+            lambda audit: score_figures.robustness(audit, model),
+            Path(output) if output else None,
+        )
         self._refresh_card(model)
         return found
 
@@ -1069,8 +1114,8 @@ class Corpus:
         """Show where a model looks; see `mediacorpus.validation.explain.explain`.
 
         `items` are items or file names, `on` is a `Selection`; by default held-out items. `output`
-        is a `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map
-        of each class.
+        is an `.html` page to write, or a `.png`, `.jpg` or `.webp` sheet; of many images there are
+        several sheets (`-2`, `-3` in their names), and one more shows the mean map of each class.
         """
         from mediacorpus.report.explain_sheet import sheets
         from mediacorpus.validation.explain import explain
@@ -1100,7 +1145,11 @@ class Corpus:
         find = functools.partial(
             learning_curve, self._store, variable, repeats=repeats, seed=seed, show=progress
         )
-        return drawn(find, score_figures.learning_curve, Path(output) if output else None)
+        return drawn(
+            find,
+            lambda curve: score_figures.learning_curve(curve, variable),
+            Path(output) if output else None,
+        )
 
     @_command
     def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:

@@ -29,6 +29,7 @@ from __future__ import annotations
 import contextlib
 import difflib
 import errno
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
@@ -113,6 +114,33 @@ class ModelError(MediacorpusError, ValueError):
 
 class QueryError(MediacorpusError, ValueError):
     """The database refuses a query."""
+
+
+class FormerName(FutureWarning):
+    """A name was used that has been changed since, and goes on working for a version."""
+
+
+def present_name(kind: str, name: str, former: Mapping[str, str]) -> str:
+    """Give the present name for one that was changed, and warn; give back any other.
+
+    Parameters
+    ----------
+    kind:
+        What it is a name of, such as `"method"`.
+    name:
+        What was asked for.
+    former:
+        Former names and the present ones.
+
+    >>> present_name("method", "finetune", {"probe": "linear"})
+    'finetune'
+    """
+    if name not in tuple(former):
+        return name
+    now = former[name]
+    text = f"The {kind} {name!r} is now called {now!r}. The former name works in this version only."
+    warnings.warn(text, FormerName, stacklevel=3)
+    return now
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> UnknownName:

@@ -258,7 +258,7 @@ def test_training_that_cannot_start(run: Callable[..., Said], folder: Path, tmp_
         (["--name", "m", "--backbone", "resnet19"], "'resnet18'"),
         (["--name", "M!"], "lower-case"),
         (["--name", "items"], "already"),
-        (["--name", "m", "--method", "magic"], "probe"),
+        (["--name", "m", "--method", "magic"], "linear"),
         (["--name", "m", "--method", "finetune", "--lr", "-1"], "lr"),
         (["--name", "m", "--method", "finetune", "--unfreeze", "some"], "unfreeze"),
     ):

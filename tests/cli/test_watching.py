@@ -38,10 +38,11 @@ def test_split_by_a_column_and_balanced(corpus, told):
     assert said.startswith("Error: No record has a column 'nothing'.")
 
 
+@pytest.mark.filterwarnings("default::mediacorpus.errors.FormerName")
 @pytest.mark.parametrize("written", [["--by", "author"], ["--by=author"]])
 def test_the_former_name_of_an_option_works_and_is_not_kept(corpus, told, written):
     ended = told("split", corpus, "red", *written)
-    assert ended.err.strip() == "Write --cluster in place of --by; the old name will go."
+    assert ended.err.startswith("The option 'by' is now called 'cluster'.")
     assert "No group of author is parted (6 groups" in ended.out
     assert "--cluster author" in told("runs", corpus, "--as-script").out
     assert "--by" not in told("split", "--help").out

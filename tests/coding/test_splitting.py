@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.errors import FormerName, ParameterError, SplitError
 from mediacorpus.testing import toy_images
 
 
@@ -44,7 +44,7 @@ def _authors(corpus):
 
 
 def test_the_former_name_of_an_option_works(corpus):
-    with pytest.warns(FutureWarning, match=r"split\(cluster=…\) in place of by=…"):
+    with pytest.warns(FormerName, match="The option 'by' is now called 'cluster'"):
         split = corpus.split("kind", by="author")
     assert split.parts == corpus.split("kind", cluster="author").parts
 

@@ -1,4 +1,4 @@
-"""Embeddings, probes and fine-tuning by any backbone; a new one is made in this one file."""
+"""Embeddings, linear models and fine-tuning by any backbone; a new one is made in this one file."""
 
 from __future__ import annotations
 
@@ -138,11 +138,11 @@ def test_a_backbone_that_is_made_in_one_file_does_it_all(corpus, weights):
     again = corpus.measure("embedding", backbone="t_small", weights=small_too, progress=False)
     assert again.items == 0
 
-    probe = corpus.train(
-        "toy", name="probe", backbone="t_small", weights=str(weights), progress=False
+    linear = corpus.train(
+        "toy", name="linear", backbone="t_small", weights=str(weights), progress=False
     )
-    assert probe.card["backbone"] == "t_small"
-    assert probe.card["measured"]["parameters"]["backbone"] == "t_small"
+    assert linear.card["backbone"] == "t_small"
+    assert linear.card["measured"]["parameters"]["backbone"] == "t_small"
     tuned = corpus.train(
         "toy",
         name="tuned",
@@ -153,12 +153,14 @@ def test_a_backbone_that_is_made_in_one_file_does_it_all(corpus, weights):
         progress=False,
     )
     assert tuned.card["method"] == "finetune"
-    for name in ("probe", "tuned"):
+    for name in ("linear", "tuned"):
         assert corpus.apply(name, progress=False).items == 40
         assert corpus.validate(name, against="toy", progress=False).scores.n > 0
 
 
-def test_a_probe_goes_on_with_the_very_network_that_it_learned_from(corpus, weights, monkeypatch):
+def test_a_linear_model_goes_on_with_the_very_network_that_it_learned_from(
+    corpus, weights, monkeypatch
+):
     corpus.train("toy", name="m", backbone="t_small", weights=str(weights), progress=False)
     # Another network is measured meanwhile, and what it came from is gone.
     corpus.measure("embedding", progress=False)
@@ -186,13 +188,13 @@ def test_rows_of_two_networks_are_not_mixed(corpus, weights):
     assert corpus.measure("embedding", backbone="efficientnet_lite0", progress=False).items == 0
     assert widths(corpus) == {1280}
     corpus.measure("embedding", backbone="t_small", weights=weights, progress=False)
-    probe = corpus.train("toy", name="m", progress=False)
-    assert "backbone" not in probe.card["measured"]["parameters"]
+    linear = corpus.train("toy", name="m", progress=False)
+    assert "backbone" not in linear.card["measured"]["parameters"]
     assert widths(corpus) == {1280}
     assert corpus.apply("m", progress=False).items == 40
 
 
-def test_what_a_probe_on_another_backbone_looks_at(corpus, weights, tmp_path):
+def test_what_a_linear_model_on_another_backbone_looks_at(corpus, weights, tmp_path):
     corpus.train("toy", name="m", backbone="t_small", weights=str(weights), progress=False)
     item = corpus.records()["item"].iloc[0]
     [row] = corpus.explain("m", item, progress=False).rows

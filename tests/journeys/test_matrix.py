@@ -23,7 +23,7 @@ made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 
 TINY = {"epochs": 2, "batch_size": 8}
 MODELS = {
-    "probe": ("red", {"method": "probe", "augment": False}),
+    "linear": ("red", {"method": "linear", "augment": False}),
     "finetuned": ("red", {"method": "finetune", "size": 64, "unfreeze": 1, **TINY}),
     "scratch": ("red", {"method": "scratch", "arch": "lenet", **TINY}),
     "coded": ("red", {"method": "scratch", "arch": "autoencoder", **TINY}),
@@ -32,10 +32,13 @@ MODELS = {
         "size",
         {"method": "shallow", "model": "knn", "features": "color", "positive": "l"},
     ),
-    "three": ("size", {"method": "probe", "augment": False}),
-    "ranks": ("size", {"method": "probe", "augment": False, "target": "ordinal", "order": "s,m,l"}),
-    "several_of": ("tags", {"method": "probe", "augment": False, "target": "multilabel"}),
-    "number": ("redness", {"method": "probe", "augment": False, "target": "scale"}),
+    "three": ("size", {"method": "linear", "augment": False}),
+    "ranks": (
+        "size",
+        {"method": "linear", "augment": False, "target": "ordinal", "order": "s,m,l"},
+    ),
+    "several_of": ("tags", {"method": "linear", "augment": False, "target": "multilabel"}),
+    "number": ("redness", {"method": "linear", "augment": False, "target": "scale"}),
 }
 CLASSES = [name for name in MODELS if name not in {"several_of", "number"}]
 TWO = [name for name in CLASSES if MODELS[name][0] == "red" or name == "against"]
@@ -138,7 +141,7 @@ def test_audit(corpus: mc.Corpus, name: str) -> None:
         *("scratch", "nearest", "against"),
         *(
             pytest.param(n, marks=pytest.mark.slow)
-            for n in ("probe", "finetuned", "three", "ranks")
+            for n in ("linear", "finetuned", "three", "ranks")
         ),
     ],
 )
@@ -187,7 +190,7 @@ def test_nothing_of_a_replaced_model_is_left(tmp_path: Path) -> None:
     corpus.validate("model", against="red", progress=False)
     corpus.audit("model", against="red", by="region", progress=False)
     corpus.apply("model", progress=False)
-    corpus.train("red", name="model", method="probe", replace=True, progress=False)
+    corpus.train("red", name="model", method="linear", replace=True, progress=False)
     assert not corpus.card("model").to_dict()["scores"]
     assert not corpus.card("model").to_dict()["audits"]
     corpus.report()

@@ -115,7 +115,7 @@ def test_training_does_not_change_what_a_table_shows(tmp_path):
     corpus.measure("tags", top=2, progress=False)
     corpus.measure("embedding", progress=False)
     before = corpus.table("tags")
-    corpus.train("tone", name="p", method="probe", progress=False)
+    corpus.train("tone", name="p", method="linear", progress=False)
     corpus.apply("p", progress=False)
     assert len(corpus.table("tags")) == len(before)
 

@@ -10,16 +10,16 @@ from mediacorpus.errors import ParameterError
 from mediacorpus.learning.settings import TrainSettings
 
 BASES = {
-    "probe": TrainSettings("probe"),
+    "linear": TrainSettings("linear"),
     "finetune": TrainSettings("finetune"),
     "scratch": TrainSettings("scratch", arch="lenet"),
     "shallow": TrainSettings("shallow", model="svm", features="hog"),
 }
 LOOP = {"finetune", "scratch"}
-NETWORKS = {"probe", "finetune", "scratch"}
+NETWORKS = {"linear", "finetune", "scratch"}
 OPTIONS: dict[str, tuple[object, set[str]]] = {
-    "backbone": ("resnet18", {"probe", "finetune"}),
-    "weights": ("mine.safetensors", {"probe", "finetune"}),
+    "backbone": ("resnet18", {"linear", "finetune"}),
+    "weights": ("mine.safetensors", {"linear", "finetune"}),
     "epochs": (3, LOOP),
     "lr": (0.1, LOOP),
     "momentum": (0.5, LOOP),
@@ -52,7 +52,7 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "loss": ("focal", LOOP),
     "neighbors": (3, set()),
     "trees": (10, set()),
-    "C": (1.0, {"probe", "shallow"}),
+    "C": (1.0, {"linear", "shallow"}),
     "kernel": ("linear", {"shallow"}),
     "svm_gamma": (0.1, {"shallow"}),
     "smoothing": (0.1, set()),

@@ -89,7 +89,7 @@ def test_new_images_are_made_again(fitted):
 
 
 def test_codes_tell_where_the_spot_is(fitted):
-    """A linear probe reads the place off codes of images that were not learned from."""
+    """A linear model reads the place off codes of images that were not learned from."""
     network = fitted[0]
     (views, places), (fresh, wanted) = spots(), spots(seed=2)
     design, new = (

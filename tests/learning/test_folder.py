@@ -17,7 +17,7 @@ from mediacorpus.learning.targets import Target, TargetKind
 CARD = {
     "name": "m",
     "variable": "face",
-    "method": "probe",
+    "method": "linear",
     "classes": ["no", "yes"],
     "input": "embedding",
     "settings": {},

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning import folds
 from mediacorpus.learning.folds import division, folds_to_choose_by
-from mediacorpus.learning.linear import PENALTIES, STRENGTHS, fit_linear, fit_probe
+from mediacorpus.learning.linear import PENALTIES, STRENGTHS, fit_linear, fit_logistic
 from mediacorpus.learning.model import fingerprint_of
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.shallow import ShallowSettings, fit_shallow
@@ -32,10 +32,10 @@ def copies() -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     return x, y, np.repeat(np.arange(GROUPS), EACH)
 
 
-def test_a_probe_is_not_deceived_by_copies() -> None:
+def test_a_linear_model_is_not_deceived_by_copies() -> None:
     x, y, groups = copies()
-    parted = fit_probe(x, y)
-    kept = fit_probe(x, y, groups=groups)
+    parted = fit_logistic(x, y)
+    kept = fit_logistic(x, y, groups=groups)
     best = parted.curves["log_loss"].min(), kept.curves["log_loss"].min()
     assert best[0] < 0.2, "copies on both sides: it seems to be learned"
     assert best[1] > 0.6, "chance is .693"

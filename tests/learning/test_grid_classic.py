@@ -1,4 +1,4 @@
-"""Grids of probes and classic models: every setting can vary, and what is best can be trained."""
+"""Grids of linear and classic models: all settings can vary, and what is best can be trained."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 @pytest.mark.parametrize(
     ("method", "lists", "rows"),
     [
-        ("probe", {"C": [0.001, 0.1]}, 2),
-        ("probe", {"class_weights": [True, False]}, 2),
+        ("linear", {"C": [0.001, 0.1]}, 2),
+        ("linear", {"class_weights": [True, False]}, 2),
         ("shallow", {"model": ["random_forest"], "features": ["color"], "trees": [5, 20]}, 2),
         (
             "shallow",
@@ -54,13 +54,13 @@ def test_every_setting_can_vary_and_the_best_be_trained(
     assert found.nested.n == len(corpus.select(split="red:train") + corpus.select(split="red:val"))
     assert None not in found.best.values()
     name = f"best_{method}_{rows}_{min(lists).lower()}"
-    more = {"augment": False} if method == "probe" else {}
+    more = {"augment": False} if method == "linear" else {}
     trained = corpus.train("red", name=name, method=method, progress=False, **more, **found.best)
     used = trained.card["settings"]
     assert {key: used[key] for key in found.best} == dict(found.best)
 
 
-def test_probes_of_a_grid_have_the_embedding_that_training_has(
+def test_linear_models_of_a_grid_have_the_embedding_that_training_has(
     corpus: mc.Corpus, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """That of the built-in network, even where the table shows another one."""
@@ -72,7 +72,7 @@ def test_probes_of_a_grid_have_the_embedding_that_training_has(
         return embedding_for(store, items, **more)
 
     monkeypatch.setattr(grid, "embedding_for", measured)
-    for method, lists in (("probe", {"C": [0.01]}), (None, {"epochs": [1]})):
+    for method, lists in (("linear", {"C": [0.01]}), (None, {"epochs": [1]})):
         corpus.grid("red", method=method, folds=None, progress=False, **lists)
     assert len(asked) == 2
 
@@ -108,13 +108,13 @@ def test_fits_are_those_of_scikit_learn() -> None:
 @pytest.mark.parametrize(
     ("method", "lists", "error", "said"),
     [
-        ("probe", {"C": [-1.0]}, ParameterError, "above 0"),
-        ("probe", {"kernel": ["rbf"]}, UnknownName, "class_weights"),
+        ("linear", {"C": [-1.0]}, ParameterError, "above 0"),
+        ("linear", {"kernel": ["rbf"]}, UnknownName, "class_weights"),
         ("shallow", {"model": ["svm"]}, ParameterError, "needs --features"),
         ("shallow", {"model": ["svn"], "features": ["hog"]}, UnknownName, "svm"),
         ("shallow", {"model": ["knn"], "features": ["hog"], "C": [1]}, ParameterError, "None of"),
         ("shallow", {"model": ["svm"], "features": ["hogg"]}, UnknownName, "hog"),
-        (None, {"C": [0.1]}, ParameterError, "--method probe"),
+        (None, {"C": [0.1]}, ParameterError, "--method linear"),
     ],
 )
 def test_grids_that_cannot_be(corpus: mc.Corpus, method, lists, error, said) -> None:

@@ -145,7 +145,7 @@ def test_fine_tuning_by_depth_and_optimizer(
 @pytest.mark.parametrize(
     ("method", "lists", "error", "said"),
     [
-        ("probe", {"lr": [0.1]}, UnknownName, "class_weights"),
+        ("linear", {"lr": [0.1]}, UnknownName, "class_weights"),
         ("finetune", {"speed": [1]}, ParameterError, "unfreeze"),
         ("finetune", {"unfreeze": [99], "epochs": [1]}, ParameterError, "99"),
         ("finetune", {"lr": [0.1], "arch": ["lenet"]}, ParameterError, "does not use arch"),

@@ -62,7 +62,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 
 TARGETS = {"face": "classes", "rank": "ordinal", "tags": "multilabel", "light": "scale"}
 METHODS = {
-    "probe": {"augment": False},
+    "linear": {"augment": False},
     "scratch": {k: v for k, v in TINY.items() if k not in {"method", "progress"}},
     "finetune": {"epochs": 1, "unfreeze": "head", "augment": False, "size": 96},
 }
@@ -117,7 +117,7 @@ def test_every_method_learns_every_target(corpus: mc.Corpus, method: str, variab
     json.dumps(found.to_dict())
     if variable == "rank":
         assert made.card["classes"] == ["dark", "middle", "bright"]
-    if method == "probe":
+    if method == "linear":
         good = {
             "face": lambda s: s.accuracy.estimate > 0.8,
             "rank": lambda s: s.accuracy.estimate > 0.4,
@@ -315,7 +315,7 @@ def test_settings_that_cannot_be(corpus: mc.Corpus, given: dict, error: Any, mat
         ({"features": "facts"}, Exception, "numbers|facts"),
         ({"model": None}, ParameterError, "needs --model"),
         ({"positive": "cat"}, TrainingError, "'cat'"),
-        ({"target": "ordinal"}, ParameterError, "probe, finetune or scratch"),
+        ({"target": "ordinal"}, ParameterError, "linear, finetune or scratch"),
         ({"epochs": 3}, ParameterError, "epochs"),
     ],
 )

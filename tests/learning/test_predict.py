@@ -27,9 +27,9 @@ def tuned(faces, tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def probe(faces, embeddings, tmp_path_factory):
-    facts = {"name": "probe", "variable": "face"}
-    folder = tmp_path_factory.mktemp("m") / "probe"
+def linear(faces, embeddings, tmp_path_factory):
+    facts = {"name": "linear", "variable": "face"}
+    folder = tmp_path_factory.mktemp("m") / "linear"
     return load_model(
         train(faces, folder, TrainSettings(augment=False), embeddings=embeddings, card=facts).folder
     )
@@ -63,11 +63,11 @@ def test_threads_give_what_one_gives(faces, tuned):
         assert [[t.tag for t in tags] for tags in found] == [[t.tag for t in tags] for tags in one]
 
 
-def test_a_probe_works_on_embeddings(faces, embeddings, probe):
-    classifier = Classifier(probe)
+def test_a_linear_model_works_on_embeddings(faces, embeddings, linear):
+    classifier = Classifier(linear)
     shares = classifier.from_features(embeddings)
     assert shares.shape == (48, 2)
-    weight, bias = probe.weights()["weight"], probe.weights()["bias"]
+    weight, bias = linear.weights()["weight"], linear.weights()["bias"]
     logits = embeddings @ weight.T + bias
     odds = np.exp(logits - logits.max(1, keepdims=True))
     assert np.allclose(shares, odds / odds.sum(1, keepdims=True), atol=1e-5)
@@ -76,32 +76,32 @@ def test_a_probe_works_on_embeddings(faces, embeddings, probe):
         classifier(batch(faces[:1]))
 
 
-def test_a_model_is_described_like_a_measure(tuned, probe):
+def test_a_model_is_described_like_a_measure(tuned, linear):
     info = Classifier(tuned).info()
     side = math.ceil(96 / 0.875)  # what it sees is the middle of each side
     assert (info.name, info.shape, info.min_side) == ("tuned", Shape.TAG, side)
     assert info.version == tuned.card["hash"][:12]
-    assert "face" in Classifier(probe).info().summary
+    assert "face" in Classifier(linear).info().summary
 
 
-def test_a_card_that_does_not_fit_the_network_is_refused(tmp_path, probe):
+def test_a_card_that_does_not_fit_the_network_is_refused(tmp_path, linear):
     wrong = save_model(
         tmp_path / "m",
-        dict(probe.card) | {"name": "m", "classes": ["a", "b", "c"]},
-        weights=probe.weights(),
-        curves=probe.curves,
-        network=probe.network(),
+        dict(linear.card) | {"name": "m", "classes": ["a", "b", "c"]},
+        weights=linear.weights(),
+        curves=linear.curves,
+        network=linear.network(),
     )
     with pytest.raises(ModelError, match="2 outputs"):
         Classifier(wrong)
 
 
-def test_a_network_that_is_no_network_is_refused(tmp_path, probe):
+def test_a_network_that_is_no_network_is_refused(tmp_path, linear):
     wrong = save_model(
         tmp_path / "m",
-        dict(probe.card) | {"name": "m"},
+        dict(linear.card) | {"name": "m"},
         weights={},
-        curves=probe.curves,
+        curves=linear.curves,
         network=b"no network",
     )
     with pytest.raises(ModelError, match="ONNX Runtime"):

@@ -21,7 +21,7 @@ SHORT = TrainSettings(method="finetune", epochs=3, unfreeze=1, batch_size=8, siz
 PLAIN = TrainSettings(augment=False)
 
 
-def test_probe_separates_faces(faces, embeddings, models):
+def test_linear_separates_faces(faces, embeddings, models):
     made = train(faces, models / "m", TrainSettings(), embeddings=embeddings)
     assert made.card["validation"]["accuracy"] >= 0.9
     assert made.card["validation"]["n"] == 16
@@ -58,7 +58,7 @@ def test_the_same_seed_gives_the_same_weights(faces, models):
     assert first.card["hash"] == again.card["hash"] != other.card["hash"]
 
 
-def test_validation_labels_never_reach_the_weights_of_the_probe(faces, embeddings, models):
+def test_validation_labels_never_reach_the_weights_of_the_linear_model(faces, embeddings, models):
     """Turning all validation labels round changes the score and nothing else."""
     turned = [
         replace(e, label={"face": "other", "other": "face"}[e.label]) if e.part == "val" else e
@@ -218,7 +218,7 @@ def test_other_recipes(faces, models, options):
     assert np.isfinite(made.curves["val_loss"]).all()
 
 
-def test_the_probe_learns_from_views_unless_told_not_to(faces, embeddings, models):
+def test_the_linear_model_learns_from_views_unless_told_not_to(faces, embeddings, models):
     seen = []
     viewed = train(
         faces,

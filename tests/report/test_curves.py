@@ -63,12 +63,12 @@ def test_values_out_of_their_range_do_not_break_the_figure():
     ET.fromstring(training_curves(curves))
 
 
-def test_probe_marks_the_best_strength():
+def test_linear_marks_the_best_strength():
     curves = pd.DataFrame({"C": [10, 0.1, 1], "log_loss": [0.5, 0.6, 0.25]})
     found = texts(training_curves(curves))
     assert "kept: C = 1, log loss 0.25" in found
     assert {"0.1", "1", "10"} <= set(found)
 
 
-def test_probe_with_one_strength():
+def test_linear_with_one_strength():
     ET.fromstring(training_curves(pd.DataFrame({"C": [1.0], "log_loss": [0.4]})))

@@ -108,7 +108,7 @@ def test_an_error_ends_the_page(page):
     assert "refresh" not in text
 
 
-def test_steps_of_a_probe_and_unknown_columns_are_shown_too(page):
+def test_steps_of_a_linear_model_and_unknown_columns_are_shown_too(page):
     page(1, 2, {"C": 0.1, "log_loss": 0.5, "accuracy": 0.8, "best": False})
     assert "Step 1 of 2 is done, 1 step left." in _text(page)
     page(2, 2, {"C": 1.0, "log_loss": 0.25, "accuracy": 0.9, "best": True})

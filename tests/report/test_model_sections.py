@@ -22,7 +22,7 @@ def blocks_of(model, kind):
 
 
 def bare(name="m", **more):
-    return ModelFacts(made["facts"](name, "v", "probe"), **more)
+    return ModelFacts(made["facts"](name, "v", "linear"), **more)
 
 
 def test_a_bare_model_says_what_to_run():
@@ -30,7 +30,7 @@ def test_a_bare_model_says_what_to_run():
     assert found == ["mediacorpus validate DIR 'm 1' --against v", "mediacorpus apply DIR 'm 1'"]
 
 
-def test_probe_has_four_figures_and_a_gallery_for_each_kind_of_error(full_content):
+def test_linear_has_four_figures_and_a_gallery_for_each_kind_of_error(full_content):
     model = full_content.models[0]
     assert len(blocks_of(model, Drawing)) == 4
     first, second = (block.gallery for block in blocks_of(model, Images))
@@ -130,7 +130,7 @@ def test_other_answers_than_classes_are_scored_in_a_sentence():
     (sentence,) = (block.text for block in evaluation_blocks(scored))
     assert sentence.startswith("Scores on 3 items of test: mean absolute error 0.500 (")
     assert not blocks_of(model, Hint)
-    assert overview_table([model]).rows == [("m", "v", "probe", "test", "3", "—", "—")]
+    assert overview_table([model]).rows == [("m", "v", "linear", "test", "3", "—", "—")]
 
 
 def test_headline_scores_follow_the_positive_class():
@@ -147,7 +147,7 @@ def test_headline_scores_follow_the_positive_class():
 def test_overview_compares_models(full_content):
     rows = overview_table(full_content.models).rows
     assert [row[:5] for row in rows] == [
-        ("face-probe", "face", "probe", "test", "100"),
+        ("face-linear", "face", "linear", "test", "100"),
         ("face-finetuned", "face", "finetune", "test", "50"),
     ]
     assert rows[0][5] == "0.89 [0.81, 0.94]"

@@ -62,7 +62,7 @@ def make(
             examples.append(Example(item, str(path), item[:-3], part))
         vectors = open_session().run(np.stack([preprocess(p) for p in images.values()]))[0]
         settings = TrainSettings(method=method, augment=False, **options)
-        embeddings = vectors if method == "probe" else None
+        embeddings = vectors if method == "linear" else None
         train(examples, folder / "model", settings, embeddings=embeddings, card={"variable": "dog"})
         model = load_model(folder / "model")
         labels = [item[:-3] for item in images]
@@ -77,8 +77,8 @@ def make(
 
 
 @pytest.fixture(scope="module")
-def probe(make: Callable[..., Made]) -> Made:
-    return make(planted=True, method="probe")
+def linear(make: Callable[..., Made]) -> Made:
+    return make(planted=True, method="linear")
 
 
 def _maps(made: Made, method: str = "auto", step: int = 2) -> dict[str, np.ndarray]:
@@ -89,8 +89,8 @@ def _maps(made: Made, method: str = "auto", step: int = 2) -> dict[str, np.ndarr
     return {name: np.stack(maps) for name, maps in found.items()}
 
 
-def test_a_planted_corner_is_found_in_a_probe(probe: Made):
-    cues = {cue.name: cue for cue in find_cues(_maps(probe))}
+def test_a_planted_corner_is_found_in_a_linear_model(linear: Made):
+    cues = {cue.name: cue for cue in find_cues(_maps(linear))}
     assert cues["husky"].found
     assert cues["husky"].place == "top left"
     assert cues["husky"].share > 2 * cues["husky"].elsewhere
@@ -100,7 +100,7 @@ def test_a_planted_corner_is_found_in_a_probe(probe: Made):
 
 @pytest.mark.slow
 def test_without_the_corner_no_cue_is_found(make: Callable[..., Made]):
-    cues = find_cues(_maps(make(planted=False, method="probe")))
+    cues = find_cues(_maps(make(planted=False, method="linear")))
     assert len(cues) == 2
     assert not any(cue.found for cue in cues)
 
@@ -112,19 +112,19 @@ def test_a_planted_corner_is_found_in_a_fine_tuned_network(make: Callable[..., M
     assert (cues["husky"].found, cues["husky"].place) == (True, "top left")
 
 
-def test_occlusion_agrees_on_the_corner(probe: Made):
-    shown = list(probe.images.items())[:1]
-    (one,) = explanations(probe.model, shown, method="occlusion")
+def test_occlusion_agrees_on_the_corner(linear: Made):
+    shown = list(linear.images.items())[:1]
+    (one,) = explanations(linear.model, shown, method="occlusion")
     row, column = np.unravel_index(one.map.argmax(), one.map.shape)
     assert max(row, column) < one.view.shape[0] / 2.5
 
 
-def test_explanations_bring_the_nearest_images(probe: Made):
+def test_explanations_bring_the_nearest_images(linear: Made):
     (one,) = explanations(
-        probe.model,
-        list(probe.images.items())[:1],
-        gold=probe.truth,
-        reference=probe.reference,
+        linear.model,
+        list(linear.images.items())[:1],
+        gold=linear.truth,
+        reference=linear.reference,
         k=3,
     )
     assert (one.item, one.gold, one.predicted) == ("husky000", "husky", "husky")
@@ -135,16 +135,16 @@ def test_explanations_bring_the_nearest_images(probe: Made):
     assert {near.label for near in one.neighbors} == {"husky"}
 
 
-def test_methods_that_do_not_fit_are_refused(probe: Made):
+def test_methods_that_do_not_fit_are_refused(linear: Made):
     with pytest.raises(ParameterError, match="works on embeddings"):
-        list(explanations(probe.model, list(probe.images.items())[:1], method="gradcam"))
-    names = {**probe.model.card, "classes": ["a", "b", "c"]}
+        list(explanations(linear.model, list(linear.images.items())[:1], method="gradcam"))
+    names = {**linear.model.card, "classes": ["a", "b", "c"]}
     with pytest.raises(ParameterError, match="'cam' is for a linear classifier"):
-        list(explanations(replace(probe.model, card=names), [], method="cam"))
+        list(explanations(replace(linear.model, card=names), [], method="cam"))
     scale = ModelFolder(
         Path(),
         {"name": "m", "classes": ["value"], "target": {"kind": "scale"}, "input": "embedding"},
-        probe.model.curves,
+        linear.model.curves,
     )
     with pytest.raises(ParameterError, match="predicts a number"):
         list(explanations(scale, []))

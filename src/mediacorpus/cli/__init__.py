@@ -18,6 +18,7 @@ def application() -> Any:
         holdings,
         learning,
         measuring,
+        models,
         people,
         showing,
         trust,
@@ -34,7 +35,8 @@ def main(arguments: list[str] | None = None) -> None:
     items failed. 130: stopped with Ctrl-C.
     """
     group = application()
-    from mediacorpus.cli.output import exit_code, replace_unknown
+    from mediacorpus.cli.output import exit_code, note_former_names, replace_unknown
 
     replace_unknown()
+    note_former_names()
     sys.exit(exit_code(lambda: group(args=arguments, standalone_mode=False)))

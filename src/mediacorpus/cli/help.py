@@ -7,8 +7,7 @@ from typing import Any
 
 import typer.core
 
-from mediacorpus.cli.output import note
-from mediacorpus.errors import RENAMED
+from mediacorpus.errors import RENAMED, present_name
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
@@ -16,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
-    "Train": ("train", "grid", "apply", "architecture", "learning-curve"),
+    "Train": ("train", "grid", "apply", "models", "label", "architecture", "learning-curve"),
     "Check": ("validate", "compare", "audit", "explain", "results"),
     "Share": ("report", "card"),
 }
@@ -41,6 +40,7 @@ EXAMPLES: Mapping[str, str] = {
     "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
+    "labels set": "mediacorpus labels set protests 543043.jpg crowd yes --coder me",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
@@ -48,6 +48,9 @@ EXAMPLES: Mapping[str, str] = {
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
+    "models list": "mediacorpus models list protests",
+    "models import": "mediacorpus models import protests other/models/quick --name theirs",
+    "label": "mediacorpus label protests/models/quick photos -o labels.csv",
     "architecture": "mediacorpus architecture protests quick -o layers.png",
     "learning-curve": "mediacorpus learning-curve protests crowd -o curve.svg",
     "validate": "mediacorpus validate protests quick --against crowd",
@@ -71,7 +74,7 @@ _CLASSIC = ("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma
 _LINKS = ("refresh", "allow_private", "ignore_robots", "parallel", "rate", "contact")
 _SHOWN = ("watch", "quiet", "as_json", "rows", "help")
 _LEARNING = {
-    "For networks (finetune, scratch; some for probe)": _NETWORK,
+    "For networks (finetune, scratch; some for linear)": _NETWORK,
     "For scratch": ("arch",),
     "For classic models (shallow)": _CLASSIC,
 }
@@ -81,7 +84,7 @@ PANELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "grid": _LEARNING,
     "add": {
         "For tables": ("path_column", "id_column", "boxes", "box_unit"),
-        "For videos and documents": ("frames", "pages", "dpi"),
+        "For videos and documents": ("frames", "audio", "pages", "dpi"),
         "For links": _LINKS,
     },
 }
@@ -119,9 +122,7 @@ class Command(typer.core.TyperCommand):
         for place, word in enumerate(args):
             option, equals, value = word.partition("=")
             if word.startswith("--") and option[2:] in former:
-                new = f"--{former[option[2:]]}"
-                note(f"Write {new} in place of {option}; the old name will go.")
-                args[place] = f"{new}{equals}{value}"
+                args[place] = f"--{present_name('option', option[2:], former)}{equals}{value}"
         return super().parse_args(ctx, args)
 
     def format_options(self, ctx: Any, formatter: Any) -> None:

@@ -28,7 +28,7 @@ ModelName = Annotated[str, typer.Option("--name", help="Name of the new model.")
 Method = Annotated[
     str,
     typer.Option(
-        help="probe (a linear classifier, seconds), finetune (minutes), scratch (a small network "
+        help="linear (on embeddings, seconds), finetune (minutes), scratch (a small network "
         "that learns from nothing) or shallow (a classic model on a measure)."
     ),
 ]
@@ -136,7 +136,7 @@ def train(
     folder: Folder,
     variable: Variable,
     name: ModelName,
-    method: Method = "probe",
+    method: Method = "linear",
     backbone: Backbone = "efficientnet_lite0",
     weights: Weights = "pretrained",
     epochs: Epochs = None,

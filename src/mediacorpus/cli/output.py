@@ -8,6 +8,7 @@ import os
 import re
 import sys
 import traceback
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from mediacorpus.errors import MediacorpusError
+from mediacorpus.errors import FormerName, MediacorpusError
 from mediacorpus.result import plain
 
 # Typer brings its own copy of click in some versions, so the base class is found from here.
@@ -60,6 +61,19 @@ def replace_unknown() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
+
+
+def note_former_names() -> None:
+    """Let a former name be said in its one sentence, without the line of code that uses it."""
+    usual = warnings.showwarning
+
+    def shown(message: Any, category: Any, *place: Any, **more: Any) -> None:
+        if issubclass(category, FormerName):
+            note(str(message))
+        else:
+            usual(message, category, *place, **more)
+
+    warnings.showwarning = shown
 
 
 def out(text: str) -> None:

@@ -86,7 +86,7 @@ Values = Annotated[str | None, typer.Option(help="Values to try, with commas.")]
 GridMethod = Annotated[
     str | None,
     typer.Option(
-        help="probe or shallow: each fit takes seconds. finetune or scratch: each is a whole "
+        help="linear or shallow: each fit takes seconds. finetune or scratch: each is a whole "
         "training. Else a last layer on frozen features."
     ),
 ]
@@ -309,7 +309,8 @@ def explain(
         str, typer.Option(help="auto, gradcam, cam, occlusion or neighbors.")
     ] = "auto",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write an .html page, or .png, .jpg or .webp sheets."),
     ] = None,
     on: Any = None,
     quiet: Quiet = False,

@@ -46,7 +46,7 @@ def describe_curves(frame: pd.DataFrame) -> str:
     ----------
     frame:
         Curves of `finetune` (columns `epoch`, `train_loss`, `val_loss`, `train_accuracy`,
-        `val_accuracy`), or of `probe` and shallow models (columns `C`, `neighbors`, `trees`,
+        `val_accuracy`), or of `linear` and shallow models (columns `C`, `neighbors`, `trees`,
         `smoothing` or `penalty`; `log_loss`, `accuracy` or `squared_error`; `best`).
 
     Returns

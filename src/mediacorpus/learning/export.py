@@ -201,7 +201,7 @@ def linear_graph(weight: NDArray[np.float32], bias: NDArray[np.float32], target:
     outputs, features = weight.shape
     model = need("onnx.parser").parse_model(
         f"""<ir_version: 8, opset_import: ["" : 17]>
-        probe (float[N, {features}] embedding) => (float[N, {outputs}] logits) {{}}"""
+        linear (float[N, {features}] embedding) => (float[N, {outputs}] logits) {{}}"""
     )
     layer = "logits = Gemm <transB = 1> (embedding, weight, bias)"
     _append(model, [layer], {"weight": weight.astype("f4"), "bias": bias.astype("f4")})

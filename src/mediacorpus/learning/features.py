@@ -84,7 +84,7 @@ VIEWS = 4
 """Views of each training image that the fixed part sees."""
 
 MOST_VIEWED = 1000
-"""Training images up to which the probe learns from several views of each."""
+"""Training images up to which a linear model learns from several views of each."""
 
 SPARE = 200_000_000
 """Bytes that must stay free on the disk."""
@@ -201,9 +201,9 @@ def prepare(
     StorageFull
         The disk has too little space.
     """
-    probe = np.zeros((plan.views, plan.size, plan.size, 3), np.uint8)
+    blank = np.zeros((plan.views, plan.size, plan.size, 3), np.uint8)
     if fixed is not None:
-        shape: tuple[int, ...] = fixed(probe).shape
+        shape: tuple[int, ...] = fixed(blank).shape
         dtype: np.dtype[Any] = np.dtype(np.float32)
     else:
         side = min_side(plan.size, plan.crop) if plan.squares else plan.size
@@ -235,7 +235,7 @@ def embedded_views(
     network: FrozenNetwork | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any] | None:
-    """Embed mirrored and cut-out views of training images, for the probe to learn from.
+    """Embed mirrored and cut-out views of training images, for a linear model to learn from.
 
     Parameters
     ----------
@@ -336,7 +336,7 @@ def _check_space(path: Path, wanted: int) -> None:
 
 
 EMBEDDING = "embedding"
-"""The measure that a probe learns from."""
+"""The measure that a linear model learns from."""
 
 NUMBERS = ("float", "double", "int", "bool")
 

@@ -18,7 +18,7 @@ import pandas as pd
 
 from mediacorpus.coding import splitting
 from mediacorpus.engine.contract import MEASURES
-from mediacorpus.errors import ParameterError, TrainingError, unknown, writing
+from mediacorpus.errors import ParameterError, TrainingError, present_name, unknown, writing
 from mediacorpus.extras import need
 from mediacorpus.files import atomic_write
 from mediacorpus.learning.cache import hash_of
@@ -40,6 +40,7 @@ from mediacorpus.result import TableResult, counted, plain
 from mediacorpus.settings import one_worker
 from mediacorpus.settings import settings as environment
 from mediacorpus.stats.intervals import wilson
+from mediacorpus.store.people import FORMER_METHODS
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
@@ -416,7 +417,7 @@ def grid_of(
 
     Without a method the last layer of a network learns anew for each combination, on the
     embeddings of the train and validation parts, which takes a fraction of a second. With
-    `"probe"` or `"shallow"` each combination is a fit of that method on the stored values of a
+    `"linear"` or `"shallow"` each combination is a fit of that method on the stored values of a
     measure; with `"finetune"` or `"scratch"` it is a whole training. What is found to be best can
     be given to `train` with the same method. The test part stays out of sight. With folds the
     choice itself is scored by nested cross-validation; where the split keeps groups
@@ -432,7 +433,7 @@ def grid_of(
     lists:
         Values to try of each setting, such as `{"lr": [0.001, 0.01], "momentum": [0.9]}`.
     method:
-        `"probe"`, `"shallow"`, `"finetune"`, `"scratch"`, or None for a last layer on frozen
+        `"linear"`, `"shallow"`, `"finetune"`, `"scratch"`, or None for a last layer on frozen
         features.
     folds:
         Number of folds, at least 3; None scores on the validation part alone.
@@ -452,6 +453,8 @@ def grid_of(
         raise ParameterError(
             "Name at least one setting with the values to try, as in --lr .001,.01."
         )
+    if method is not None:
+        method = present_name("method", method, FORMER_METHODS)
     number, split = splitting.latest(store, variable)
     check_classes(variable, list(split.labels.values()), verb="grid")
     details = {

@@ -20,7 +20,7 @@ from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.learning.cache import hash_of, write_json
 from mediacorpus.learning.features import EMBEDDING, Part, Plan, prepare
 from mediacorpus.learning.folds import Division, scores_of
-from mediacorpus.learning.linear import fit_probe
+from mediacorpus.learning.linear import fit_logistic
 from mediacorpus.learning.loop import batches, fit, predict, rate_factor
 from mediacorpus.learning.methods import Assembled, assemble, features_of, plan_to_score
 from mediacorpus.learning.settings import OF_MODEL, TrainSettings, settings_of
@@ -44,7 +44,7 @@ SETTINGS: Mapping[str | None, tuple[str, ...]] = {
         *("lr", "momentum", "batch_size", "epochs", "schedule", "step_size", "gamma"),
         *("power", "warmup", "nesterov", "weight_decay", "dropout", "class_weights", "seed"),
     ),
-    "probe": ("C", "class_weights"),
+    "linear": ("C", "class_weights"),
     "shallow": ("model", "features", "class_weights", *OF_MODEL),
     **dict.fromkeys(TRAININGS, (*settings_of(*TRAININGS), "class_weights")),
 }
@@ -78,7 +78,7 @@ def point_settings(method: str | None, point: Point, *, seed: int = 1) -> TrainS
             continue
         if method is None and name in {f.name for f in fields(TrainSettings)}:
             raise ParameterError(
-                f"A grid on frozen features cannot vary {name}. Ask for --method probe or "
+                f"A grid on frozen features cannot vary {name}. Ask for --method linear or "
                 "shallow, whose fits take seconds, or --method finetune or scratch, where each "
                 "is a whole training."
             )
@@ -236,7 +236,7 @@ def _drop(x: Floats, s: TrainSettings, epoch: int) -> Floats:
 class FeaturesRunner:
     """Fits a model on the values of a measure with one setting, and scores it.
 
-    What is not listed of a probe or a classic model is chosen by cross-validation within the
+    What is not listed of a linear or a classic model is chosen by cross-validation within the
     rows that are learned from, as `train` does.
 
     Parameters
@@ -246,7 +246,7 @@ class FeaturesRunner:
     items:
         Classes of the N items, and how they may be parted.
     method:
-        `"probe"`, `"shallow"`, or None for a last layer that is trained by `fit_head`.
+        `"linear"`, `"shallow"`, or None for a last layer that is trained by `fit_head`.
     """
 
     features: Mapping[str, Floats]
@@ -288,10 +288,10 @@ class FeaturesRunner:
             start = start_weights(x.shape[1], len(classes), seed=s.seed)
             weights = fit_head(x, y, start=start, settings=s)
             return lambda rows: log_softmax(head_logits(weights, rows).astype(np.float64), axis=1)
-        if self.method == "probe":
+        if self.method == "linear":
             balanced = bool(s.class_weights)
-            probe = fit_probe(x, y, groups=groups, balanced=balanced, strength=s.C, seed=s.seed)
-            return lambda rows: log_softmax(probe.outputs(rows), axis=1)
+            linear = fit_logistic(x, y, groups=groups, balanced=balanced, strength=s.C, seed=s.seed)
+            return lambda rows: log_softmax(linear.outputs(rows), axis=1)
         check_counts(y, classes, s.shallow())
         model = fit_plain(x, y, groups, settings=s.shallow())
         return lambda rows: log_shares(model.predict_proba(rows))

@@ -66,7 +66,7 @@ def _outputs(x: Floats, weight: NDArray[Any], bias: NDArray[Any]) -> Floats:
     return np.asarray(x @ weight.T.astype(np.float64) + bias)
 
 
-def fit_probe(
+def fit_logistic(
     embeddings: NDArray[Any],
     targets: NDArray[np.int64],
     *,
@@ -116,15 +116,15 @@ def fit_probe(
     --------
     >>> rng = np.random.default_rng(1)
     >>> targets = np.arange(40) % 2
-    >>> probe = fit_probe(rng.normal(size=(40, 5)) + 3 * targets[:, None], targets)
-    >>> probe.weight.shape, bool((probe.probabilities(np.ones((1, 5)) * 4) [0] > 0.5)[1])
+    >>> linear = fit_logistic(rng.normal(size=(40, 5)) + 3 * targets[:, None], targets)
+    >>> linear.weight.shape, bool((linear.probabilities(np.ones((1, 5)) * 4) [0] > 0.5)[1])
     ((2, 5), True)
     """
     from scipy.special import log_softmax
     from threadpoolctl import threadpool_limits
 
     x = np.asarray(embeddings, np.float64)
-    fit = functools.partial(_logistic, balanced=balanced)
+    fit = functools.partial(_scaled_logistic, balanced=balanced)
 
     def scored(value: float, learn: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[Any]:
         return np.asarray(log_softmax(_outputs(x[test], *fit(x[learn], targets[learn], value)), 1))
@@ -165,7 +165,7 @@ def _scaling(x: Floats) -> tuple[Floats, Floats]:
     return x.mean(axis=0), 1 / np.maximum(spread + spread.mean(), np.finfo(float).tiny)
 
 
-def _logistic(
+def _scaled_logistic(
     x: Floats, targets: NDArray[np.int64], strength: float, *, balanced: bool
 ) -> tuple[Floats, Floats]:
     """Scale, fit, and fold the scaling into the weights."""
@@ -197,7 +197,7 @@ def fit_linear(
 ) -> Linear:
     """Fit a linear model of any target to embeddings.
 
-    Classes: one logistic regression (see `fit_probe`). Several labels: one for each value.
+    Classes: one logistic regression (see `fit_logistic`). Several labels: one for each value.
     Ranks: one for each threshold between them (Frank and Hall, 2001). A scale: ridge
     regression, its penalty chosen by leave-one-out cross-validation.
 
@@ -212,7 +212,7 @@ def fit_linear(
     views:
         Embeddings of other views of the same images, `(N, V, features)`, or None.
     groups, balanced, strength, seed, on_epoch:
-        As in `fit_probe`. Of a scale the strength is 1 / penalty, and the images of one group
+        As in `fit_logistic`. Of a scale the strength is 1 / penalty, and the images of one group
         are left out together.
 
     Examples
@@ -225,7 +225,7 @@ def fit_linear(
     True
     """
     fit = functools.partial(
-        fit_probe,
+        fit_logistic,
         embeddings,
         views=views,
         groups=groups,

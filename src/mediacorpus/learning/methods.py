@@ -107,7 +107,7 @@ class Training:
                 network=network,
                 progress=self._reading("views"),
             )
-        probe = fit_linear(
+        linear = fit_linear(
             embeddings[train],
             encoded[train],
             target,
@@ -118,15 +118,15 @@ class Training:
             seed=s.seed,
             on_epoch=self.on_epoch,
         )
-        answer = target.answer(probe.outputs(embeddings[~train]))
+        answer = target.answer(linear.outputs(embeddings[~train]))
         return Made(
-            weights={"weight": probe.weight, "bias": probe.bias},
-            curves=probe.curves,
-            network=export.linear_graph(probe.weight, probe.bias, target),
+            weights={"weight": linear.weight, "bias": linear.bias},
+            curves=linear.curves,
+            network=export.linear_graph(linear.weight, linear.bias, target),
             facts={
                 "input": "embedding",
                 "validation": target.scores(answer, encoded[~train]),
-                "C": probe.strength,
+                "C": linear.strength,
                 "unreadable": [],
                 **({} if network is None else {"size": network.size, "crop": network.crop}),
             },

@@ -7,12 +7,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
-from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.errors import ParameterError, present_name, unknown
 from mediacorpus.learning.targets import LOSSES, TargetKind, check_loss, losses_for
 from mediacorpus.networks.backbones import LITE
 from mediacorpus.networks.scratch import AUTOENCODER, scratch_names, taught_dropout
+from mediacorpus.store.people import FORMER_METHODS
 
-METHODS = ("probe", "finetune", "scratch", "shallow")
+METHODS = ("linear", "finetune", "scratch", "shallow")
 MODELS = ("knn", "random_forest", "svm", "logistic", "naive_bayes")
 SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
 AUTO = "auto"
@@ -139,13 +140,13 @@ class ShallowSettings:
             raise ParameterError("knn has no class weights; leave class_weights out.")
 
 
-PRETRAINED = {"method": ("probe", "finetune")}
-NETWORKS = {"method": ("probe", "finetune", "scratch")}
+PRETRAINED = {"method": ("linear", "finetune")}
+NETWORKS = {"method": ("linear", "finetune", "scratch")}
 LOOP = {"method": ("finetune", "scratch")}
 FINETUNE = {"method": ("finetune",)}
 SCRATCH = {"method": ("scratch",), "needed": "lenet"}
 SHALLOW = {"method": ("shallow",)}
-REGULARIZED = {"method": ("probe", "shallow"), "model": ("svm", "logistic")}
+REGULARIZED = {"method": ("linear", "shallow"), "model": ("svm", "logistic")}
 SGD = LOOP | {"optimizer": ("sgd",)}
 STEPS = LOOP | {"schedule": ("step",)}
 POLYNOMIAL = LOOP | {"schedule": ("polynomial",)}
@@ -162,7 +163,7 @@ class TrainSettings:
     Parameters
     ----------
     method:
-        `"probe"`: logistic regression on embeddings. `"finetune"`: a pretrained network whose
+        `"linear"`: logistic regression on embeddings. `"finetune"`: a pretrained network whose
         last layer is replaced and whose last blocks go on learning. `"scratch"`: a small
         network that learns from nothing. `"shallow"`: a classic model on the values of a
         measure.
@@ -246,7 +247,7 @@ class TrainSettings:
     trees:
         Of `"random_forest"`, at least 1; by default 100.
     C:
-        Of `"svm"`, `"logistic"` and the method `"probe"`, above 0; a small C regularizes
+        Of `"svm"`, `"logistic"` and the method `"linear"`, above 0; a small C regularizes
         strongly. By default it is chosen by cross-validation.
     kernel:
         Of `"svm"`: `"rbf"` (the default), `"linear"`, `"poly"` or `"sigmoid"`.
@@ -264,7 +265,7 @@ class TrainSettings:
     0.9
     """
 
-    method: str = field(default="probe", metadata=_one_of(*METHODS))
+    method: str = field(default="linear", metadata=_one_of(*METHODS))
     backbone: str = field(default="efficientnet_lite0", metadata=PRETRAINED)
     weights: str = field(default="pretrained", metadata=PRETRAINED)
     epochs: int | None = field(default=None, metadata=LOOP | _whole(1))
@@ -311,6 +312,10 @@ class TrainSettings:
     svm_gamma: float | str | None = field(default=None, metadata=SHALLOW | {"model": ("svm",)})
     smoothing: float | None = field(default=None, metadata=SHALLOW | {"model": ("naive_bayes",)})
 
+    def __post_init__(self) -> None:
+        """Take the method by the name that it had in earlier versions, with a warning."""
+        object.__setattr__(self, "method", present_name("method", self.method, FORMER_METHODS))
+
     def check(self) -> None:
         """Raise if a setting cannot be used.
 
@@ -332,7 +337,7 @@ class TrainSettings:
         if self.method == "shallow" and self.target != "classes":
             raise ParameterError(
                 f"Shallow models learn classes; for the target {self.target!r} use the method "
-                "probe, finetune or scratch."
+                "linear, finetune or scratch."
             )
         if self.order is not None and self.target != "ordinal":
             raise ParameterError("An order belongs to the target ordinal; leave it out.")
@@ -374,7 +379,7 @@ class TrainSettings:
         >>> TrainSettings(method="finetune", optimizer="adamw").complete().schedule
         'cosine'
         """
-        if self.method in {"probe", "shallow"}:
+        if self.method in {"linear", "shallow"}:
             return self
         return replace(self, **{**usual_settings(self), **_given(self)})
 
@@ -476,7 +481,7 @@ def check_used(given: Mapping[str, Any], method: str) -> None:
     given:
         Settings that are not the default.
     method:
-        One of `"probe"`, `"finetune"`, `"scratch"` and `"shallow"`.
+        One of `"linear"`, `"finetune"`, `"scratch"` and `"shallow"`.
 
     Raises
     ------
@@ -489,7 +494,7 @@ def check_used(given: Mapping[str, Any], method: str) -> None:
     >>> check_used({"weights": "random"}, "scratch")
     Traceback (most recent call last):
     mediacorpus.errors.ParameterError: The method scratch does not use weights, which is a \
-setting of probe and finetune. Leave it out, or ask for --method probe.
+setting of linear and finetune. Leave it out, or ask for --method linear.
     """
     usual = "adam" if given.get("arch") == AUTOENCODER else "sgd"
     asked = {"optimizer": usual, "schedule": implied_schedule(given), **given}

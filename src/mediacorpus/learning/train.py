@@ -37,6 +37,7 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
+from mediacorpus.learning.models import check_model_name
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target
 from mediacorpus.measures.verb import measure, measure_as
@@ -46,7 +47,6 @@ from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.records import Example, Kind
 from mediacorpus.result import TableResult, counted
 from mediacorpus.store import derived, people, progress
-from mediacorpus.store.parts import check_name
 from mediacorpus.store.runs import now, running
 from mediacorpus.store.store import Store
 
@@ -103,7 +103,7 @@ class TrainedModel(TableResult):
     card:
         Content of its `model.json`.
     curves:
-        One row per epoch (`finetune`) or per strength of regularization (`probe`).
+        One row per epoch (`finetune`) or per strength of regularization (`linear`).
     seconds:
         Time that training took.
     notes:
@@ -171,9 +171,9 @@ def fit_model(
     settings:
         How to train.
     embeddings:
-        For the methods probe and shallow: array `(N, features)`, a row for each example.
+        For the methods linear and shallow: array `(N, features)`, a row for each example.
     network:
-        For the method probe: what gave the embeddings; None is the built-in network.
+        For the method linear: what gave the embeddings; None is the built-in network.
     card:
         Facts to be put on the card besides.
     replace_model:
@@ -210,11 +210,11 @@ def fit_model(
     work = _work_folder(folder, fingerprint)
     facts |= card_facts(chosen, target, complete, asked=settings, fingerprint=fingerprint)
     training = Training(chosen, target, complete, work, on_epoch, on_read)
-    if complete.method not in {"probe", "shallow"}:
+    if complete.method not in {"linear", "shallow"}:
         made = training.on_codes() if codes else training.on_images()
     elif embeddings is None:
         raise ParameterError(f"The method {complete.method} learns from features: give some.")
-    elif complete.method == "probe":
+    elif complete.method == "linear":
         made = training.on_embeddings(np.asarray(embeddings)[used], network)
     else:
         made = training.on_features(np.asarray(embeddings)[used])
@@ -287,8 +287,9 @@ def _finished(folder: Path, fingerprint: str, *, replace_model: bool) -> ModelFo
             raise
     if not replace_model:
         raise ParameterError(
-            f"A model {folder.name!r} is there already, trained with other settings, labels or "
-            "another split. Choose another name, or replace it with --replace."
+            f"A model {folder.name!r} is there already, trained with other settings or labels, on "
+            "another split, or by another version. Choose another name, or replace it with "
+            "--replace."
         )
     return None
 
@@ -362,7 +363,7 @@ def train(
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
-    check_name(name, "model", {*MEASURES.names(), *progress.outside(store)})
+    check_model_name(store, name)
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)
@@ -371,17 +372,17 @@ def train(
         examples += unlabelled_of(store, split)
     facts: dict[str, Any] = {"name": name, "variable": variable, "split": number}
     facts["codebook"] = codebook_of(split.labels, split.parts)
-    source = {"probe": EMBEDDING, "shallow": chosen.features}.get(chosen.method)
+    source = {"linear": EMBEDDING, "shallow": chosen.features}.get(chosen.method)
     embeddings, network, measured_now = None, None, None
     if source is not None:
         items = [example.item for example in examples]
-        if chosen.method == "probe":
+        if chosen.method == "linear":
             measured_now = embedding_for(store, items, settings=chosen, show=show)
         elif source in MEASURES:
             measured_now = measure_for(store, source, items, show=show)
         examples, embeddings = matrix(store, examples, source)
         facts["measured"] = progress.identity_of(store, current_setup(store, source))
-        if chosen.method == "probe":
+        if chosen.method == "linear":
             network = frozen_of(store.folder, facts["measured"]["parameters"])
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     if only is not None:

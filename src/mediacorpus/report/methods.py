@@ -29,7 +29,7 @@ INTERVALS = (
 """How the intervals of scores were computed."""
 
 _METHODS = {
-    "probe": "logistic regression on the fixed embeddings of {}",
+    "linear": "logistic regression on the fixed embeddings of {}",
     "finetune": "fine-tuning of {} from pretrained weights",
 }
 _SHOWN = 12
@@ -41,7 +41,7 @@ def method_name(made: Mapping[str, Any]) -> str:
 
     Examples
     --------
-    >>> method_name({"method": "probe", "backbone": "resnet18"})
+    >>> method_name({"method": "linear", "backbone": "resnet18"})
     'logistic regression on the fixed embeddings of resnet18'
     """
     method, backbone = made["method"], words.name(made.get("backbone", ""))

@@ -17,7 +17,7 @@ from mediacorpus.engine.progress import so_far
 from mediacorpus.errors import ParameterError
 from mediacorpus.learning.features import matrix
 from mediacorpus.learning.folds import group_numbers
-from mediacorpus.learning.linear import fit_probe
+from mediacorpus.learning.linear import fit_logistic
 from mediacorpus.learning.targets import check_classes
 from mediacorpus.learning.train import embedding_for, examples_of
 from mediacorpus.result import Result, plain
@@ -199,7 +199,7 @@ def fit_curve(
     seed: int = 1,
     progress: Callable[[int, int], None] | None = None,
 ) -> LearningCurve:
-    """Fit probes on growing stratified subsets of the labels, and score them on a fixed part.
+    """Fit linear models on growing stratified subsets of the labels; score them on a fixed part.
 
     Subsets of one repeat contain each other. An inverse power law a - b n^-c is fitted to the
     accuracies, large subsets weighing more. Its interval comes from resampling the repeats and
@@ -223,7 +223,7 @@ def fit_curve(
     seed:
         Of subsets and resamples.
     progress:
-        Told how many probes are fitted, of how many.
+        Told how many models are fitted, of how many.
 
     Raises
     ------
@@ -259,8 +259,8 @@ def fit_curve(
                 right[place, repeat] = right[place, 0]
             else:
                 own = None if groups is None else groups[learn[rows]]
-                probe = fit_probe(features[learn[rows]], codes[rows], groups=own, seed=seed)
-                predicted = wanted[probe.probabilities(features[test]).argmax(axis=1)]
+                linear = fit_logistic(features[learn[rows]], codes[rows], groups=own, seed=seed)
+                predicted = wanted[linear.probabilities(features[test]).argmax(axis=1)]
                 right[place, repeat] = predicted == targets[test]
             if progress is not None:
                 progress(repeat * len(steps) + place + 1, repeats * len(steps))
@@ -369,7 +369,7 @@ def learning_curve(
     seed: int = 1,
     show: bool | None = None,
 ) -> LearningCurve:
-    """Tell how the accuracy of a probe grows with the number of labels.
+    """Tell how the accuracy of a linear model grows with the number of labels.
 
     Parameters
     ----------

@@ -60,7 +60,7 @@ def view_of(model: ModelFolder, pixels: Views) -> Views:
         uint8 RGB `(H, W, 3)`.
     """
     card = model.card
-    # The card of a probe on another backbone says at what its network looks.
+    # The card of a linear model on another backbone says at what its network looks.
     view = plain_view(pixels, int(card.get("size", SIDE)), float(card.get("crop", CROP)))
     return _gray(view) if card["input"] == "pixels" and card.get("gray", card.get("grey")) else view
 

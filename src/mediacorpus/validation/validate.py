@@ -353,7 +353,7 @@ def _model(
             "--inclusion-probability out."
         )
     groups, about_groups = groups_for(
-        store, int(model["split"]), own.items, gold=gold, cluster=options.cluster
+        store, model["split"], own.items, gold=gold, cluster=options.cluster
     )
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
     notes = [*own.notes, *about_groups]

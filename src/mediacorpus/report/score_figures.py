@@ -26,6 +26,7 @@ from mediacorpus.report.drawing import (
     label,
     panels,
     save,
+    style,
     to_svg,
 )
 from mediacorpus.result import counted
@@ -306,7 +307,8 @@ def curves(found: Curves) -> str:
         f"precision-recall curve with an average precision of {found.average_precision:.3f}"
         f"{calibrated}."
     )
-    return to_svg(curves_figure(found), alt)
+    with style():
+        return to_svg(curves_figure(found), alt)
 
 
 def curves_figure(found: Curves) -> Any:
@@ -401,11 +403,11 @@ def write_curves(found: Curves, target: Path) -> list[Path]:
         The files.
     """
     check_curves(target)
+    files = [target if target.suffix else target / "curves.svg"]
+    with style():
+        save(curves_figure(found), files[0])
     if target.suffix:
-        save(curves_figure(found), target)
-        return [target]
-    files = [target / "curves.svg"]
-    save(curves_figure(found), files[0])
+        return files
     for name in ("roc", "precision_recall", "calibration", "thresholds"):
         table = getattr(found, name)
         if table is not None:

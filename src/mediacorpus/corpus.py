@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.measures.grouping import Grouped
     from mediacorpus.measures.outside import ImportedMeasure
     from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
@@ -519,6 +520,20 @@ class Corpus:
         from mediacorpus.measures.known_tags import measures_of
 
         return measures_of(self._store, labels=labels, search=search)
+
+    @_command
+    def group_tags(
+        self,
+        name: str,
+        groups: Mapping[str, Sequence[str]] | Sequence[str] | PathLike,
+        *,
+        of: str = "tags",
+        progress: bool | None = None,
+    ) -> Grouped:
+        """Sum tags up to groups, as a measure; see `mediacorpus.measures.grouping.group_tags`."""
+        from mediacorpus.measures.grouping import group_tags
+
+        return group_tags(self._store, name, groups, of=of, show=progress)
 
     @_command
     def import_measure(

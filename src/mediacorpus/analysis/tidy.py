@@ -420,6 +420,10 @@ def _tag_side(name: str, alias: str, *, taken: set[str], store: Store) -> Side:
             classes = [str(c) for c in model["card"].get("classes", [])]
             labels[best] = f"{model['variable']} as predicted by {name}"
             labels[score] = f"Probability of the class predicted by {name}, 0 to 1"
+    groups = progress.groups_of(store, name)
+    if groups:  # each has a score, which may be 0
+        inner[0] = "arg_max(tag, score) FILTER (WHERE score > 0) AS tag"
+        classes = groups
     for number, value in enumerate(classes):
         literal = value.replace("'", "''")
         inner.append(f"max(score) FILTER (WHERE tag = '{literal}') AS p{number}")

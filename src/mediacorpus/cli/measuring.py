@@ -112,6 +112,37 @@ def import_(
     some_failed(len(imported.unknown))
 
 
+@measures_app.command("group", cls=Command)
+def group_(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new measure.")],
+    groups: Annotated[
+        str,
+        typer.Argument(
+            metavar="GROUPS",
+            help="Words of WordNet with commas (animal,vehicle), or a table with the columns "
+            "group and tag.",
+        ),
+    ],
+    of: Annotated[
+        str, typer.Option(help="The tags that are summed up: a measure or model.")
+    ] = "tags",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sum tags up to groups, such as all animals, as a measure of its own.
+
+    Scores of a network's classes are added, up to 1; of imported tags the best counts.
+    """
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        grouped = corpus.group_tags(
+            name, groups, of=of, progress=False if quiet or as_json else None
+        )
+    show(grouped, as_json=as_json)
+
+
 @command()
 @selectable
 def measure(

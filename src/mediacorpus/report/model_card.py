@@ -75,7 +75,7 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     It has not been validated: nothing is known of how well it does.
     It learned from few examples of 'no' (8).
     One coder gave all labels, so agreement is not known.
-    It has not been audited: whether it does equally well for all groups is not known.
+    It has not been audited by groups: whether it does equally well for all is not known.
     """
     return [
         *_of_scores(facts),
@@ -136,7 +136,7 @@ def _of_audits(audits: list[Mapping[str, Any]]) -> list[str]:
     small = [name for audit in grouped for name in audit["small"]]
     if not grouped:
         return [
-            "It has not been audited: whether it does equally well for all groups is not known."
+            "It has not been audited by groups: whether it does equally well for all is not known."
         ]
     listed = f"Groups of fewer than {FEW} items, of which little can be said: {', '.join(small)}."
     return [listed] if small else []

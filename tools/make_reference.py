@@ -65,7 +65,6 @@ def cli() -> str:
     from typer.testing import CliRunner
 
     import mediacorpus.cli
-    from mediacorpus.cli import demo, holdings, learning, measuring, people, showing, trust  # noqa: F401
     from mediacorpus.cli.app import TOUR, app
 
     def shown(words: list[str]) -> str:
@@ -74,7 +73,7 @@ def cli() -> str:
             raise SystemExit(f"mediacorpus {' '.join(words)} --help failed: {found.output}")
         return "\n".join(line.rstrip() for line in found.output.strip().splitlines())
 
-    commands = list(_commands(typer.main.get_command(app)))
+    commands = list(_commands(mediacorpus.cli.application()))
     listed = [
         [f"[`{' '.join(c)}`](#mediacorpus-{'-'.join(c)})", _first_line(shown(c))] for c in commands
     ]

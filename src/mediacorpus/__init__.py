@@ -21,8 +21,10 @@ if TYPE_CHECKING:
     from mediacorpus.corpus import Corpus
     from mediacorpus.engine.contract import MEASURES, Batch, BatchItem, measure
     from mediacorpus.errors import MediacorpusError
+    from mediacorpus.labelling import label
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
+    from mediacorpus.sources.web import load_image
 
 _HOMES = {
     "Batch": "mediacorpus.engine.contract",
@@ -39,6 +41,8 @@ _HOMES = {
     "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
     "doctor": "mediacorpus.checkup",
+    "label": "mediacorpus.labelling",
+    "load_image": "mediacorpus.sources.web",
     "measure": "mediacorpus.engine.contract",
 }
 
@@ -59,6 +63,8 @@ __all__ = [
     "__version__",
     "doctor",
     "errors",
+    "label",
+    "load_image",
     "measure",
     "media",
 ]

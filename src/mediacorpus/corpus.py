@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.mapping import Mapped
+    from mediacorpus.coding.setting import SetLabel
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
+    from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
     from mediacorpus.measures.outside import ImportedMeasure
+    from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -248,6 +251,7 @@ class Corpus:
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
+        audio: bool = False,
         boxes: Sequence[str] | str | None = None,
         box_unit: str = "pixels",
         refresh: bool = False,
@@ -270,6 +274,7 @@ class Corpus:
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,
@@ -428,7 +433,10 @@ class Corpus:
         on: Chosen | pd.DataFrame = None,
         *,
         kind: str = "rgb",
+        rotate: float = 0.0,
+        flip: str | None = None,
         resize: str | None = None,
+        filter: Filter | None = None,
         augment: int = 0,
         seed: int = 1,
         frames: str | None = None,
@@ -444,7 +452,10 @@ class Corpus:
             most=most,
             frames=frames,
             kind=kind,
+            rotate=rotate,
+            flip=flip,
             resize=resize,
+            filter=filter,
             augment=augment,
             seed=seed,
             output=None if output is None else Path(output),
@@ -594,6 +605,21 @@ class Corpus:
         from mediacorpus.coding.mapping import map_labels
 
         return map_labels(self._store, variable, map, undo=undo)
+
+    @_command
+    def set_label(
+        self,
+        item: str,
+        variable: str,
+        value: str,
+        *,
+        coder: str,
+        new_value: bool = False,
+    ) -> SetLabel:
+        """Append one label of one item; see `mediacorpus.coding.setting.set_label`."""
+        from mediacorpus.coding.setting import set_label
+
+        return set_label(self._store, item, variable, value=value, coder=coder, new_value=new_value)
 
     @_command
     def gold(
@@ -857,6 +883,22 @@ class Corpus:
 
             draw_grid(found.table, found.folder / "grid.png", aim=found.aim, title=variable)
         return found
+
+    @_command
+    def models(self) -> pd.DataFrame:
+        """List the models with their scores; see `mediacorpus.learning.models.models`."""
+        from mediacorpus.learning.models import models
+
+        return models(self._store)
+
+    @_command
+    def import_model(self, folder: PathLike, *, name: str | None = None) -> ImportedModel:
+        """Take a model of another corpus; see `mediacorpus.learning.models.import_model`."""
+        from mediacorpus.learning.models import import_model
+
+        imported = import_model(self._store, Path(folder), name=name)
+        self._refresh_card(imported.name)
+        return imported
 
     @_command
     def architecture(self, model: str, *, output: PathLike | None = None) -> pd.DataFrame:

@@ -10,7 +10,7 @@ from PIL import Image
 import mediacorpus as mc
 from mediacorpus.errors import MediacorpusError, MediaError, ParameterError, UnknownName
 from mediacorpus.report import showing
-from mediacorpus.report.showing import show_file
+from mediacorpus.report.showing import View, show_file
 from mediacorpus.store.store import DATABASE
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_media.py"))
@@ -34,7 +34,8 @@ def sheet(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("kind", "tiles"), [("rgb", 1), ("gray", 2), ("hsv", 4), ("lab", 4), ("edges", 2)]
+    ("kind", "tiles"),
+    [("rgb", 1), ("gray", 2), ("channels", 4), ("red", 2), ("cmyk", 5), ("hsv", 4), ("edges", 2)],
 )
 def test_one_image_in_each_way_beside_the_original(tmp_path, sheet, *, save, kind, tiles):
     found, pixels = sheet(save(tmp_path / "a.png"), kind=kind)
@@ -51,6 +52,35 @@ def test_augmented_versions_stand_beside_the_image(tmp_path, sheet, save):
     assert sheet(image, kind="gray", augment=11)[0] == 24
     assert np.array_equal(first, second)
     assert first.shape != other.shape or not np.array_equal(first, other)
+
+
+def test_turned_and_mirrored(tmp_path, sheet, save):
+    image = save(tmp_path / "a.png")
+    pixels = np.asarray(Image.open(image).convert("RGB"))
+    for view, caption in (
+        (View(flip="up-down"), "mirrored up-down"),
+        (View(rotate=180, flip="left-right"), "turned by 180°, mirrored left-right"),
+    ):
+        [(name, [(first, original), (second, drawn)])] = view.rows("a", pixels)
+        assert (name, first, second) == ("a", "original", caption)
+        assert np.array_equal(original, pixels)
+        assert np.array_equal(drawn, pixels[::-1])
+    assert sheet(image, flip="up-down", augment=2)[0] == 4
+    _, tilted = sheet(image, rotate=30)
+    assert tilted.shape[0] > 0
+    with pytest.raises(UnknownName, match="sideways"):
+        sheet(image, flip="sideways")
+    with pytest.raises(ParameterError, match="number of degrees"):
+        sheet(image, rotate=float("nan"))
+
+
+def test_filters_of_resizing(tmp_path, sheet, save):
+    image = save(tmp_path / "a.png")
+    _, rough = sheet(image, resize="15", filter="nearest")
+    _, smooth = sheet(image, resize="15", filter="area")
+    assert not np.array_equal(rough, smooth)
+    with pytest.raises(ParameterError, match="say --resize, too"):
+        sheet(image, filter="area")
 
 
 def test_resized(tmp_path, sheet, save):

@@ -190,6 +190,15 @@ def views(store: Store) -> dict[str, View]:
     return found
 
 
+def measured(setup: int) -> Listing:
+    """Return the items that were measured under a setup, also those without a row."""
+    return _listing(
+        "item",
+        f"measured JOIN items USING (n) WHERE setup = {int(setup)} AND part IS NOT NULL",
+        "n",
+    )
+
+
 def records(store: Store) -> Listing:
     """Return the records with the user's columns side by side.
 

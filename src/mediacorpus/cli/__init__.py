@@ -18,6 +18,7 @@ def application() -> Any:
         holdings,
         learning,
         measuring,
+        models,
         people,
         showing,
         trust,

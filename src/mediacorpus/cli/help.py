@@ -15,7 +15,7 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
-    "Train": ("train", "grid", "apply", "architecture", "learning-curve"),
+    "Train": ("train", "grid", "apply", "models", "label", "architecture", "learning-curve"),
     "Check": ("validate", "compare", "audit", "explain", "results"),
     "Share": ("report", "card"),
 }
@@ -40,6 +40,7 @@ EXAMPLES: Mapping[str, str] = {
     "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
+    "labels set": "mediacorpus labels set protests 543043.jpg crowd yes --coder me",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
@@ -47,6 +48,9 @@ EXAMPLES: Mapping[str, str] = {
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
+    "models list": "mediacorpus models list protests",
+    "models import": "mediacorpus models import protests other/models/quick --name theirs",
+    "label": "mediacorpus label protests/models/quick photos -o labels.csv",
     "architecture": "mediacorpus architecture protests quick -o layers.png",
     "learning-curve": "mediacorpus learning-curve protests crowd -o curve.svg",
     "validate": "mediacorpus validate protests quick --against crowd",
@@ -80,7 +84,7 @@ PANELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "grid": _LEARNING,
     "add": {
         "For tables": ("path_column", "id_column", "boxes", "box_unit"),
-        "For videos and documents": ("frames", "pages", "dpi"),
+        "For videos and documents": ("frames", "audio", "pages", "dpi"),
         "For links": _LINKS,
     },
 }

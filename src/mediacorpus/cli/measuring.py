@@ -131,6 +131,10 @@ def measure(
     top: Annotated[
         int | None, typer.Option(help="Tags kept for each image, where tags are asked for.")
     ] = None,
+    band: Annotated[
+        int | None,
+        typer.Option(help="For intensity: only this band of a raster, from 1.", min=1),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images in one batch.", min=1)] = 16,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
@@ -149,7 +153,7 @@ def measure(
     """Measure every image that lacks one of the measures, in one pass over the pixels."""
     from mediacorpus.corpus import Corpus
 
-    given = {"top": top, "backbone": backbone, "weights": weights}
+    given = {"top": top, "backbone": backbone, "weights": weights, "band": band}
     parameters = {name: value for name, value in given.items() if value is not None}
     with Corpus(folder) as corpus:
         measured = corpus.measure(

@@ -90,6 +90,30 @@ def map_labels(
         show(corpus.map_labels(variable, map_, undo=undo), as_json=as_json)
 
 
+@labels_app.command("set", cls=Command)
+def set_label(
+    folder: Folder,
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="The item's id, or the name of its file.")
+    ],
+    variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="What the label is about.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help='The label; "" takes back what was said.')
+    ],
+    coder: Annotated[str, typer.Option(help="Who says so, such as me.")],
+    new_value: Annotated[
+        bool, typer.Option("--new-value", help="A value or variable that no label has so far.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say one label of one item, by a new entry in the log."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        done = corpus.set_label(item, variable, value, coder=coder, new_value=new_value)
+    show(done, as_json=as_json)
+
+
 @command()
 def gold(
     folder: Folder,

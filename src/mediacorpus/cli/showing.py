@@ -30,10 +30,25 @@ def show(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Write to this .png, .jpg or .webp file.")
     ] = Path("sheet.png"),
-    kind: Annotated[str, typer.Option("--as", help="rgb, gray, hsv, lab or edges.")] = "rgb",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--as", help="rgb, gray, channels, red, green, blue, cmyk, hsv, lab or edges."
+        ),
+    ] = "rgb",
+    rotate: Annotated[
+        float, typer.Option(metavar="DEGREES", help="Turn the image against the clock.")
+    ] = 0.0,
+    flip: Annotated[
+        str | None, typer.Option(help="Mirror the image: left-right or up-down.")
+    ] = None,
     resize: Annotated[
         str | None,
         typer.Option(help='"squish 224", "crop 224", "pad 224", "rescale-crop 224" or "50%".'),
+    ] = None,
+    filter: Annotated[
+        str | None,
+        typer.Option(help="How pixels are resized: nearest, bilinear, bicubic, area or lanczos."),
     ] = None,
     augment: Annotated[
         int, typer.Option(help="Random versions that are drawn beside each image.", min=0)
@@ -62,7 +77,10 @@ def show(
 
     drawing: dict[str, Any] = {
         "kind": kind,
+        "rotate": rotate,
+        "flip": flip,
         "resize": resize,
+        "filter": filter,
         "augment": augment,
         "seed": seed,
         "frames": frames,

@@ -181,7 +181,13 @@ LATER = ("target", "features")
 """Facts that the cards of earlier versions need not have."""
 MAX_CARD = 64_000_000
 """Bytes that a card may have; real ones have some thousands."""
-REQUIRED = ("name", "variable", "method", "classes", "input", "settings", "files", "hash")
+REQUIRED = {
+    **dict.fromkeys(("name", "variable", "method", "input", "hash"), str),
+    "classes": list,
+    "settings": dict,
+    "files": dict,
+}
+"""What every card says, and in which form."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -240,14 +246,36 @@ def save_model(
     StorageFull, CorpusReadOnly
         The folder cannot be written.
     """
+    arrays = {name: np.ascontiguousarray(values) for name, values in weights.items()}
+    contents = {
+        WEIGHTS: need("safetensors.numpy").save(arrays),
+        NETWORK: network,
+        CURVES: curves.to_csv(index=False).encode("utf-8"),
+    }
+    return _write(path, card, contents)
+
+
+def copy_model(model: ModelFolder, path: Path) -> ModelFolder:
+    """Copy a model to another folder, whole or not at all; it gets the name of the folder.
+
+    Only the card and the files that it names are taken.
+
+    Raises
+    ------
+    StorageFull, CorpusReadOnly
+        The folder cannot be written.
+    """
+    contents = {name: (model.path / name).read_bytes() for name in FILES}
+    return _write(path, {**model.card, "name": path.name}, contents)
+
+
+def _write(path: Path, card: Mapping[str, Any], contents: Mapping[str, bytes]) -> ModelFolder:
     fresh = path.with_name(f".new-{path.name}-{uuid.uuid4().hex[:8]}")
     with writing(path.parent):
         fresh.mkdir(parents=True)
         try:
-            arrays = {name: np.ascontiguousarray(values) for name, values in weights.items()}
-            write_whole(fresh / WEIGHTS, need("safetensors.numpy").save(arrays))
-            write_whole(fresh / NETWORK, network)
-            write_whole(fresh / CURVES, curves.to_csv(index=False).encode("utf-8"))
+            for name, content in contents.items():
+                write_whole(fresh / name, content)
             files = {name: sha256_file(fresh / name) for name in FILES}
             own = {key: value for key, value in card.items() if key != "seal"}
             whole = own | {"files": files, "hash": _digest(card, files)}
@@ -301,12 +329,18 @@ def load_model(path: Path) -> ModelFolder:
     ModelError
         A file is missing, broken, or has been changed.
     """
-    card = _card(path)
-    if card["name"] != path.name:
+    name = _card(path)["name"]
+    if name != path.name:
         raise ModelError(
-            f"The card {CARD} in {path} is that of a model {storable(str(card['name'])[:60])!r}. "
+            f"The card {CARD} in {path} is that of a model {storable(str(name)[:60])!r}. "
             "A folder is named like its model; rename the folder back."
         )
+    return load_anywhere(path)
+
+
+def load_anywhere(path: Path) -> ModelFolder:
+    """Read a model folder as `load_model` does, whatever the folder is called."""
+    card = _card(path)
     for name in FILES:
         file = path / name
         _check_there(file, f"file {name}")
@@ -359,9 +393,8 @@ def _card(path: Path) -> dict[str, Any]:
             f"The card {CARD} of the model in {path} cannot be read ({error}). Put it back, or "
             "train the model again."
         ) from error
-    missing = [name for name in REQUIRED if not isinstance(card, dict) or name not in card]
-    if not missing and not isinstance(card["files"], dict):
-        missing = ["files"]
+    said = card if isinstance(card, dict) else {}
+    missing = [name for name, kind in REQUIRED.items() if not isinstance(said.get(name), kind)]
     if missing:
         raise ModelError(
             f"The card {CARD} of the model in {path} lacks {missing[0]!r}. Put it back, or train "

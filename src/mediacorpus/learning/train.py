@@ -37,6 +37,7 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
+from mediacorpus.learning.models import check_model_name
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target
 from mediacorpus.measures.verb import measure, measure_as
@@ -46,7 +47,6 @@ from mediacorpus.networks.scratch import AUTOENCODER
 from mediacorpus.records import Example, Kind
 from mediacorpus.result import TableResult, counted
 from mediacorpus.store import derived, people, progress
-from mediacorpus.store.parts import check_name
 from mediacorpus.store.runs import now, running
 from mediacorpus.store.store import Store
 
@@ -363,7 +363,7 @@ def train(
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
-    check_name(name, "model", {*MEASURES.names(), *progress.outside(store)})
+    check_model_name(store, name)
     chosen.check()
     backbone_info(chosen.arch or chosen.backbone)
     number, split = splitting.latest(store, variable)

@@ -17,7 +17,7 @@ from mediacorpus.files import atomic_write
 from mediacorpus.media.augment import Augmentation
 from mediacorpus.media.color_spaces import to_rgba
 from mediacorpus.media.reading import PathLike
-from mediacorpus.media.resize import Method, Size, resize, scale_percent, squish
+from mediacorpus.media.resize import Filter, Method, Size, resize, scale_percent, squish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,8 +81,8 @@ def parse_resize(text: str) -> Resizing:
     return way, (int(box[2]), int(box[1])) if box[2] else int(box[1])
 
 
-def resized(pixels: Pixels, text: str) -> Pixels:
-    """Resize an image as a text says; takes what `parse_resize` reads.
+def resized(pixels: Pixels, text: str, *, filter: Filter | None = None) -> Pixels:
+    """Resize an image as a text says; takes what `parse_resize` reads, and a filter of `resize`.
 
     Examples
     --------
@@ -93,8 +93,8 @@ def resized(pixels: Pixels, text: str) -> Pixels:
     """
     found = parse_resize(text)
     if found[0] == "percent":
-        return scale_percent(pixels, found[1])
-    return resize(pixels, found[1], how=found[0])
+        return scale_percent(pixels, found[1], filter=filter)
+    return resize(pixels, found[1], how=found[0], filter=filter)
 
 
 def augmented(

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus._version import __version__
-from mediacorpus.errors import ModelError, ParameterError
+from mediacorpus.errors import MissingExtra, ModelError, ParameterError, WeightsNotFound
 from mediacorpus.extras import need
 from mediacorpus.networks.backbones import (
     LITE,
@@ -457,6 +457,51 @@ def kept_network(folder: Path, backbone: str, weights: str | None = None) -> tup
     if not intact(path):
         store(path, embedding_graph(network, digest))
     return path, digest
+
+
+def adopt_network(folder: Path, parameters: Mapping[str, Any], *, near: Sequence[Path]) -> None:
+    """Let a corpus keep the network that an embedding of another corpus was made by.
+
+    Parameters
+    ----------
+    folder:
+        The corpus.
+    parameters:
+        Of the embedding's setup; without a backbone there is nothing to do.
+    near:
+        Folders in which it may lie, such as the other corpus.
+
+    Raises
+    ------
+    UnknownName
+        There is no such backbone.
+    ModelError
+        It lies nowhere, and the published weights are not those that were used.
+    """
+    if "backbone" not in parameters:
+        return
+    backbone, digest = str(parameters["backbone"]), str(parameters["weights"])
+    backbone_info(backbone)
+    path = _place(folder, backbone, digest)
+    there = [own for place in (folder, *near) if intact(own := _place(place, backbone, digest))]
+    content = there[0].read_bytes() if there else _published(backbone, digest)
+    if len(digest) != _DIGEST or content is None or open_frozen(content).digest != digest:
+        raise ModelError(
+            f"The model works on an embedding by {backbone}, whose network is not beside it. Ask "
+            f"for the files {path.name} and {path.name}.sha256 from the folder {FOLDER} of the "
+            f"corpus where it was trained, and put them into {folder / FOLDER}."
+        )
+    if path not in there:
+        store(path, content)
+
+
+def _published(backbone: str, digest: str) -> bytes | None:
+    """Make the network of published weights, if that is what a digest says and they are here."""
+    try:
+        found, network = freeze(backbone, "pretrained")
+    except (WeightsNotFound, MissingExtra):
+        return None
+    return embedding_graph(network, digest) if found == digest else None
 
 
 def frozen_of(folder: Path, parameters: Mapping[str, Any]) -> FrozenNetwork | None:

@@ -324,7 +324,7 @@ def collect(store: Store, *, title: str, created: datetime, images: bool = True)
         numbers={
             name: found
             for name, (_, info) in measures.items()
-            if info.shape is Shape.SCALAR and (found := _numbers(store, info))
+            if info.shape is Shape.SCALAR and not info.private and (found := _numbers(store, info))
         },
         versions={"python": machine()["python"], **machine()["packages"]},
         runs=store.frame(
@@ -360,7 +360,7 @@ def _variable(store: Store, name: str, models: Sequence[Mapping[str, Any]]) -> V
     valid = log.drop_duplicates(["item", "coder"], keep="last")
     gold = dict(zip(values["item"], values["value"].astype(str), strict=True))
     newest = people.latest_split(store, name)
-    splits = {entry["split"] for entry in models if entry["variable"] == name}
+    splits = {m["split"] for m in models if m["variable"] == name and m["split"] is not None}
     splits |= set() if newest is None else {newest}
     return VariableFacts(
         variable=name,

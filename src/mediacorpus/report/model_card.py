@@ -115,7 +115,7 @@ def _of_counts(counts: Mapping[str, int], lead: str) -> list[str]:
 
 def _of_agreement(agreement: Mapping[str, Any]) -> list[str]:
     items = agreement["items"]
-    if agreement["coders"] == 1:
+    if agreement["coders"] <= 1:
         return [agreement_words(agreement)]
     if not items:
         return ["No item was labelled by two coders, so agreement is not known."]
@@ -204,6 +204,8 @@ def agreement_words(agreement: Mapping[str, Any]) -> str:
     2 coders; 40 items labelled by several of them: 90 % of pairs of labels are the same, \
 Cohen's kappa .80, Krippendorff's alpha .80 (nominal).
     """
+    if not agreement["coders"]:
+        return "Who gave the labels is not known here, and so is whether coders agree."
     if agreement["coders"] == 1:
         return "One coder gave all labels, so agreement is not known."
     if not agreement["items"]:
@@ -300,6 +302,8 @@ def _labels(labels: Mapping[str, Any]) -> list[str]:
     last = (
         f"Labels by coder: {coders}. Where several coders labelled an item, the {labels['rule']} "
         f"decides; {labels['unresolved']:,} items are unresolved."
+        if coders
+        else "They were given in the corpus where it was trained; who gave them is not known here."
     )
     return [
         f"Learned as {escaped(labels['target'])}. Items by value and part:",
@@ -310,11 +314,14 @@ def _labels(labels: Mapping[str, Any]) -> list[str]:
 
 
 def _data(data: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
-    kinds = ", ".join(f"{n:,} {escaped(kind)}" for kind, n in data["kinds"].items())
-    paragraphs = [
-        f"{data['items']:,} items ({kinds}) in {data['records']:,} records.",
-        _bullets(f"source: {escaped(source)}" for source in data["sources"]),
-    ]
+    if data.get("imported"):
+        paragraphs = ["It was trained in another corpus and imported."]
+    else:
+        kinds = ", ".join(f"{n:,} {escaped(kind)}" for kind, n in data["kinds"].items())
+        paragraphs = [
+            f"{data['items']:,} items ({kinds}) in {data['records']:,} records.",
+            _bullets(f"source: {escaped(source)}" for source in data["sources"]),
+        ]
     if "unlabelled" in model:
         more = f"{model['unlabelled']:,} more items without labels"
         paragraphs.append(f"Codes were learned from {more}.")
@@ -450,7 +457,8 @@ def model_card(store: Store, name: str) -> ModelCard:
     """
     row = people.model(store, name)
     card, variable = row["card"], str(row["variable"])
-    log = people.label_log(store, variable)
+    imported = row["split"] is None
+    log = NO_LABELS if imported else people.label_log(store, variable)
     parts = people.split_parts(store, row["split"])
     facts: dict[str, Any] = {
         "name": name,
@@ -458,8 +466,8 @@ def model_card(store: Store, name: str) -> ModelCard:
         "updated": now(),
         "model": {key: card[key] for key in _OF_MODEL if key in card},
         "settings": used_settings(card["settings"], card["method"]),
-        "data": _data_facts(store, card, parts),
-        "labels": _label_facts(store, log, card=card, parts=parts),
+        "data": _elsewhere(card) if imported else _data_facts(store, card, parts),
+        "labels": _label_facts(store, log, card=card, parts=parts, imported=imported),
         "agreement": agreement_of(
             log, card.get("target", {}).get("kind", "classes"), [str(c) for c in card["classes"]]
         ),
@@ -493,6 +501,15 @@ def refresh_card(store: Store, name: str) -> None:
         write_whole(folder / TEXT, str(card).encode("utf-8"))
 
 
+NO_LABELS = pd.DataFrame(columns=["item", "coder", "variable", "value"], dtype=object)
+"""The log of labels of a model that learned in another corpus."""
+
+
+def _elsewhere(card: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what is known of the data of a model that was trained in another corpus."""
+    return {"imported": True, "train_hash": card.get("data_hash"), "test_hash": None}
+
+
 def _data_facts(store: Store, card: Mapping[str, Any], parts: Mapping[str, str]) -> dict[str, Any]:
     sources = store.rows("SELECT kind, location FROM sources ORDER BY source")
     test = "\n".join(sorted(item for item, part in parts.items() if part == "test"))
@@ -508,10 +525,15 @@ def _data_facts(store: Store, card: Mapping[str, Any], parts: Mapping[str, str])
 
 
 def _label_facts(
-    store: Store, log: pd.DataFrame, *, card: Mapping[str, Any], parts: Mapping[str, str]
+    store: Store,
+    log: pd.DataFrame,
+    *,
+    card: Mapping[str, Any],
+    parts: Mapping[str, str],
+    imported: bool,
 ) -> dict[str, Any]:
     variable = str(card["variable"])
-    values, unresolved = gold_labels(store, variable)
+    values, unresolved = (log, ()) if imported else gold_labels(store, variable)
     gold = dict(zip(values["item"], values["value"].astype(str), strict=True))
     one = card["settings"].get("positive")
     tally = Counter(
@@ -526,7 +548,7 @@ def _label_facts(
         "classes": [str(name) for name in card["classes"]],
         "counts": {part: own for part, own in counts.items() if own},
         "coders": {str(coder) or "not named": int(n) for coder, n in coders.items()},
-        "rule": people.gold_rule(store, variable)[0],
+        "rule": None if imported else people.gold_rule(store, variable)[0],
         "unresolved": len(unresolved),
     }
 

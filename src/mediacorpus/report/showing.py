@@ -13,11 +13,15 @@ import numpy as np
 
 from mediacorpus.analysis.selecting import Chosen
 from mediacorpus.engine.decoding import Decoders, reason_of
-from mediacorpus.errors import MediaError, ParameterError
+from mediacorpus.errors import MediaError, ParameterError, unknown
+from mediacorpus.media.color import is_stretched
 from mediacorpus.media.representations import channels
+from mediacorpus.media.resize import Filter
 from mediacorpus.media.scale import Pixels
 from mediacorpus.media.sheet import Captioned, augmented, png, resized, sheet, write_sheet
 from mediacorpus.media.thumbnail import data_uri
+from mediacorpus.media.turning import flip as mirrored
+from mediacorpus.media.turning import turn
 from mediacorpus.media.video import index_frames, locators
 from mediacorpus.records import Kind, Locator, Place
 from mediacorpus.report import words
@@ -49,6 +53,8 @@ class Sheet(Result):
         Number of images that those drawn were chosen from.
     notes:
         What a reader should know, such as that of many shots only some are drawn.
+    stretched:
+        Number of rasters that are shown stretched from their least to their greatest value.
     """
 
     pixels: Pixels
@@ -57,10 +63,16 @@ class Sheet(Result):
     file: Path | None = None
     total: int = 0
     notes: Sequence[str] = ()
+    stretched: int = 0
 
     def __str__(self) -> str:
         where = f" on {self.file}" if self.file else ""
         lines = [f"Drew {counted(self.tiles, 'tile')}{where}."]
+        if self.stretched:
+            lines.append(
+                f"Stretched from its own least to its greatest value: {self.stretched:,} of "
+                f"{counted(self.total, 'image')}, whose numbers are no levels of gray."
+            )
         lines += [f"{name}: not read. {why}" for name, why in self.failed.items()]
         lines += self.notes
         return "\n".join(lines)
@@ -72,6 +84,7 @@ class Sheet(Result):
             "tiles": self.tiles,
             "failed": self.failed,
             "notes": self.notes,
+            "stretched": self.stretched,
         }
         return {name: plain(value) for name, value in own.items()}
 
@@ -98,6 +111,7 @@ def show(
     *,
     most: int | None = None,
     frames: str | None = None,
+    output: Path | None = None,
     **drawing: Any,
 ) -> Sheet:
     """Draw images of a corpus on a sheet.
@@ -114,7 +128,7 @@ def show(
         corpus, or with `frames` its videos.
     most:
         Number of items at the most, and of frames of each video; by default 12, and 60 frames.
-    frames, drawing:
+    frames, output, drawing:
         As for `show_file`.
 
     Raises
@@ -124,6 +138,7 @@ def show(
     UnknownName, ParameterError
         An item, a kind or a way to resize is not known.
     """
+    view = View(**drawing)
     Rules(frames=frames)  # what cannot be understood is refused before anything is looked for
     of_videos = frames is not None and on is None
     if of_videos:
@@ -144,7 +159,7 @@ def show(
     title = f"{about}: {len(found):,}{of}"
     if len(found) == 1:
         title = found[0][0]
-    drawn = _drawn(found, title=title, frames=frames, most=most, **drawing)
+    drawn = _drawn(found, view, title=title, frames=frames, most=most, output=output)
     return replace(drawn, total=choice.total)
 
 
@@ -152,7 +167,10 @@ def show_file(
     path: Path,
     *,
     kind: str = "rgb",
+    rotate: float = 0.0,
+    flip: str | None = None,
     resize: str | None = None,
+    filter: Filter | None = None,
     augment: int = 0,
     seed: int = 1,
     frames: str | None = None,
@@ -166,10 +184,17 @@ def show_file(
     path:
         Of a video some frames are drawn, of a document some pages.
     kind:
-        `"rgb"`, `"gray"`, `"hsv"`, `"lab"` or `"edges"`; beside all but the first stands the
-        image as it is.
+        `"rgb"`, `"gray"`, `"channels"`, `"red"`, `"green"`, `"blue"`, `"cmyk"`, `"hsv"`, `"lab"`
+        or `"edges"`; beside all but the first stands the image as it is.
+    rotate:
+        Degrees by which the image is turned against the clock, before all else; the sheet grows
+        so that nothing is cut off.
+    flip:
+        `"left-right"` or `"up-down"` mirrors the image after that.
     resize:
         Such as `"crop 224"`, `"pad 320x240"` or `"50%"`; None leaves the size.
+    filter:
+        How pixels are computed when it is resized; see `mediacorpus.media.resize`.
     augment:
         Number of random versions that are drawn beside each image.
     seed:
@@ -190,27 +215,90 @@ def show_file(
     UnknownName, ParameterError
         A kind, a way to resize or to choose frames is not known.
     """
-    return _drawn(
-        [(path.name, path)],
-        kind=kind,
-        resize=resize,
-        augment=augment,
-        seed=seed,
-        frames=frames,
-        most=most,
-        output=output,
-        title=words.name(path.name),
-    )
+    view = View(kind, rotate, flip, resize, filter, augment, seed)
+    title = words.name(path.name)
+    return _drawn([(path.name, path)], view, title=title, frames=frames, most=most, output=output)
+
+
+FLIPS = ("left-right", "up-down")
+_KINDS = {
+    "hsv": "hue, saturation and value",
+    "lab": "lightness, a and b",
+    "gray": "in gray",
+    "channels": "channel by channel",
+    "cmyk": "cyan, magenta, yellow and black",
+}
+
+_Row = tuple[str, list[Captioned]]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How images are drawn; the fields are the arguments of `show_file`."""
+
+    kind: str = "rgb"
+    rotate: float = 0.0
+    flip: str | None = None
+    resize: str | None = None
+    filter: Filter | None = None
+    augment: int = 0
+    seed: int = 1
+
+    def __post_init__(self) -> None:
+        if self.flip is not None and self.flip not in FLIPS:
+            raise unknown("flip", self.flip, FLIPS)
+        if self.filter is not None and self.resize is None:
+            raise ParameterError("A filter says how an image is resized; say --resize, too.")
+
+    def about(self) -> list[str]:
+        """Say in a title what is made of the images."""
+        found = [] if self.kind == "rgb" else [_KINDS.get(self.kind, f"as {self.kind}")]
+        found += self._turned()
+        if self.resize:
+            by = f" ({self.filter})" if self.filter else ""
+            found.append(f"resized by “{self.resize}”{by}")
+        each = counted(self.augment, "random version")
+        return found + ([f"with {each} each"] if self.augment else [])
+
+    def rows(self, name: str, pixels: Pixels) -> Iterator[_Row]:
+        """Give the tiles of an image: beside what was made of it stands the image itself."""
+        versions = self._versions(pixels)
+        turned = ", ".join(self._turned())
+        if self.kind == "rgb" and not self.resize:
+            drawn = [("original", pixels)] + ([(turned, versions[0])] if turned else [])
+            drawn += [(f"version {n}", one) for n, one in enumerate(versions) if n]
+            yield name, drawn if len(drawn) > 1 else [("", pixels)]
+            return
+        for number, version in enumerate(versions):
+            made = version
+            if self.resize:
+                made = resized(version, self.resize, filter=self.filter)
+            own = channels(made, self.kind)
+            first = (f"version {number}", version) if number else ("original", pixels)
+            drawn = [first, *own]
+            if self.resize:
+                drawn[1:] = [(self.resize if part == "rgb" else part, p) for part, p in own]
+                drawn = [(f"{part}, {p.shape[1]} x {p.shape[0]}", p) for part, p in drawn]
+            yield (f"{name}, version {number}" if number else name), drawn
+
+    def _turned(self) -> list[str]:
+        found = [f"turned by {self.rotate:g}°"] if self.rotate else []
+        return found + ([f"mirrored {self.flip}"] if self.flip else [])
+
+    def _versions(self, pixels: Pixels) -> Sequence[Pixels]:
+        """Turn and mirror an image, and give it with its random versions."""
+        if self.rotate:
+            pixels = turn(pixels, self.rotate, expand=True, fill=(255, 255, 255))
+        if self.flip is not None:
+            pixels = mirrored(pixels, up_down=self.flip == "up-down")
+        return augmented(pixels, self.augment, seed=self.seed) if self.augment else [pixels]
 
 
 def _drawn(
     found: Sequence[tuple[str, Place | Path]],
+    view: View,
     *,
     title: str,
-    kind: str = "rgb",
-    resize: str | None = None,
-    augment: int = 0,
-    seed: int = 1,
     frames: str | None = None,
     most: int | None = None,
     output: Path | None = None,
@@ -219,55 +307,26 @@ def _drawn(
     rows: list[_Row] = []
     failed: dict[str, str] = {}
     notes: list[str] = []
+    stretched = 0
     with Decoders() as decoders:
         for name, where in found:
             try:
                 for own, one in glance(name, where, decoders, notes=notes):
                     caption = own if len(found) == 1 else ", ".join(filter(None, [name, own]))
                     pixels = decoders.pixels(one)
-                    versions = augmented(pixels, augment, seed=seed) if augment else [pixels]
-                    rows += _rows(caption, versions, kind=kind, resize=resize)
+                    stretched += is_stretched(one.facts.mode)
+                    rows += view.rows(caption, pixels)
             except (MediaError, TimeoutError) as error:
                 failed[name] = reason_of(error)
     if failed and not rows:
         raise MediaError("\n".join(failed.values()))
-    about = [title, *_about(kind, resize, augment)]
+    about = [title, *view.about()]
     if frames is not None:
         about.append(counted(len(rows), "shot" if frames == SHOTS else "frame"))
     pixels, tiles = _laid(rows, title="; ".join(about), note=" ".join(notes))
     if output is not None:
         write_sheet(output, pixels)
-    return Sheet(pixels, tiles, failed, output, len(found), notes)
-
-
-def _about(kind: str, resize: str | None, augment: int) -> list[str]:
-    """Say in a title what was made of the images."""
-    found = [] if kind == "rgb" else [_KINDS.get(kind, f"as {kind}")]
-    found += [f"resized by “{resize}”"] if resize else []
-    return found + ([f"with {counted(augment, 'random version')} each"] if augment else [])
-
-
-_KINDS = {"hsv": "hue, saturation and value", "lab": "lightness, a and b", "gray": "in gray"}
-
-_Row = tuple[str, list[Captioned]]
-
-
-def _rows(
-    name: str, versions: Sequence[np.ndarray], *, kind: str, resize: str | None
-) -> Iterator[_Row]:
-    """Give the tiles of an image: beside what was made of it stands the image itself."""
-    parts = [channels(resized(one, resize) if resize else one, kind) for one in versions]
-    if kind == "rgb" and not resize:
-        drawn = [("original" if n == 0 else f"version {n}", p) for n, ((_, p),) in enumerate(parts)]
-        yield name, drawn if len(versions) > 1 else [("", versions[0])]
-        return
-    for number, (version, own) in enumerate(zip(versions, parts, strict=True)):
-        first = f"version {number}" if number else "original"
-        drawn = [(first, version), *own]
-        if resize:
-            drawn[1:] = [(resize if part == "rgb" else part, pixels) for part, pixels in own]
-            drawn = [(f"{part}, {p.shape[1]} x {p.shape[0]}", p) for part, p in drawn]
-        yield (f"{name}, version {number}" if number else name), drawn
+    return Sheet(pixels, tiles, failed, output, len(found), notes, stretched)
 
 
 def _laid(rows: Sequence[_Row], *, title: str, note: str) -> tuple[Pixels, int]:
@@ -307,7 +366,7 @@ def _glances(
     if isinstance(place, Path):
         place = Place((place,), *decoders.inspect(place))
     kind = place.facts.kind
-    if kind is Kind.AUDIO:
+    if kind is Kind.AUDIO or (place.locators and place.locators[-1].kind is Kind.AUDIO):
         raise ParameterError(f"{name} is sound without images; there is nothing to draw.")
     moving = kind is Kind.VIDEO or (kind is Kind.IMAGE and place.facts.frames > 1)
     if moving and not place.locators and rules.frames:

@@ -269,4 +269,17 @@ MIGRATIONS: tuple[str, ...] = (
     ALTER TABLE records ADD COLUMN filled_by TEXT;
     CREATE UNIQUE INDEX records_filled_by ON records (filled_by) WHERE filled_by IS NOT NULL;
     """,
+    """
+    CREATE TABLE models_now (
+        model TEXT PRIMARY KEY,
+        variable TEXT NOT NULL,
+        split INTEGER REFERENCES splits (split),
+        hash TEXT NOT NULL,
+        card TEXT NOT NULL CHECK (json_valid(card)),
+        run INTEGER NOT NULL REFERENCES runs (run)
+    ) STRICT;
+    INSERT INTO models_now SELECT model, variable, split, hash, card, run FROM models;
+    DROP TABLE models;
+    ALTER TABLE models_now RENAME TO models;
+    """,
 )

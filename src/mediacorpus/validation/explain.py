@@ -554,6 +554,8 @@ def _some(store: Store, model: Mapping[str, Any], gold: Gold) -> list[str]:
 
 def _reference(store: Store, model: Mapping[str, Any], *, show: bool | None) -> Reference | None:
     """Gather the training images of a model with their embeddings."""
+    if model["split"] is None:  # what it learned from is in another corpus
+        return None
     parts = people.split_parts(store, model["split"])
     _, split = splitting.latest(store, str(model["variable"]))
     train = [e for e in examples_of(store, split) if parts.get(e.item) == "train"]

@@ -122,7 +122,7 @@ def check_codebook(model: Mapping[str, Any], gold: Gold, parts: Mapping[str, str
     if positive_learned(model) is not None:
         return []
     now = values_of(gold.labels.values())
-    if model["variable"] != gold.variable:
+    if _elsewhere(model, gold):
         _check_shared(name, card, now, variable=gold.variable)
         return []
     learned, current = card["codebook"], codebook_of(gold.labels, parts)
@@ -140,6 +140,11 @@ def check_codebook(model: Mapping[str, Any], gold: Gold, parts: Mapping[str, str
         return []
     changed = f"Labels of training images were changed since {name} was trained"
     return [f"{changed}; train again to learn from them."]
+
+
+def _elsewhere(model: Mapping[str, Any], gold: Gold) -> bool:
+    """Tell whether a model learned from other labels: of another variable, or another corpus."""
+    return model.get("split", 0) is None or bool(model["variable"] != gold.variable)
 
 
 def _check_shared(name: str, card: Mapping[str, Any], now: Sequence[str], *, variable: str) -> None:
@@ -205,7 +210,7 @@ def held_out(
     if part is not None and part not in PARTS:
         raise ParameterError(f"The part is {part!r}; a model is scored on 'test' or 'val'.")
     present = {parts.get(item) for item in gold.labels}
-    if model["variable"] != gold.variable and part is None:
+    if _elsewhere(model, gold) and part is None:
         part, within = "labelled", present - {"train", "val"}
     else:
         part = part or ("test" if "test" in present else "val")
@@ -403,7 +408,7 @@ def groups_for(
     if cluster is not None and (cluster != NO_GROUPS or cluster in names):
         found = groups_by(store, items, cluster, among=gold.labels)
         return [found[item] for item in items], []
-    column = column_of_split(store, int(model["split"]))
+    column = None if model["split"] is None else column_of_split(store, int(model["split"]))
     if cluster == NO_GROUPS or column is None or column not in names:
         return None, []
     found = groups_by(store, items, column, among=gold.labels)

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.measures.grouping import Grouped
     from mediacorpus.measures.outside import ImportedMeasure
     from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
@@ -514,6 +515,27 @@ class Corpus:
         )
 
     @_command
+    def measures(self, *, labels: str | None = None, search: str | None = None) -> pd.DataFrame:
+        """List measures, or the tags of one; see `mediacorpus.measures.known_tags.measures_of`."""
+        from mediacorpus.measures.known_tags import measures_of
+
+        return measures_of(self._store, labels=labels, search=search)
+
+    @_command
+    def group_tags(
+        self,
+        name: str,
+        groups: Mapping[str, Sequence[str]] | Sequence[str] | PathLike,
+        *,
+        of: str = "tags",
+        progress: bool | None = None,
+    ) -> Grouped:
+        """Sum tags up to groups, as a measure; see `mediacorpus.measures.grouping.group_tags`."""
+        from mediacorpus.measures.grouping import group_tags
+
+        return group_tags(self._store, name, groups, of=of, show=progress)
+
+    @_command
     def import_measure(
         self,
         name: str,
@@ -977,14 +999,21 @@ class Corpus:
         threshold: float | str | None = None,
         cluster: str | None = None,
         inclusion_probability: str | None = None,
+        curves: PathLike | None = None,
         progress: bool | None = None,
     ) -> Validation:
         """Score a model or measure against labels; see `mediacorpus.validation.validate.validate`.
 
         The options are explained at `mediacorpus.validation.validate.ScoreOptions`. `on` is a
-        `Selection`, or items or file names: only these are scored.
+        `Selection`, or items or file names: only these are scored. `curves` is an `.svg`, `.png`
+        or `.pdf` file to draw the ROC, precision-recall and calibration curves to, or a folder for
+        the figure and its numbers; in Python the result has them too: `found.curves()`.
         """
+        from mediacorpus.report import score_figures
         from mediacorpus.validation.validate import ScoreOptions, validate
+
+        if curves is not None:
+            score_figures.check_curves(Path(curves))
 
         options = ScoreOptions(
             positive=positive,
@@ -999,6 +1028,9 @@ class Corpus:
         )
         found = validate(self._store, subject, against=against, options=options)
         self._refresh_card(subject)
+        found = dataclasses.replace(found, draw=score_figures.curves_figure)
+        if curves is not None:
+            score_figures.write_curves(found.curves(), Path(curves))
         return found
 
     @_command
@@ -1007,6 +1039,7 @@ class Corpus:
         variable: str,
         *,
         models: Sequence[str] | None = None,
+        positive: str | None = None,
         cluster: str | None = None,
         level: float = 0.95,
         seed: int = 1,
@@ -1019,6 +1052,7 @@ class Corpus:
             self._store,
             variable,
             models=models,
+            positive=positive,
             cluster=cluster,
             level=level,
             seed=seed,

@@ -19,10 +19,23 @@ from mediacorpus.store import people
 if TYPE_CHECKING:
     from mediacorpus.store.store import Store
 
-REPEATED = ("add", "import_labels", "import_measure", "measure", "apply", "validate", "report")
+REPEATED = (
+    "add",
+    "import_labels",
+    "import_measure",
+    "measure",
+    "apply",
+    "group_tags",
+    "validate",
+    "report",
+)
 """Commands that are repeated, in this order; what they did already is not done again."""
 
-TITLES = {"import_labels": "labels import", "import_measure": "measures import"}
+TITLES = {
+    "import_labels": "labels import",
+    "import_measure": "measures import",
+    "group_tags": "measures group",
+}
 """Commands whose name is not that of their method."""
 
 

@@ -69,7 +69,7 @@ def test_split_and_scores_form_the_same_groups(corpus: mc.Corpus) -> None:
     for group in set(of_split.values()):
         assert len({parts[item] for item in gold.labels if of_split[item] == group}) == 1
     for by in ("author", None):
-        found, _ = groups_for(store, model, items, gold=gold, cluster=by)
+        found, _ = groups_for(store, model["split"], items, gold=gold, cluster=by)
         assert found == [of_split[item] for item in items]
 
 
@@ -104,7 +104,7 @@ def test_validate_draws_the_groups_of_the_split_unless_told_otherwise(corpus: mc
 
 def test_compare_draws_the_same_groups(corpus: mc.Corpus) -> None:
     model, gold, items = held(corpus)
-    groups, _ = groups_for(corpus._store, model, items, gold=gold, cluster="author")
+    groups, _ = groups_for(corpus._store, model["split"], items, gold=gold, cluster="author")
     found = corpus.compare("tone", cluster="author", progress=False)
     assert found.groups == len(set(groups or ()))
 
@@ -125,8 +125,8 @@ def test_a_split_without_groups_changes_nothing(corpus: mc.Corpus) -> None:
     newest = people.latest_split(store, "tone")
     assert newest is not None
     assert column_of_split(store, newest) is None
-    model, gold, items = held(corpus)
-    found = groups_for(store, {**model, "split": newest}, items, gold=gold, cluster=None)
+    _model, gold, items = held(corpus)
+    found = groups_for(store, newest, items, gold=gold, cluster=None)
     assert found == (None, [])
 
 
@@ -134,6 +134,6 @@ def test_one_group_alone_is_no_sample(corpus: mc.Corpus) -> None:
     model, gold, items = held(corpus)
     groups = groups_by(corpus._store, items, "author", among=gold.labels)
     alike = [item for item in items if groups[item] == groups[items[0]]]
-    found, [note] = groups_for(corpus._store, model, alike, gold=gold, cluster=None)
+    found, [note] = groups_for(corpus._store, model["split"], alike, gold=gold, cluster=None)
     assert found is None
     assert "all of these items belong to one group" in note

@@ -103,7 +103,7 @@ def test_on_the_command_line(corpus, capsys):
 
 
 def test_what_does_not_exist(corpus):
-    with pytest.raises(UnknownName, match=r"measure 't_spot'.*t_spots"):
+    with pytest.raises(UnknownName, match=r"measure or column 't_spot'.*t_spots"):
         corpus.validate("t_spot >= 2 or color:red_share>0", against="good", progress=False)
     with pytest.raises(ParameterError, match="character 17 of the rule"):
         corpus.validate("t_spots >= 2 or color:redshar>0", against="good", progress=False)

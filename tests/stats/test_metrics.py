@@ -16,7 +16,7 @@ from mediacorpus.stats.sample import (
     read_sample,
 )
 
-PROBABILITY = [one for one in registered() if one.needs == "probabilities"]
+PROBABILITY = [one for one in registered() if one.needs in {"probabilities", "scores"}]
 
 
 def two(chance):
@@ -200,4 +200,4 @@ def test_every_metric_names_itself_and_its_source():
     assert len({one.label for one in registered()}) == len(registered())
     for one in registered():
         assert one.summary.endswith((".", "best.", "chance."))
-        assert one.needs in {"labels", "ranks", "probabilities", "numbers"}
+        assert one.needs in {"labels", "ranks", "probabilities", "scores", "numbers"}

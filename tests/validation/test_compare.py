@@ -36,7 +36,7 @@ def compare(truth, models, classes=None, **options):
     return compare_samples(samples, **options)
 
 
-SCORES = [one.name for one in registered({"labels", "probabilities"}, "compare")]
+SCORES = [one.name for one in registered({"labels", "probabilities", "scores"}, "compare")]
 
 
 @pytest.fixture(scope="module")

@@ -8,17 +8,15 @@ from hypothesis import strategies as st
 
 from mediacorpus.errors import ParameterError
 from mediacorpus.records import Shape
-from mediacorpus.validation.rules import (
+from mediacorpus.validation.rule_text import (
     OPERATORS,
     Comparison,
     Joined,
-    Rows,
-    apply_rule,
     comparisons,
     is_rule,
     parse_rule,
-    positive_value,
 )
+from mediacorpus.validation.rules import Rows, apply_rule, positive_value
 
 TAGS = pd.DataFrame(
     {
@@ -182,8 +180,6 @@ def test_what_is_written_is_read_again(rule):
         ("tags:Crowd=>0.5", "at character 12", "there is no such comparison"),
         ("tags Crowd>=.5", "at character 6", "is expected after 'tags'"),
         ("tags:hook and eye>=0.5", "at character 11", "is put in quotes"),
-        ("faces>=2.5", "at character 10", "a whole number from 0 is expected and not 2.5"),
-        ("faces>=-1", "at character 9", "a whole number from 0 is expected and not -1"),
         ("faces>=x", "at character 8", "a number is expected after >="),
         (
             "faces:face>=0.5 >= 1.5",

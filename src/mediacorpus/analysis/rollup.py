@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
-from mediacorpus.analysis.views import views
+from mediacorpus.analysis.views import not_run, views
 from mediacorpus.errors import ParameterError, unknown
 from mediacorpus.records import Info, Shape
 from mediacorpus.store import people, progress
@@ -62,7 +62,7 @@ def rollup(store: Store, name: str, by: str, *, at_least: float = 0.0) -> Result
     if name not in setups:
         if store.value("SELECT 1 FROM models WHERE model = ?", (name,)):
             raise people.not_applied(store, name)
-        raise unknown("measure", name, setups)
+        raise not_run(store, name) or unknown("measure", name, setups)
     setup, info = setups[name]
     part = LEVELS[by]
     group = ("item", "shot", "start", "stop") if by == "shot" else ("item",)

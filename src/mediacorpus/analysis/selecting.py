@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from mediacorpus.analysis.tidy import sides, tables_beside
-from mediacorpus.analysis.views import views
+from mediacorpus.analysis.views import not_run, views
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, QueryError, unknown
 from mediacorpus.records import Shape
@@ -162,6 +162,10 @@ def _where(store: Store, condition: str) -> set[str]:
     try:
         rows = run_sql(query, known, folder=store.folder).fetchall()
     except QueryError as error:
+        named = {*_TABLE.findall(plain), *("".join(pair) for pair in _WORD.findall(plain))}
+        lacking = [found for name in sorted(named) if (found := not_run(store, name))]
+        if lacking:
+            raise lacking[0] from error
         # The condition begins on the second line of the query.
         text = _LINE.sub(lambda found: f"(line {int(found[1]) - 1}, ", str(error))
         text = text.replace("The query was refused: ", "")

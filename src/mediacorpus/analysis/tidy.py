@@ -16,8 +16,10 @@ from mediacorpus.analysis.views import (
     OF_ITEMS,
     items_of,
     measured,
+    not_run,
     records,
     records_of_items,
+    unmeasured,
     views,
 )
 from mediacorpus.errors import CorpusDamaged, ParameterError, unknown
@@ -46,7 +48,8 @@ def sql(store: Store, query: str) -> pd.DataFrame:
     QueryError, UnknownName
         The query cannot be run.
     """
-    frame: pd.DataFrame = run_sql(query, views(store), folder=store.folder).frame()
+    named = {name: view for name, view in unmeasured(store).items() if name in query.lower()}
+    frame: pd.DataFrame = run_sql(query, named | views(store), folder=store.folder).frame()
     return frame
 
 
@@ -119,7 +122,7 @@ def relation(
     elif name in known:
         query = f"SELECT * FROM {quoted(name)}"
     else:
-        raise unknown("table", name, [*known, TIDY])
+        raise not_run(store, name) or unknown("table", name, [*known, TIDY])
     if only is None and not columns:
         return run_sql(query, known, folder=store.folder, memory=memory)
     there = run_sql(query, known, folder=store.folder).columns
@@ -366,7 +369,7 @@ def part_of_tidy(store: Store, names: Sequence[str]) -> tuple[str, dict[str, Vie
     for name in names:
         if name.lower() not in known:
             shown = [*own, *(n for side in beside for n in side.columns)]
-            raise unknown("column", name, shown)
+            raise not_run(store, name) or unknown("column", name, shown)
     chosen = {name: known[name.lower()] for name in names}
     needed = [side for side in beside if any(side is found for _, found in chosen.values())]
     query = _joined({name: sql for name, (sql, _) in chosen.items()}, needed)
@@ -420,6 +423,10 @@ def _tag_side(name: str, alias: str, *, taken: set[str], store: Store) -> Side:
             classes = [str(c) for c in model["card"].get("classes", [])]
             labels[best] = f"{model['variable']} as predicted by {name}"
             labels[score] = f"Probability of the class predicted by {name}, 0 to 1"
+    groups = progress.groups_of(store, name)
+    if groups:  # each has a score, which may be 0
+        inner[0] = "arg_max(tag, score) FILTER (WHERE score > 0) AS tag"
+        classes = groups
     for number, value in enumerate(classes):
         literal = value.replace("'", "''")
         inner.append(f"max(score) FILTER (WHERE tag = '{literal}') AS p{number}")

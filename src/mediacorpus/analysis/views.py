@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from mediacorpus.engine.contract import MEASURES
+from mediacorpus.errors import UnknownName
 from mediacorpus.store import people, progress
 from mediacorpus.store.columns import OwnColumn, own_columns, own_values
 from mediacorpus.store.query import (
@@ -197,6 +199,43 @@ def measured(setup: int) -> Listing:
         f"measured JOIN items USING (n) WHERE setup = {int(setup)} AND part IS NOT NULL",
         "n",
     )
+
+
+def not_run(store: Store, name: str) -> UnknownName | None:
+    """Make the error for a measure, or a column of one, that has not been run on a corpus.
+
+    Parameters
+    ----------
+    store:
+        The catalogue.
+    name:
+        Of a measure, a column such as `"brightness"`, or both, as in `"quality.brightness"`.
+
+    Returns
+    -------
+    UnknownName or None
+        None where no measure of the program has this name or column, or it has been run.
+    """
+    table, _, column = name.lower().rpartition(".")
+    here = progress.current_setups(store)
+    for info in MEASURES:
+        known = {one.lower() for one in info.outputs}
+        own = info.name in {name.lower(), table} or (not table and column in known)
+        if own and info.name not in here:
+            what = f"the measure {info.name!r}"
+            if name.lower() != info.name:
+                what += f", which gives {name!r},"
+            return UnknownName(
+                f"{what[0].upper()}{what[1:]} has not been run here. Run it first: "
+                f"mediacorpus measure {store.folder} {info.name}"
+            )
+    return None
+
+
+def unmeasured(store: Store) -> dict[str, View]:
+    """Give the tables of measures that have not been run, each refused with what to do."""
+    errors = {info.name: not_run(store, info.name) for info in MEASURES}
+    return {name: RefusedView(error) for name, error in errors.items() if error is not None}
 
 
 def records(store: Store) -> Listing:

@@ -37,6 +37,7 @@ EXAMPLES: Mapping[str, str] = {
     "table": "mediacorpus table protests -o study.dta",
     "sql": 'mediacorpus sql protests "SELECT format, count(*) AS n FROM items GROUP BY format"',
     "measures": "mediacorpus measures",
+    "measures group": "mediacorpus measures group protests kinds animal,vehicle,building",
     "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",

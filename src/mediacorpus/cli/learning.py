@@ -319,6 +319,14 @@ def validate(
     ] = None,
     level: Annotated[float, typer.Option(help="Confidence level of the intervals.")] = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
+    curves: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Draw ROC, precision-recall and calibration to this .svg, .png or .pdf; or to a "
+            "folder, with their numbers.",
+        ),
+    ] = None,
     on: Any = None,
     quiet: Quiet = False,
     as_json: Json = False,
@@ -338,9 +346,12 @@ def validate(
             inclusion_probability=inclusion_probability,
             level=level,
             seed=seed,
+            curves=curves,
             progress=False if quiet or as_json else None,
         )
     show(found, as_json=as_json)
+    if curves is not None and not as_json:
+        out(f"\n{found.curves()}\nThe curves are in {curves}.")
 
 
 @command()

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Encoding, Folder, Json, Quiet, Sheet, app, command
+from mediacorpus.cli.app import Encoding, Folder, Json, Quiet, Rows, Sheet, app, command
 from mediacorpus.cli.help import Command, Subgroup
-from mediacorpus.cli.output import note, show, some_failed
+from mediacorpus.cli.output import ROWS_SHOWN, note, show, some_failed
 from mediacorpus.cli.selecting import selectable
 
 measures_app = typer.Typer(cls=Subgroup, invoke_without_command=True)
@@ -17,29 +17,33 @@ app.add_typer(measures_app, name="measures")
 
 
 @measures_app.callback()
-def measures(context: typer.Context, as_json: Json = False) -> None:
-    """List what can be measured; import what other programs measured."""
+def measures(
+    context: typer.Context,
+    labels: Annotated[
+        str | None, typer.Option(metavar="NAME", help="List the tags that this measure knows.")
+    ] = None,
+    search: Annotated[
+        str | None, typer.Option(metavar="WORD", help="With --labels: only tags with this word.")
+    ] = None,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Also what was imported here, with numbers of images."),
+    ] = None,
+    rows: Rows = ROWS_SHOWN,
+    as_json: Json = False,
+) -> None:
+    """List what can be measured and which tags a measure knows; import values from elsewhere."""
     if context.invoked_subcommand is not None:
         return
-    import pandas as pd
+    from mediacorpus.corpus import Corpus
+    from mediacorpus.measures.known_tags import measures_of
 
-    from mediacorpus.engine.contract import MEASURES
-
-    frame = pd.DataFrame(
-        [
-            {
-                "name": info.name,
-                "summary": info.summary,
-                "licence": info.licence,
-                "extra": info.extra,
-                "shape": info.shape.value,
-                "version": info.version,
-                "citation": info.citation,
-            }
-            for info in MEASURES
-        ]
-    )
-    show(frame, as_json=as_json)
+    if corpus is None:
+        found = measures_of(None, labels=labels, search=search)
+    else:
+        with Corpus(corpus) as opened:
+            found = opened.measures(labels=labels, search=search)
+    show(found, as_json=as_json, rows=rows if labels else len(found))
 
 
 @measures_app.command("import", cls=Command)
@@ -106,6 +110,37 @@ def import_(
         )
     show(imported, as_json=as_json)
     some_failed(len(imported.unknown))
+
+
+@measures_app.command("group", cls=Command)
+def group_(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new measure.")],
+    groups: Annotated[
+        str,
+        typer.Argument(
+            metavar="GROUPS",
+            help="Words of WordNet with commas (animal,vehicle), or a table with the columns "
+            "group and tag.",
+        ),
+    ],
+    of: Annotated[
+        str, typer.Option(help="The tags that are summed up: a measure or model.")
+    ] = "tags",
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Sum tags up to groups, such as all animals, as a measure of its own.
+
+    Scores of a network's classes are added, up to 1; of imported tags the best counts.
+    """
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        grouped = corpus.group_tags(
+            name, groups, of=of, progress=False if quiet or as_json else None
+        )
+    show(grouped, as_json=as_json)
 
 
 @command()

@@ -13,6 +13,7 @@ from mediacorpus.store.store import Store
 
 NAMES = {
     "import_labels": "labels import",
+    "group_tags": "measures group",
     "import_measure": "measures import",
     "map_labels": "labels map",
     "import_model": "models import",

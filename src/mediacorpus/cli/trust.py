@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import types
 import typing
 from collections.abc import Mapping
@@ -16,6 +17,8 @@ from mediacorpus.cli.selecting import selectable
 from mediacorpus.errors import ParameterError
 
 FLAGS = {"yes": True, "no": False}
+_UNQUOTED = re.compile(r"""(?:[^,"']|"[^"]*"|'[^']*'|["'])+""")
+"""What stands between commas; those in quotes, as in a rule, divide nothing."""
 
 
 def values_of(given: Mapping[str, Any]) -> dict[str, list[Any]]:
@@ -71,6 +74,9 @@ def _value(name: str, text: str, kind: Any) -> Any:
 
 Variable = Annotated[str, typer.Argument(metavar="VARIABLE", help="A labelled variable.")]
 Model = Annotated[str, typer.Argument(metavar="NAME", help="Name of a model.")]
+Subject = Annotated[
+    str, typer.Argument(metavar="NAME", help="A model, or a rule such as 'tags:Crowd>=0.5'.")
+]
 Against = Annotated[str, typer.Option(help="The variable whose labels are the truth.")]
 Level = Annotated[float, typer.Option(help="Confidence level of the intervals.")]
 Drawing = Annotated[
@@ -161,7 +167,13 @@ def grid(
 def compare(
     folder: Folder,
     variable: Variable,
-    models: Annotated[str | None, typer.Option(help="Models, with commas; else all.")] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="Models, and rules such as tags:Crowd>=0.5; else all."),
+    ] = None,
+    positive: Annotated[
+        str | None, typer.Option(help="With rules: the value that they stand for.")
+    ] = None,
     cluster: Annotated[
         str | None,
         typer.Option(
@@ -174,14 +186,15 @@ def compare(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score every model of a variable on the same items, with tests of the differences."""
+    """Score models and rules on the same items, with tests of the differences."""
     from mediacorpus.corpus import Corpus
 
-    chosen = [name.strip() for name in models.split(",")] if models else None
+    chosen = [name.strip() for name in _UNQUOTED.findall(models)] if models else None
     with Corpus(folder) as corpus:
         found = corpus.compare(
             variable,
             models=chosen,
+            positive=positive,
             cluster=cluster,
             level=level,
             seed=seed,
@@ -193,7 +206,7 @@ def compare(
 @command()
 def audit(
     folder: Folder,
-    name: Model,
+    name: Subject,
     against: Against,
     by: Annotated[str | None, typer.Option(help="Columns that make groups, with commas.")] = None,
     robustness: Annotated[
@@ -215,7 +228,7 @@ def audit(
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
-    """Score a model for each group of items, or on perturbed images, and test what differs."""
+    """Score a model or a rule for each group, or on perturbed images, and test what differs."""
     from mediacorpus.corpus import Corpus
 
     if (by is None) == (not robustness):

@@ -149,6 +149,7 @@ def import_measure(
     source: str | os.PathLike[str] | pd.DataFrame,
     *,
     columns: TableColumns | None = None,
+    about: Mapping[str, Any] | None = None,
     dry_run: bool = False,
     encoding: str | None = None,
     sheet: str | None = None,
@@ -169,6 +170,8 @@ def import_measure(
         A CSV, TSV, Parquet, JSON-lines, `.xlsx` or `.ods` file, or a data frame.
     columns:
         What stands in which column; found where it is not said and plain.
+    about:
+        What else is kept as its origin, such as the name of the file in `"file"`.
     dry_run:
         Only check the table and say what would be imported.
     encoding, sheet:
@@ -189,10 +192,10 @@ def import_measure(
     _check_free(store, name)
     notes: list[str] = []
     given = _Source.read(source, encoding=encoding, sheet=sheet, notes=notes)
-    file, digest = given.file, given.sha256
+    file, digest = str((about or {}).get("file", given.file)), given.sha256
     table = OutsideTable(given.cells, columns or TableColumns(), file=file, notes=notes)
     origin: dict[str, Any] = {"file": file, "sha256": digest, "shape": table.shape.value}
-    origin |= {"columns": table.columns, "scale": table.scale}
+    origin |= {"columns": table.columns, "scale": table.scale} | dict(about or {})
     origin |= {k: v for k, v in (("encoding", encoding), ("sheet", sheet)) if v is not None}
     by_item, lost = _matched(store, table, base=given.base)
     found = ImportedMeasure(name, table.shape.value, file, digest, dict(table.columns))

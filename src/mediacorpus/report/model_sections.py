@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _MOST_PAIRS = 15
 _MOST_PREDICTED = 30
 _MOST_GALLERIES = 6
+_MOST_THRESHOLDS = 10
 _SMALL_N = 30
 _WHOLE = "Predictions in the whole corpus"
 _OF_CODES = (
@@ -227,9 +228,34 @@ def evaluation_blocks(scored: Evaluation) -> list[Block]:
         f"order, n = {scored.n:,}. Darker cells hold a larger share of their row."
     )
     blocks.append(Drawing(score_figures.confusion_matrix(scored.confusion, classes), caption))
+    if kept := scored.result.get("curves"):
+        blocks += _score_curves(kept)
     if kept := scored.result.get("inclusion"):
         blocks.append(_weighted(kept))
     return [*blocks, *_further_scores(scored), *_mistakes(scored)]
+
+
+def _score_curves(kept: Mapping[str, Any]) -> list[Block]:
+    """Draw the curves of a score, and list some of its thresholds."""
+    found = score_figures.stored_curves(kept)
+    text = (
+        f"The score of “{words.name(found.positive)}” over all thresholds. ROC: recall by the "
+        "share of the others that are taken for it. Precision by recall. "
+    )
+    if found.calibration is not None:
+        text += "Calibration: the share that truly is of the class, by the score that was given."
+    names = ("threshold", "precision", "recall", "f1", "false_positive_rate", "flagged")
+    table = found.thresholds.iloc[:: max(1, len(found.thresholds) // _MOST_THRESHOLDS)]
+    rows = [
+        tuple("—" if value is None or value != value else f"{value:.3g}" for value in row)  # noqa: PLR0124
+        for row in table[list(names)].itertuples(index=False, name=None)
+    ]
+    columns = ("Threshold", "Precision", "Recall", "F1", "False positive rate", "Share flagged")
+    note = "At and beyond the threshold an item is taken as positive. Some of all thresholds."
+    return [
+        Drawing(score_figures.curves(found), text),
+        Table("Thresholds", columns, rows, numeric=columns, note=note),
+    ]
 
 
 def _further_scores(scored: Evaluation) -> list[Block]:

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from mediacorpus.errors import ParameterError, writing
 from mediacorpus.extras import need
+from mediacorpus.files import atomic_write
 from mediacorpus.media.perturb import PERTURBATIONS
 from mediacorpus.report import words
 from mediacorpus.report.drawing import (
@@ -23,13 +25,17 @@ from mediacorpus.report.drawing import (
     headed,
     label,
     panels,
+    save,
+    style,
     to_svg,
 )
 from mediacorpus.result import counted
 from mediacorpus.stats.metric import metrics
+from mediacorpus.validation.score_curves import Curves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -286,6 +292,136 @@ def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
         axis.plot(*at, "o", ms=4, mew=1, clip_on=False, zorder=3, **look)
     axis.set_title(PERTURBATIONS[name].title, size=SMALL, weight="normal", pad=6)
     axis.grid(axis="y")
+
+
+_SIDE = 2.65
+_LINE = (0, (4, 3))
+
+
+def curves(found: Curves) -> str:
+    """Draw the curves of a score as SVG; see `curves_figure`."""
+    calibrated = "" if found.calibration is None else " and the share of positives by score"
+    alt = (
+        f"{found.subject} against {found.variable} ({found.positive}) on "
+        f"{counted(found.n, 'item')}: ROC curve with an area of {found.roc_auc:.3f}, "
+        f"precision-recall curve with an average precision of {found.average_precision:.3f}"
+        f"{calibrated}."
+    )
+    with style():
+        return to_svg(curves_figure(found), alt)
+
+
+def curves_figure(found: Curves) -> Any:
+    """Draw ROC, precision-recall and, of probabilities, calibration side by side.
+
+    The ring is the threshold that was used; dashed is what says nothing (the diagonal, the base
+    rate), or what is calibrated; bars are Wilson intervals.
+    """
+    panels = 2 if found.calibration is None else 3
+    rate = found.positives / found.n
+    with canvas(_SIDE, panels) as (figure, axes):
+        roc, precise, *rest = axes.flat
+        table = found.roc
+        roc.plot([0, 1], [0, 1], color=GRAY, lw=0.9, ls=_LINE)
+        roc.plot(table["false_positive_rate"], table["recall"], color=BLUE, clip_on=False)
+        roc.set(xlabel="False positive rate", ylabel="Recall")
+        roc.set_title(f"ROC: AUC {words.score(found.roc_auc, found.n)}")
+        own = found.precision_recall
+        precise.axhline(rate, color=GRAY, lw=0.9, ls=_LINE)
+        precise.step(own["recall"], own["precision"], where="pre", color=BLUE, clip_on=False)
+        precise.set(xlabel="Recall", ylabel="Precision")
+        average = words.score(found.average_precision, found.n)
+        precise.set_title(f"Precision\N{EN DASH}recall: {average}")
+        _used(found, roc, precise)
+        for axis in rest:
+            _calibration(axis, found)
+        for axis in axes.flat:
+            axis.set(xlim=(0, 1), ylim=(0, 1), xticks=_FIFTHS, yticks=_FIFTHS, aspect="equal")
+            axis.grid()
+        key = "Dashed: no better than chance"
+        key += "; in calibration: as it should be. Bars: 95 % interval" if rest else ""
+        key += "" if found.threshold is None else f". Ring: threshold {found.threshold:.3g}"
+        title = f"{label(found.subject, 40)} against {label(found.variable)}"
+        n = f"{counted(found.n, 'item')}, {found.positives:,} {label(found.positive, 14)}"
+        headed(figure, title, n=n, key=f"{key}.")
+        return figure
+
+
+_FIFTHS = (0, 0.2, 0.4, 0.6, 0.8, 1)
+
+
+def _used(found: Curves, roc: Any, precise: Any) -> None:
+    """Ring the place of the threshold that was used, where items lie above it."""
+    if found.threshold is None:
+        return
+    table = found.thresholds
+    rising = len(table) < 2 or table["threshold"].iloc[0] > table["threshold"].iloc[-1]  # noqa: PLR2004
+    beyond = table["threshold"] >= found.threshold
+    taken = table[beyond if rising else table["threshold"] <= found.threshold]
+    if len(taken):
+        row = taken.iloc[-1]
+        look = {"ms": 6, "mfc": "none", "mec": VERMILION, "mew": 1.4, "clip_on": False}
+        roc.plot(row["false_positive_rate"], row["recall"], "o", zorder=3, **look)
+        precise.plot(row["recall"], row["precision"], "o", zorder=3, **look)
+
+
+def _calibration(axis: Any, found: Curves) -> None:
+    table = found.calibration
+    assert table is not None
+    errors = [table["share"] - table["share_low"], table["share_high"] - table["share"]]
+    axis.plot([0, 1], [0, 1], color=GRAY, lw=0.9, ls=_LINE)
+    look = {"color": BLUE, "ms": 4, "elinewidth": 1, "clip_on": False}
+    axis.errorbar(table["score"], table["share"], yerr=np.maximum(errors, 0), fmt="o", **look)
+    axis.set(xlabel="Score", ylabel=f"Share of {label(found.positive, 14)}")
+    axis.set_title("Calibration")
+
+
+CURVE_ENDINGS = (".svg", ".png", ".pdf")
+
+
+def check_curves(target: Path) -> None:
+    """Refuse a file that curves cannot be written to.
+
+    Raises
+    ------
+    ParameterError
+        It ends neither as a figure nor as a folder.
+    """
+    if target.suffix and target.suffix.lower() not in CURVE_ENDINGS:
+        raise ParameterError(
+            f"Curves are drawn to {', '.join(CURVE_ENDINGS)}, or with their numbers to a folder; "
+            f"{target.name!r} ends otherwise."
+        )
+
+
+def write_curves(found: Curves, target: Path) -> list[Path]:
+    """Write the curves to a figure, or to a folder with the figure and all numbers as CSV.
+
+    Returns
+    -------
+    list of Path
+        The files.
+    """
+    check_curves(target)
+    files = [target if target.suffix else target / "curves.svg"]
+    with style():
+        save(curves_figure(found), files[0])
+    if target.suffix:
+        return files
+    for name in ("roc", "precision_recall", "calibration", "thresholds"):
+        table = getattr(found, name)
+        if table is not None:
+            files.append(target / f"{name}.csv")
+            with writing(target), atomic_write(files[-1]) as path:
+                table.to_csv(path, index=False)
+    return files
+
+
+def stored_curves(kept: Mapping[str, Any]) -> Curves:
+    """Make the curves again from what was kept with a result."""
+    tables = ("roc", "precision_recall", "thresholds", "calibration")
+    frames = {n: None if kept[n] is None else pd.DataFrame(kept[n]) for n in tables}
+    return Curves(**{**kept, **frames})
 
 
 _ROOM = 0.05

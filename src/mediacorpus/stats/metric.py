@@ -37,7 +37,8 @@ class Metric(Info):
         How it is written; without one the name with spaces.
     needs:
         `"labels"` (true and predicted classes), `"ranks"` (the same, the classes being ranks),
-        `"probabilities"` or `"numbers"` (true and predicted values of a scale).
+        `"probabilities"`, `"scores"` (what ranks the items, as probabilities do), or `"numbers"`
+        (true and predicted values of a scale).
     form:
         What the function returns for R sets of weights: `"value"`, the score `(R,)`;
         `"proportion"`, its numerator and denominator, both sums of weights; `"average"`, the

@@ -43,6 +43,9 @@ ROUNDING = 1e-12
 LABELED = frozenset({"labels", "ranks"})
 """Needs that items of one true and one predicted class meet alike."""
 
+RANKED = frozenset({"probabilities", "scores"})
+"""Needs that take a sort of the items for each class."""
+
 
 def bootstrap(
     statistic: Callable[[Counts], Any],
@@ -299,7 +302,7 @@ def score_sample(
             pairs, place = sample.cells
             counts = np.bincount(place)
             statistic = replicates(pairs, block, numbers=np.arange(len(pairs)))
-        if block[0].needs == "probabilities":
+        if block[0].needs in RANKED:
             times = affordable(repeats, len(sample) * len(sample.ranked))
         intervals = iter(bootstrap(statistic, counts, repeats=times, level=level, seed=seed))
         for one in block:
@@ -441,7 +444,7 @@ def score_paired(
         both = np.concatenate([table, table[:, pairs[:, 0]] - table[:, pairs[:, 1]]], axis=1)
         return both.reshape(len(draws), -1)
 
-    ranked = sum(len(sample.ranked) for sample in samples if sample.matrix is not None)
+    ranked = sum(len(sample.ranked) for sample in samples if "scores" in sample.offers)
     found = bootstrap(
         statistic,
         np.ones(int(each.max()) + 1, dtype=np.int64),

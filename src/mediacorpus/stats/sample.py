@@ -26,6 +26,8 @@ class Sample:
         The K classes; none for a scale.
     matrix:
         Probabilities `(N, K)`, where there are any.
+    ranking:
+        What ranks the items for the positive class, `(N,)`, where there are no probabilities.
     positive:
         The class that matters, or None: all matter alike.
     ordinal:
@@ -44,22 +46,26 @@ class Sample:
     matrix: Floats | None = None
     positive: str | None = None
     ordinal: bool = False
+    ranking: Floats | None = None
 
     def __len__(self) -> int:
         return len(self.true)
 
     @property
     def offers(self) -> frozenset[str]:
-        """What metrics may need and is there: numbers, labels, ranks, probabilities."""
+        """What metrics may need and is there: numbers, labels, ranks, probabilities, scores."""
         if not self.classes:
             return frozenset({"numbers"})
         there = {"labels": True, "ranks": self.ordinal, "probabilities": self.matrix is not None}
+        there["scores"] = self.matrix is not None or self.ranking is not None
         return frozenset(name for name, has in there.items() if has)
 
     def only(self, rows: Any) -> Sample:
         """Return some of the items."""
         matrix = None if self.matrix is None else self.matrix[rows]
-        return replace(self, true=self.true[rows], predicted=self.predicted[rows], matrix=matrix)
+        ranking = None if self.ranking is None else self.ranking[rows]
+        own: dict[str, Any] = {"true": self.true[rows], "predicted": self.predicted[rows]}
+        return replace(self, matrix=matrix, ranking=ranking, **own)
 
     def under(self, weights: Any) -> Weighted:
         """Return the items under R sets of weights `(R, N)`."""
@@ -74,7 +80,8 @@ class Sample:
         """
         size = len(self.classes)
         pairs, place = np.unique(self.true * size + self.predicted, return_inverse=True)
-        return replace(self, true=pairs // size, predicted=pairs % size, matrix=None), place
+        own: dict[str, Any] = {"true": pairs // size, "predicted": pairs % size}
+        return replace(self, matrix=None, ranking=None, **own), place
 
     @functools.cached_property
     def indicators(self) -> tuple[Any, Any, Any]:
@@ -90,7 +97,9 @@ class Sample:
     @functools.cached_property
     def rankings(self) -> list[Callable[[Any], Floats]]:
         """Ranking scores of the positive class, or of each that occurs, against the rest."""
-        assert self.matrix is not None
+        if self.matrix is None:
+            assert self.ranking is not None
+            return [ranking_scores(self.true == at, self.ranking) for at in self.ranked]
         return [ranking_scores(self.true == at, self.matrix[:, at]) for at in self.ranked]
 
     @property
@@ -121,6 +130,7 @@ def read_sample(
     *,
     positive: str | None = None,
     probabilities: Any = None,
+    ranking: Any = None,
     ordinal: bool = False,
 ) -> Sample:
     """Make a sample of labels, and of probabilities where there are any.
@@ -131,8 +141,8 @@ def read_sample(
         One label per item, in the same order.
     classes:
         All classes, in the order in which they are shown; by default those that occur, sorted.
-    positive, ordinal:
-        As for `Sample`.
+    positive, ranking, ordinal:
+        As for `Sample`; a ranking is of the positive class.
     probabilities:
         Array `(N, K)`, the columns in the order of the classes.
 
@@ -145,7 +155,8 @@ def read_sample(
     place = {name: i for i, name in enumerate(names)}
     at, guessed = (np.array([place[label] for label in labels]) for labels in (gold, predicted))
     matrix = None if probabilities is None else np.asarray(probabilities, dtype=np.float64)
-    return Sample(at, guessed, names, matrix, positive, ordinal)
+    scores = None if ranking is None else np.asarray(ranking, dtype=np.float64)
+    return Sample(at, guessed, names, matrix, positive, ordinal, scores)
 
 
 def confusion_matrix(sample: Sample) -> Counts:

@@ -292,6 +292,16 @@ def outside(store: Store) -> set[str]:
     }
 
 
+def groups_of(store: Store, name: str) -> list[str]:
+    """Return the groups that a measure of grouped tags has a score of for each item."""
+    text = store.value(
+        "SELECT json_extract(parameters, '$.origin.groups') FROM setups WHERE name = ? "
+        "ORDER BY used DESC, setup DESC LIMIT 1",
+        (name,),
+    )
+    return [] if text is None else list(json.loads(text))
+
+
 def setup_of(store: Store, identity: Mapping[str, Any]) -> int | None:
     """Return the id of a measure's setup by its `name`, `version` and `parameters`, if known."""
     found = store.value(

@@ -22,18 +22,30 @@ COMMANDS = ("validate", "audit", "robustness", "compare", "learning_curve", "gri
 WEIGHTED = "weighted by"
 """How the method of scores begins that are weighted by the chance to be drawn."""
 
-CURRENT = """
-    CASE kind
-    WHEN 'model' THEN EXISTS (SELECT 1 FROM models AS m WHERE m.model = subject
-        AND m.hash = subject_hash) AND (results.model IS NULL OR EXISTS (SELECT 1 FROM models AS m
-        WHERE m.model = results.model AND m.hash = model_hash))
-    WHEN 'rule' THEN NOT EXISTS (
-        SELECT 1 FROM json_each('[' || replace(subject_hash, '+', ',') || ']') AS one
+
+def _model_current(name: str, digest: str) -> str:
+    return f"EXISTS (SELECT 1 FROM models AS m WHERE m.model = {name} AND m.hash = {digest})"
+
+
+def _rule_current(digest: str) -> str:
+    """Give the condition that all measures that a rule compares show the rows that it saw."""
+    return f"""NOT EXISTS (
+        SELECT 1 FROM json_each('[' || replace({digest}, '+', ',') || ']') AS one
         WHERE NOT EXISTS (SELECT 1 FROM setups AS s WHERE s.setup = one.value
             AND NOT EXISTS (SELECT 1 FROM setups AS t WHERE t.name = s.name
-            AND (t.used, t.setup) > (s.used, s.setup))))
+            AND (t.used, t.setup) > (s.used, s.setup))))"""
+
+
+CURRENT = f"""
+    CASE kind
+    WHEN 'model' THEN {_model_current("subject", "subject_hash")}
+    WHEN 'rule' THEN {_rule_current("subject_hash")}
     ELSE subject_hash = (SELECT CAST(max(split) AS TEXT) FROM splits
         WHERE splits.variable = subject)
+    END AND CASE
+    WHEN results.model IS NULL THEN 1
+    WHEN results.model GLOB '*[:<>=()]*' THEN {_rule_current("model_hash")}
+    ELSE {_model_current("results.model", "model_hash")}
     END
 """
 """Whether a row is still of what its subject is now: the model, the measure's table, the split."""

@@ -23,6 +23,7 @@ from mediacorpus.stats.significance import holm, sign_flip
 from mediacorpus.store import people
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
+from mediacorpus.validation.judging import Judged, judge, with_threshold
 from mediacorpus.validation.predictions import (
     SINGLE,
     Gold,
@@ -33,6 +34,7 @@ from mediacorpus.validation.predictions import (
     positive_learned,
 )
 from mediacorpus.validation.printing import Printed, few_groups, plain_scores
+from mediacorpus.validation.rule_text import is_rule
 
 if TYPE_CHECKING:
     from mediacorpus.stats.intervals import Counts
@@ -257,7 +259,7 @@ def compare(
     """
     samples = list(models.values())
     numbers = None if groups is None else group_numbers(groups)
-    needs = {"probabilities"}.union(*(sample.offers for sample in samples))
+    needs = {"probabilities", "scores"}.union(*(sample.offers for sample in samples))
     shown = [one for one in metrics(needs, "compare") if not one.per_class]
     options: dict[str, Any] = {"level": level, "repeats": repeats, "seed": seed}
     scores, gaps = score_paired(samples, shown, numbers=numbers, **options)
@@ -311,12 +313,13 @@ def compare_models(
     variable: str,
     *,
     models: Sequence[str] | None = None,
+    positive: str | None = None,
     cluster: str | None = None,
     level: float = 0.95,
     seed: int = 1,
     show: bool | None = None,
 ) -> Comparison:
-    """Compare models of one variable on items that none of them learned from.
+    """Compare models and rules on items that no model learned from.
 
     These are the items of the test part of every model's split; where there is no test part,
     those of the validation part. What the models have not predicted of these is predicted first.
@@ -328,7 +331,10 @@ def compare_models(
     variable:
         The labelled variable.
     models:
-        Names of models; by default all that were trained on the variable.
+        Names of models, and rules such as `tags:Crowd>=0.5`; by default all models that were
+        trained on the variable. Rules alone are compared on all labelled items.
+    positive:
+        The value that rules stand for; found by itself where it is plain.
     cluster:
         One of your own columns whose equal values belong together, for the bootstrap.
     level, seed:
@@ -349,13 +355,16 @@ def compare_models(
         show_progress(f"comparing models of {variable}", unit="", show=show),
     ):
         gold = gold_of(store, variable)
+        names = list(dict.fromkeys(models or ()))
+        rules = [name for name in names if is_rule(name)]
         chosen = (
-            [people.model(store, name) for name in dict.fromkeys(models)]
-            if models
+            [people.model(store, name) for name in names if name not in rules]
+            if names
             else [model for model in people.models(store) if model["variable"] == variable]
         )
-        _check(variable, chosen)
-        items, samples, left_out = _on_the_same(store, chosen, gold, show=show)
+        _check(variable, chosen, rules)
+        judged = _judged(store, rules, gold, models=chosen, positive=positive, show=show)
+        items, samples, left_out = _on_the_same(store, chosen, gold, judged=judged, show=show)
         groups = (
             None
             if cluster is None
@@ -363,17 +372,19 @@ def compare_models(
         )
         found = compare(samples, left_out=left_out, groups=groups, level=level, seed=seed)
         hashes = {str(model["model"]): model["hash"] for model in chosen}
+        hashes |= {name: one.digest for name, one in judged.items()}
         rows = found.rows()
         for row in rows:
             row["subject_hash"] = hashes[row["subject"]]
             row["model_hash"] = hashes.get(row.get("model", ""))
-        about = {"kind": "model", "variable": variable, "notes": found.notes}
+            row["kind"] = "rule" if row["subject"] in judged else "model"
+        about = {"variable": variable, "notes": found.notes}
         write_results(store, run.id, rows, command="compare", **about)
         run.done = len(items)
     return found
 
 
-def _check(variable: str, models: Sequence[Mapping[str, Any]]) -> None:
+def _check(variable: str, models: Sequence[Mapping[str, Any]], rules: Sequence[str]) -> None:
     """Raise where models cannot be compared by accuracy."""
     if len({positive_learned(model) for model in models}) > 1:
         raise ParameterError(
@@ -386,31 +397,71 @@ def _check(variable: str, models: Sequence[Mapping[str, Any]]) -> None:
                 f"The model {model['model']!r} does not learn classes, so it cannot be compared "
                 "by accuracy; validate it by itself."
             )
-    if len(models) < 2:  # noqa: PLR2004 - a comparison needs two
+    if len(models) + len(rules) < 2:  # noqa: PLR2004 - a comparison needs two
+        only = f" and the rule {rules[0]!r}" if rules else ""
         raise ModelError(
-            f"Two models of {variable!r} are needed for a comparison; there is {len(models)}. "
-            "Train another."
+            f"Two models of {variable!r} are needed for a comparison; there is {len(models)}"
+            f"{only}. Train another, or name a rule such as tags:Crowd>=0.5 with --models."
         )
 
 
+def _judged(
+    store: Store,
+    rules: Sequence[str],
+    gold: Gold,
+    *,
+    models: Sequence[Mapping[str, Any]],
+    positive: str | None,
+    show: bool | None,
+) -> dict[str, Judged]:
+    """Apply the rules to all labelled items; their classes must be those of the models."""
+    found = {}
+    learned = {positive_learned(model) for model in models} - {None}
+    for name in rules:
+        rule, *_ = with_threshold(store, name, gold, threshold=None)
+        stands_for = positive or next(iter(learned), None)
+        one = judge(store, rule, gold, positive=stands_for, show=show)
+        found[str(one.rule)] = one
+        for model in models:
+            classes = [str(c) for c in model["card"]["classes"]]
+            if sorted(classes) != sorted(one.own.classes):
+                raise ParameterError(
+                    f"The model {model['model']!r} tells {', '.join(classes)} apart, and the rule "
+                    f"{name!r} {' and '.join(one.own.classes)}; they cannot be compared. Train a "
+                    f"model of these with: train {gold.variable} --positive {one.positive}."
+                )
+    return found
+
+
 def _on_the_same(
-    store: Store, models: Sequence[Mapping[str, Any]], gold: Gold, *, show: bool | None
+    store: Store,
+    models: Sequence[Mapping[str, Any]],
+    gold: Gold,
+    *,
+    judged: Mapping[str, Judged],
+    show: bool | None,
 ) -> tuple[list[str], dict[str, Sample], dict[str, int]]:
     """Give the items held out from all models that all predicted, and what each said of them.
 
     What they have not predicted of these is predicted first. Of items held out from all, those
     that a model lacks are counted.
     """
-    held, answers = {}, {}
+    held: dict[str, Mapping[str, str]] = {}
+    answers: dict[str, pd.DataFrame] = {}
+    for name, one in judged.items():
+        held[name] = _all_labels(gold, one)
+        answers[name] = pd.DataFrame(one.own.answers, one.own.items, one.own.classes)
     for model in models:
         name = str(model["model"])
         held[name], _, _ = held_out(store, model, gold)
         apply_first(store, model, list(held[name]), show=show)
         answers[name] = answers_of(store, model, list(held[name]))
     known = [[str(c) for c in model["card"]["classes"]] for model in models]
+    known = known or [one.own.classes for one in judged.values()]
     alike = all(own == known[0] for own in known)
     classes = known[0] if alike else sorted({c for own in known for c in own})
-    ordinal = alike and all(target_of(m["card"]).kind is TargetKind.ORDINAL for m in models)
+    kinds = {target_of(model["card"]).kind for model in models}
+    ordinal = alike and not judged and kinds == {TargetKind.ORDINAL}
     values = held[name]
     common = {i for i in set.intersection(*map(set, held.values())) if values[i] in classes}
     items = sorted(common.intersection(*(table.index for table in answers.values())))
@@ -420,7 +471,15 @@ def _on_the_same(
             "the same split, and apply them."
         )
     samples = {}
+    places = {
+        name: pd.Index(one.own.items).get_indexer(pd.Index(items)) for name, one in judged.items()
+    }
     for name, table in answers.items():
+        if name in judged:
+            samples[name] = judged[name].sample().only(places[name])
+            if samples[name].classes != tuple(classes):
+                samples[name] = _turned(samples[name], classes)
+            continue
         given = table.reindex(columns=classes, fill_value=0.0).loc[items].to_numpy(np.float64)
         samples[name] = read_sample(
             [values[item] for item in items],
@@ -430,4 +489,19 @@ def _on_the_same(
             probabilities=given / given.sum(axis=1, keepdims=True),
             ordinal=ordinal,
         )
+    samples = {name: samples[name] for name in (*(str(m["model"]) for m in models), *judged)}
     return items, samples, {name: len(common.difference(t.index)) for name, t in answers.items()}
+
+
+def _all_labels(gold: Gold, judged: Judged) -> dict[str, str]:
+    """Give the gold values of all labelled items as a rule takes them."""
+    rest, value = judged.own.classes
+    return {item: value if own == value else rest for item, own in gold.labels.items()}
+
+
+def _turned(sample: Sample, classes: Sequence[str]) -> Sample:
+    """Put the two classes of a sample into another order."""
+    true, predicted = (
+        [sample.classes[at] for at in side] for side in (sample.true, sample.predicted)
+    )
+    return read_sample(true, predicted, classes, positive=sample.positive, ranking=sample.ranking)

@@ -383,11 +383,11 @@ def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd
 
 
 def groups_for(
-    store: Store, model: Mapping[str, Any], items: Sequence[str], *, gold: Gold, cluster: str | None
+    store: Store, split: int | None, items: Sequence[str], *, gold: Gold, cluster: str | None
 ) -> tuple[list[int | None] | None, list[str]]:
-    """Give the groups of items that the bootstrap of a model's scores draws whole.
+    """Give the groups of items that the bootstrap of scores draws whole.
 
-    They are those of the column `cluster`; without it those that the model's split never parts;
+    They are those of the column `cluster`; without it those that the split never parts;
     with `"none"` there are none. Groups are formed among all items with a label, as a split
     forms them.
 
@@ -408,7 +408,7 @@ def groups_for(
     if cluster is not None and (cluster != NO_GROUPS or cluster in names):
         found = groups_by(store, items, cluster, among=gold.labels)
         return [found[item] for item in items], []
-    column = None if model["split"] is None else column_of_split(store, int(model["split"]))
+    column = None if split is None else column_of_split(store, split)
     if cluster == NO_GROUPS or column is None or column not in names:
         return None, []
     found = groups_by(store, items, column, among=gold.labels)

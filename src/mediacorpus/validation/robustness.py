@@ -27,8 +27,10 @@ from mediacorpus.store import people
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
+from mediacorpus.validation.judging import judge, rule_predictor, with_threshold
 from mediacorpus.validation.predictions import SINGLE, gold_of, held_out
-from mediacorpus.validation.saliency import PredictImages, image_predictor, images_of
+from mediacorpus.validation.rule_text import is_rule
+from mediacorpus.validation.saliency import LEAST_SIDE, PredictImages, image_predictor, images_of
 from mediacorpus.validation.validate import positive_of
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -420,14 +422,14 @@ def robustness(
     seed: int = 1,
     show: bool | None = None,
 ) -> RobustnessAudit:
-    """Measure how much a model loses when held-out images are perturbed in ten ways.
+    """Measure how much a model or a rule loses when images are perturbed in ten ways.
 
     Parameters
     ----------
     store:
         The catalogue.
     name:
-        Name of a model of classes.
+        Name of a model of classes, or a rule over measures of pixels, which are measured again.
     against:
         The variable whose labels are gold.
     images:
@@ -444,34 +446,71 @@ def robustness(
     """
     if images < 1:
         raise ParameterError(f"The number of images is {images}; it must be at least 1.")
+    audited = (_of_rule if is_rule(name) else _of_model)(store, name, against, show=show)
+    chosen = audited.items[:: max(1, len(audited.items) // images)][:images]
+    if not chosen:
+        raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
+    plan = RobustnessPlan(positive=audited.positive, seed=seed)
+    parameters = {"subject": name, "against": against, "images": len(chosen)}
+    lost: dict[str, str] = {}
+    with running(
+        store,
+        "audit",
+        parameters=parameters,
+        seed=seed,
+        model_hash=audited.about["subject_hash"],
+        exclusive=False,
+    ) as run:
+        with show_progress(f"perturbing images for {name}", total=len(chosen), show=show) as report:
+            found = audit_robustness(
+                audited.predict,
+                images_of(store, chosen, lost, side=audited.side),
+                gold=audited.gold,
+                classes=audited.classes,
+                plan=plan,
+                progress=so_far(report),
+            )
+        run.done, run.failed = len(chosen) - len(lost), len(lost)
+        run.note = "; ".join(f"{item}: {why}" for item, why in lost.items()) or None
+        about = audited.about | {"variable": against, "notes": found.notes()}
+        write_results(store, run.id, found.rows(), command="robustness", **about)
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    """What is audited: what predicts, and the items with their gold values."""
+
+    predict: PredictImages
+    side: int | None
+    gold: Mapping[str, str]
+    items: list[str]
+    classes: list[str]
+    positive: str | None
+    about: dict[str, Any]
+
+
+def _of_model(store: Store, name: str, against: str, *, show: bool | None) -> _Audited:
+    del show
     model = people.model(store, name)
     if target_of(model["card"]).kind not in SINGLE:
         raise ParameterError(f"The model {name!r} does not learn classes; it has no accuracy.")
     classes = [str(c) for c in model["card"]["classes"]]
     gold, part, _ = held_out(store, model, gold_of(store, against))
     items = [item for item in gold if gold[item] in classes]
-    chosen = items[:: max(1, len(items) // images)][:images]
-    if not chosen:
-        raise LabelError(f"No held-out item has a label of {against!r} that {name!r} knows.")
-    plan = RobustnessPlan(positive=positive_of(classes, against, None), seed=seed)
+    about = {"kind": "model", "subject": name, "subject_hash": model["hash"], "part": part}
+    positive = positive_of(classes, against, None)
     predict = image_predictor(model_of(store, name))
-    parameters = {"subject": name, "against": against, "images": len(chosen)}
-    lost: dict[str, str] = {}
-    with running(
-        store, "audit", parameters=parameters, seed=seed, model_hash=model["hash"], exclusive=False
-    ) as run:
-        with show_progress(f"perturbing images for {name}", total=len(chosen), show=show) as report:
-            found = audit_robustness(
-                predict,
-                images_of(store, chosen, lost),
-                gold=gold,
-                classes=classes,
-                plan=plan,
-                progress=so_far(report),
-            )
-        run.done, run.failed = len(chosen) - len(lost), len(lost)
-        run.note = "; ".join(f"{item}: {why}" for item, why in lost.items()) or None
-        about = {"subject": name, "subject_hash": model["hash"], "variable": against}
-        about |= {"kind": "model", "part": part, "notes": found.notes()}
-        write_results(store, run.id, found.rows(), command="robustness", **about)
-    return found
+    return _Audited(predict, LEAST_SIDE, gold, items, classes, positive, about)
+
+
+def _of_rule(store: Store, name: str, against: str, *, show: bool | None) -> _Audited:
+    gold = gold_of(store, against)
+    rule, *_ = with_threshold(store, name, gold, threshold=None)
+    judged = judge(store, rule, gold, show=show)
+    own = judged.own
+    predict, side = rule_predictor(store, judged.rule)
+    about = {"kind": "rule", "subject": str(judged.rule), "subject_hash": judged.digest}
+    about["part"] = own.part
+    truth = dict(zip(own.items, own.gold, strict=True))
+    return _Audited(predict, side, truth, own.items, own.classes, judged.positive, about)

@@ -135,14 +135,19 @@ def image_predictor(model: ModelFolder) -> PredictImages:
 
 
 def images_of(
-    store: Store, items: Sequence[str], lost: dict[str, str] | None = None
+    store: Store,
+    items: Sequence[str],
+    lost: dict[str, str] | None = None,
+    *,
+    side: int | None = LEAST_SIDE,
 ) -> Iterator[tuple[str, Views]]:
     """Give the pixels of items; those that cannot be read are set down in `lost`, with why.
 
-    That none of them can be read is an error, where `lost` is given.
+    That none of them can be read is an error, where `lost` is given. `side` is what the short side
+    has at least, where the image has it; None asks for the full size.
     """
     places = derived.places(store, items)
-    for one in open_all([(item, places[item]) for item in items], LEAST_SIDE):
+    for one in open_all([(item, places[item]) for item in items], side):
         if one.pixels is not None:
             yield one.key, one.pixels
         elif lost is not None:

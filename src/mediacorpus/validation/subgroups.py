@@ -21,12 +21,20 @@ from mediacorpus.stats.significance import CORRECTIONS, heterogeneity, two_propo
 from mediacorpus.store import people
 from mediacorpus.store.results import write_results
 from mediacorpus.store.runs import running
-from mediacorpus.validation.predictions import SINGLE, column_of, gold_of, predictions_of
+from mediacorpus.validation.judging import judge, with_threshold
+from mediacorpus.validation.predictions import (
+    SINGLE,
+    Predictions,
+    column_of,
+    gold_of,
+    predictions_of,
+)
 from mediacorpus.validation.printing import (
     html_page,
     html_table,
     in_blocks,
 )
+from mediacorpus.validation.rule_text import is_rule
 from mediacorpus.validation.validate import positive_of
 
 if TYPE_CHECKING:
@@ -463,14 +471,14 @@ def audit(
     level: float = 0.95,
     show: bool | None = None,
 ) -> GroupAudit:
-    """Score a model for each group of held-out items, and test whether the groups differ.
+    """Score a model or a rule for each group of items, and test whether the groups differ.
 
     Parameters
     ----------
     store:
         The catalogue.
     name:
-        Name of a model that was applied.
+        Name of a model, or a rule such as `tags:Crowd>=0.5`, which is scored on all labelled items.
     against:
         The variable whose labels are the truth.
     by:
@@ -495,22 +503,37 @@ def audit(
         running(store, "audit", parameters=parameters, exclusive=False) as run,
         show_progress(f"auditing {name}", unit="", show=show),
     ):
-        gold = gold_of(store, against)
-        model = people.model(store, name)
-        if target_of(model["card"]).kind not in SINGLE:
-            raise ParameterError(
-                f"The model {name!r} does not learn classes, so it has no scores by group."
-            )
-        own = predictions_of(store, model, gold, show=show)
-        sample = own.sample(positive=positive_of(own.classes, against, positive))
+        own, sample, about = _predicted(store, name, against, positive=positive, show=show)
         columns = {column: _groups(store, own.items, column) for column in names}
         found = audit_groups(sample, columns, level=level)
-        about = {"subject": name, "subject_hash": model["hash"], "variable": against}
-        about |= {"kind": "model", "part": own.part, "level": level, "notes": _notes(found)}
+        about |= {"variable": against, "part": own.part, "level": level, "notes": _notes(found)}
         write_results(store, run.id, _rows(found), command="audit", **about)
-        store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (model["hash"], run.id))
+        store.execute(
+            "UPDATE runs SET model_hash = ? WHERE run = ?", (about["subject_hash"], run.id)
+        )
         run.done = found.n
     return found
+
+
+def _predicted(
+    store: Store, name: str, against: str, *, positive: str | None, show: bool | None
+) -> tuple[Predictions, Sample, dict[str, Any]]:
+    """Give what a model, or a rule, predicted of labelled items, and what results say of it."""
+    gold = gold_of(store, against)
+    if is_rule(name):
+        rule, *_ = with_threshold(store, name, gold, threshold=None)
+        judged = judge(store, rule, gold, positive=positive, show=show)
+        about = {"kind": "rule", "subject": str(judged.rule), "subject_hash": judged.digest}
+        return judged.own, judged.sample(), about
+    model = people.model(store, name)
+    if target_of(model["card"]).kind not in SINGLE:
+        raise ParameterError(
+            f"The model {name!r} does not learn classes, so it has no scores by group."
+        )
+    own = predictions_of(store, model, gold, show=show)
+    sample = own.sample(positive=positive_of(own.classes, against, positive))
+    about = {"kind": "model", "subject": name, "subject_hash": model["hash"]}
+    return own, sample, about
 
 
 def _rows(found: GroupAudit) -> list[dict[str, Any]]:

@@ -4,34 +4,32 @@ from __future__ import annotations
 
 import html
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow.compute as pc
 
-from mediacorpus.engine.contract import MEASURES
-from mediacorpus.errors import LabelError, ParameterError, unknown
+from mediacorpus.errors import LabelError, ParameterError
 from mediacorpus.learning.targets import TargetKind, number, split_values
-from mediacorpus.learning.train import measure_for
-from mediacorpus.result import Note, Result, counted
+from mediacorpus.result import Note, Result, counted, plain
 from mediacorpus.stats.calibration import (
     apply_temperature,
     calibration_error,
     choose_threshold,
     fit_temperature,
 )
-from mediacorpus.stats.sample import Sample, read_sample
+from mediacorpus.stats.sample import Sample
 from mediacorpus.stats.survey import prior_warning
 from mediacorpus.store import people, progress
 from mediacorpus.store.parts import read_parts
 from mediacorpus.store.results import WEIGHTED, write_results
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
+from mediacorpus.validation.judging import is_score, judge, with_threshold
 from mediacorpus.validation.predictions import (
-    NO_GROUPS,
     Gold,
     Predictions,
     gold_of,
@@ -40,18 +38,10 @@ from mediacorpus.validation.predictions import (
     mistakes_of_labels,
     mistakes_of_numbers,
     predictions_of,
-    rows_of,
 )
-from mediacorpus.validation.rules import (
-    Rows,
-    Rule,
-    apply_rule,
-    comparisons,
-    is_rule,
-    parse_rule,
-    plain_positive,
-    positive_value,
-)
+from mediacorpus.validation.rule_text import is_rule
+from mediacorpus.validation.rules import plain_positive
+from mediacorpus.validation.score_curves import Curves, Ranked, score_curves
 from mediacorpus.validation.scores import (
     HALF,
     Inclusion,
@@ -138,6 +128,10 @@ class Validation(Result):
         The scores weighted by the chance of each record to be drawn, where that was asked for.
     kind:
         `"model"`, or `"rule"` of a rule over a measure.
+    ranked:
+        The scores of the items, of two classes or a rule of one comparison; else None.
+    draw:
+        Draws the curves; None where only numbers are wanted.
     """
 
     subject: str
@@ -150,6 +144,24 @@ class Validation(Result):
     threshold: float | None = None
     inclusion: Inclusion | None = None
     kind: str = "model"
+    ranked: Ranked | None = None
+    draw: Callable[[Curves], Any] | None = None
+
+    def curves(self) -> Curves:
+        """Return the ROC, precision-recall and calibration curves, and the table of thresholds.
+
+        Raises
+        ------
+        ParameterError
+            There are not two classes, or a rule has no single score.
+        """
+        if self.ranked is None:
+            why = "the rule has no single score" if self.kind == "rule" else "it is not of two"
+            raise ParameterError(
+                f"Curves are of a score that tells two classes apart, and {why}: {self.subject}."
+            )
+        about = {"subject": self.subject, "variable": self.variable, "part": self.part}
+        return score_curves(self.ranked, draw=self.draw, **about)
 
     def to_frame(self) -> pd.DataFrame:
         """Return a tidy table of the scores: score, class, estimate, low, high, n."""
@@ -157,7 +169,8 @@ class Validation(Result):
 
     def to_dict(self) -> dict[str, Any]:
         """Return everything as plain lists, numbers and text, ready for JSON."""
-        facts = Result.to_dict(self)
+        shown = [f.name for f in fields(self) if f.name not in {"ranked", "draw"}]
+        facts = {name: plain(getattr(self, name)) for name in shown}
         scores: dict[str, Any] = facts.pop("scores")
         return facts | scores
 
@@ -201,15 +214,17 @@ def validate(
 
     A model is scored on the test part of the split that it was trained under; where that split
     has no test part, on the validation part. A rule over measures, such as `tags:Crowd>=0.5`, is
-    scored on all labelled items. What has not been predicted or measured of these is done first.
+    scored on all labelled items, unless `part` says otherwise or its threshold was chosen. What
+    has not been predicted or measured of these is done first.
 
     Parameters
     ----------
     store:
         The catalogue.
     subject:
-        Name of a model, or a rule over measures, such as `tags:Crowd>=0.5`, `faces>=2` or
-        `color:red_share>=0.3 and not facts:format=GIF`: see `rules.parse_rule`.
+        Name of a model, or a rule over measures and columns, such as `tags:Crowd>=0.5`,
+        `faces>=2` or `color:red_share>=0.3 and not format=GIF`: see `rule_text.parse_rule`. With
+        a threshold also what it is set on, such as `tags:Crowd` or `color:red_share`.
     against:
         The variable whose gold labels are the truth.
     options:
@@ -235,7 +250,10 @@ def validate(
     ) as run:
         result, digest = _validated(store, subject, against=against, options=chosen)
         with store.transaction():
-            people.write_validation(store, result.to_dict(), digest=digest, run=run.id)
+            kept = result.to_dict()
+            if result.ranked is not None and len(set(result.ranked.gold.tolist())) == BINARY:
+                kept["curves"] = result.curves().to_dict()
+            people.write_validation(store, kept, digest=digest, run=run.id)
             _write_rows(store, run.id, result, digest=digest)
             store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
         run.done = result.scores.n
@@ -247,8 +265,8 @@ def _validated(
 ) -> tuple[Validation, str]:
     """Score a model or a rule; give the result and the hash of what was scored."""
     gold = gold_of(store, against)
-    if is_rule(subject):
-        result, digest = _rule(store, parse_rule(subject), gold, options=options)
+    if is_rule(subject) or (options.threshold is not None and is_score(store, subject)):
+        result, digest = _rule(store, subject, gold, options=options)
     else:
         model = people.model(store, subject)
         result, digest = _model(store, model, gold, options=options), str(model["hash"])
@@ -271,81 +289,40 @@ def _write_rows(store: Store, run: int, result: Validation, *, digest: str) -> N
     write_results(store, run, rows, command="validate", **about)
 
 
-def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tuple[Validation, str]:
-    """Score a rule on all labelled items."""
-    if options.threshold is not None or options.cluster not in {None, NO_GROUPS}:
-        raise ParameterError(
-            f"A rule has its threshold in itself ({rule}), and no groups; leave both out."
-        )
-    labels, variable = gold.labels, gold.variable
-    if options.only is not None:
-        allowed = set(options.only)
-        labels = {item: value for item, value in labels.items() if item in allowed}
-        if not labels:
-            raise LabelError(
-                f"None of the {len(allowed):,} items that are selected has a label of "
-                f"{variable!r}, so there is nothing to score."
-            )
-    chosen = positive_value(labels.values(), variable, positive=options.positive)
-    others = sorted({v for v in labels.values() if v != chosen})
-    names = [others[0] if len(others) == 1 else f"not {chosen}", chosen]
-    tables = dict.fromkeys(one.table for one in comparisons(rule))
-    read = {table: _rows(store, table, list(labels), show=options.show) for table in tables}
-    answer = apply_rule(rule, {table: rows for table, (_, rows, _) in read.items()}, list(labels))
-    items = [str(item) for item in answer.index]
-    if not items:
-        raise LabelError(
-            f"No item with a label of {variable!r} was measured by {' and '.join(read)} so that "
-            f"the rule can be applied. See: mediacorpus failures {store.folder}"
-        )
-    predicted = answer.to_numpy(dtype=np.int64)
-    sample = read_sample(
-        [names[int(labels[item] == chosen)] for item in items],
-        [names[yes] for yes in predicted.tolist()],
-        names,
-        positive=chosen,
+def _rule(
+    store: Store, subject: str, gold: Gold, *, options: ScoreOptions
+) -> tuple[Validation, str]:
+    """Score a rule, or a score with a threshold, on labelled items."""
+    rule, chosen, threshold, notes = with_threshold(
+        store,
+        subject,
+        gold,
+        threshold=options.threshold,
+        positive=options.positive,
+        part=options.part,
+        only=options.only,
+        show=options.show,
     )
-    found = score(sample, level=options.level, seed=options.seed)
+    found = judge(store, rule, gold, positive=options.positive, among=chosen, show=options.show)
+    own, sample = found.own, found.sample()
+    split = people.latest_split(store, gold.variable)
+    groups, about = groups_for(store, split, own.items, gold=gold, cluster=options.cluster)
+    scores = score(sample, groups=groups, level=options.level, seed=options.seed)
+    column = options.inclusion_probability
     result = Validation(
-        str(rule),
-        variable,
-        "labelled",
-        found,
-        mistakes(items, replace(sample, matrix=np.eye(2)[predicted])),
-        missing=len(labels) - len(items),
-        warnings=tuple(dict.fromkeys(first for _, _, first in read.values() if first)),
-        inclusion=_weighed(
-            store, items, sample, scores=found, column=options.inclusion_probability
-        ),
+        str(found.rule),
+        gold.variable,
+        own.part,
+        scores,
+        found.mistakes(),
+        missing=own.missing,
+        warnings=(*notes, *own.notes, *about),
+        threshold=threshold,
+        inclusion=_weighed(store, own.items, sample, scores=scores, column=column, groups=groups),
         kind="rule",
+        ranked=found.ranked(),
     )
-    return result, "+".join(str(setup) for setup, _, _ in read.values())
-
-
-def _rows(
-    store: Store, table: str, items: list[str], *, show: bool | None
-) -> tuple[int, Rows, str | None]:
-    """Give the setup that a table shows, its rows for some items, and a warning about them."""
-    setups = progress.current_setups(store)
-    here = MEASURES.info(table).version if table in MEASURES else None
-    first = None
-    # A table of another version is scored as it is: measured anew, it would show these items only.
-    if here is not None and (table not in setups or setups[table][1].version == here):
-        first = measure_for(store, table, items, show=show)
-        setups = progress.current_setups(store)
-    if table not in setups:
-        raise unknown("measure", table, {*setups, *MEASURES.names()})
-    setup, info = setups[table]
-    done = {
-        item
-        for (item,) in store.rows(
-            "SELECT item FROM measured JOIN items USING (n) WHERE setup = ? AND part IS NOT NULL",
-            (setup,),
-        )
-    }
-    measured = [item for item in items if item in done]
-    rows = rows_of(store, setup, info=info, items=measured)
-    return setup, Rows(info.shape, rows, measured), first
+    return result, found.digest
 
 
 def _weighed(
@@ -375,7 +352,9 @@ def _model(
             f"Scores of {_KINDS[own.kind]} are not weighted by the chance to be drawn; leave "
             "--inclusion-probability out."
         )
-    groups, about_groups = groups_for(store, model, own.items, gold=gold, cluster=options.cluster)
+    groups, about_groups = groups_for(
+        store, model["split"], own.items, gold=gold, cluster=options.cluster
+    )
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
     notes = [*own.notes, *about_groups]
     more: dict[str, Any] = {}
@@ -457,7 +436,12 @@ def _classes(
         store, own.items, sample, scores=scores, column=column, groups=given["groups"]
     )
     wrong = mistakes(own.items, sample)
-    return scores, wrong, {"threshold": threshold, "inclusion": weighed}
+    more: dict[str, Any] = {"threshold": threshold, "inclusion": weighed}
+    if len(own.classes) == BINARY:
+        of = positive or own.classes[1]
+        gold, chances = np.array(own.gold) == of, own.answers[:, own.classes.index(of)]
+        more["ranked"] = Ranked(of, gold, chances, HALF if threshold is None else threshold)
+    return scores, wrong, more
 
 
 def positive_of(classes: Sequence[str], variable: str, positive: str | None) -> str | None:

@@ -20,9 +20,10 @@ BRIER = (
 
 
 _add = functools.partial(built_in, needs="probabilities")
+_rank = functools.partial(built_in, needs="scores")
 
 
-@_add("roc_auc", 20, "Area under the ROC curve.", by=FAWCETT, hide="figure", label="ROC AUC")
+@_rank("roc_auc", 20, "Area under the ROC curve.", by=FAWCETT, hide="figure", label="ROC AUC")
 def roc_auc(given: Weighted) -> Any:
     """Give the chance that an item of the class ranks above another; ties count half."""
     return given.rankings[:, 0]
@@ -31,7 +32,7 @@ def roc_auc(given: Weighted) -> Any:
 AP = "Area under the precision-recall curve, as a sum over its steps."
 
 
-@_add("average_precision", 21, AP, by=FAWCETT, hide="figure compare audit card")
+@_rank("average_precision", 21, AP, by=FAWCETT, hide="figure compare audit card")
 def average_precision(given: Weighted) -> Any:
     """Give the mean precision at the places of the true items."""
     return given.rankings[:, 1]

@@ -956,11 +956,17 @@ class Corpus:
         return layer_table(layers)
 
     @_command
-    def card(self, model: str) -> ModelCard:
-        """Gather all that is known of a model; see `mediacorpus.report.model_card.model_card`."""
+    def card(self, model: str, *, output: PathLike | None = None) -> ModelCard:
+        """Gather all that is known of a model; see `mediacorpus.report.model_card.model_card`.
+
+        `output` is an `.html` page to write, or a `.md` or `.json` file.
+        """
         from mediacorpus.report.model_card import model_card
 
-        return model_card(self._store, model)
+        found = model_card(self._store, model)
+        if output is not None:
+            found.save(Path(output))
+        return found
 
     @_command
     def apply(

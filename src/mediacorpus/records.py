@@ -331,7 +331,7 @@ class Example:
     group: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class Info:
     """What the registry knows of a measure, backbone or source.
 
@@ -384,6 +384,9 @@ class Info:
     kinds: tuple[Kind, ...] = VISUAL
     labels: Mapping[str, str] = field(default_factory=dict)
     private: bool = False
+
+    def __repr__(self) -> str:
+        return f"Info: {self.name}, version {self.version}: {self.summary}"
 
 
 _BOX = dict.fromkeys(("x", "y", "width", "height"), "float64")

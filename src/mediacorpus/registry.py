@@ -18,6 +18,9 @@ from mediacorpus.records import Info
 
 T = TypeVar("T", bound=Callable[..., Any])
 
+LINE = 400
+"""Characters at most of what a registry shows of itself."""
+
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
@@ -50,6 +53,11 @@ class Registry(Generic[T]):
         self.builtin = builtin
         self._entries: dict[str, tuple[Info, T]] = {}
         self._loaded = False
+
+    def __repr__(self) -> str:
+        names = self.names()
+        text = f"{len(names)} {self.kind}s: {', '.join(names)}"
+        return text if len(text) <= LINE else f"{text[: LINE - 1]}…"
 
     def register(self, info: Info) -> Callable[[T], T]:
         """Return a decorator that stores its target under `info.name`.

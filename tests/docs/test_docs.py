@@ -180,10 +180,11 @@ def test_each_page_can_be_reached_from_the_index():
     assert [page for page in pages if f"({page})" not in index] == []
 
 
-def test_the_image_of_the_report_is_small():
-    path = DOCS / "images" / "report.png"
+@pytest.mark.parametrize("path", sorted((DOCS / "images").iterdir()), ids=lambda path: path.name)
+def test_each_image_of_the_docs_is_small_and_shown(path):
     assert path.read_bytes().startswith(b"\x89PNG")
     assert path.stat().st_size < 300_000
+    assert any(f"images/{path.name})" in text(page) for page in PAGES)
 
 
 def run_tool(*words):

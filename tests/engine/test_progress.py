@@ -75,3 +75,12 @@ def test_an_error_passes_and_the_terminal_is_tidied(terminal):
         fail()
     assert "\x1b[?25h" in screen.getvalue()  # the cursor is back
     assert screen.getvalue().endswith("\x1b[2K")
+
+
+def test_a_notebook_without_widgets_is_spared_warnings(monkeypatch, recwarn):
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
+    monkeypatch.setattr("mediacorpus.engine.progress.find_spec", lambda _: None)
+    for show in (None, True):
+        with progress("counting", total=2, show=show) as report:
+            report(2)
+    assert not recwarn.list

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import importlib
 import json
 import re
 import runpy
@@ -18,14 +19,14 @@ import pytest
 import mediacorpus as mc
 from mediacorpus.analysis.overview import overview
 from mediacorpus.cli import main
-from mediacorpus.errors import UnknownName
+from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.result import Result
 
 made = runpy.run_path(str(Path(__file__).parents[1] / "made_models.py"))
 NAMES = (
     *("Added", "Measured", "Imported", "Split", "TrainedModel", "Grid", "Validation"),
     *("Scores", "NumberScores", "SeveralScores", "Inclusion", "Comparison", "GroupAudit"),
-    *("RobustnessAudit", "LearningCurve", "Explained", "ModelCard", "Overview"),
+    *("RobustnessAudit", "LearningCurve", "Explained", "ModelCard", "Overview", "Checkup"),
 )
 
 
@@ -57,6 +58,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
         corpus.explain("first", corpus.items()["item"][0], method="neighbors", **quiet),
         corpus.card("first"),
         overview(corpus._store),
+        mc.doctor(),
     ]
     corpus.validate("facts:width>=10", against="red", positive="yes", **quiet)
     yield {type(one).__name__: one for one in given} | {"corpus": corpus}
@@ -86,6 +88,65 @@ def test_each_result_has_the_same_doors(found: dict[str, Any], name: str) -> Non
 
 
 ALLOWED = {"p", "pre", "b", "div", "table", "thead", "tbody", "tr", "th", "td", "code", "style"}
+ALLOWED |= {"h1", "h2", "h3", "ul", "li"}
+LONGEST = 2000
+"""Characters that a console may be given, whatever a line of code gives back."""
+
+
+def kinds(above: type) -> Iterator[type]:
+    for kind in above.__subclasses__():
+        yield kind
+        yield from kinds(kind)
+
+
+def test_no_result_has_a_repr_of_its_own() -> None:
+    """The one of all results is one line; that of a data class would show all its fields."""
+    room = Path(mc.__file__).parent
+    for path in room.rglob("*.py"):
+        if "(Result)" in (text := path.read_text("utf-8")) or "(TableResult)" in text:
+            importlib.import_module(".".join(path.with_suffix("").relative_to(room.parent).parts))
+    found = [kind for kind in kinds(Result) if kind.__module__.startswith("mediacorpus.")]
+    assert len(found) > len(NAMES)
+    assert not [kind.__name__ for kind in found if kind.__repr__ is not Result.__repr__]
+
+
+def test_all_that_a_corpus_gives_back_is_short_in_a_console(
+    found: dict[str, Any], tmp_path: Path
+) -> None:
+    corpus = found["corpus"]
+    given = [
+        corpus,
+        corpus.gallery(most=3),
+        corpus.show(most=2),
+        corpus.plot("brightness") if "brightness" in corpus.table() else corpus.plot("width"),
+        corpus.select(sample=3),
+        corpus.export(tmp_path / "table.csv"),
+        corpus.report(output=tmp_path / "report.html"),
+        mc.MEASURES,
+        *mc.MEASURES,
+    ]
+    for one in given:
+        assert len(repr(one)) <= LONGEST
+        assert " object at 0x" not in repr(one)
+        assert "base64" not in repr(one)
+    assert isinstance(given[6], Path)
+    assert "<a href=" in given[6]._repr_html_()
+
+
+def test_a_card_is_read_as_a_page(found: dict[str, Any], tmp_path: Path) -> None:
+    card = found["ModelCard"]
+    shown = card._repr_html_()
+    assert "<h2>Limits</h2>" in shown
+    assert "<table>" in shown
+    assert "pipeline_tag" not in shown
+    corpus = found["corpus"]
+    for ending in ("html", "md", "json"):
+        corpus.card("first", output=tmp_path / f"card.{ending}")
+    assert "<h1>Model card of first</h1>" in (tmp_path / "card.html").read_text("utf-8")
+    assert (tmp_path / "card.md").read_text("utf-8").startswith("---")
+    assert json.loads((tmp_path / "card.json").read_text("utf-8"))["name"] == "first"
+    with pytest.raises(ParameterError, match="ends otherwise"):
+        corpus.card("first", output=tmp_path / "card.pdf")
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -343,8 +343,8 @@ def test_labels_that_disagree_are_counted_and_can_be_listed(corpus: mc.Corpus) -
     made = learn(corpus, "doubt", "doubtful", epochs=1)
     said = str(made)
     assert "3 items have labels that disagree and were left out" in said
-    query = said.split('"')[-2]
-    assert sorted(corpus.sql(query)["item"]) == sorted(items)
+    assert f"`mediacorpus gold {corpus.folder} doubt --unresolved` lists them." in said
+    assert sorted(corpus.gold("doubt", unresolved=True)["item"]) == sorted(items)
     assert made.to_dict()["notes"]
 
 

@@ -103,3 +103,19 @@ def test_images_of_one_size_need_no_figure(empty_content):
 @pytest.mark.parametrize("facts", [VariableFacts("v"), VariableFacts("v", {}, {"ann": 3})])
 def test_variables_without_gold_can_be_shown(empty_content, facts):
     assert list(flat(sections(dataclasses.replace(empty_content, labels=[facts]))))
+
+
+def test_of_many_variables_a_table_comes_first(empty_content):
+    many = [VariableFacts(f"v{n:02}", {"yes": 4, "no": n}, {"ann": 4}) for n in range(40)]
+    found = table(dataclasses.replace(empty_content, labels=many), "Variables that people labelled")
+    assert len(found.rows) == 40
+    assert found.rows[3] == ("v03", "7", "2", "1", "0", "no")
+    one = dataclasses.replace(empty_content, labels=many[:1])
+    assert not [b for b in flat(sections(one)) if getattr(b, "caption", "").startswith("Variables")]
+
+
+def test_times_of_runs_are_short(empty_content):
+    runs = pd.DataFrame({"run": [1], "verb": ["add"], "started": ["2026-11-28T14:04:13.713Z"]})
+    found = table(dataclasses.replace(empty_content, runs=runs), "Runs")
+    assert found.columns == ["run", "verb", "started (UTC)"]
+    assert found.rows[0][2] == "2026-11-28 14:04:13"

@@ -288,13 +288,24 @@ def architecture(
 
 
 @command()
-def card(folder: Folder, name: Model, as_json: Json = False) -> None:
+def card(
+    folder: Folder,
+    name: Model,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", help="Write to this .html, .md or .json file instead."),
+    ] = None,
+    as_json: Json = False,
+) -> None:
     """Write the card of a model: data, labels, agreement, scores, audits, limits."""
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        found = corpus.card(name)
-    show(found, as_json=as_json)
+        found = corpus.card(name, output=output)
+    if output is None or as_json:
+        show(found, as_json=as_json)
+    else:
+        out(f"The card of {name} is in {output}.")
 
 
 @command()

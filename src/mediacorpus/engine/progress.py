@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator
+from importlib.util import find_spec
 from typing import Protocol
 
 
@@ -74,7 +75,8 @@ def progress(
     unit:
         What is counted, for the rate; `""` where nothing is counted, only the time.
     show:
-        False for silence. None shows the bar on a terminal and in a notebook only.
+        False for silence. None shows the bar on a terminal only, and in a notebook that has the
+        package ipywidgets.
 
     Yields
     ------
@@ -100,7 +102,9 @@ def progress(
     )
 
     console = Console(stderr=True)
-    if not (show or console.is_terminal or console.is_jupyter):
+    # In a notebook rich draws by ipywidgets, and warns at each step where they are missing.
+    drawn = console.is_terminal or (console.is_jupyter and find_spec("ipywidgets") is not None)
+    if not (drawn or (show and not console.is_jupyter)):
         yield _silent
         return
     columns = (

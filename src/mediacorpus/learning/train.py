@@ -9,6 +9,7 @@ import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -466,16 +467,11 @@ def _of_unresolved(store: Store, split: splitting.Split) -> str:
     """Say how many items were left out because their labels disagree, and how to list them."""
     if not split.unresolved:
         return ""
-    variable, one = split.variable, split.unresolved == 1
-    have, were = ("has", "was") if one else ("have", "were")
-    named = variable.replace("'", "''")
+    have, were = ("has", "was") if split.unresolved == 1 else ("have", "were")
+    command = f"mediacorpus gold {quote(str(store.folder))} {quote(split.variable)} --unresolved"
     return (
         f"{counted(split.unresolved, 'item')} {have} labels that disagree and {were} left out; "
-        f"list them with: mediacorpus sql {store.folder} "
-        f"\"SELECT item, list(value) FROM labels WHERE variable = '{named}' "
-        'GROUP BY item HAVING count(DISTINCT value) > 1". To give them a value, state a rule '
-        f"and split again: mediacorpus gold {store.folder} {variable} --rule any --positive VALUE "
-        "--keep"
+        f"`{command}` lists them."
     )
 
 

@@ -13,14 +13,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+from markdown_it import MarkdownIt
 
 from mediacorpus.coding.gold import ratings_of
 from mediacorpus.coding.resolving import gold_labels
-from mediacorpus.errors import LabelError, writing
+from mediacorpus.errors import LabelError, ParameterError, writing
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
 from mediacorpus.report import words
+from mediacorpus.report.document import Markup, leaf, write_page
 from mediacorpus.result import Result, plain
 from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
 from mediacorpus.stats.metric import label_of, metrics
@@ -73,7 +75,7 @@ def limits(facts: Mapping[str, Any]) -> list[str]:
     It has not been validated: nothing is known of how well it does.
     It learned from few examples of 'no' (8).
     One coder gave all labels, so agreement is not known.
-    It has not been audited: whether it does equally well for all groups is not known.
+    It has not been audited by groups: whether it does equally well for all is not known.
     """
     return [
         *_of_scores(facts),
@@ -134,7 +136,7 @@ def _of_audits(audits: list[Mapping[str, Any]]) -> list[str]:
     small = [name for audit in grouped for name in audit["small"]]
     if not grouped:
         return [
-            "It has not been audited: whether it does equally well for all groups is not known."
+            "It has not been audited by groups: whether it does equally well for all is not known."
         ]
     listed = f"Groups of fewer than {FEW} items, of which little can be said: {', '.join(small)}."
     return [listed] if small else []
@@ -400,6 +402,42 @@ class ModelCard(Result):
 
     def __str__(self) -> str:
         return card_text(self.facts)
+
+    def html(self) -> str:
+        """Give the card as HTML, without the lines that are for programs."""
+        text = card_text(self.facts).partition("\n---\n")[2]
+        reader = MarkdownIt("commonmark", {"html": False}).enable("table")
+        return str(reader.render(text))
+
+    def _repr_html_(self) -> str:
+        return f"<div>{self.html()}</div>"
+
+    def save(self, target: str | Path) -> Path:
+        """Write the card to an `.html` page, or as `.md` or `.json`.
+
+        Raises
+        ------
+        ParameterError
+            The file has another ending.
+        StorageFull, CorpusReadOnly
+            The file cannot be written.
+        """
+        file = Path(target)
+        ending = file.suffix.lower()
+        if ending in {".html", ".htm"}:
+            body = re.sub(r"<h1>.*?</h1>\s*", "", self.html(), count=1)
+            wide = body.replace("<table>", '<div class="scroll" tabindex="0"><table>')
+            wide = wide.replace("</table>", "</table></div>")
+            name = words.name(self.facts["name"])
+            write_page(file, leaf(f"Model card of {name}", [Markup(wide)]))
+        elif ending in {".md", ".json"}:
+            content = str(self) if ending == ".md" else json.dumps(self.to_dict(), indent=2)
+            write_page(file, content)
+        else:
+            raise ParameterError(
+                f"A card is written as .html, .md or .json; {file.name!r} ends otherwise."
+            )
+        return file
 
 
 def model_card(store: Store, name: str) -> ModelCard:

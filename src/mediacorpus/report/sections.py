@@ -57,13 +57,32 @@ def sections(content: ReportContent) -> list[Section]:
     return [
         Section("corpus", "Corpus", _corpus(content)),
         Section("measures", "Measures", _measures(content)),
-        Section("labels", "Labels", [] if labels else [_no_labels(content)], labels),
+        Section("labels", "Labels", [_labels(content)] if len(labels) != 1 else [], labels),
         Section("classifiers", "Classifiers", [_models(content)], models),
         *([Section("rules", "Rules over measures", [about_rules], rules)] if rules else []),
         Section("failures", "Failures", _failures(content)),
         Section("methods", "Methods text", _methods(content)),
         Section("provenance", "Software and runs", _provenance(content)),
     ]
+
+
+def _labels(content: ReportContent) -> Block:
+    """Put all variables side by side, or say how labels come in."""
+    if not content.labels:
+        return _no_labels(content)
+    rows = [
+        (
+            words.name(one.variable),
+            f"{sum(one.counts.values()):,}",
+            f"{len(one.counts):,}",
+            f"{len(one.coders):,}",
+            f"{one.unresolved:,}",
+            "yes" if one.splits else "no",
+        )
+        for one in content.labels
+    ]
+    columns = ("Variable", "Labelled items", "Values", "Coders", "Unresolved", "Split")
+    return Table("Variables that people labelled", columns, rows, numeric=columns[1:5])
 
 
 def _no_labels(content: ReportContent) -> Hint:

@@ -307,7 +307,7 @@ def _drawn(
     rows: list[_Row] = []
     failed: dict[str, str] = {}
     notes: list[str] = []
-    stretched = 0
+    stretched = glances = 0
     with Decoders() as decoders:
         for name, where in found:
             try:
@@ -315,6 +315,7 @@ def _drawn(
                     caption = own if len(found) == 1 else ", ".join(filter(None, [name, own]))
                     pixels = decoders.pixels(one)
                     stretched += is_stretched(one.facts.mode)
+                    glances += 1
                     rows += view.rows(caption, pixels)
             except (MediaError, TimeoutError) as error:
                 failed[name] = reason_of(error)
@@ -322,7 +323,7 @@ def _drawn(
         raise MediaError("\n".join(failed.values()))
     about = [title, *view.about()]
     if frames is not None:
-        about.append(counted(len(rows), "shot" if frames == SHOTS else "frame"))
+        about.append(counted(glances, "shot" if frames == SHOTS else "frame"))
     pixels, tiles = _laid(rows, title="; ".join(about), note=" ".join(notes))
     if output is not None:
         write_sheet(output, pixels)

@@ -505,9 +505,12 @@ def _calibrated(val: Predictions | None, own: Predictions) -> list[str]:
     before, after = (calibration_error(true, shares) for shares in (own.answers, cooler))
     if before - after < WORTH:
         return []
+    sure = "too sure" if temperature > 1 else "not sure enough"
     sentence = (
-        f"A temperature of {temperature:.2f}, fitted on the validation part, lowers the "
-        f"expected calibration error from {before:.3f} to {after:.3f}."
+        f"Its probabilities are {sure}: on average they differ by {before:.3f} from the shares "
+        f"that are right (expected calibration error). Temperature scaling, which divides its "
+        f"scores by {temperature:.2f} (fitted on the validation part), would lower that to "
+        f"{after:.3f} and change no predicted class."
     )
     return [Note(sentence, "temperature")]
 

@@ -70,7 +70,11 @@ Shallow = Annotated[
     typer.Option("--model", help="For shallow: knn, random_forest, svm, logistic or naive_bayes."),
 ]
 Features = Annotated[
-    str | None, typer.Option(help="For shallow: the measure that is learned from, such as hog.")
+    str | None,
+    typer.Option(
+        help="For shallow: what is learned from, such as hog; or several features side by side, "
+        "such as color,pixels:32:rgb,records:likes."
+    ),
 ]
 Against = Annotated[
     str | None, typer.Option("--positive", help="For shallow: one value against all others.")

@@ -127,6 +127,8 @@ def features_in(card: Mapping[str, Any]) -> str:
     """
     if card["input"] == "embedding":
         return f"features of {card['settings']['backbone']}, frozen"
+    if "joined" in card:
+        return ", ".join(str(one["feature"]) for one in card["joined"])
     return f"measure {card['features']}" if card["input"] == "features" else ""
 
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mediacorpus.coding import splitting
 from mediacorpus.engine.contract import MEASURES
@@ -32,9 +33,16 @@ from mediacorpus.learning.grid_runners import (
     readable,
     usable_points,
 )
+from mediacorpus.learning.joined import is_joined, joined_of
 from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
-from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for
+from mediacorpus.learning.train import (
+    Watch,
+    embedding_for,
+    examples_of,
+    measure_for,
+    measure_joined,
+)
 from mediacorpus.records import Example
 from mediacorpus.result import TableResult, counted, plain
 from mediacorpus.settings import one_worker
@@ -506,14 +514,29 @@ def _on_measures(
     """Gather the values of measures for the examples that have all of them."""
     kept, values = list(examples), {}
     for name in names:
-        if method != "shallow":
+        if is_joined(name):
+            measure_joined(store, name, examples, show=show)
+        elif method != "shallow":
             embedding_for(store, [e.item for e in examples], show=show)
         elif name in MEASURES:
             measure_for(store, name, [e.item for e in examples], show=show)
-        kept, _ = matrix(store, kept, name)
+        kept, _ = _values(store, kept, name)
     for name in names:
-        _, values[name] = matrix(store, kept, name)
+        _, values[name] = _values(store, kept, name)
     return FeaturesRunner(values, _division(kept, seed=seed), method)
+
+
+def _values(
+    store: Store, examples: Sequence[Example], name: str
+) -> tuple[list[Example], NDArray[np.float32]]:
+    """Give the values of a measure, or of features side by side, for the examples that have them.
+
+    How columns become numbers is learned from the train part, and not anew in each fold.
+    """
+    if not is_joined(name):
+        return matrix(store, examples, name)
+    joined = joined_of(store, name, examples)
+    return joined.examples, joined.matrix
 
 
 def _on_images(

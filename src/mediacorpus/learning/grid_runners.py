@@ -20,6 +20,7 @@ from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.learning.cache import hash_of, write_json
 from mediacorpus.learning.features import EMBEDDING, Part, Plan, prepare
 from mediacorpus.learning.folds import Division, scores_of
+from mediacorpus.learning.joined import is_joined
 from mediacorpus.learning.linear import fit_logistic
 from mediacorpus.learning.loop import batches, fit, predict, rate_factor
 from mediacorpus.learning.methods import Assembled, assemble, features_of, plan_to_score
@@ -293,7 +294,8 @@ class FeaturesRunner:
             linear = fit_logistic(x, y, groups=groups, balanced=balanced, strength=s.C, seed=s.seed)
             return lambda rows: log_softmax(linear.outputs(rows), axis=1)
         check_counts(y, classes, s.shallow())
-        model = fit_plain(x, y, groups, settings=s.shallow())
+        scale = not is_joined(s.features)
+        model = fit_plain(x, y, groups, settings=s.shallow(), scale=scale)
         return lambda rows: log_shares(model.predict_proba(rows))
 
 

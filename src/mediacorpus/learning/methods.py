@@ -28,6 +28,7 @@ from mediacorpus.learning.features import (
     prepare,
 )
 from mediacorpus.learning.folds import group_numbers
+from mediacorpus.learning.joined import shares
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.loop import Fit, fit
 from mediacorpus.learning.settings import TrainSettings
@@ -132,8 +133,13 @@ class Training:
             },
         )
 
-    def on_features(self, features: NDArray[Any]) -> Made:
-        """Fit a classic model to the values of a measure `(N, features)`."""
+    def on_features(
+        self, features: NDArray[Any], encoding: Sequence[Mapping[str, Any]] | None = None
+    ) -> Made:
+        """Fit a classic model to the values of a measure `(N, features)`.
+
+        `encoding` says how features that stand side by side were made; see `joined`.
+        """
         s, target, features = self.settings, self.target, np.asarray(features, np.float32)
         encoded, train, groups = self._labels()
         found = fit_shallow(
@@ -142,9 +148,20 @@ class Training:
             classes=target.classes,
             settings=s.shallow(),
             groups=groups,
+            scale=encoding is None,
             on_row=self.on_epoch,
         )
         answer = found.probabilities(features[~train])
+        facts: dict[str, Any] = {}
+        if encoding is not None:
+            gold = encoded[~train]
+
+            def loss(rows: NDArray[Any]) -> float:
+                return float(target.scores(found.probabilities(rows), gold)["log_loss"])
+
+            parts = shares(encoding, features[~train], loss, seed=s.seed)
+            named = zip(encoding, parts, strict=True)
+            facts["joined"] = [{**one, "share": part} for one, part in named]
         return Made(
             weights={},
             curves=found.curves,
@@ -156,6 +173,7 @@ class Training:
                 "validation": target.scores(answer, encoded[~train]),
                 "chosen": dict(found.facts),
                 "unreadable": [],
+                **facts,
             },
         )
 

@@ -176,8 +176,8 @@ def card_facts(
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
-DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
-LATER = ("target", "features")
+DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd", "joined")
+LATER = ("target", "features", "joined")
 """Facts that the cards of earlier versions need not have."""
 MAX_CARD = 64_000_000
 """Bytes that a card may have; real ones have some thousands."""

@@ -209,7 +209,10 @@ class TrainSettings:
     model:
         For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
     features:
-        For `"shallow"`: the measure whose values are learned from, such as `"hog"`.
+        For `"shallow"`: the measure whose values are learned from, such as `"hog"`; or several
+        features side by side, with commas or `+` between them: measures, `"pixels:32:rgb"` (raw
+        pixels of a size, in color), and columns of the records, such as `"records:likes"`, which
+        is a number, or `"records:author:category"`, `":words"` (tf-idf) or `":length"`.
     positive:
         For `"shallow"`: one value that is learned against all others.
     target:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mediacorpus.errors import MediacorpusError
     from mediacorpus.labelling import label
     from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.networks.published import backbones
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
 
 _HOMES = {
@@ -39,6 +40,7 @@ _HOMES = {
     "Tag": "mediacorpus.records",
     "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
+    "backbones": "mediacorpus.networks.published",
     "doctor": "mediacorpus.checkup",
     "label": "mediacorpus.labelling",
     "measure": "mediacorpus.engine.contract",
@@ -59,6 +61,7 @@ __all__ = [
     "Text",
     "TrainSettings",
     "__version__",
+    "backbones",
     "doctor",
     "errors",
     "label",

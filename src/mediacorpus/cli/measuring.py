@@ -12,6 +12,15 @@ from mediacorpus.cli.selecting import selectable
 
 
 @command()
+def backbones(as_json: Json = False) -> None:
+    """List pretrained networks: published accuracy, weights, cost, memory, licence."""
+    from mediacorpus.networks.published import backbones as found
+
+    frame = found()
+    show(frame, as_json=as_json, rows=len(frame))
+
+
+@command()
 def measures(as_json: Json = False) -> None:
     """List what can be measured: name, one line, licence, extra."""
     import pandas as pd

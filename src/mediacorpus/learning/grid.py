@@ -123,6 +123,9 @@ class Grid(TableResult):
         Time of this call; what had been finished before counts nothing.
     folder:
         Where the table is kept; None where it is not.
+    curves:
+        Where each setting is a whole training: a row for each setting, fold and epoch, with the
+        settings, `fold`, and the columns of a training's curves. Else None.
     """
 
     table: pd.DataFrame
@@ -131,6 +134,7 @@ class Grid(TableResult):
     aim: str
     seconds: float
     folder: Path | None = None
+    curves: pd.DataFrame | None = None
 
     def __str__(self) -> str:
         row = self.table[self.table["chosen"]].iloc[0]
@@ -297,7 +301,8 @@ def grid(
     chosen = points[int(table["chosen"].to_numpy().argmax())]
     best = _used(chosen)
     nested = _nested(points, folds, done=done, aim=aim) if folds else None
-    return Grid(table, best, nested, aim, time.monotonic() - started)
+    curves = _curves(points, plain, done)
+    return Grid(table, best, nested, aim, time.monotonic() - started, curves=curves)
 
 
 def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
@@ -356,6 +361,21 @@ def _table(
     frame["rank"] = order.astype("Int64")
     frame["chosen"] = (order == 1).to_numpy(bool)
     return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
+
+
+def _curves(points: Sequence[Point], folds: Sequence[Fold], done: Results) -> pd.DataFrame | None:
+    """Put the curves of all trainings below one another, with their settings and folds."""
+    found = []
+    for point in points:
+        for fold in folds:
+            own = done.curves(point, fold)
+            if own is not None:
+                found.append(own.assign(fold=fold.left[0], **point))
+    if not found:
+        return None
+    frame = pd.concat(found, ignore_index=True)
+    names = [*points[0], "fold"]
+    return frame[[*names, *(c for c in frame.columns if c not in names)]]
 
 
 def _nested(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> NestedScore | None:
@@ -494,6 +514,8 @@ def grid_of(
             forget_views(place / VIEWS)
             with writing(store.folder):
                 found.table.to_csv(place / "grid.csv", index=False)
+                if found.curves is not None:
+                    found.curves.to_csv(place / "curves.csv", index=False)
             about: dict[str, Any] = dict.fromkeys(("subject", "variable"), variable)
             about |= {"kind": "variable", "subject_hash": str(number), "notes": [str(found)]}
             write_results(store, current.id, found.rows(), command="grid", **about)

@@ -24,6 +24,7 @@ from mediacorpus.learning.folds import (
     folds_to_choose_by,
     inner_folds,
 )
+from mediacorpus.learning.linear import logistic
 from mediacorpus.learning.settings import ShallowSettings
 from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.result import counted
@@ -100,7 +101,6 @@ LISTED = 20
 """Features of a forest whose importance is listed."""
 
 OPSET = 18
-ITERATIONS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -272,7 +272,6 @@ def _model(
     """Make the model, unfitted; what it does to the features first comes with it."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
@@ -287,7 +286,7 @@ def _model(
     if s.model == "knn":
         model = KNeighborsClassifier(s.neighbors, algorithm="brute")
     elif s.model == "logistic":
-        model = LogisticRegression(C=s.C, class_weight=weight, max_iter=ITERATIONS)
+        model = logistic(float(s.C or 1.0), s.l1_ratio, weight)
     elif s.model == "naive_bayes":
         count = int(y.max()) + 1
         priors = [1 / count] * count if s.class_weights else None

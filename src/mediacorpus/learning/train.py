@@ -335,15 +335,16 @@ def train(
 ) -> TrainedModel:
     """Train a classifier on the train part of the newest split of a variable.
 
-    What it learns from is measured first, for the labelled items only. Run again after a stop it
-    continues where it stopped; run again after the end it changes nothing.
+    Where there is no split, one of 60/20/20 is drawn first, and said. What it learns from is
+    measured first, for the labelled items only. Run again after a stop it continues where it
+    stopped; run again after the end it changes nothing.
 
     Parameters
     ----------
     store:
         The catalogue.
     variable:
-        A variable that has labels and a split.
+        A variable that has labels.
     name:
         Name of the model: lower-case letters, digits and `_`. It becomes the name of the table
         of its predictions.
@@ -367,14 +368,16 @@ def train(
     UnknownName
         There is no such variable or backbone.
     SplitError
-        The labels are not split yet.
+        The labels are not split yet, and there are too few of them.
     TrainingError
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
     check_name(name)
     chosen.check()
-    backbone_info(chosen.arch or chosen.backbone)
+    if chosen.arch is None:
+        backbone_info(chosen.backbone)
+    drawn = _split_first(store, variable)
     number, split = splitting.latest(store, variable)
     examples = examples_of(store, split, only=only)
     if chosen.arch == AUTOENCODER:
@@ -402,7 +405,7 @@ def train(
             )
         card = trained.card
         run.done = len(learned.examples)
-        notes = [note for note in (*learned.notes, _of_unresolved(store, split)) if note]
+        notes = [note for note in (drawn, *learned.notes, _of_unresolved(store, split)) if note]
         run.note = " ".join(notes) or None
         people.write_model(store, card, split=number, digest=card["hash"], run=run.id)
         store.execute(
@@ -410,6 +413,22 @@ def train(
             (card["hash"], card["data_hash"], run.id),
         )
     return replace(trained, notes=tuple(notes))
+
+
+SHARES = "60/20/20"
+"""Shares of train, val and test where there is no split yet."""
+
+
+def _split_first(store: Store, variable: str) -> str | None:
+    """Draw a split of labels that have none; give a sentence that says so."""
+    if people.latest_split(store, variable) is not None:
+        return None
+    drawn = splitting.split(store, variable, shares=SHARES)
+    return (
+        f"There was no split, so one was drawn first, {SHARES} with seed {drawn.seed}: "
+        f"{counted(sum(part == 'test' for part in drawn.parts.values()), 'item')} stay out of "
+        "sight to test on. mediacorpus split draws others, such as one by authors (--by)."
+    )
 
 
 @dataclass(frozen=True, slots=True, eq=False)

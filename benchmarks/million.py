@@ -149,7 +149,7 @@ def commands(corpus: Path, item: str) -> dict[str, list[str]]:
         "table -o .csv": ["table", here, "-o", f"{out}.csv"],
         "labels import": ["labels", "import", here, str(corpus.parent / "labels.csv")],
         "split": ["split", here, "crowd"],
-        "split --by": ["split", here, "crowd", "--by", "author"],
+        "split --by": ["split", here, "crowd", "--cluster", "author"],
         "measure, nothing to do": ["measure", here, "facts", "quality", "-q"],
         "report": ["report", here],
     }

@@ -95,10 +95,10 @@ def cli() -> str:
 
 def _commands(group: Any, above: tuple[str, ...] = ()) -> Iterator[list[str]]:
     for name, command in group.commands.items():
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield [*above, name]
         if hasattr(command, "commands"):
             yield from _commands(command, (*above, name))
-        else:
-            yield [*above, name]
 
 
 def _first_line(text: str) -> str:

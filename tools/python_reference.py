@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import is_dataclass
 from enum import Enum
 from typing import Any
@@ -52,7 +53,14 @@ def python() -> str:
 
     pieces = ["# Python", words("python", "intro"), "## Corpus"]
     pieces.append(_object(Corpus, "Corpus", level=0))
-    pieces += [_method(Corpus, name) for name in _public(Corpus)]
+    grouped = _verbs(_public(Corpus))
+    rows = [
+        [title, ", ".join(f"[`{name}`](#corpus{name})" for name in names)]
+        for title, names in grouped.items()
+    ]
+    pieces.append(table(["for", "methods"], rows))
+    for title, names in grouped.items():
+        pieces += [f"### {title}", *(_method(Corpus, name) for name in names)]
     others = [n for n in mediacorpus.__all__ if n not in {"Corpus", "errors", "media"}]
     pieces.append("## Other public names")
     for name in others:
@@ -68,15 +76,52 @@ def python() -> str:
 
 
 def media() -> str:
-    """Show the functions on images as arrays."""
+    """Show the functions on images as arrays, grouped by what they are for."""
     import mediacorpus.media as room
 
-    names = sorted(n for n in room.__all__ if callable(getattr(room, n)))
-    rows = [[f"[`{n}`](#{n.lower()})", summary(getattr(room, n).__doc__ or "")] for n in names]
-    pieces = ["# Images as arrays", words("media", "intro"), table(["name", "does"], rows)]
-    values = [n for n in room.__all__ if n not in names]
-    pieces.append("Constants: " + ", ".join(f"`{n}`" for n in sorted(values)) + ".")
-    return "\n\n".join([*pieces, *(_object(getattr(room, n), n, level=2) for n in names)])
+    groups = words("media", "groups")
+    _check_groups({title: group["names"] for title, group in groups.items()}, room.__all__)
+    pieces = ["# Images as arrays", words("media", "intro")]
+    links = [f"[{title}](#{title.lower().replace(' ', '-')})" for title in groups]
+    pieces.append(" · ".join(links))
+    for title, group in groups.items():
+        functions = [n for n in group["names"] if callable(getattr(room, n))]
+        rows = [
+            [f"[`{n}`](#{n.lower()})", summary(getattr(room, n).__doc__ or "")] for n in functions
+        ]
+        pieces += [f"## {title}", group["about"].strip(), table(["name", "does"], rows)]
+        values = [n for n in group["names"] if n not in functions]
+        if values:
+            pieces.append("Constants: " + ", ".join(f"`{n}`" for n in values) + ".")
+        pieces += [_object(getattr(room, n), n, level=3) for n in functions]
+    return "\n\n".join(pieces)
+
+
+def _verbs(names: list[str]) -> dict[str, list[str]]:
+    """Group the methods of a corpus as `mediacorpus --help` groups the commands."""
+    from mediacorpus.cli.help import GROUPS
+
+    own = words("python", "groups")
+    order = {title: [c.replace("-", "_") for c in commands] for title, commands in GROUPS.items()}
+    found = {}
+    for title, commands in order.items():
+        wanted = dict.fromkeys([*own.get(title, []), *commands])
+        found[title] = [name for name in wanted if name in names]
+    found = {title: listed for title, listed in found.items() if listed}
+    _check_groups(found, names)
+    return found
+
+
+def _check_groups(groups: Mapping[str, Sequence[str]], names: Sequence[str]) -> None:
+    """Stop where a public name is in no group, in two, or gone."""
+    placed = [name for group in groups.values() for name in group]
+    for what, wrong in (
+        ("in no group", [n for n in names if n not in placed]),
+        ("in two groups", sorted({n for n in placed if placed.count(n) > 1})),
+        ("in a group and not public", [n for n in placed if n not in names]),
+    ):
+        if wrong:
+            raise SystemExit(f"tools/reference.toml: {', '.join(wrong)}: {what}")
 
 
 def _public(cls: type) -> list[str]:
@@ -125,11 +170,11 @@ def _method(cls: type, name: str) -> str:
     """Show a verb of the corpus; where it refers to a function, with that function's text."""
     found = inspect.getattr_static(cls, name)
     if isinstance(found, property):
-        return f"### Corpus.{name}\n\n{to_markdown(found.__doc__ or '')} (A property.)"
+        return f"#### Corpus.{name}\n\n{to_markdown(found.__doc__ or '')} (A property.)"
     target = getattr(cls, name)
     shown = f"Corpus.{name}" if inspect.ismethod(target) else f"corpus.{name}"
     pieces = [
-        f"### Corpus.{name}",
+        f"#### Corpus.{name}",
         f"```python\n{signature(target, shown, without=OWN)}\n```",
     ]
     own = inspect.getdoc(target) or ""

@@ -7,6 +7,8 @@ one with `file=NAME` is written to that file first. Other blocks are left alone.
     python tools/run_docs.py              run all pages and write the output anew
     python tools/run_docs.py --check      run all pages and say which commands end unexpectedly
     python tools/run_docs.py PAGE …       only these
+
+As many pages run at once as there are cores, each in a folder of its own.
 """
 
 from __future__ import annotations
@@ -14,12 +16,14 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import secrets
 import shlex
 import shutil
 import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -27,8 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 DOCS = ROOT / "docs"
 FIRST = DOCS / "tutorial.md"
 SHOWN = "/home/you/study"
-# As long as what is shown in its place, so that tables keep their columns.
-PLACE = Path(tempfile.gettempdir()) / "mcdocs-run"
+AT_ONCE = os.cpu_count() or 1
 FENCE = re.compile(r"^```(\w+)([^\n]*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 CODE = re.compile(r"#\s*exit code (\d+)")
 ANSI = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
@@ -53,30 +56,53 @@ def main(arguments: list[str]) -> int:
     check = "--check" in arguments
     chosen = [Path(a).resolve() for a in arguments if not a.startswith("--")] or pages()
     bad = 0
-    with tempfile.TemporaryDirectory() as kept:
+    with tempfile.TemporaryDirectory() as kept, ThreadPoolExecutor(AT_ONCE) as pool:
         begin = Path(kept) / "begin"
-        made = run(FIRST, None)
-        shutil.copytree(PLACE, begin)
-        for page in chosen:
-            ran = made if page == FIRST else run(page, begin)
+        with _place() as place:
+            made = run(FIRST, None, place)
+            shutil.copytree(place, begin)
+
+        def _ran(page: Path) -> Ran:
+            with _place() as place:
+                return made if page == FIRST else run(page, begin, place)
+
+        for page, ran in zip(chosen, pool.map(_ran, chosen), strict=True):
             for problem in ran.problems:
                 print(f"{page.relative_to(ROOT).as_posix()}: {problem}")
             bad += len(ran.problems)
             if not check:
                 page.write_text(ran.text, encoding="utf-8", newline="\n")
-    shutil.rmtree(PLACE, ignore_errors=True)
     return 1 if bad else 0
 
 
-def run(page: Path, begin: Path | None) -> Ran:
+@contextlib.contextmanager
+def _place() -> Iterator[Path]:
+    """Make a folder to run a page in.
+
+    Its path is as long as the one that is shown in its place, so that tables keep their columns.
+    """
+    for _ in range(100):
+        beginning = f"{tempfile.gettempdir()}/mc"
+        rest = max(len(SHOWN) - len(beginning), 4)
+        place = Path(beginning + secrets.token_hex(rest)[:rest])
+        with contextlib.suppress(FileExistsError):
+            place.mkdir()
+            break
+    try:
+        yield place
+    finally:
+        shutil.rmtree(place, ignore_errors=True)
+
+
+def run(page: Path, begin: Path | None, place: Path) -> Ran:
     """Run the Python of a page, then its commands, each in a fresh copy of `begin`."""
     text = page.read_text(encoding="utf-8")
     ran = Ran(text)
     if any(kind == "python" and "file=" not in info for kind, info, _ in _blocks(text)):
-        _prepare(text, begin)
-        _run_python(text, ran)
-    _prepare(text, begin)
-    ran.text = FENCE.sub(lambda found: _block(found, ran), text)
+        _prepare(text, begin, place)
+        _run_python(text, ran, place)
+    _prepare(text, begin, place)
+    ran.text = FENCE.sub(lambda found: _block(found, ran, place), text)
     return ran
 
 
@@ -85,36 +111,36 @@ def _blocks(text: str) -> Iterator[tuple[str, str, str]]:
         yield found[1], found[2].strip(), found[3]
 
 
-def _prepare(text: str, begin: Path | None) -> None:
-    shutil.rmtree(PLACE, ignore_errors=True)
+def _prepare(text: str, begin: Path | None, place: Path) -> None:
+    shutil.rmtree(place, ignore_errors=True)
     if begin is None:
-        PLACE.mkdir()
+        place.mkdir()
     else:
-        shutil.copytree(begin, PLACE)
+        shutil.copytree(begin, place)
     for _, info, body in _blocks(text):
         if info.startswith("file="):
-            (PLACE / info.removeprefix("file=")).write_text(body, encoding="utf-8")
+            (place / info.removeprefix("file=")).write_text(body, encoding="utf-8")
 
 
-def _run_python(text: str, ran: Ran) -> None:
+def _run_python(text: str, ran: Ran, place: Path) -> None:
     """Run the Python blocks as one script, after the commands that are no mediacorpus."""
     for kind, _, body in _blocks(text):
         if kind == "console":
             for command, _ in _commands(body):
                 if command.startswith("python "):
-                    _call(command)
+                    _call(command, place)
     script = "\n".join(b for k, info, b in _blocks(text) if k == "python" and not info)
-    output, code = _run([sys.executable, "-W", "error", "-c", script])
+    output, code = _run([sys.executable, "-W", "error", "-c", script], place)
     if code:
         ran.problems.append(f"the Python blocks fail: {output.strip()}")
 
 
-def _block(found: re.Match[str], ran: Ran) -> str:
+def _block(found: re.Match[str], ran: Ran, place: Path) -> str:
     if found[1] != "console":
         return found[0]
     written = []
     for command, old in _commands(found[3]):
-        output, code = _call(command)
+        output, code = _call(command, place)
         wanted = CODE.search(command)
         if code != (int(wanted[1]) if wanted else 0):
             ran.problems.append(f"`{command}` ended with {code}: {output.strip()}")
@@ -133,25 +159,25 @@ def _commands(body: str) -> Iterator[tuple[str, str]]:
         yield "".join(lines[: last + 1]).rstrip("\n"), "".join(lines[last + 1 :])
 
 
-def _call(command: str) -> tuple[str, int]:
-    return _run(shlex.split(command.replace("\\\n", " "), comments=True))
+def _call(command: str, place: Path) -> tuple[str, int]:
+    return _run(shlex.split(command.replace("\\\n", " "), comments=True), place)
 
 
-def _run(words: list[str]) -> tuple[str, int]:
-    """Run a program in the place and give its output, with that place renamed, and its code.
+def _run(words: list[str], place: Path) -> tuple[str, int]:
+    """Run a program in the place and give its output, with the place renamed, and its code.
 
     Standard output is a terminal, so that tables look as they do for the reader; what goes to
     standard error comes below it, without the bars that only a terminal shows.
     """
     with tempfile.TemporaryFile() as errors:
         reader, writer = _terminal()
-        done = subprocess.Popen(words, cwd=PLACE, env=_environment(), stdout=writer, stderr=errors)
+        done = subprocess.Popen(words, cwd=place, env=_environment(), stdout=writer, stderr=errors)
         os.close(writer)
         shown = _read(reader)
         code = done.wait()
         errors.seek(0)
         shown += errors.read()
-    output = ANSI.sub("", shown.decode("utf-8")).replace(str(PLACE), SHOWN)
+    output = ANSI.sub("", shown.decode("utf-8")).replace(str(place), SHOWN)
     return "".join(f"{line.rstrip()}\n" for line in output.splitlines()), code
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.networks.published import backbones
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
+    from mediacorpus.sources.web import load_image
 
 _HOMES = {
     "Batch": "mediacorpus.engine.contract",
@@ -43,6 +44,7 @@ _HOMES = {
     "backbones": "mediacorpus.networks.published",
     "doctor": "mediacorpus.checkup",
     "label": "mediacorpus.labelling",
+    "load_image": "mediacorpus.sources.web",
     "measure": "mediacorpus.engine.contract",
 }
 
@@ -65,6 +67,7 @@ __all__ = [
     "doctor",
     "errors",
     "label",
+    "load_image",
     "measure",
     "media",
 ]

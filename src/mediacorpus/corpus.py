@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeAlias, TypeVar
 
-from mediacorpus.errors import unknown_option
+from mediacorpus.errors import RENAMED, present_name, unknown_option
 from mediacorpus.store.runs import asking
 from mediacorpus.store.store import Store
 
@@ -21,12 +21,15 @@ if TYPE_CHECKING:
     from mediacorpus.analysis.selecting import Chosen
     from mediacorpus.coding.importing import Imported
     from mediacorpus.coding.mapping import Mapped
+    from mediacorpus.coding.setting import SetLabel
     from mediacorpus.coding.splitting import Split
     from mediacorpus.engine.local import Measured
     from mediacorpus.learning.grid import Grid
     from mediacorpus.learning.models import ImportedModel
     from mediacorpus.learning.settings import TrainSettings
     from mediacorpus.learning.train import TrainedModel
+    from mediacorpus.measures.outside import ImportedMeasure
+    from mediacorpus.media.resize import Filter
     from mediacorpus.report.gallery import Gallery
     from mediacorpus.report.model_card import ModelCard
     from mediacorpus.report.plot import Plot
@@ -57,10 +60,13 @@ def _command(function: Callable[P, R]) -> Callable[P, R]:
     signature = inspect.signature(function)
     parameters = signature.parameters
     known = [name for name in parameters if name != "self"]
+    former = RENAMED.get(function.__name__, {})
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
 
     @functools.wraps(function)
     def checked(*args: P.args, **kwargs: P.kwargs) -> R:
+        for old in former.keys() & kwargs.keys():
+            kwargs[present_name("option", old, former)] = kwargs.pop(old)
         for name in kwargs:
             if name not in parameters and not open_ended:
                 raise unknown_option(function.__name__, name, known)
@@ -245,6 +251,7 @@ class Corpus:
         frames: str | None = None,
         pages: str | None = None,
         dpi: float = 200.0,
+        audio: bool = False,
         boxes: Sequence[str] | str | None = None,
         box_unit: str = "pixels",
         refresh: bool = False,
@@ -267,6 +274,7 @@ class Corpus:
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,
@@ -425,10 +433,14 @@ class Corpus:
         on: Chosen | pd.DataFrame = None,
         *,
         kind: str = "rgb",
+        rotate: float = 0.0,
+        flip: str | None = None,
         resize: str | None = None,
+        filter: Filter | None = None,
         augment: int = 0,
         seed: int = 1,
-        most: int = 12,
+        frames: str | None = None,
+        most: int | None = None,
         output: PathLike | None = None,
     ) -> Sheet:
         """Draw images on a sheet; see `mediacorpus.report.showing.show`."""
@@ -438,8 +450,12 @@ class Corpus:
             self._store,
             on,
             most=most,
+            frames=frames,
             kind=kind,
+            rotate=rotate,
+            flip=flip,
             resize=resize,
+            filter=filter,
             augment=augment,
             seed=seed,
             output=None if output is None else Path(output),
@@ -498,6 +514,54 @@ class Corpus:
         )
 
     @_command
+    def import_measure(
+        self,
+        name: str,
+        source: PathLike | pd.DataFrame,
+        *,
+        shape: str | None = None,
+        item: str | None = None,
+        tag: str | None = None,
+        score: str | None = None,
+        columns: Sequence[str] | str = (),
+        text: str | None = None,
+        boxes: Sequence[str] | str = (),
+        box_unit: str = "pixels",
+        scale: float | None = None,
+        dry_run: bool = False,
+        encoding: str | None = None,
+        sheet: str | None = None,
+        progress: bool | None = None,
+    ) -> ImportedMeasure:
+        """Make a measure of a table of values; see `mediacorpus.measures.outside.import_measure`.
+
+        `shape` to `scale` are explained at `mediacorpus.measures.outside_table.TableColumns`.
+        """
+        from mediacorpus.measures.outside import import_measure
+        from mediacorpus.measures.outside_table import TableColumns
+
+        return import_measure(
+            self._store,
+            name,
+            source,
+            columns=TableColumns(
+                shape=shape,
+                item=item,
+                tag=tag,
+                score=score,
+                columns=_names(columns),
+                text=text,
+                boxes=_names(boxes),
+                box_unit=box_unit,
+                scale=scale,
+            ),
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+            show=progress,
+        )
+
+    @_command
     def import_labels(
         self,
         source: PathLike | pd.DataFrame,
@@ -543,6 +607,21 @@ class Corpus:
         return map_labels(self._store, variable, map, undo=undo)
 
     @_command
+    def set_label(
+        self,
+        item: str,
+        variable: str,
+        value: str,
+        *,
+        coder: str,
+        new_value: bool = False,
+    ) -> SetLabel:
+        """Append one label of one item; see `mediacorpus.coding.setting.set_label`."""
+        from mediacorpus.coding.setting import set_label
+
+        return set_label(self._store, item, variable, value=value, coder=coder, new_value=new_value)
+
+    @_command
     def gold(
         self,
         variable: str,
@@ -566,7 +645,7 @@ class Corpus:
         *,
         shares: str = "80/20",
         seed: int = 1,
-        by: str | None = None,
+        cluster: str | None = None,
         balanced: bool = False,
         val: float | None = None,
     ) -> Split:
@@ -574,7 +653,13 @@ class Corpus:
         from mediacorpus.coding.splitting import split
 
         return split(
-            self._store, variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val
+            self._store,
+            variable,
+            shares=shares,
+            seed=seed,
+            cluster=cluster,
+            balanced=balanced,
+            val=val,
         )
 
     @_command
@@ -830,13 +915,13 @@ class Corpus:
         if found.folder is not None:
             from mediacorpus.report.grid_figure import draw_curves, draw_grid
 
-            draw_grid(found.table, found.folder / "grid.png", aim=found.aim)
+            draw_grid(found.table, found.folder / "grid.png", aim=found.aim, title=variable)
             if found.curves is not None:
                 draw_curves(found.curves, found.folder / "curves.png")
             if output is not None and found.curves is not None:
                 draw_curves(found.curves, Path(output))
             elif output is not None:
-                draw_grid(found.table, Path(output), aim=found.aim)
+                draw_grid(found.table, Path(output), aim=found.aim, title=variable)
         return found
 
     @_command
@@ -931,7 +1016,7 @@ class Corpus:
         level: float = 0.95,
         seed: int = 1,
         threshold: float | str | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         inclusion_probability: str | None = None,
         progress: bool | None = None,
     ) -> Validation:
@@ -948,7 +1033,7 @@ class Corpus:
             level=level,
             seed=seed,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             only=self._chosen(on),
             show=progress,
@@ -963,7 +1048,7 @@ class Corpus:
         variable: str,
         *,
         models: Sequence[str] | None = None,
-        by: str | None = None,
+        cluster: str | None = None,
         level: float = 0.95,
         seed: int = 1,
         progress: bool | None = None,
@@ -972,7 +1057,13 @@ class Corpus:
         from mediacorpus.validation.compare import compare_models
 
         return compare_models(
-            self._store, variable, models=models, by=by, level=level, seed=seed, show=progress
+            self._store,
+            variable,
+            models=models,
+            cluster=cluster,
+            level=level,
+            seed=seed,
+            show=progress,
         )
 
     @_command
@@ -1030,7 +1121,11 @@ class Corpus:
             seed=seed,
             show=progress,
         )
-        found = drawn(find, score_figures.robustness, Path(output) if output else None)
+        found = drawn(
+            find,
+            lambda audit: score_figures.robustness(audit, model),
+            Path(output) if output else None,
+        )
         self._refresh_card(model)
         return found
 
@@ -1047,8 +1142,8 @@ class Corpus:
         """Show where a model looks; see `mediacorpus.validation.explain.explain`.
 
         `items` are items or file names, `on` is a `Selection`; by default held-out items. `output`
-        is a `.png`, `.jpg` or `.webp` sheet to write; a second one beside it shows the mean map
-        of each class.
+        is an `.html` page to write, or a `.png`, `.jpg` or `.webp` sheet; of many images there are
+        several sheets (`-2`, `-3` in their names), and one more shows the mean map of each class.
         """
         from mediacorpus.report.explain_sheet import sheets
         from mediacorpus.validation.explain import explain
@@ -1078,7 +1173,11 @@ class Corpus:
         find = functools.partial(
             learning_curve, self._store, variable, repeats=repeats, seed=seed, show=progress
         )
-        return drawn(find, score_figures.learning_curve, Path(output) if output else None)
+        return drawn(
+            find,
+            lambda curve: score_figures.learning_curve(curve, variable),
+            Path(output) if output else None,
+        )
 
     @_command
     def results(self, subject: str | None = None, *, command: str | None = None) -> pd.DataFrame:

@@ -167,6 +167,12 @@ def unknown_column(column: str, known: Iterable[str]) -> ParameterError:
     )
 
 
+RENAMED: Mapping[str, Mapping[str, str]] = {
+    name: {"by": "cluster"} for name in ("split", "validate", "compare")
+}
+"""Command -> former name of an option -> its name; the former goes on working for a version."""
+
+
 def unknown_option(command: str, option: str, known: Iterable[str]) -> ParameterError:
     """Make the error for an option that a command does not have, with the nearest that it has.
 

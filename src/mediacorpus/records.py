@@ -51,7 +51,9 @@ class FileFacts:
     width, height:
         Size in pixels as shown, after the EXIF orientation is applied.
     mode:
-        Pillow's color mode, such as `"RGB"`, `"L"`, `"CMYK"` or `"I;16"`.
+        Pillow's color mode, such as `"RGB"`, `"L"`, `"CMYK"` or `"I;16"`; of TIFF files also the
+        type of numbers beyond 16 bits and the number of unnamed bands, as in `"RGB, float32"` and
+        `"F, 5 bands"`.
     bytes:
         Size of the file in bytes.
     alpha:
@@ -100,12 +102,12 @@ class FileFacts:
 
 @dataclass(frozen=True, slots=True)
 class Locator:
-    """The place of a derived item in its parent: one frame, one page or one box.
+    """The place of a derived item in its parent: one frame, page or box, or the audio track.
 
     Parameters
     ----------
     kind:
-        `Kind.FRAME`, `Kind.PAGE` or `Kind.REGION`.
+        `Kind.FRAME`, `Kind.PAGE`, `Kind.REGION`, or `Kind.AUDIO` for the sound of a video.
     frame:
         Number of a frame in the order of showing, from 0.
     pts:
@@ -148,6 +150,8 @@ class Locator:
             return f"frame={self.frame}"
         if self.kind is Kind.PAGE:
             return f"page={self.page}" + (f"@{self.dpi:g}dpi" if self.dpi else "")
+        if self.kind is Kind.AUDIO:
+            return "audio"
         return "box=" + ",".join(f"{side:.6g}" for side in self.box or ())
 
 
@@ -362,6 +366,9 @@ class Info:
     labels:
         Column name → what it holds in a few words, with its range or unit: for codebooks, and
         for the labels of variables in Stata and SPSS. At most 80 characters.
+    private:
+        Whether the rows may point to a person. They then stand in no tidy table, file or report
+        unless their columns are asked for by name.
     """
 
     name: str
@@ -376,6 +383,7 @@ class Info:
     min_side: int | None = 256
     kinds: tuple[Kind, ...] = VISUAL
     labels: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
 
 
 _BOX = dict.fromkeys(("x", "y", "width", "height"), "float64")

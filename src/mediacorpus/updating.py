@@ -6,7 +6,7 @@ import glob
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +19,11 @@ from mediacorpus.store import people
 if TYPE_CHECKING:
     from mediacorpus.store.store import Store
 
-REPEATED = ("add", "import_labels", "measure", "apply", "validate", "report")
+REPEATED = ("add", "import_labels", "import_measure", "measure", "apply", "validate", "report")
 """Commands that are repeated, in this order; what they did already is not done again."""
+
+TITLES = {"import_labels": "labels import", "import_measure": "measures import"}
+"""Commands whose name is not that of their method."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +116,10 @@ def _wanted(store: Store) -> Iterator[Call]:
         if call.command == "add" and not kept.intersection(_places(store, call)):
             continue  # it was removed
         if call.command in REPEATED and not (call.remark and "data frame" in call.remark):
-            key = json.dumps([call.command, call.positional, _lasting(call.options)])
-            known[key] = call
+            said = [call.command, call.positional, _lasting(call.options)]
+            if call.command == "import_measure":  # of several tables the last is in force
+                said = [call.command, call.positional[0]]
+            known[json.dumps(said)] = call
     yield from sorted(known.values(), key=lambda call: REPEATED.index(call.command))
 
 
@@ -133,7 +138,7 @@ def _repeat(
     positional = [_value(value) for value in call.positional]
     options = {key: _value(value) for key, value in _lasting(call.options).items()}
     named = [str(word) for value in positional for word in _words(value)]
-    title = " ".join([call.command.replace("_labels", " labels"), *named])
+    title = " ".join([TITLES.get(call.command, call.command), *named])
     if call.command in {"apply", "validate"} and ":" not in named[0] and named[0] not in models:
         return Step(title, f"There is no model {named[0]!r} any more.", skipped=True)
     try:
@@ -141,6 +146,9 @@ def _repeat(
             positional = [_sources(store, call)]
         elif call.command == "import_labels":
             positional = _sources(store, call)
+        elif call.command == "import_measure":
+            table = replace(call, positional=call.positional[1:])
+            positional = [call.positional[0], *_sources(store, table)]
         result = perform(call.command, positional, options)
     except MediacorpusError as error:
         return Step(title, str(error), skipped=True)

@@ -150,6 +150,29 @@ def test_a_file_written_piece_by_piece_is_the_table(
         assert pq.read_table(pieces).equals(pq.read_table(whole))
 
 
+def test_regions_that_were_not_sought_are_not_counted_as_none(
+    varied: mc.Corpus, tmp_path: Path
+) -> None:
+    """An image without regions has 0 of them; one that was not measured has no number."""
+    Image.new("RGB", (90, 50)).save(tmp_path / "plain.png")
+    varied.add(tmp_path / "plain.png", progress=False)
+    MEASURES.remove("t_region")
+    info = Info("t_region", "1", "One line.", "MIT", shape=Shape.REGION)
+    measure(info)(lambda batch: [[] for _ in batch.pixels])
+    varied.measure("t_region", progress=False)
+    Image.new("RGB", (91, 50)).save(tmp_path / "late.png")
+    varied.add(tmp_path / "late.png", progress=False)
+    counts = [2, 2, 2, 2, 2, 0, None]
+    found = varied.table()["t_region_count"]
+    assert found.astype(object).where(found.notna(), None).tolist() == counts
+    assert varied.select(where="t_region_count = 0") == [varied.table()["item"][5]]
+    whole, pieces = tmp_path / "whole.csv", tmp_path / "pieces.csv"
+    varied.table(output=whole)
+    with Store(varied.folder) as store:
+        export(store, "tidy", pieces)
+    assert pieces.read_bytes() == whole.read_bytes()
+
+
 def test_records_whose_items_are_anywhere(
     varied: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -15,7 +15,7 @@ film, scans = made["film"], made["scans"]
 def test_show_a_file(tmp_path, *, save, told):
     target = tmp_path / "sheet.jpg"
     said = told("show", save(tmp_path / "a.png"), "--as", "gray", "-o", target).out
-    assert said in {f"Drew 1 tiles on {target}.\n", f"Drew 1 tile on {target}.\n"}
+    assert said == f"Drew 2 tiles on {target}.\n"
     with Image.open(target) as image:
         assert image.format == "JPEG"
 
@@ -24,7 +24,13 @@ def test_show_augmented_and_resized_as_json(tmp_path, *, save, told):
     target = tmp_path / "sheet.png"
     options = ["--as", "gray", "--resize", "crop 64", "--augment", 11, "--seed", 3]
     said = told("show", save(tmp_path / "a.png"), *options, "-o", target, "--json").out
-    assert json.loads(said) == {"file": str(target), "tiles": 12, "failed": {}}
+    assert json.loads(said) == {
+        "file": str(target),
+        "tiles": 24,
+        "failed": {},
+        "notes": [],
+        "stretched": 0,
+    }
 
 
 def test_show_what_cannot_be_shown(tmp_path, *, save, told):

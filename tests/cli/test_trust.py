@@ -74,7 +74,7 @@ def test_architecture(corpus: mc.Corpus, run: Callable[..., Said], tmp_path: Pat
 
 def test_validate_with_an_aim(corpus: mc.Corpus, run: Callable[..., Said]) -> None:
     where = (corpus.folder, "first", "--against", "red")
-    code, out, _ = run("validate", *where, "--threshold", "f1", "--by", "author", "--json")
+    code, out, _ = run("validate", *where, "--threshold", "f1", "--cluster", "author", "--json")
     assert code == 0
     assert 0 <= json.loads(out)["threshold"] <= 1
 

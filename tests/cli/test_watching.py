@@ -1,4 +1,4 @@
-"""`train --watch`, the lines of the epochs, and `split --by --balanced`."""
+"""`train --watch`, the lines of the epochs, and `split --cluster --balanced`."""
 
 import json
 
@@ -26,14 +26,26 @@ def corpus(tmp_path, told):
 
 
 def test_split_by_a_column_and_balanced(corpus, told):
-    said = told("split", corpus, "red", "--by", "author", "--balanced", "--shares", "75/25").out
+    said = told(
+        "split", corpus, "red", "--cluster", "author", "--balanced", "--shares", "75/25"
+    ).out
     assert "No group of author is parted (6 groups" in said
     assert "were left out at random" in said
-    drawn = json.loads(told("split", corpus, "red", "--by", "author", "--json").out)
+    drawn = json.loads(told("split", corpus, "red", "--cluster", "author", "--json").out)
     assert set(drawn["parts"].values()) == {"train", "val"}
     assert drawn["left_out"] == []
-    said = told("split", corpus, "red", "--by", "nothing", code=1).err
+    said = told("split", corpus, "red", "--cluster", "nothing", code=1).err
     assert said.startswith("Error: No record has a column 'nothing'.")
+
+
+@pytest.mark.filterwarnings("default::mediacorpus.errors.FormerName")
+@pytest.mark.parametrize("written", [["--by", "author"], ["--by=author"]])
+def test_the_former_name_of_an_option_works_and_is_not_kept(corpus, told, written):
+    ended = told("split", corpus, "red", *written)
+    assert ended.err.startswith("The option 'by' is now called 'cluster'.")
+    assert "No group of author is parted (6 groups" in ended.out
+    assert "--cluster author" in told("runs", corpus, "--as-script").out
+    assert "--by" not in told("split", "--help").out
 
 
 def test_watch_a_training(corpus, told, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 import mediacorpus as mc
-from mediacorpus.errors import ParameterError, SplitError
+from mediacorpus.errors import FormerName, ParameterError, SplitError
 from mediacorpus.testing import toy_images
 
 
@@ -43,6 +43,12 @@ def _authors(corpus):
     return records.groupby("author")["item"].agg(set)
 
 
+def test_the_former_name_of_an_option_works(corpus):
+    with pytest.warns(FormerName, match="The option 'by' is now called 'cluster'"):
+        split = corpus.split("kind", by="author")
+    assert split.parts == corpus.split("kind", cluster="author").parts
+
+
 def test_without_options_nothing_is_new(corpus):
     split = corpus.split("kind")
     assert str(split) == "Split of kind: train 48 (ant 16, bee 32); val 12 (ant 4, bee 8)."
@@ -51,7 +57,7 @@ def test_without_options_nothing_is_new(corpus):
 
 @pytest.mark.parametrize("shares", ["80/20", "60/20/20"])
 def test_items_of_one_author_are_never_parted(corpus, shares):
-    split = corpus.split("kind", shares=shares, by="author")
+    split = corpus.split("kind", shares=shares, cluster="author")
     assert len(split.parts) == 60
     authors = _authors(corpus)
     for items in authors:
@@ -61,7 +67,7 @@ def test_items_of_one_author_are_never_parted(corpus, shares):
     assert len(both) == 8
     assert len({split.parts[item] for item in both}) == 1
     assert "(14 groups, the largest of 8 items); the shares came out as" in str(split)
-    assert corpus.split("kind", shares=shares, by="author").parts == split.parts
+    assert corpus.split("kind", shares=shares, cluster="author").parts == split.parts
 
 
 def test_balanced_leaves_out_the_surplus_of_the_training_part_only(corpus):
@@ -76,7 +82,7 @@ def test_balanced_leaves_out_the_surplus_of_the_training_part_only(corpus):
 
 
 def test_a_class_in_one_group_is_a_warning(corpus):
-    split = corpus.split("kind", by="lone")
+    split = corpus.split("kind", cluster="lone")
     assert (
         "Warning: no item of ant is in val, because its 20 items lie in one group of lone."
     ) in split.notes
@@ -84,19 +90,21 @@ def test_a_class_in_one_group_is_a_warning(corpus):
 
 
 def test_each_class_in_one_group_warns_of_both(corpus):
-    assert sum(note.startswith("Warning") for note in corpus.split("kind", by="kind").notes) == 2
+    assert (
+        sum(note.startswith("Warning") for note in corpus.split("kind", cluster="kind").notes) == 2
+    )
 
 
 def test_one_group_of_all_is_refused(corpus):
     with pytest.raises(
         SplitError, match=r"All 60 labelled items .* belong to one group of 'chain'"
     ):
-        corpus.split("kind", by="chain")
+        corpus.split("kind", cluster="chain")
 
 
 def test_an_unknown_column_is_named_with_those_there_are(corpus):
     with pytest.raises(ParameterError, match=r"No record has a column 'writer'"):
-        corpus.split("kind", by="writer")
+        corpus.split("kind", cluster="writer")
 
 
 @pytest.fixture
@@ -121,7 +129,7 @@ def test_a_scale_is_told_by_its_mean_and_range_and_not_value_by_value(scale):
 
 
 def test_groups_of_a_scale_are_warned_of_by_stratum(scale):
-    notes = scale.split("mood", by="lone").notes
+    notes = scale.split("mood", cluster="lone").notes
     assert len(notes) <= 6
     assert not any("no item of 0.25 is" in note for note in notes)
 

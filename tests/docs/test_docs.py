@@ -39,10 +39,10 @@ def commands(group=None, above=()):
     """Every command with its parameters."""
     group = group or typer.main.get_command(app)
     for name, command in group.commands.items():
+        if not hasattr(command, "commands") or command.invoke_without_command:
+            yield " ".join((*above, name)), command
         if hasattr(command, "commands"):
             yield from commands(command, (*above, name))
-        else:
-            yield " ".join((*above, name)), command
 
 
 COMMANDS = dict(commands())

@@ -38,7 +38,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     corpus = mc.Corpus.create(folder / "corpus")
     corpus.add(folder / "posts.csv", variable="tone", progress=False)
     corpus.measure("facts", progress=False)
-    corpus.split("tone", shares="50/50", by="author")
+    corpus.split("tone", shares="50/50", cluster="author")
     for name in ("first", "second"):
         corpus.train(
             "tone",
@@ -69,7 +69,7 @@ def test_split_and_scores_form_the_same_groups(corpus: mc.Corpus) -> None:
     for group in set(of_split.values()):
         assert len({parts[item] for item in gold.labels if of_split[item] == group}) == 1
     for by in ("author", None):
-        found, _ = groups_for(store, model, items, gold=gold, by=by)
+        found, _ = groups_for(store, model, items, gold=gold, cluster=by)
         assert found == [of_split[item] for item in items]
 
 
@@ -88,24 +88,24 @@ def test_groups_are_joined_through_items_that_are_not_scored(corpus: mc.Corpus) 
 
 def test_validate_draws_the_groups_of_the_split_unless_told_otherwise(corpus: mc.Corpus) -> None:
     usual = corpus.validate("first", against="tone")
-    named = corpus.validate("first", against="tone", by="author")
-    items = corpus.validate("first", against="tone", by="none")
+    named = corpus.validate("first", against="tone", cluster="author")
+    items = corpus.validate("first", against="tone", cluster="none")
     assert usual.scores.to_dict() == named.scores.to_dict()
     assert items.scores.accuracy.estimate == usual.scores.accuracy.estimate
     assert items.scores.to_dict() != usual.scores.to_dict()
     [note] = [note for note in usual.warnings if "groups of author" in note]
     assert "drawing whole groups" in note
-    assert "--by none" in note
+    assert "--cluster none" in note
     for other in (named, items):
         assert not any("groups of author" in note for note in other.warnings)
     with pytest.raises(ParameterError, match="'nobody'"):
-        corpus.validate("first", against="tone", by="nobody")
+        corpus.validate("first", against="tone", cluster="nobody")
 
 
 def test_compare_draws_the_same_groups(corpus: mc.Corpus) -> None:
     model, gold, items = held(corpus)
-    groups, _ = groups_for(corpus._store, model, items, gold=gold, by="author")
-    found = corpus.compare("tone", by="author", progress=False)
+    groups, _ = groups_for(corpus._store, model, items, gold=gold, cluster="author")
+    found = corpus.compare("tone", cluster="author", progress=False)
     assert found.groups == len(set(groups or ()))
 
 
@@ -126,7 +126,7 @@ def test_a_split_without_groups_changes_nothing(corpus: mc.Corpus) -> None:
     assert newest is not None
     assert column_of_split(store, newest) is None
     model, gold, items = held(corpus)
-    found = groups_for(store, {**model, "split": newest}, items, gold=gold, by=None)
+    found = groups_for(store, {**model, "split": newest}, items, gold=gold, cluster=None)
     assert found == (None, [])
 
 
@@ -134,6 +134,6 @@ def test_one_group_alone_is_no_sample(corpus: mc.Corpus) -> None:
     model, gold, items = held(corpus)
     groups = groups_by(corpus._store, items, "author", among=gold.labels)
     alike = [item for item in items if groups[item] == groups[items[0]]]
-    found, [note] = groups_for(corpus._store, model, alike, gold=gold, by=None)
+    found, [note] = groups_for(corpus._store, model, alike, gold=gold, cluster=None)
     assert found is None
     assert "all of these items belong to one group" in note

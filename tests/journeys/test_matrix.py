@@ -62,7 +62,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
     red = corpus.table("gold").query("variable == 'redness'")[["item", "value"]]
     sizes = pd.qcut(red["value"].astype(float), 3, labels=["s", "m", "l"]).astype(str)
     corpus.import_labels(red[["item"]].assign(variable="size", value=sizes), coder="me")
-    corpus.split("size", shares="50/25/25", by="author")
+    corpus.split("size", shares="50/25/25", cluster="author")
     for name, (variable, settings) in MODELS.items():
         corpus.train(variable, name=name, progress=False, **settings)
         corpus.apply(name, progress=False)
@@ -114,7 +114,7 @@ def test_validate_at_a_threshold(corpus: mc.Corpus, name: str) -> None:
 @pytest.mark.parametrize("name", ["several_of", "number"])
 def test_validate_what_is_no_class(corpus: mc.Corpus, name: str) -> None:
     variable = MODELS[name][0]
-    found = corpus.validate(name, against=variable, by="author", progress=False)
+    found = corpus.validate(name, against=variable, cluster="author", progress=False)
     assert found.scores.n == len(corpus.select(split=f"{variable}:test"))
     for command in (
         lambda: corpus.audit(name, against=variable, by="region", progress=False),

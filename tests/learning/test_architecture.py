@@ -188,3 +188,32 @@ def test_drawings_as_vectors(tmp_path):
         draw_architecture(layers, tmp_path / "a.doc")
     with pytest.raises(ParameterError, match="without layers"):
         draw_architecture([], tmp_path / "a.png")
+
+
+@pytest.mark.parametrize(
+    ("detail", "shown"),
+    [
+        ("features of efficientnet_lite0, frozen", {"image", "efficientnet_lite0", "frozen"}),
+        ("measure color", {"image", "measure color", "features"}),
+    ],
+)
+def test_the_drawing_says_whose_features_a_model_learned_from(tmp_path, detail, shown):
+    layers = [
+        Layer("input", "input", (1280,), 0, learned=False, detail=detail),
+        Layer("last", "dense", (2,), 2562, learned=True),
+    ]
+    text = draw_architecture(layers, tmp_path / "a.svg").read_text("utf-8")
+    found = set(re.findall(r"<text [^>]*>([^<]*)</text>", text))
+    assert found >= shown | {"dense layer", "input", "features"}
+
+
+def test_frozen_and_learned_layers_have_a_key(tmp_path):
+    frozen = Layer("a", "convolution", (8, 4, 4), 80, learned=False)
+    last = Layer("last", "dense", (2,), 18, learned=True)
+    first = Layer("input", "input", (3, 8, 8), 0, learned=False)
+    both = draw_architecture([first, frozen, last], tmp_path / "a.svg").read_text("utf-8")
+    assert ">frozen<" in both
+    assert ">learned in this training<" in both
+    one = draw_architecture([first, last], tmp_path / "b.svg").read_text("utf-8")
+    assert ">frozen<" not in one
+    assert ">dense layer<" in one

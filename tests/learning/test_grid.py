@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -293,9 +294,12 @@ def test_of_more_than_three_varied_settings_those_of_the_chosen_are_drawn(tmp_pa
     table = pd.DataFrame(expand({key: [1, 2] for key in "abcd"}))
     table = table.assign(accuracy=np.linspace(0.5, 0.9, 16), log_loss=0.5, chosen=False)
     table.loc[5, "chosen"] = True
-    draw_grid(table, tmp_path / "grid.svg", aim="log_loss")
+    draw_grid(table, tmp_path / "grid.svg", aim="log_loss", title="face")
     said = (tmp_path / "grid.svg").read_text("utf-8")
-    assert "All with d 2, as chosen. Marked: chosen by log loss." in said
+    lines = re.findall(r"<text [^>]*>([^<]*)</text>", said)
+    words = " ".join(lines)
+    assert "All with d 2, as chosen. Framed: chosen by log loss." in words
+    assert "face: accuracy by setting" in words
     for row, shown in ((5, True), (1, True), (0, False), (4, False)):
         assert (f"{table['accuracy'][row]:.3f}" in said) == shown
     with pytest.raises(UnknownName, match="accuracy"):

@@ -133,7 +133,7 @@ def test_groups_of_the_split_are_groups_of_the_folds(tmp_path: Path) -> None:
         corpus.split("color", shares="80/20")
         items = list(corpus.items()["item"])
         assert set(splitting.groups_of(corpus._store, "color", items)) == {None}
-        corpus.split("color", shares="80/20", by="author")
+        corpus.split("color", shares="80/20", cluster="author")
         examples = grid.examples_of(corpus._store, splitting.latest(corpus._store, "color")[1])
         found = grid._division(examples, seed=1)
         assert found.groups is not None

@@ -7,7 +7,18 @@ from mediacorpus.errors import ParameterError, UnknownName
 from mediacorpus.media.color_spaces import to_gray
 from mediacorpus.media.representations import channels, represent
 
-KINDS = {"rgb": 1, "gray": 1, "hsv": 3, "lab": 3, "edges": 1}
+KINDS = {
+    "rgb": 1,
+    "gray": 1,
+    "channels": 3,
+    "red": 1,
+    "green": 1,
+    "blue": 1,
+    "cmyk": 4,
+    "hsv": 3,
+    "lab": 3,
+    "edges": 1,
+}
 
 
 def one(color: tuple[int, int, int], kind: str, part: int) -> list[int]:
@@ -40,6 +51,23 @@ def test_gray_and_rgb(scene):
     image = scene()
     assert (represent(image, "rgb") == image).all()
     assert (represent(image, "gray") == to_gray(image)[..., None]).all()
+
+
+def test_channels_stand_in_their_own_color():
+    color = (200, 120, 40)
+    assert [one(color, "channels", part) for part in range(3)] == [
+        [200, 0, 0],
+        [0, 120, 0],
+        [0, 0, 40],
+    ]
+    assert one(color, "green", 0) == [0, 120, 0]
+
+
+def test_inks_are_printed_alone_on_white():
+    assert [one((255, 255, 255), "cmyk", part) for part in range(4)] == [[255] * 3] * 4
+    assert one((0, 255, 255), "cmyk", 0) == [0, 255, 255]
+    assert one((0, 255, 255), "cmyk", 1) == [255, 255, 255]
+    assert one((51, 51, 51), "cmyk", 3) == [51, 51, 51]
 
 
 def test_hue_is_pure_and_absent_from_grays():

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -13,11 +14,19 @@ from mediacorpus.media import (
     pad,
     rescale_crop,
     resize,
+    resized,
     scale_percent,
     short_side,
     squish,
 )
 
+FILTERS = {
+    "nearest": cv2.INTER_NEAREST_EXACT,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
 WAYS = ["squish", "crop", "pad", "rescale-crop"]
 sides = st.integers(1, 70)
 
@@ -153,3 +162,27 @@ def test_other_nonsense_is_refused():
             scale_percent(image, percent)
     with pytest.raises(ParameterError, match="gray level"):
         pad(image, (5, 9), fill=256)
+
+
+@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("size", [15, (90, 70)])
+def test_filters_are_those_of_opencv_in_every_function(scene, name, size):
+    image = scene(50, 60)
+    height, width = (size, size) if isinstance(size, int) else size
+    expected = cv2.resize(image, (width, height), interpolation=FILTERS[name])
+    assert np.array_equal(resize(image, size, filter=name), expected)
+    assert np.array_equal(squish(image, size, filter=name), expected)
+    half = cv2.resize(image, (30, 25), interpolation=FILTERS[name])
+    assert np.array_equal(scale_percent(image, 50, filter=name), half)
+    assert np.array_equal(short_side(image, 25, filter=name), half)
+    assert np.array_equal(rescale_crop(image, (25, 30), filter=name), half)
+    assert np.array_equal(pad(image, (25, 30), filter=name), half)
+    assert np.array_equal(resized(image, "50%", filter=name), half)
+    assert np.array_equal(resized(image, "pad 30x25", filter=name), half)
+
+
+def test_filters_that_are_not_there_or_have_no_effect(scene):
+    with pytest.raises(UnknownName, match="gauss"):
+        resize(scene(20, 20), 10, filter="gauss")
+    with pytest.raises(ParameterError, match="crop scales nothing"):
+        resize(scene(20, 20), 10, how="crop", filter="area")

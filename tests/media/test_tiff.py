@@ -244,7 +244,6 @@ def test_smaller_levels_of_a_pyramid_do_not_matter():
 @pytest.mark.parametrize(
     ("tags", "reason"),
     [
-        ({258: (8,) * 7, 262: 1, 277: 7}, "has 7 bands and does not say"),
         ({258: (8, 8, 8), 262: 10, 277: 3}, "PhotometricInterpretation 10"),
         ({258: (8, 8, 8), 262: 6, 277: 3}, "YCbCr colors at reduced density"),
         ({258: 24, 262: 1, 277: 1, 339: 3}, "24 bits in a form"),

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from mediacorpus.errors import ParameterError
+from mediacorpus.report import explain_sheet
 from mediacorpus.report.explain_sheet import explanation_sheet, mean_map_sheet, overlay
 from mediacorpus.validation.explain import Explanation, Neighbor
 
@@ -37,7 +38,8 @@ def test_the_sheet_has_a_row_for_each_image():
     greens = (whole == (0, 255, 0)).all(axis=2).sum()
     assert greens == pytest.approx(3 * 64 * 64, rel=0.05)
     missing = explanation_sheet(rows, neighbor=lambda near: None, side=64)
-    assert missing.shape == whole.shape
+    assert missing.shape[1] == whole.shape[1]
+    assert not (missing == (0, 255, 0)).all(axis=2).any()
 
 
 def test_mean_maps_share_one_scale():
@@ -54,3 +56,37 @@ def test_nothing_to_explain_is_refused():
         explanation_sheet([])
     with pytest.raises(ParameterError, match="shape"):
         overlay(np.zeros((2, 2, 3), np.uint8), np.zeros((3, 3)))
+
+
+def test_rows_have_names_and_columns_heads(monkeypatch):
+    said = {}
+
+    def laid_out(tiles, **words):
+        said.update(words, captions=[one and one[0] for one in tiles])
+        return np.zeros((2, 2, 3), np.uint8)
+
+    monkeypatch.setattr(explain_sheet, "sheet", laid_out)
+    green = np.zeros((40, 40, 3), np.uint8)
+    names = {"a": "in/wolf.jpg", "n0": "in/husky.jpg"}
+    rows = [_row("a"), _row("b", 1)]
+    explanation_sheet(rows, neighbor=lambda near: green, names=names, title="What m looks at")
+    assert said["rows"] == [
+        f"{name}: labelled wolf, predicted husky (0.80), wrong" for name in ("wolf.jpg", "b")
+    ]
+    nearest = ["nearest training image", "2nd nearest"]
+    assert said["heads"] == ["image", "where the model looks", *nearest]
+    assert said["captions"][2:4] == [
+        "husky.jpg, husky, similarity 0.90",
+        "n1, husky, similarity 0.90",
+    ]
+    assert said["captions"][-1] is None
+    assert "yellow" in said["note"]
+    assert said["ramp"] is not None
+
+
+def test_the_title_of_a_narrow_sheet_is_whole():
+    corner = np.full((3, 32, 32), 1 / 64)
+    short = mean_map_sheet({"wolf": corner}, title="Where")
+    long = mean_map_sheet({"wolf": corner}, title="Where a model of a long name looks on average")
+    assert long.shape[0] > short.shape[0]
+    assert long.shape[1] == short.shape[1]

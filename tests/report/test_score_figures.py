@@ -1,5 +1,6 @@
 """Figures of how well a classifier does."""
 
+import re
 import xml.etree.ElementTree as ET
 from itertools import pairwise
 
@@ -8,8 +9,13 @@ import pandas as pd
 import pytest
 
 from mediacorpus.report import score_figures
+from mediacorpus.report.drawing import WIDTH
 from mediacorpus.stats.sample import read_sample
+from mediacorpus.validation.learning_curve import LearningCurve
 from mediacorpus.validation.scores import score
+
+PHONE = 41 * 16
+"""Pixels that a figure is wide on a phone; see `templates/report.css`."""
 
 SVG = "{http://www.w3.org/2000/svg}"
 
@@ -85,3 +91,23 @@ def test_of_many_classes_the_lowest_f1_are_drawn():
     assert "c29: F1" in said
     assert "c30: F1" not in said
     assert not any("recall" in text for text in said)
+
+
+def test_figures_that_are_written_alone_have_a_title_a_key_and_n():
+    right = np.random.default_rng(1).random((4, 3, 20)) < 0.8
+    flat = np.array([0.9, 1.0, 1.0])
+    sizes = np.array([10, 20, 40, 80])
+    curve = LearningCurve(sizes, right, flat, np.tile(flat, (5, 1)))
+    said = texts(score_figures.learning_curve(curve, "face"))
+    assert {"Learning curve of face", "n = 20 validation images", "Accuracy"} <= set(said)
+    assert any("beyond the labels at hand" in text for text in said)
+
+
+@pytest.mark.parametrize("k", [2, 13, 45])
+def test_letters_are_legible_on_a_phone(k):
+    """At the width that a figure has there, the smallest letters have 11 pixels."""
+    counts = np.full((k, k), 2)
+    svg = score_figures.confusion_matrix(counts, [f"class {n}" for n in range(k)])
+    sizes = {float(size) for size in re.findall(r"font: ([\d.]+)px", svg)}
+    sizes |= {float(size) for size in re.findall(r"font-size: ([\d.]+)px", svg)}
+    assert min(sizes) * PHONE / (72 * WIDTH) >= 11

@@ -176,7 +176,7 @@ def test_all_models_of_a_variable(corpus: mc.Corpus) -> None:
 def test_a_seed_gives_the_same_intervals(corpus: mc.Corpus) -> None:
     one, two = (corpus.compare("red", models=["first", "second"]) for _ in range(2))
     assert one.to_dict() == two.to_dict()
-    grouped = corpus.compare("red", models=["first", "second"], by="author")
+    grouped = corpus.compare("red", models=["first", "second"], cluster="author")
     assert grouped.to_dict() != one.to_dict()
 
 
@@ -194,7 +194,7 @@ def test_what_cannot_be_compared(corpus: mc.Corpus) -> None:
     with pytest.raises(UnknownName):
         corpus.compare("blue")
     with pytest.raises(ParameterError, match="No record"):
-        corpus.compare("red", models=["first", "second"], by="gender")
+        corpus.compare("red", models=["first", "second"], cluster="gender")
 
 
 def test_a_model_twice_is_one_model(corpus: mc.Corpus) -> None:

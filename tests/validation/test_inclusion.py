@@ -71,7 +71,9 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> mc.Corpus:
 
 
 def test_over_a_corpus(corpus: mc.Corpus) -> None:
-    found = corpus.validate("first", against="red", inclusion_probability="chance", by="author")
+    found = corpus.validate(
+        "first", against="red", inclusion_probability="chance", cluster="author"
+    )
     kept = found.inclusion
     assert kept is not None
     wrong = found.mistakes["gold"].value_counts()

@@ -53,7 +53,7 @@ def test_each_of_several_labels_is_scored(corpus: mc.Corpus) -> None:
     assert (all_of_them.mistakes["predicted"] == "north|red").all()
     with pytest.raises(ParameterError, match="number from 0 to 1"):
         corpus.validate("several", against="tags", threshold="f1")
-    grouped = corpus.validate("several", against="tags", by="author")
+    grouped = corpus.validate("several", against="tags", cluster="author")
     assert grouped.scores.exact_match.estimate == found.scores.exact_match.estimate
     assert (
         grouped.scores.labels["red"].accuracy.method != found.scores.labels["red"].accuracy.method
@@ -101,12 +101,12 @@ def test_an_aim_is_met_on_the_validation_part_alone(
 
 def test_groups_make_the_intervals_wider(corpus: mc.Corpus) -> None:
     alone = corpus.validate("first", against="red")
-    grouped = corpus.validate("first", against="red", by="author")
+    grouped = corpus.validate("first", against="red", cluster="author")
     assert grouped.scores.accuracy.estimate == alone.scores.accuracy.estimate
     assert grouped.scores.n == alone.scores.n
     assert any("group" in note for note in grouped.scores.notes)
     with pytest.raises(ParameterError, match="No record has"):
-        corpus.validate("first", against="red", by="gender")
+        corpus.validate("first", against="red", cluster="gender")
 
 
 def test_the_positive_class_must_be_known(corpus: mc.Corpus) -> None:

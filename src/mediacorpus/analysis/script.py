@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from mediacorpus.errors import RENAMED
 from mediacorpus.store.store import Store
 
 
@@ -65,11 +66,12 @@ def calls(store: Store) -> list[Call]:
         asked = json.loads(own[0][3]) if own[0][3] else {}
         if asked.get("command") == "update":
             continue
+        former = RENAMED.get(asked.get("command", ""), {})
         status = next((s for _, _, s, _ in own if s != "done"), "done")
         call = Call(
             asked.get("command", ""),
             asked.get("positional", []),
-            asked.get("options", {}),
+            {former.get(k, k): v for k, v in asked.get("options", {}).items()},
             tuple(run for run, *_ in own),
             own[0][1],
             status,

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from mediacorpus.analysis.tidy import sides, tables_of_labels
+from mediacorpus.analysis.tidy import sides, tables_beside
 from mediacorpus.analysis.views import views
 from mediacorpus.coding import splitting
 from mediacorpus.errors import ParameterError, QueryError, unknown
@@ -140,7 +140,7 @@ def _meant(store: Store, chosen: Selection) -> set[str]:
 def _where(store: Store, condition: str) -> set[str]:
     if not condition.strip():
         raise ParameterError("The condition of the selection is empty; try 'width > 500'.")
-    known = views(store) | tables_of_labels(store)
+    known = views(store) | tables_beside(store)
     plain = _TEXT.sub("''", condition)
     joined = []
     for name in dict.fromkeys(_TABLE.findall(plain)):

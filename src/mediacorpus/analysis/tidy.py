@@ -12,7 +12,14 @@ import numpy as np
 import pyarrow as pa
 
 from mediacorpus.analysis.rollup import rollup
-from mediacorpus.analysis.views import OF_ITEMS, items_of, records, records_of_items, views
+from mediacorpus.analysis.views import (
+    OF_ITEMS,
+    items_of,
+    measured,
+    records,
+    records_of_items,
+    views,
+)
 from mediacorpus.errors import CorpusDamaged, ParameterError, unknown
 from mediacorpus.records import Info, Shape
 from mediacorpus.store import people, progress
@@ -182,26 +189,41 @@ def _piece(
         found = found.append_column(hidden, items.column(name))
     numbers = np.sort(items.column("n").to_numpy())
     own: dict[str, View] = {"records": FetchView(lambda: found)}
+    near = f"n BETWEEN {numbers[0]} AND {numbers[-1]}" if len(numbers) else "n < 0"
+    own |= _measured(store, only=near)
     for name, files in spans.items():
         whole = known.get(name)
         if isinstance(whole, PartsView):
-            near = [
+            reached = [
                 file
                 for file, first, last in files
                 if np.searchsorted(numbers, first) < np.searchsorted(numbers, last, "right")
             ]
-            own[name] = PartsView(tuple(near), whole.info)
+            own[name] = PartsView(tuple(reached), whole.info)
     return run_sql(query, {**known, **own}, folder=store.folder).batches(RECORDS_AT_ONCE).read_all()
 
 
 def _of_tidy(store: Store) -> dict[str, View]:
     """Give the tables that only the tidy table is made of."""
-    return {"records": records_of_items(store)[0].view(store), **tables_of_labels(store)}
+    return {"records": records_of_items(store)[0].view(store), **tables_beside(store)}
 
 
-def tables_of_labels(store: Store) -> dict[str, View]:
-    """Give the table of labels and parts of splits that a `Side` may name."""
-    return {WIDE: _wide(store)}
+def tables_beside(store: Store) -> dict[str, View]:
+    """Give the further tables that a `Side` may name: labels and parts, and what was measured."""
+    return {WIDE: _wide(store), **_measured(store)}
+
+
+def _measured(store: Store, *, only: str = "") -> dict[str, View]:
+    """Give the items of which regions were sought, also those where none was found."""
+    return {
+        _sought(name): measured(setup).view(store, only=only)
+        for name, (setup, info) in progress.current_setups(store).items()
+        if info.shape is Shape.REGION
+    }
+
+
+def _sought(name: str) -> str:
+    return f"measured by {name}"
 
 
 def _wide(store: Store) -> FetchView:
@@ -246,6 +268,8 @@ class Side:
         The measure or model; empty for the labels.
     labels:
         Column of the tidy table -> what it holds, where the measure itself does not say.
+    private:
+        Whether the columns stand in the tidy table only where they are asked for by name.
     """
 
     alias: str
@@ -253,6 +277,7 @@ class Side:
     columns: Mapping[str, str]
     of: str = ""
     labels: Mapping[str, str] = field(default_factory=dict)
+    private: bool = False
 
     @property
     def join(self) -> str:
@@ -296,7 +321,7 @@ def sides(store: Store) -> list[Side]:
 
 def _tidy_sql(store: Store) -> str:
     """Join records with items, labels, and the current rows of each measure and model."""
-    beside = sides(store)
+    beside = [side for side in sides(store) if not side.private]
     columns = own_side(store)
     for side in beside:
         columns |= side.columns
@@ -366,7 +391,7 @@ def _measure_side(name: str, info: Info, *, taken: set[str], store: Store) -> Si
             if not (name == "facts" and c in OF_ITEMS)
         }
         columns = {shown: f"{alias}.{quoted(c)}" for shown, c in names.items()}
-        return Side(alias, source, columns, name)
+        return Side(alias, source, columns, name, private=info.private)
     if info.shape is Shape.TAG:
         return _tag_side(name, alias, taken=taken, store=store)
     if info.shape is Shape.TEXT:
@@ -374,9 +399,11 @@ def _measure_side(name: str, info: Info, *, taken: set[str], store: Store) -> Si
         rows = f"(SELECT item, {text} FROM {source} GROUP BY item)"
         return one(name, f"{alias}.text", rows=rows, label=f"Text by {name}", prefix="text")
     if info.shape is Shape.REGION:
-        rows = f"(SELECT item, count(*) AS n FROM {source} GROUP BY item)"
+        both = f"SELECT item, 0 AS n FROM {quoted(_sought(name))}"
+        both += f" UNION ALL SELECT item, 1 AS n FROM {source}"
+        rows = f"(SELECT item, CAST(sum(n) AS BIGINT) AS n FROM ({both}) GROUP BY item)"
         label = f"Number of regions found by {name}"
-        return one(f"{name}_count", f"coalesce({alias}.n, 0)", rows=rows, label=label)
+        return one(f"{name}_count", f"{alias}.n", rows=rows, label=label)
     return None
 
 

@@ -129,6 +129,24 @@ CATALOGUE: Mapping[str, Listing] = {
         "labels",
         "label",
     ),
+    "measures": _listing(
+        "measure, version, shape, items:BIGINT, current:BOOLEAN, file, sha256, parameters, time, "
+        "run:BIGINT",
+        "setups LEFT JOIN runs ON runs.run = setups.used",
+        "name, used, setup",
+        measure="name",
+        version="setups.version",
+        shape="json_extract(info, '$.shape')",
+        items="(SELECT count(*) FROM measured WHERE measured.setup = setups.setup "
+        "AND part IS NOT NULL)",
+        current="NOT EXISTS (SELECT 1 FROM setups AS s WHERE s.name = setups.name "
+        "AND (s.used, s.setup) > (setups.used, setups.setup))",
+        file="json_extract(setups.parameters, '$.origin.file')",
+        sha256="json_extract(setups.parameters, '$.origin.sha256')",
+        parameters="setups.parameters",
+        time="started",
+        run="used",
+    ),
     "splits": _listing(
         "split:BIGINT, variable, item, part, shares, seed:BIGINT, method, time",
         "split_items JOIN splits USING (split)",
@@ -170,6 +188,15 @@ def views(store: Store) -> dict[str, View]:
         if name not in found:
             found[name] = RefusedView(people.not_applied(store, name))
     return found
+
+
+def measured(setup: int) -> Listing:
+    """Return the items that were measured under a setup, also those without a row."""
+    return _listing(
+        "item",
+        f"measured JOIN items USING (n) WHERE setup = {int(setup)} AND part IS NOT NULL",
+        "n",
+    )
 
 
 def records(store: Store) -> Listing:

@@ -24,6 +24,8 @@ FACES = 100
 UNSORTED = 40
 COPIES = 6
 POSTS = 120
+SIDE = 200
+WEAR = (("gaussian_noise",), ("gaussian_blur", "gaussian_blur"), ("occlusion", "occlusion"))
 QUIET_CODES = {0, 3}
 QUERY = (
     "SELECT face_linear.tag AS seen, count(DISTINCT records.item) AS images, "
@@ -38,13 +40,14 @@ def demo(
         "mediacorpus-demo"
     ),
 ) -> None:
-    """Show the whole way on 200 small photographs, half of them faces."""
+    """Show the whole way on 200 worn photographs, half of them faces."""
     started = time.monotonic()
     _make_room(folder)
     _make_images(folder)
     out(
-        f"{folder / 'pictures'} holds 200 photographs from scikit-image (faces and other things), "
-        "and what real folders hold besides: copies, a broken file, a text file called .jpg."
+        f"{folder / 'pictures'} holds 200 small photographs from scikit-image (faces and other "
+        f"things), enlarged to {SIDE} pixels, half of them noisy, blurred or torn; and what "
+        "real folders hold besides: copies, a broken file, a text file called .jpg."
     )
     place = str(folder)
     for words in _commands(place):
@@ -74,6 +77,7 @@ def _commands(folder: str) -> list[list[str]]:
     return [
         ["create", folder],
         ["add", folder, f"{folder}/pictures", "--variable", "face"],
+        ["add", folder, f"{folder}/scans.csv"],
         ["add", folder, f"{folder}/posts.csv", "--id-column", "post_id"],
         ["items", folder, *few],
         ["records", folder, *few],
@@ -81,15 +85,16 @@ def _commands(folder: str) -> list[list[str]]:
         ["measures"],
         ["measure", folder, "facts", "tags", "embedding"],
         ["labels", "import", folder, f"{folder}/labels.csv"],
-        ["split", folder, "face", "--shares", "60/20/20"],
+        ["split", folder, "face", "--shares", "45/20/35"],
         ["train", folder, "face", "--name", face[0]],
         ["train", folder, "face", "--name", face[1], "--method", "finetune"],
         *(["apply", folder, name] for name in face),
         *(["validate", folder, name, "--against", "face"] for name in face),
+        ["audit", folder, face[0], "--against", "face", "--by", "state"],
         ["table", folder, "-o", f"{folder}/reports/table.csv"],
         ["sql", folder, QUERY],
         ["runs", folder, *few],
-        ["report", folder, "--title", "Faces among small photographs"],
+        ["report", folder, "--title", "Faces among worn photographs"],
     ]
 
 
@@ -115,20 +120,26 @@ def _make_room(folder: Path) -> None:
 
 def _make_images(folder: Path) -> None:
     """Write the photographs as class folders, as dirty as real ones."""
-    photographs = (need("skimage.data").lfw_subset() * 255).round().astype(np.uint8)
+    small = (need("skimage.data").lfw_subset() * 255).round().astype(np.uint8)
     images = folder / "pictures"
     images.mkdir(parents=True)
     (folder / MARK).write_text("Made by `mediacorpus demo`; it may be deleted.\n", encoding="utf-8")
     rng = np.random.default_rng(SEED)
-    unsorted = set(rng.choice(len(photographs), UNSORTED, replace=False).tolist())
+    unsorted = set(rng.choice(len(small), UNSORTED, replace=False).tolist())
+    states = rng.permutation(["good", "worn"] * (len(small) // 2)).tolist()
     written, labels = [], []
-    for number, pixels in enumerate(photographs):
+    for number, (pixels, state) in enumerate(zip(small, states, strict=True)):
         label = "face" if number < FACES else "no_face"
         place = images if number in unsorted else images / label
         suffix = "png" if number % 2 else "jpg"
         path = place / f"{'unsorted' if number in unsorted else label}_{number:03d}.{suffix}"
         path.parent.mkdir(exist_ok=True)
-        path.write_bytes(_encoded(pixels, "PNG" if number % 2 else "JPEG"))
+        path.write_bytes(
+            _encoded(
+                _enlarged(pixels, worn=state == "worn", seed=number),
+                "PNG" if number % 2 else "JPEG",
+            )
+        )
         written.append(path)
         if number in unsorted:
             labels.append([f"pictures/{path.name}", "face", label, "lfw_subset"])
@@ -139,7 +150,27 @@ def _make_images(folder: Path) -> None:
     (images / "face" / "half_downloaded.jpg").write_bytes(whole[: len(whole) // 2])
     (images / "face" / "not_a_picture.jpg").write_text("404 Not Found\n", encoding="utf-8")
     _write_csv(folder / "labels.csv", ["file", "variable", "value", "coder"], labels)
+    scans = [[_named(path), state] for path, state in zip(written, states, strict=True)]
+    _write_csv(folder / "scans.csv", ["file", "state"], scans)
     _write_csv(folder / "posts.csv", ["post_id", "file", "date", "shares"], _posts(written, rng))
+
+
+def _enlarged(pixels: Any, *, worn: bool, seed: int) -> Any:
+    """Enlarge a photograph and, where it is to be worn, make it noisy, blurred or torn."""
+    from PIL import Image
+
+    from mediacorpus.media.perturb import perturb
+
+    image = Image.fromarray(pixels).convert("RGB").resize((SIDE, SIDE), Image.Resampling.BICUBIC)
+    large = np.asarray(image)
+    for turn, kind in enumerate(WEAR[seed % len(WEAR)] if worn else ()):
+        large = perturb(large, kind, 5, seed=seed + turn)
+    return large
+
+
+def _named(path: Path) -> str:
+    """Give a file as the tables beside the folder `pictures` name it."""
+    return path.relative_to(path.parents[1 if path.parent.name == "pictures" else 2]).as_posix()
 
 
 def _encoded(pixels: Any, kind: str) -> bytes:
@@ -156,7 +187,7 @@ def _posts(written: list[Path], rng: Any) -> list[list[Any]]:
     return [
         [
             f"post{number:04d}",
-            path.relative_to(path.parents[1 if path.parent.name == "pictures" else 2]).as_posix(),
+            _named(path),
             f"2024-{rng.integers(1, 13):02d}-{rng.integers(1, 29):02d}",
             int(rng.poisson(20)),
         ]

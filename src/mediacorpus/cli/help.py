@@ -7,6 +7,8 @@ from typing import Any
 
 import typer.core
 
+from mediacorpus.errors import RENAMED, present_name
+
 GROUPS: Mapping[str, tuple[str, ...]] = {
     "Begin": ("demo", "doctor", "create"),
     "Put in": ("add", "update", "remove"),
@@ -38,12 +40,14 @@ EXAMPLES: Mapping[str, str] = {
     "table": "mediacorpus table protests -o study.dta",
     "sql": 'mediacorpus sql protests "SELECT format, count(*) AS n FROM items GROUP BY format"',
     "measures": "mediacorpus measures",
+    "measures import": "mediacorpus measures import protests aws answers.csv --shape tag",
     "measure": "mediacorpus measure protests color quality tags",
     "labels import": "mediacorpus labels import protests labels.csv --coder anna",
+    "labels set": "mediacorpus labels set protests 543043.jpg crowd yes --coder me",
     "labels map": 'mediacorpus labels map protests crowd "YES=yes,yess=yes"',
     "remove": "mediacorpus remove protests photos",
     "gold": "mediacorpus gold protests crowd --rule majority",
-    "split": "mediacorpus split protests crowd --shares 60/20/20 --by author",
+    "split": "mediacorpus split protests crowd --shares 60/20/20 --cluster author",
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
@@ -87,7 +91,7 @@ PANELS: Mapping[str, Mapping[str, tuple[str, ...]]] = {
     "grid": _LEARNING,
     "add": {
         "For tables": ("path_column", "id_column", "boxes", "box_unit"),
-        "For videos and documents": ("frames", "pages", "dpi"),
+        "For videos and documents": ("frames", "audio", "pages", "dpi"),
         "For links": _LINKS,
     },
 }
@@ -119,6 +123,15 @@ def _first_sentence(text: str | None) -> str:
 class Command(typer.core.TyperCommand):
     """A command whose help has its options in panels, and an example at its end."""
 
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Read the options; those under a former name are read as what they are called now."""
+        former = RENAMED.get(str(self.name), {})
+        for place, word in enumerate(args):
+            option, equals, value = word.partition("=")
+            if word.startswith("--") and option[2:] in former:
+                args[place] = f"--{present_name('option', option[2:], former)}{equals}{value}"
+        return super().parse_args(ctx, args)
+
     def format_options(self, ctx: Any, formatter: Any) -> None:
         """Write arguments, then options panel by panel."""
         arguments, options = [], {}
@@ -143,10 +156,22 @@ class Command(typer.core.TyperCommand):
 
     def format_epilog(self, ctx: Any, formatter: Any) -> None:
         """Write an example."""
-        name = ctx.command_path.partition(" ")[2]
-        if name in EXAMPLES:
-            with formatter.section("Example"):
-                formatter.write_text(EXAMPLES[name])
+        _example(ctx, formatter)
+
+
+class Subgroup(typer.core.TyperGroup):
+    """A command that does something by itself and has further commands below it."""
+
+    def format_epilog(self, ctx: Any, formatter: Any) -> None:
+        """Write an example."""
+        _example(ctx, formatter)
+
+
+def _example(ctx: Any, formatter: Any) -> None:
+    name = ctx.command_path.partition(" ")[2]
+    if name in EXAMPLES:
+        with formatter.section("Example"):
+            formatter.write_text(EXAMPLES[name])
 
 
 def _with_default(command: str | None, name: str, record: tuple[str, str]) -> tuple[str, str]:

@@ -31,7 +31,7 @@ Sources = Annotated[
     typer.Argument(
         metavar="SOURCE...",
         help="Folders, images, drawings, PDF, video or sound files, zip or tar archives, "
-        "or a table (CSV, TSV, Parquet, JSON lines, .xlsx, .ods) of paths or links.",
+        "or a table (CSV, TSV, Parquet, JSON lines, .xlsx, .xls, .ods) of paths or links.",
     ),
 ]
 Variable = Annotated[
@@ -66,6 +66,9 @@ Frames = Annotated[
 Pages = Annotated[
     str | None,
     typer.Option(help="Pages of documents that become items: 1-20, or 1,3,5-7; else all."),
+]
+Audio = Annotated[
+    bool, typer.Option("--audio", help="The audio track of each video becomes an item, too.")
 ]
 Dpi = Annotated[float, typer.Option(help="Density at which PDF pages are drawn.")]
 Boxes = Annotated[
@@ -107,6 +110,7 @@ def add(
     frames: Frames = None,
     pages: Pages = None,
     dpi: Dpi = 200.0,
+    audio: Audio = False,
     boxes: Boxes = None,
     box_unit: BoxUnit = "pixels",
     refresh: Refresh = False,
@@ -137,6 +141,7 @@ def add(
             frames=frames,
             pages=pages,
             dpi=dpi,
+            audio=audio,
             boxes=boxes,
             box_unit=box_unit,
             refresh=refresh,

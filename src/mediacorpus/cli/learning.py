@@ -264,7 +264,7 @@ def _settings(given: Mapping[str, Any]) -> TrainSettings:
 
 def _page(folder: Path, name: str, *, wanted: bool) -> LivePage | nullcontext[None]:
     """Begin the page of `--watch` and say where it is."""
-    from mediacorpus.learning.models import NAME
+    from mediacorpus.store.parts import NAME
 
     # Training refuses other names, which may hold a path, with a sentence of its own.
     if not wanted or not NAME.fullmatch(name):
@@ -348,11 +348,12 @@ def validate(
             "the val part: f1, youden, 'precision>=0.9', 'recall>=0.9' or 'cost:fp=1,fn=5'."
         ),
     ] = None,
-    by: Annotated[
+    cluster: Annotated[
         str | None,
         typer.Option(
-            help="Column whose equal values belong together (authors); else that of the split, "
-            "or none."
+            metavar="COLUMN",
+            help="Items that share a value of this column (author) are drawn together; else as "
+            "in the split, or none.",
         ),
     ] = None,
     inclusion_probability: Annotated[
@@ -376,7 +377,7 @@ def validate(
             positive=positive,
             part=part,
             threshold=threshold,
-            by=by,
+            cluster=cluster,
             inclusion_probability=inclusion_probability,
             level=level,
             seed=seed,

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from mediacorpus.cli.app import Folder, Json, Quiet, command
+from mediacorpus.cli.app import Encoding, Folder, Json, Quiet, Sheet, app, command
+from mediacorpus.cli.help import Command, Subgroup
 from mediacorpus.cli.output import note, show, some_failed
 from mediacorpus.cli.selecting import selectable
+
+measures_app = typer.Typer(cls=Subgroup, invoke_without_command=True)
+app.add_typer(measures_app, name="measures")
 
 
 @command()
@@ -20,9 +25,11 @@ def backbones(as_json: Json = False) -> None:
     show(frame, as_json=as_json, rows=len(frame))
 
 
-@command()
-def measures(as_json: Json = False) -> None:
-    """List what can be measured: name, one line, licence, extra."""
+@measures_app.callback()
+def measures(context: typer.Context, as_json: Json = False) -> None:
+    """List what can be measured; import what other programs measured."""
+    if context.invoked_subcommand is not None:
+        return
     import pandas as pd
 
     from mediacorpus.engine.contract import MEASURES
@@ -42,6 +49,72 @@ def measures(as_json: Json = False) -> None:
         ]
     )
     show(frame, as_json=as_json)
+
+
+@measures_app.command("import", cls=Command)
+def import_(
+    folder: Folder,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the new measure.")],
+    source: Annotated[
+        Path, typer.Argument(metavar="FILE", help="Table of values: CSV, Parquet, JSONL, .xlsx.")
+    ],
+    shape: Annotated[
+        str | None, typer.Option(help="What a row is: tag, scalar, text or region (a box).")
+    ] = None,
+    item: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Column of ids, or of file names; else found."),
+    ] = None,
+    tag: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of tags.")] = None,
+    score: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of scores.")] = None,
+    columns: Annotated[
+        str | None,
+        typer.Option(metavar="A,B", help="With scalar: columns of values; else all others."),
+    ] = None,
+    text: Annotated[str | None, typer.Option(metavar="COLUMN", help="Column of texts.")] = None,
+    boxes: Annotated[
+        str | None,
+        typer.Option(metavar="X,Y,W,H", help="Columns with a box: left, top, width, height."),
+    ] = None,
+    box_unit: Annotated[str, typer.Option(help="Unit of boxes: pixels or fractions.")] = "pixels",
+    scale: Annotated[
+        float | None,
+        typer.Option(help="Score that means certain, such as 100 of percent; else found."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be imported.")
+    ] = False,
+    encoding: Encoding = None,
+    sheet: Sheet = None,
+    quiet: Quiet = False,
+    as_json: Json = False,
+) -> None:
+    """Make a measure of a table of values that another program computed.
+
+    The measure is known by the table's hash. A corrected table takes its place.
+    """
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        imported = corpus.import_measure(
+            name,
+            source,
+            shape=shape,
+            item=item,
+            tag=tag,
+            score=score,
+            columns=columns or (),
+            text=text,
+            boxes=boxes or (),
+            box_unit=box_unit,
+            scale=scale,
+            dry_run=dry_run,
+            encoding=encoding,
+            sheet=sheet,
+            progress=False if quiet or as_json else None,
+        )
+    show(imported, as_json=as_json)
+    some_failed(len(imported.unknown))
 
 
 @command()
@@ -67,6 +140,10 @@ def measure(
     top: Annotated[
         int | None, typer.Option(help="Tags kept for each image, where tags are asked for.")
     ] = None,
+    band: Annotated[
+        int | None,
+        typer.Option(help="For intensity: only this band of a raster, from 1.", min=1),
+    ] = None,
     batch_size: Annotated[int, typer.Option(help="Images in one batch.", min=1)] = 16,
     retry: Annotated[
         bool, typer.Option("--retry", help="Try items again that failed before.")
@@ -85,7 +162,7 @@ def measure(
     """Measure every image that lacks one of the measures, in one pass over the pixels."""
     from mediacorpus.corpus import Corpus
 
-    given = {"top": top, "backbone": backbone, "weights": weights}
+    given = {"top": top, "backbone": backbone, "weights": weights, "band": band}
     parameters = {name: value for name, value in given.items() if value is not None}
     with Corpus(folder) as corpus:
         measured = corpus.measure(

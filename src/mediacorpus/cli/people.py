@@ -90,6 +90,30 @@ def map_labels(
         show(corpus.map_labels(variable, map_, undo=undo), as_json=as_json)
 
 
+@labels_app.command("set", cls=Command)
+def set_label(
+    folder: Folder,
+    item: Annotated[
+        str, typer.Argument(metavar="ITEM", help="The item's id, or the name of its file.")
+    ],
+    variable: Annotated[str, typer.Argument(metavar="VARIABLE", help="What the label is about.")],
+    value: Annotated[
+        str, typer.Argument(metavar="VALUE", help='The label; "" takes back what was said.')
+    ],
+    coder: Annotated[str, typer.Option(help="Who says so, such as me.")],
+    new_value: Annotated[
+        bool, typer.Option("--new-value", help="A value or variable that no label has so far.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Say one label of one item, by a new entry in the log."""
+    from mediacorpus.corpus import Corpus
+
+    with Corpus(folder) as corpus:
+        done = corpus.set_label(item, variable, value, coder=coder, new_value=new_value)
+    show(done, as_json=as_json)
+
+
 @command()
 def gold(
     folder: Folder,
@@ -137,12 +161,12 @@ def split(
         str, typer.Option(help="train/val or train/val/test, such as 80/20 or 80/10/10.")
     ] = "80/20",
     seed: Annotated[int, typer.Option(help="The same seed gives the same split.")] = 1,
-    by: Annotated[
+    cluster: Annotated[
         str | None,
         typer.Option(
             metavar="COLUMN",
-            help="One of your columns (author, group of near-duplicates): items that share a "
-            "value are never parted.",
+            help="Items that share a value of this column (author, group of near-duplicates) are "
+            "never parted.",
         ),
     ] = None,
     balanced: Annotated[
@@ -165,5 +189,7 @@ def split(
     from mediacorpus.corpus import Corpus
 
     with Corpus(folder) as corpus:
-        drawn = corpus.split(variable, shares=shares, seed=seed, by=by, balanced=balanced, val=val)
+        drawn = corpus.split(
+            variable, shares=shares, seed=seed, cluster=cluster, balanced=balanced, val=val
+        )
     show(drawn, as_json=as_json)

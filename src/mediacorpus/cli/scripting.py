@@ -13,8 +13,10 @@ from mediacorpus.store.store import Store
 
 NAMES = {
     "import_labels": "labels import",
+    "import_measure": "measures import",
     "map_labels": "labels map",
     "import_model": "models import",
+    "set_label": "labels set",
     "learning_curve": "learning-curve",
 }
 """Methods of `Corpus` whose command has another name."""

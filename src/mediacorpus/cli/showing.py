@@ -30,16 +30,44 @@ def show(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="Write to this .png, .jpg or .webp file.")
     ] = Path("sheet.png"),
-    kind: Annotated[str, typer.Option("--as", help="rgb, gray, hsv, lab or edges.")] = "rgb",
+    kind: Annotated[
+        str,
+        typer.Option(
+            "--as", help="rgb, gray, channels, red, green, blue, cmyk, hsv, lab or edges."
+        ),
+    ] = "rgb",
+    rotate: Annotated[
+        float, typer.Option(metavar="DEGREES", help="Turn the image against the clock.")
+    ] = 0.0,
+    flip: Annotated[
+        str | None, typer.Option(help="Mirror the image: left-right or up-down.")
+    ] = None,
     resize: Annotated[
         str | None,
         typer.Option(help='"squish 224", "crop 224", "pad 224", "rescale-crop 224" or "50%".'),
+    ] = None,
+    filter: Annotated[
+        str | None,
+        typer.Option(help="How pixels are resized: nearest, bilinear, bicubic, area or lanczos."),
     ] = None,
     augment: Annotated[
         int, typer.Option(help="Random versions that are drawn beside each image.", min=0)
     ] = 0,
     seed: Annotated[int, typer.Option(help="Seed of the random versions.")] = 1,
-    most: Annotated[int, typer.Option(help="Items at the most.", min=1)] = 12,
+    frames: Annotated[
+        str | None,
+        typer.Option(
+            help="Frames of videos: shots (one of each, with its times), every=2s or every=50; "
+            "else 12 at equal steps."
+        ),
+    ] = None,
+    most: Annotated[
+        int | None,
+        typer.Option(
+            help="Items at the most, and frames of a video.  [default: 12, and 60 with --frames]",
+            min=1,
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Draw images on a sheet: as they are, in other color spaces, resized, augmented."""
@@ -49,14 +77,19 @@ def show(
 
     drawing: dict[str, Any] = {
         "kind": kind,
+        "rotate": rotate,
+        "flip": flip,
         "resize": resize,
+        "filter": filter,
         "augment": augment,
         "seed": seed,
+        "frames": frames,
+        "most": most,
         "output": output,
     }
     if (place / DATABASE).is_file():
         with Corpus(place) as corpus:
-            drawn = corpus.show(items or None, most=most, **drawing)
+            drawn = corpus.show(items or None, **drawing)
     elif items:
         raise ParameterError(
             f"{place} is no corpus, so it has no item {items[0]!r}. Name a corpus and then its "

@@ -172,8 +172,12 @@ def compare(
     folder: Folder,
     variable: Variable,
     models: Annotated[str | None, typer.Option(help="Models, with commas; else all.")] = None,
-    by: Annotated[
-        str | None, typer.Option(help="Column whose equal values belong together.")
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN",
+            help="Items that share a value of this column (author) are drawn together.",
+        ),
     ] = None,
     level: Level = 0.95,
     seed: Annotated[int, typer.Option(help="Seed of the bootstrap.")] = 1,
@@ -188,7 +192,7 @@ def compare(
         found = corpus.compare(
             variable,
             models=chosen,
-            by=by,
+            cluster=cluster,
             level=level,
             seed=seed,
             progress=False if quiet or as_json else None,
@@ -304,7 +308,8 @@ def explain(
         str, typer.Option(help="auto, gradcam, cam, occlusion or neighbors.")
     ] = "auto",
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="Write a .png, .jpg or .webp sheet.")
+        Path | None,
+        typer.Option("--output", "-o", help="Write an .html page, or .png, .jpg or .webp sheets."),
     ] = None,
     on: Any = None,
     quiet: Quiet = False,

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import pandas as pd
 
-from mediacorpus.coding.finding import Finder
 from mediacorpus.coding.labels_table import LabelRow, LabelTable, read_labels
 from mediacorpus.coding.values import (
     check_allowed,
@@ -24,8 +23,9 @@ from mediacorpus.errors import LabelError
 from mediacorpus.records import Label
 from mediacorpus.result import Result, counted
 from mediacorpus.store import people
+from mediacorpus.store.finding import Finder
 from mediacorpus.store.read import read_table
-from mediacorpus.store.runs import running
+from mediacorpus.store.runs import repeating, running
 from mediacorpus.store.store import Store
 
 SHOWN = 5
@@ -142,9 +142,9 @@ def import_labels(
     store:
         The catalogue.
     source:
-        A CSV, TSV, Parquet, JSON-lines, `.xlsx` or `.ods` file, or a data frame. Columns: `item`,
-        `file` or `record`; `variable`; `value`; and, if there, `coder` and `seconds`. Files are
-        paths, or bare names where only one record has that name.
+        A CSV, TSV, Parquet, JSON-lines, `.xlsx`, `.xls` or `.ods` file, or a data frame. Columns:
+        `item`, `file` or `record`; `variable`; `value`; and, if there, `coder` and `seconds`. Files
+        are paths, or bare names where only one record has that name.
     coder:
         Who coded, where the table does not say.
     coder_column:
@@ -204,7 +204,9 @@ def import_labels(
         place = name if base is None else str(Path(name).absolute())
         with running(store, "labels import", parameters={"source": place}, exclusive=False) as run:
             result, labels = _found(store, table, base=base, name=name)
-            result.labels = people.append_labels(store, labels, run.id)
+            # An update must not put back what was corrected since.
+            repeats = place if repeating() else None
+            result.labels = people.append_labels(store, labels, run.id, repeats=repeats)
             run.done, run.failed = result.labels, len(result.unknown)
     result.notes = [*notes, *table.notes, *more, *result.notes]
     result.unchanged = len(labels) - result.labels

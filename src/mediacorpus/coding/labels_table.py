@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import re
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -14,29 +13,11 @@ from mediacorpus.coding.values import key
 from mediacorpus.errors import LabelError
 from mediacorpus.result import counted
 from mediacorpus.store.columns import MISSING
-from mediacorpus.store.people import NONE, SEVERAL, mapped, written
+from mediacorpus.store.finding import FILES, KEYS, known_as
+from mediacorpus.store.people import NONE, SEVERAL, cell_text, mapped, written
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-KEYS = ("item", "record", "file")
-"""Columns that can say which item a label is for; in each row the first that is filled."""
-
-FILES = (
-    "path",
-    "filename",
-    "filepath",
-    "image",
-    "imagefile",
-    "imagepath",
-    "imagename",
-    "imageid",
-    "img",
-    "photo",
-    "picture",
-    "id",
-)
-"""Other names of the column of files, without case, blanks and punctuation; the first counts."""
 
 CODERS = (
     "coderid",
@@ -54,10 +35,9 @@ CODERS = (
     "labeledby",
     "codedby",
 )
-"""Other names of the column of coders, likewise."""
+"""Other names of the column of coders, as `store.finding.FILES` for files."""
 
 _KNOWN = {*KEYS, "variable", "value", "coder", "seconds"}
-_PUNCTUATION = re.compile(r"[\W_]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -264,7 +244,7 @@ def _columns(
         known = plain.lower() if plain.lower() in _KNOWN else plain
         if known in columns:
             raise LabelError(f"The table of labels has two columns named {known!r}; rename one.")
-        columns[known] = [_text(value) for value in frame.iloc[:, place].tolist()]
+        columns[known] = [cell_text(value) for value in frame.iloc[:, place].tolist()]
     if coder_column is not None:
         if coder_column not in columns:
             raise LabelError(
@@ -287,19 +267,10 @@ def _rename(
     notes: list[str],
 ) -> None:
     """Take a column under its usual name where it has another one that is known."""
-    there = {_PUNCTUATION.sub("", name).lower(): name for name in columns}
-    found = next((there[name] for name in names if name in there), None)
+    found = known_as(columns, names)
     if found is not None:
         columns[known] = columns.pop(found)
         notes.append(f"{words} by the column {found!r}.")
-
-
-def _text(value: Any) -> str:
-    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
-        return ""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return written(str(value))
 
 
 def _cells(

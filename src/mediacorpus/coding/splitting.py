@@ -115,7 +115,7 @@ def split(
     *,
     shares: str = "80/20",
     seed: int = 1,
-    by: str | None = None,
+    cluster: str | None = None,
     balanced: bool = False,
     val: float | None = None,
 ) -> Split:
@@ -133,7 +133,7 @@ def split(
         `"80/20"` for train and val, `"80/10/10"` for train, val and test.
     seed:
         The same seed and labels give the same split.
-    by:
+    cluster:
         One of your own columns, such as `author` or the number of a group of near-duplicates.
         Items that share a value are never parted, whether directly or through an item that
         has several records; crops, frames and pages have the values of their file. An item
@@ -151,19 +151,27 @@ def split(
     UnknownName
         No label has that variable.
     ParameterError
-        No record has the column `by`, or a scale is to be balanced.
+        No record has the column `cluster`, or a scale is to be balanced.
     SplitError
         The shares make no sense, or the labels or the groups do not allow the split.
     """
     parameters: dict[str, object] = {"variable": variable, "shares": shares}
-    parameters |= ({"by": by} if by else {}) | ({"balanced": True} if balanced else {})
+    parameters |= ({"cluster": cluster} if cluster else {}) | (
+        {"balanced": True} if balanced else {}
+    )
     if val is not None:
         parameters["val"] = val
     with running(store, "split", parameters=parameters, seed=seed, exclusive=False) as run:
         given = {} if val is None else _given(store, variable)
         shares = shares if val is None else _within(val)
         made = _made(
-            store, variable, shares=shares, seed=seed, by=by, balanced=balanced, given=given
+            store,
+            variable,
+            shares=shares,
+            seed=seed,
+            cluster=cluster,
+            balanced=balanced,
+            given=given,
         )
         people.write_split(
             store,
@@ -171,7 +179,7 @@ def split(
             made.parts,
             shares=shares,
             seed=seed,
-            method=_method(by, list(made.left_out), val=val),
+            method=_method(cluster, list(made.left_out), val=val),
             run=run.id,
         )
         run.done = len(made.parts)
@@ -204,7 +212,7 @@ def _made(
     *,
     shares: str,
     seed: int,
-    by: str | None,
+    cluster: str | None,
     balanced: bool,
     given: Mapping[str, str],
 ) -> Split:
@@ -223,7 +231,7 @@ def _made(
     if given:
         labels = {item: value for item, value in labels.items() if item in given}
     divided = {i: value for i, value in labels.items() if given.get(i, "train") == "train"}
-    drawn, notes = _drawn(store, divided, shares=shares, seed=seed, by=by)
+    drawn, notes = _drawn(store, divided, shares=shares, seed=seed, cluster=cluster)
     drawn |= {item: given[item] for item in labels if item not in divided}
     left_out = surplus(drawn, labels, seed=seed) if balanced else []
     absent = set(left_out)
@@ -243,47 +251,55 @@ def _made(
 
 
 def _drawn(
-    store: Store, labels: Mapping[str, str], *, shares: str, seed: int, by: str | None
+    store: Store, labels: Mapping[str, str], *, shares: str, seed: int, cluster: str | None
 ) -> tuple[dict[str, str], list[str]]:
     """Give item → part, and what to know of it."""
     items = list(labels)
     classes = strata(list(labels.values()), parts=len(parse_shares(shares)))
-    if by is None:
+    if cluster is None:
         return draw_split(items, classes, shares=shares, seed=seed), []
-    groups = groups_by(store, items, by)
+    groups = groups_by(store, items, cluster)
     numbers = [groups[item] for item in items]
     if len(set(numbers)) == 1 and numbers[0] is not None:
         raise SplitError(
-            f"All {len(items):,} labelled items of this variable belong to one group of {by!r}, "
-            "directly or through items with several records, so they cannot be parted; "
-            "take another column."
+            f"All {len(items):,} labelled items of this variable belong to one group of "
+            f"{cluster!r}, directly or through items with several records, so they cannot be "
+            "parted; take another column."
         )
     parts = draw_split(items, classes, shares=shares, seed=seed, groups=numbers, partial=True)
     return parts, [
-        _of_groups(parts, groups, by=by),
-        *_gaps(parts, dict(zip(items, classes, strict=True)), groups=groups, shares=shares, by=by),
+        _of_groups(parts, groups, cluster=cluster),
+        *_gaps(
+            parts,
+            dict(zip(items, classes, strict=True)),
+            groups=groups,
+            shares=shares,
+            cluster=cluster,
+        ),
     ]
 
 
-def _method(by: str | None, left_out: Sequence[str], *, val: float | None) -> str:
+def _method(cluster: str | None, left_out: Sequence[str], *, val: float | None) -> str:
     text = "stratified"
     if val is not None:
         text = f"folders, with a validation share of {val:g} drawn from train, stratified"
-    if by is not None:
-        text += f", items with the same {by} never parted"
+    if cluster is not None:
+        text += f", items with the same {cluster} never parted"
     if left_out:
         text += f", {len(left_out):,} items left out for equal classes in training"
     return text
 
 
-def _of_groups(parts: Mapping[str, str], groups: Mapping[str, int | None], *, by: str) -> str:
+def _of_groups(parts: Mapping[str, str], groups: Mapping[str, int | None], *, cluster: str) -> str:
     """Say how many groups there are and which shares came out."""
     sizes = Counter(number for number in groups.values() if number is not None)
     alone = sum(number is None for number in groups.values())
     tally = Counter(parts.values())
     came = "/".join(f"{100 * tally[p] / len(parts):.1f}" for p in PARTS if tally[p])
     largest = max(sizes.values(), default=0)
-    text = f"No group of {by} is parted ({len(sizes):,} groups, the largest of {largest:,} items"
+    text = (
+        f"No group of {cluster} is parted ({len(sizes):,} groups, the largest of {largest:,} items"
+    )
     text += f"; {alone:,} items without a value are on their own" if alone else ""
     return f"{text}); the shares came out as {came}."
 
@@ -294,7 +310,7 @@ def _gaps(
     *,
     groups: Mapping[str, int | None],
     shares: str,
-    by: str,
+    cluster: str,
 ) -> list[str]:
     """Warn of each class, or stratum of a scale, that a part lacks."""
     names = PARTS[: shares.count("/") + 1]
@@ -308,7 +324,7 @@ def _gaps(
             its = "its one item lies" if len(items) == 1 else f"its {len(items):,} items lie"
             notes.append(
                 f"Warning: no item of {name} is in {' and '.join(lacking)}, because {its} in "
-                f"{held} of {by}."
+                f"{held} of {cluster}."
             )
     return notes
 
@@ -360,17 +376,18 @@ def groups_of(store: Store, variable: str, items: Sequence[str]) -> list[int | N
         was drawn without groups.
     """
     number = people.latest_split(store, variable)
-    by = None if number is None else column_of_split(store, number)
-    if by is None:
+    cluster = None if number is None else column_of_split(store, number)
+    if cluster is None:
         return [None] * len(items)
-    found = groups_by(store, items, by)
+    found = groups_by(store, items, cluster)
     return [found[item] for item in items]
 
 
 def column_of_split(store: Store, split: int) -> str | None:
     """Return the column whose groups a split never parts, or None."""
     found = store.value(
-        "SELECT json_extract(runs.parameters, '$.by') FROM splits JOIN runs USING (run) "
+        "SELECT coalesce(json_extract(runs.parameters, '$.cluster'), "
+        "json_extract(runs.parameters, '$.by')) FROM splits JOIN runs USING (run) "
         "WHERE split = ?",
         (split,),
     )

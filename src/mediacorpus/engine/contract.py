@@ -9,7 +9,7 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from mediacorpus.records import FileFacts, Info, Region, Tag, Text
+from mediacorpus.records import FileFacts, Info, Place, Region, Tag, Text
 from mediacorpus.registry import Registry
 
 Pixels: TypeAlias = NDArray[np.uint8]
@@ -37,11 +37,17 @@ class BatchItem:
         RGB array `(H, W, 3)`, 0 to 255, upright; None where no measure needs pixels.
         Large images come at reduced scale: the short side has at least as many pixels
         as the measures asked for in `Info.min_side`.
+    read:
+        Runs an importable function on the item's `Place`, for measures that read the file
+        themselves; its result is plain data, such as numbers, text, arrays and lists of these.
+        Formats whose decoders may crash are read in a process that can be killed. None where
+        there is no file.
     """
 
     item: str
     file: FileFacts
     pixels: Pixels | None = None
+    read: Callable[[Callable[[Place], Any]], Any] | None = None
 
 
 @dataclass(slots=True)

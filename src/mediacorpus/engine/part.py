@@ -301,7 +301,12 @@ def run_batch(
     result = PartResult()
     headers = [m for m in measures if not m.info.pixels]
     if headers:
-        batch = Batch([BatchItem(work.item, work.facts) for work in works])
+        batch = Batch(
+            [
+                BatchItem(work.item, work.facts, read=functools.partial(decoders.read, work.place))
+                for work in works
+            ]
+        )
         for prepared in headers:
             _measure(prepared, batch, works=works, run=options.run, result=result)
     deep = [m for m in measures if m.info.pixels]

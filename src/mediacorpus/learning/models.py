@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,15 +17,9 @@ from mediacorpus.learning.model import CARD, ModelFolder, copy_model, load_anywh
 from mediacorpus.networks.frozen import adopt_network
 from mediacorpus.result import Result
 from mediacorpus.store import people, progress
+from mediacorpus.store.parts import check_name
 from mediacorpus.store.runs import running
 from mediacorpus.store.store import Store
-
-NAME = re.compile(r"[a-z][a-z0-9_]*")
-RESERVED = {
-    "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
-    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
-    "columns", "results", "parts_of", "selected_items",
-}  # fmt: skip
 
 COLUMNS = (
     *("model", "variable", "method", "learned_from", "n_train", "metric", "score", "part"),
@@ -38,21 +31,9 @@ SCORES = ("accuracy", "exact_match", "r_squared", "mean_absolute_error")
 """Scores of which the list shows the first that a model has."""
 
 
-def check_name(name: str) -> None:
-    """Raise if a model cannot be called so.
-
-    Raises
-    ------
-    ParameterError
-        It is not of lower-case letters, digits and `_`, or a table has that name.
-    """
-    if not NAME.fullmatch(name):
-        raise ParameterError(
-            f"A model cannot be named {name!r}: use lower-case letters, digits and '_', "
-            "beginning with a letter."
-        )
-    if name in RESERVED or name in MEASURES:
-        raise ParameterError(f"A model cannot be named {name!r}: a table has that name already.")
+def check_model_name(store: Store, name: str) -> None:
+    """Raise if a model cannot be called so; see `mediacorpus.store.parts.check_name`."""
+    check_name(name, "model", {*MEASURES.names(), *progress.outside(store)})
 
 
 def models(store: Store) -> pd.DataFrame:
@@ -166,7 +147,7 @@ def import_model(store: Store, folder: Path, *, name: str | None = None) -> Impo
     _check_folder(folder)
     found = load_anywhere(folder)
     called = str(found.card["name"]) if name is None else name
-    check_name(called)
+    check_model_name(store, called)
     classifier = _classifier(found)
     there = {str(entry["model"]): entry for entry in people.models(store)}
     if called in there and there[called]["hash"] != found.card["hash"]:

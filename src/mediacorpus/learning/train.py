@@ -43,7 +43,7 @@ from mediacorpus.learning.model import (
     load_model,
     save_model,
 )
-from mediacorpus.learning.models import check_name
+from mediacorpus.learning.models import check_model_name
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import Target, TargetKind, against_rest, make_target
 from mediacorpus.measures.verb import measure, measure_as
@@ -373,7 +373,7 @@ def train(
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
-    check_name(name)
+    check_model_name(store, name)
     chosen.check()
     if chosen.arch is None:
         backbone_info(chosen.backbone)

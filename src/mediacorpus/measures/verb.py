@@ -12,8 +12,10 @@ from mediacorpus.engine.contract import MEASURES, Configured
 from mediacorpus.engine.local import Measured
 from mediacorpus.engine.part import Options, Prepared
 from mediacorpus.errors import ModelError, ParameterError, unknown_option
+from mediacorpus.media.color import is_stretched
 from mediacorpus.networks.backbones import LITE
 from mediacorpus.networks.frozen import is_other, kept_network
+from mediacorpus.result import counted
 from mediacorpus.settings import settings
 from mediacorpus.store import progress
 from mediacorpus.store.runs import running
@@ -128,7 +130,7 @@ def measure(
     if verify:
         recorded["verify"] = True
     with running(store, "measure", parameters=recorded, model_hash=model_hash) as run:
-        run.note = note
+        run.note = _joined(note, _stretched(store, wanted), _kept_back(wanted))
         prepared = [
             Prepared(
                 info,
@@ -220,6 +222,38 @@ def _network(store: Store, wanted: Sequence[str], given: dict[str, Any]) -> dict
     name = str(backbone or LITE)
     path, digest = kept_network(store.folder, name, None if weights is None else str(weights))
     return {"backbone": name, "weights": digest, "model": path}
+
+
+def _joined(*notes: str | None) -> str | None:
+    return " ".join(filter(None, notes)) or None
+
+
+def _stretched(store: Store, wanted: Sequence[str]) -> str | None:
+    """Say which measures see rasters of numbers as images only."""
+    names = [name for name in wanted if MEASURES.info(name).pixels]
+    if not names:
+        return None
+    modes = store.rows("SELECT mode, count(*) FROM items WHERE parent IS NULL GROUP BY mode")
+    count = sum(many for mode, many in modes if is_stretched(str(mode)))
+    if not count:
+        return None
+    sees = "sees" if len(names) == 1 else "see"
+    return (
+        f"{', '.join(names)} {sees} {counted(count, 'raster')} of numbers beyond 16 bits, with "
+        "signs or fractions, each stretched from its own least to its greatest value, which makes "
+        "them incomparable. `measure intensity` gives the numbers in the units of the files."
+    )
+
+
+def _kept_back(names: Sequence[str]) -> str | None:
+    """Say that what may point to a person is not handed on by itself."""
+    private = [name for name in names if MEASURES.info(name).private]
+    if not private:
+        return None
+    return (
+        f"What {' and '.join(private)} found may point to a person: it stays in the corpus, and in "
+        "the tidy table, files and reports only where you name its columns."
+    )
 
 
 def _accepts(name: str) -> set[str]:

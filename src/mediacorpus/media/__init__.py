@@ -29,6 +29,7 @@ from mediacorpus.media.color_spaces import (
 )
 from mediacorpus.media.decode import MAX_BYTES, MAX_PIXELS, decode, load, probe, read
 from mediacorpus.media.document import Document
+from mediacorpus.media.metadata import read_camera, read_location
 from mediacorpus.media.normalize import (
     IMAGENET_MEAN,
     IMAGENET_SD,
@@ -37,6 +38,7 @@ from mediacorpus.media.normalize import (
     to_float,
 )
 from mediacorpus.media.opening import inspect
+from mediacorpus.media.raster import load_values
 from mediacorpus.media.representations import channels, represent
 from mediacorpus.media.resize import (
     center_crop,
@@ -92,6 +94,7 @@ __all__ = [
     "load",
     "load_array",
     "load_audio",
+    "load_values",
     "measure_channels",
     "one_channel",
     "pad",
@@ -99,6 +102,8 @@ __all__ = [
     "probe",
     "random_resized_crop",
     "read",
+    "read_camera",
+    "read_location",
     "represent",
     "rescale_crop",
     "resize",

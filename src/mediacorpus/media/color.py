@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 Pixels = NDArray[np.uint8]
 
-STRETCHED = frozenset({"F", "I"})
-"""Modes of images that are stretched from their least to their greatest value."""
+_STRETCHED = frozenset({"F", "I"})
+_NUMBERS = ("float", "int", "uint")
 
 _SPACES = {"GRAY": "L", "RGB": "RGB", "CMYK": "CMYK"}
 _DEEP = 65_535  # the greatest 16-bit value
@@ -59,7 +59,7 @@ def to_rgb(image: Image.Image, *, min_side: int | None = None) -> Pixels:
     """
     image.load()
     factor = reduction(min(image.size), min_side)
-    levels = _range(image) if _is_stretched(image) else None
+    levels = _range(image) if is_stretched(image.mode) else None
     if image.width * image.height <= _STRIP:
         return reduce_by(_converted(image, levels), factor)
     if image.height % factor:  # strips would not meet the rows of the whole
@@ -101,9 +101,21 @@ def _by_strips(image: Image.Image, factor: int, levels: tuple[float, float] | No
     return pixels
 
 
-def _is_stretched(image: Image.Image) -> bool:
-    """Tell whether a pixel's level depends on all others of the image."""
-    return image.mode in STRETCHED
+def is_stretched(mode: str) -> bool:
+    """Tell whether levels are stretched from the least to the greatest value of the image.
+
+    Parameters
+    ----------
+    mode:
+        Of `FileFacts`, or Pillow's.
+
+    Examples
+    --------
+    >>> is_stretched("F, 5 bands"), is_stretched("RGB, float32"), is_stretched("I;16")
+    (True, True, False)
+    """
+    plain, _, numbers = mode.partition(", ")
+    return plain in _STRETCHED or numbers.startswith(_NUMBERS)
 
 
 def _range(image: Image.Image) -> tuple[float, float]:

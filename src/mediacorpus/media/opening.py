@@ -6,11 +6,15 @@ import hashlib
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Self, TypeAlias, TypeVar
+from typing import Any, Self, TypeAlias, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
 
 from mediacorpus.errors import MediacorpusError, MediaError
 from mediacorpus.files import sha256_file
 from mediacorpus.media.animation import AnimationReader
+from mediacorpus.media.audio import load_audio
 from mediacorpus.media.decode import MAX_PIXELS, decode, read
 from mediacorpus.media.document import Document, probe_document
 from mediacorpus.media.header import probe
@@ -162,6 +166,8 @@ class Opener:
         if not place.locators:
             return self._file(place, sides)
         last = place.locators[-1]
+        if last.kind is Kind.AUDIO:
+            raise MediaError("The item is the audio track of a video; it has no images.")
         if last.kind is Kind.REGION:
             above = place.within(*place.locators[:-1])
             cut = crop_box(self._whole(above), last.box or (0, 0, 1, 1), fractions=True)
@@ -219,6 +225,24 @@ class Opener:
                 )
             self._sha256 = place.sha256
         return self._open
+
+
+def sound(place: Place, **options: Any) -> tuple[NDArray[np.float32], int]:
+    """Decode the sound of a sound file, a video or its audio track.
+
+    Parameters
+    ----------
+    place:
+        Where the item is.
+    options:
+        As for `mediacorpus.media.load_audio`, which says what comes back.
+
+    Raises
+    ------
+    MediaError
+        The file is gone, has changed, is damaged or has no sound.
+    """
+    return load_audio(unchanged(place), **options)
 
 
 def content(place: Place, *, verify: bool = False) -> bytes:

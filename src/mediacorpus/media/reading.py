@@ -14,6 +14,7 @@ PathLike: TypeAlias = str | os.PathLike[str]
 MAX_BYTES = 2_000_000_000
 """Bytes that a file may have by default: 2 GB."""
 
+_SHOWN = 200
 _REASONS = {
     errno.ENOENT: "it is not there (moved, deleted, or the name is misspelt)",
     errno.EACCES: "permission is denied",
@@ -51,6 +52,10 @@ def read(path: str | os.PathLike[str], *, max_bytes: int = MAX_BYTES) -> bytes:
     mediacorpus.errors.MediaError: The file 'no-such-file.jpg' cannot be read: it is not there...
     """
     name = os.fspath(path)
+    if str(name).lower().startswith(("http://", "https://")):
+        raise MediaError(
+            f"{name[:_SHOWN]!r} is a web address, not a file; mediacorpus.load_image fetches one."
+        )
     try:
         _refuse_special(os.stat(name), name)  # noqa: PTH116 - a Path would not take every name
         # A pipe put in the file's place since then must not block the open.

@@ -1,7 +1,8 @@
-"""Other ways to see an image: gray, hue and saturation, lightness and opponents, edges."""
+"""Other ways to see an image: gray, channels, inks, hue and saturation, lightness, edges."""
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -10,7 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mediacorpus.errors import unknown
-from mediacorpus.media.color_spaces import from_hsv, from_unit, to_gray, to_hsv, to_lab, to_rgba
+from mediacorpus.media.color_spaces import (
+    from_cmyk,
+    from_hsv,
+    from_unit,
+    to_cmyk,
+    to_gray,
+    to_hsv,
+    to_lab,
+    to_rgba,
+)
+from mediacorpus.media.turning import CHANNELS, Channel, one_channel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +41,9 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
 
     `"rgb"` is the image, `"gray"` its luma, `"edges"` the lines that Canny's detector finds,
     black on white. `"hsv"` gives hue, saturation and value: hue in pure colors, gray where a
-    pixel has none, the others as grays. `"lab"` gives lightness as gray, a from green through
+    pixel has none, the others as grays. `"channels"` gives red, green and blue, each in its own
+    color, and `"red"`, `"green"` or `"blue"` one of them; `"cmyk"` gives cyan, magenta, yellow and
+    black as inks on white paper. `"lab"` gives lightness as gray, a from green through
     white to magenta, and b from blue through white to yellow.
 
     The image is blurred by 1.4 pixels first. Canny's upper threshold is Otsu's threshold of
@@ -42,12 +55,13 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
     pixels:
         uint8 array `(H, W, 3)` or `(H, W)`.
     kind:
-        `"rgb"`, `"gray"`, `"hsv"`, `"lab"` or `"edges"`.
+        `"rgb"`, `"gray"`, `"channels"`, `"red"`, `"green"`, `"blue"`, `"cmyk"`, `"hsv"`, `"lab"`
+        or `"edges"`.
 
     Returns
     -------
     list of (name, uint8 array of shape (H, W, 3))
-        One part, or three for `"hsv"` and `"lab"`.
+        One part; three for `"channels"`, `"hsv"` and `"lab"`, four for `"cmyk"`.
 
     Raises
     ------
@@ -70,6 +84,9 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
     ways: dict[str, Callable[[Pixels], list[Captioned]]] = {
         "rgb": lambda p: [("rgb", _three(p))],
         "gray": lambda p: [("gray", _three(to_gray(p)))],
+        "channels": lambda p: [_channel(p, name) for name in CHANNELS],
+        **{name: functools.partial(_alone, name=name) for name in CHANNELS},
+        "cmyk": _cmyk,
         "hsv": _hsv,
         "lab": _lab,
         "edges": lambda p: [("edges", _edges(p))],
@@ -82,12 +99,12 @@ def channels(pixels: Pixels, kind: str) -> list[Captioned]:
 def represent(pixels: Pixels, kind: str) -> Pixels:
     """Show an image in another representation as one image.
 
-    Parts of `"hsv"` and `"lab"` stand side by side, separated by white. `channels` tells what
+    Several parts, as of `"hsv"`, stand side by side, separated by white. `channels` tells what
     each shows and gives them apart; the arguments and errors are the same.
 
     Returns
     -------
-    ndarray of uint8, shape (H, W, 3), about three times as wide for `"hsv"` and `"lab"`
+    ndarray of uint8, shape (H, W, 3), as much wider as there are parts
 
     Examples
     --------
@@ -104,6 +121,25 @@ def represent(pixels: Pixels, kind: str) -> Pixels:
 def _three(pixels: Pixels) -> Pixels:
     """Check an image and give it three channels."""
     return np.ascontiguousarray(to_rgba(pixels)[..., :3])
+
+
+def _channel(pixels: Pixels, name: Channel) -> Captioned:
+    return name, one_channel(_three(pixels), name)
+
+
+def _alone(pixels: Pixels, name: Channel) -> list[Captioned]:
+    return [_channel(pixels, name)]
+
+
+def _cmyk(pixels: Pixels) -> list[Captioned]:
+    """Print each ink alone."""
+    inks = to_cmyk(_three(pixels))
+    parts = []
+    for place, name in enumerate(("cyan", "magenta", "yellow", "black")):
+        alone = np.zeros_like(inks)
+        alone[..., place] = inks[..., place]
+        parts.append((name, from_cmyk(alone)))
+    return parts
 
 
 def _hsv(pixels: Pixels) -> list[Captioned]:

@@ -17,13 +17,25 @@ if TYPE_CHECKING:
 Pixels: TypeAlias = NDArray[np.uint8]
 Size: TypeAlias = int | tuple[int, int]
 Method: TypeAlias = Literal["squish", "crop", "pad", "rescale-crop"]
+Filter: TypeAlias = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
+"""How pixels are computed when an image is scaled; see `resize`."""
+
+_FILTERS: dict[str, int] = {
+    "nearest": cv2.INTER_NEAREST_EXACT,
+    "bilinear": cv2.INTER_LINEAR,
+    "bicubic": cv2.INTER_CUBIC,
+    "area": cv2.INTER_AREA,
+    "lanczos": cv2.INTER_LANCZOS4,
+}
 
 _LONGEST = 32_767
 _STRIP = 4
 _GRAY, _COLOR, _CHANNELS = 2, 3, 3
 
 
-def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
+def resize(
+    pixels: Pixels, size: Size, *, how: Method = "squish", filter: Filter | None = None
+) -> Pixels:
     """Bring an image to a given size in one of four ways.
 
     Parameters
@@ -36,6 +48,12 @@ def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
         `"squish"` distorts, `"crop"` cuts the center at the present scale, `"pad"` keeps the
         whole image and fills with white, `"rescale-crop"` scales until the size is covered
         and cuts what sticks out.
+    filter:
+        How pixels are computed: `"nearest"` takes the nearest pixel, `"bilinear"`, `"bicubic"` and
+        `"lanczos"` weigh the nearest 2 x 2, 4 x 4 and 8 x 8, and `"area"` averages all that a new
+        pixel covers. They are OpenCV's: all but `"area"` pass over pixels where an image is made
+        much smaller, where Pillow's of the same names average. None takes `"area"` to shrink and
+        `"bicubic"` to enlarge. Not for `"crop"`, which scales nothing.
 
     Returns
     -------
@@ -44,31 +62,39 @@ def resize(pixels: Pixels, size: Size, *, how: Method = "squish") -> Pixels:
     Raises
     ------
     ParameterError
-        The size is not positive, or the array is no image.
+        The size is not positive, the array is no image, or a filter is given for `"crop"`.
     UnknownName
-        There is no such way.
+        There is no such way or filter.
 
     Examples
     --------
     >>> image = np.zeros((300, 400, 3), np.uint8)
     >>> resize(image, 224, how="rescale-crop").shape
     (224, 224, 3)
+    >>> ramp = np.arange(8, dtype=np.uint8)[None].repeat(2, 0)
+    >>> [resize(ramp, (1, 2), filter=name).tolist() for name in ("area", "nearest")]
+    [[[2, 6]], [[2, 6]]]
     """
     if how not in get_args(Method):
         raise unknown("way to resize", str(how), get_args(Method))
-    ways: dict[Method, Callable[[Pixels, Size], Pixels]] = {
+    if how == "crop":
+        if filter is not None:
+            raise ParameterError(
+                "crop scales nothing, so that a filter has no effect; leave it out."
+            )
+        return center_crop(pixels, size)
+    ways: dict[Method, Callable[..., Pixels]] = {
         "squish": squish,
-        "crop": center_crop,
         "pad": pad,
         "rescale-crop": rescale_crop,
     }
-    return ways[how](pixels, size)
+    return ways[how](pixels, size, filter=filter)
 
 
-def squish(pixels: Pixels, size: Size) -> Pixels:
+def squish(pixels: Pixels, size: Size, *, filter: Filter | None = None) -> Pixels:
     """Scale to the size, whatever becomes of the proportions.
 
-    Shrinking averages areas; growing is cubic.
+    Without a `filter` (see `resize`) shrinking averages areas, and growing is cubic.
 
     Examples
     --------
@@ -77,7 +103,7 @@ def squish(pixels: Pixels, size: Size) -> Pixels:
     """
     _check(pixels)
     height, width = _size(size)
-    return _scale(pixels, height, width)
+    return _scale(pixels, height, width, filter)
 
 
 def center_crop(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
@@ -104,12 +130,12 @@ def center_crop(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
     return _frame(pixels[top : top + height, left : left + width], (height, width), fill=fill)
 
 
-def pad(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
+def pad(pixels: Pixels, size: Size, *, fill: int = 255, filter: Filter | None = None) -> Pixels:
     """Scale to fit inside the size, keep the proportions, and fill the rest evenly.
 
     Parameters
     ----------
-    pixels, size:
+    pixels, size, filter:
         As for `resize`.
     fill:
         Gray level 0 to 255 of what is added; white by default.
@@ -123,14 +149,15 @@ def pad(pixels: Pixels, size: Size, *, fill: int = 255) -> Pixels:
     height, width = _size(size)
     factor = min(height / pixels.shape[0], width / pixels.shape[1])
     inner = _scaled_size(pixels, factor)
-    fitted = _scale(pixels, min(height, inner[0]), min(width, inner[1]))
+    fitted = _scale(pixels, min(height, inner[0]), min(width, inner[1]), filter)
     return _frame(fitted, (height, width), fill=fill)
 
 
-def rescale_crop(pixels: Pixels, size: Size) -> Pixels:
+def rescale_crop(pixels: Pixels, size: Size, *, filter: Filter | None = None) -> Pixels:
     """Scale until the size is just covered, keep the proportions, and cut the center.
 
-    For a square this brings the short side to the size, as networks are taught to expect.
+    For a square this brings the short side to the size, as networks are taught to expect. The
+    arguments are those of `resize`.
 
     Examples
     --------
@@ -145,12 +172,14 @@ def rescale_crop(pixels: Pixels, size: Size) -> Pixels:
     columns = min(pixels.shape[1], math.ceil(_STRIP * width / factor))
     middle = center_crop(pixels, (rows, columns))
     inner = _scaled_size(middle, factor)
-    covering = _scale(middle, max(height, inner[0]), max(width, inner[1]))
+    covering = _scale(middle, max(height, inner[0]), max(width, inner[1]), filter)
     return center_crop(covering, (height, width))
 
 
-def short_side(pixels: Pixels, length: int) -> Pixels:
+def short_side(pixels: Pixels, length: int, *, filter: Filter | None = None) -> Pixels:
     """Scale so that the short side has `length` pixels; the proportions are kept.
+
+    `filter` is that of `resize`.
 
     Examples
     --------
@@ -159,11 +188,14 @@ def short_side(pixels: Pixels, length: int) -> Pixels:
     """
     _check(pixels)
     length, _ = _size(length)
-    return _scale(pixels, *_size(_scaled_size(pixels, length / min(pixels.shape[:2]))))
+    height, width = _size(_scaled_size(pixels, length / min(pixels.shape[:2])))
+    return _scale(pixels, height, width, filter)
 
 
-def scale_percent(pixels: Pixels, percent: float) -> Pixels:
+def scale_percent(pixels: Pixels, percent: float, *, filter: Filter | None = None) -> Pixels:
     """Scale both sides to `percent` of their length (above 0; 100 changes nothing).
+
+    `filter` is that of `resize`.
 
     Examples
     --------
@@ -173,7 +205,8 @@ def scale_percent(pixels: Pixels, percent: float) -> Pixels:
     _check(pixels)
     if not 0 < percent < float("inf"):
         raise ParameterError(f"The scale is {percent} percent; it must be above 0.")
-    return _scale(pixels, *_size(_scaled_size(pixels, percent / 100)))
+    height, width = _size(_scaled_size(pixels, percent / 100))
+    return _scale(pixels, height, width, filter)
 
 
 def crop_box(
@@ -210,7 +243,25 @@ def crop_box(
     (50, 100, 3)
     """
     _check(pixels)
-    rows, columns = pixels.shape[:2]
+    return pixels[box_edges(pixels.shape, box, fractions=fractions)].copy()
+
+
+def box_edges(
+    shape: tuple[int, ...], box: tuple[float, float, float, float], *, fractions: bool = False
+) -> tuple[slice, slice]:
+    """Give the rows and columns of a box in an array `(H, W, …)`; arguments as for `crop_box`.
+
+    Raises
+    ------
+    ParameterError
+        The box is empty or lies outside the image.
+
+    Examples
+    --------
+    >>> box_edges((100, 200), (0.5, 0.5, 0.5, 0.5), fractions=True)
+    (slice(50, 100, None), slice(100, 200, None))
+    """
+    rows, columns = shape[:2]
     numbers = np.asarray(box, np.float64)
     if numbers.shape != (4,) or not np.isfinite(numbers).all():
         raise ParameterError(f"The box {box!r} must be four numbers: x, y, width, height.")
@@ -222,7 +273,7 @@ def crop_box(
             f"The box {box!r} (x, y, width, height) holds no pixel of an image that is "
             f"{columns} wide and {rows} high."
         )
-    return pixels[top:bottom, left:right].copy()
+    return slice(top, bottom), slice(left, right)
 
 
 def _check(pixels: Pixels) -> None:
@@ -252,11 +303,15 @@ def _scaled_size(pixels: Pixels, factor: float) -> tuple[int, int]:
     return height, width
 
 
-def _scale(pixels: Pixels, height: int, width: int) -> Pixels:
+def _scale(  # noqa: PLR0917 - two sides
+    pixels: Pixels, height: int, width: int, filter: Filter | None
+) -> Pixels:
+    if filter is not None and filter not in _FILTERS:
+        raise unknown("filter", str(filter), _FILTERS)
     if pixels.shape[:2] == (height, width):
         return pixels.copy()
     shrinks = height * width < pixels.shape[0] * pixels.shape[1]
-    method = cv2.INTER_AREA if shrinks else cv2.INTER_CUBIC
+    method = _FILTERS[filter or ("area" if shrinks else "bicubic")]
     return np.asarray(cv2.resize(pixels, (width, height), interpolation=method), np.uint8)
 
 

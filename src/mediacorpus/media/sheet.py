@@ -17,7 +17,7 @@ from mediacorpus.files import atomic_write
 from mediacorpus.media.augment import Augmentation
 from mediacorpus.media.color_spaces import to_rgba
 from mediacorpus.media.reading import PathLike
-from mediacorpus.media.resize import Method, Size, resize, scale_percent, squish
+from mediacorpus.media.resize import Filter, Method, Size, resize, scale_percent, squish
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,7 +30,7 @@ _MARGIN, _GAP, _ROOM = 16, 16, 6  # pixels around the sheet, between tiles, abov
 _TEXT, _HEADING = 13, 18  # heights of the letters
 _INK, _DARK, _EDGE = (96, 96, 96), (32, 32, 32), (221, 221, 221)
 _LINES = 2
-_LETTERS = 300  # of a caption; what is beyond would not fit anyway
+_LETTERS = 600  # of a text; what is beyond would not fit anyway
 _ENLARGED = 4
 _NARROWEST = 96
 _LONGEST = 32_767
@@ -81,8 +81,8 @@ def parse_resize(text: str) -> Resizing:
     return way, (int(box[2]), int(box[1])) if box[2] else int(box[1])
 
 
-def resized(pixels: Pixels, text: str) -> Pixels:
-    """Resize an image as a text says; takes what `parse_resize` reads.
+def resized(pixels: Pixels, text: str, *, filter: Filter | None = None) -> Pixels:
+    """Resize an image as a text says; takes what `parse_resize` reads, and a filter of `resize`.
 
     Examples
     --------
@@ -93,8 +93,8 @@ def resized(pixels: Pixels, text: str) -> Pixels:
     """
     found = parse_resize(text)
     if found[0] == "percent":
-        return scale_percent(pixels, found[1])
-    return resize(pixels, found[1], how=found[0])
+        return scale_percent(pixels, found[1], filter=filter)
+    return resize(pixels, found[1], how=found[0], filter=filter)
 
 
 def augmented(
@@ -137,11 +137,15 @@ def augmented(
 
 
 def sheet(
-    images: Sequence[Captioned],
+    images: Sequence[Captioned | None],
     *,
     columns: int | None = None,
     side: int = 224,
     title: str | None = None,
+    heads: Sequence[str] = (),
+    rows: Sequence[str] = (),
+    note: str = "",
+    ramp: Pixels | None = None,
 ) -> Pixels:
     """Lay images out in rows on a white sheet, each with its caption below.
 
@@ -152,13 +156,22 @@ def sheet(
     Parameters
     ----------
     images:
-        Caption and uint8 array `(H, W, 3)` or `(H, W)`, in reading order.
+        Caption and uint8 array `(H, W, 3)` or `(H, W)`, in reading order; None leaves a place
+        empty.
     columns:
         Images in a row; chosen so that few places stay empty if not given.
     side:
         Greatest width and height of an image on the sheet, in pixels.
     title:
-        A line above.
+        Above all images.
+    heads:
+        A line above each column.
+    rows:
+        A line above each row of images, such as the name of their file; `""` for none.
+    note:
+        Below all images, such as what their colors mean.
+    ramp:
+        Scale of colors that stands left of the note, `(H, W, 3)`; low values are left.
 
     Returns
     -------
@@ -172,36 +185,38 @@ def sheet(
     Examples
     --------
     >>> sheet([("black", np.zeros((100, 100, 3), np.uint8))] * 2, title="Two").shape
-    (288, 448, 3)
+    (292, 448, 3)
     """
-    if not len(images):
+    if not any(one is not None for one in images):
         raise ParameterError("There are no images to lay out; give at least one.")
     if side < 1 or (columns is not None and columns < 1):
         raise ParameterError(f"columns is {columns} and side is {side}; both must be at least 1.")
-    tiles = [_fitted(pixels, side) for _, pixels in images]
-    cell = max(min(side, _NARROWEST), *(tile.shape[1] for tile in tiles))
-    font = ImageFont.load_default(_TEXT)
-    texts = [_lines(caption, font, cell) for caption, _ in images]
+    tiles = [None if one is None else _fitted(one[1], side) for one in images]
+    cell = max(min(side, _NARROWEST), *(tile.shape[1] for tile in tiles if tile is not None))
     across = min(columns or _columns(len(tiles)), len(tiles))
-    starts = range(0, len(tiles), across)
-    rows = [_Row(tiles[i : i + across], texts[i : i + across]) for i in starts]
     width = 2 * _MARGIN + across * cell + (across - 1) * _GAP
-    top = _MARGIN + (_HEADING + _GAP if title else 0)
-    height = top + sum(row.height + _GAP for row in rows) - _GAP + _MARGIN
+    texts = [_lines(one[0], cell) if one else [] for one in images]
+    parts: list[_Text | _Heads | _Row | _Note] = []
+    if title:
+        parts.append(_Text(_lines(title, width - 2 * _MARGIN, size=_HEADING, most=4), _HEADING))
+    if any(heads):
+        parts.append(_Heads([_lines(head, cell, size=_TEXT) for head in heads[:across]]))
+    for number, i in enumerate(range(0, len(tiles), across)):
+        name = rows[number] if number < len(rows) else ""
+        own = _lines(name, width - 2 * _MARGIN, most=1)
+        parts.append(_Row(tiles[i : i + across], texts[i : i + across], own))
+    if note:
+        parts.append(_Note(note, width - 2 * _MARGIN, ramp))
+    height = 2 * _MARGIN + sum(part.height + _GAP for part in parts) - _GAP
     if max(width, height) > _LONGEST:
         raise ParameterError(
             f"The sheet would have {width:,} x {height:,} pixels; the limit is {_LONGEST:,} a "
             "side. Show fewer images, or smaller ones."
         )
-    canvas = Image.new("RGB", (width, height), "white")
-    draw = ImageDraw.Draw(canvas)
-    if title:
-        heading = ImageFont.load_default(_HEADING)
-        line = _lines(title, heading, width - 2 * _MARGIN)[:1]
-        draw.text((_MARGIN, _MARGIN - 2), "".join(line), _DARK, heading)
-    for row in rows:
-        row.draw(canvas, top, cell)
-        top += row.height + _GAP
+    canvas, top = Image.new("RGB", (width, height), "white"), _MARGIN
+    for part in parts:
+        part.draw(canvas, top, cell)
+        top += part.height + _GAP
     return np.array(canvas)
 
 
@@ -254,35 +269,110 @@ def png(pixels: Pixels) -> bytes:
     return buffer.getvalue()
 
 
-class _Row(NamedTuple):
-    tiles: list[Pixels]
+class _Text(NamedTuple):
+    """Lines that begin at the left margin."""
+
+    lines: list[str]
+    size: int
+    ink: tuple[int, int, int] = _DARK
+
+    @property
+    def height(self) -> int:
+        return len(self.lines) * _line(self.size)
+
+    def draw(self, canvas: Image.Image, top: int, cell: int, *, left: int = _MARGIN) -> None:
+        """Write the lines."""
+        del cell
+        brush, font = ImageDraw.Draw(canvas), ImageFont.load_default(self.size)
+        for number, line in enumerate(self.lines):
+            brush.text((left, top + number * _line(self.size)), line, self.ink, font)
+
+
+class _Note(NamedTuple):
+    """A paragraph, right of the scale of colors that it explains."""
+
+    text: str
+    width: int
+    ramp: Pixels | None
+
+    @property
+    def _left(self) -> int:
+        return 0 if self.ramp is None else self.ramp.shape[1] + _GAP
+
+    @property
+    def _own(self) -> _Text:
+        return _Text(_lines(self.text, self.width - self._left, most=8), _TEXT, _INK)
+
+    @property
+    def height(self) -> int:
+        return max(self._own.height, 0 if self.ramp is None else len(self.ramp))
+
+    def draw(self, canvas: Image.Image, top: int, cell: int) -> None:
+        """Paste the scale and write the paragraph."""
+        if self.ramp is not None:
+            canvas.paste(Image.fromarray(self.ramp), (_MARGIN, top + 2))
+        self._own.draw(canvas, top, cell, left=_MARGIN + self._left)
+
+
+class _Heads(NamedTuple):
+    """A few words above each column."""
+
     texts: list[list[str]]
 
     @property
+    def height(self) -> int:
+        return max(len(text) for text in self.texts) * _line()
+
+    def draw(self, canvas: Image.Image, top: int, cell: int) -> None:
+        """Stand the heads on one line."""
+        for column, text in enumerate(self.texts):
+            left = _MARGIN + column * (cell + _GAP)
+            below = top + self.height - len(text) * _line()
+            _centered(canvas, text, at=(left + cell / 2, below), ink=_DARK)
+
+
+class _Row(NamedTuple):
+    tiles: list[Pixels | None]
+    texts: list[list[str]]
+    name: list[str]
+
+    @property
     def image(self) -> int:
-        return max(len(tile) for tile in self.tiles)
+        return max((len(tile) for tile in self.tiles if tile is not None), default=0)
 
     @property
     def height(self) -> int:
         lines = max(len(text) for text in self.texts)
-        return self.image + (_ROOM + lines * _line() if lines else 0)
+        above = len(self.name) * (_line() + _ROOM)
+        return above + self.image + (_ROOM + lines * _line() if lines else 0)
 
     def draw(self, canvas: Image.Image, top: int, cell: int) -> None:
         """Stand the images of a row on one line, with their captions below it."""
-        brush, font = ImageDraw.Draw(canvas), ImageFont.load_default(_TEXT)
+        brush = ImageDraw.Draw(canvas)
+        if self.name:
+            _Text(self.name, _TEXT).draw(canvas, top, cell)
+            top += _line() + _ROOM
         for column, (tile, text) in enumerate(zip(self.tiles, self.texts, strict=True)):
+            if tile is None:
+                continue
             left = _MARGIN + column * (cell + _GAP)
             rows, columns = tile.shape[:2]
             x, y = left + (cell - columns) // 2, top + self.image - rows
             canvas.paste(Image.fromarray(tile), (x, y))
             brush.rectangle((x - 1, y - 1, x + columns, y + rows), outline=_EDGE)
-            for number, line in enumerate(text):
-                middle = (left + cell / 2, top + self.image + _ROOM + number * _line())
-                brush.text(middle, line, _INK, font, anchor="ma")
+            _centered(canvas, text, at=(left + cell / 2, top + self.image + _ROOM), ink=_INK)
 
 
-def _line() -> int:
-    return int(_TEXT * 1.25)
+def _centered(
+    canvas: Image.Image, lines: list[str], *, at: tuple[float, float], ink: tuple[int, int, int]
+) -> None:
+    brush, font = ImageDraw.Draw(canvas), ImageFont.load_default(_TEXT)
+    for number, line in enumerate(lines):
+        brush.text((at[0], at[1] + number * _line()), line, ink, font, anchor="ma")
+
+
+def _line(size: int = _TEXT) -> int:
+    return int(size * 1.25)
 
 
 def _three(pixels: Pixels) -> Pixels:
@@ -310,15 +400,16 @@ def _columns(count: int) -> int:
     return min(cost, key=lambda n: cost[n])
 
 
-def _lines(text: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> list[str]:
+def _lines(text: str, width: int, *, size: int = _TEXT, most: int = _LINES) -> list[str]:
     """Break a text into lines of at most `width` pixels; the last one ends in … if cut."""
+    font = ImageFont.load_default(size)
     rest = " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_LETTERS]
     lines: list[str] = []
-    while rest and len(lines) < _LINES:
+    while rest and len(lines) < most:
         fits = next(
             n for n in range(len(rest), 0, -1) if n == 1 or font.getlength(rest[:n]) <= width
         )
-        if fits < len(rest) and len(lines) == _LINES - 1:
+        if fits < len(rest) and len(lines) == most - 1:
             lines.append(rest[: max(1, fits - 2)].rstrip() + "…")
             break
         if fits < len(rest) and (space := rest.rfind(" ", 0, fits + 1)) > 0:

@@ -41,6 +41,8 @@ _LOSSLESS = {1, 5, 8, 32773, 32946, 34925, 50000}  # none, LZW, Deflate, PackBit
 _REDUCED = 1
 _MOST_SAMPLES = 1000
 _UNSIGNED, _SIGNED, _FLOATING = 1, 2, 3
+_NUMBERS = {_UNSIGNED: "uint", _SIGNED: "int", _FLOATING: "float"}
+_LEVELED = {"L", "LA", "RGB", "RGBA", "RGBa"}
 _WHOLE_BITS = {_UNSIGNED: "u", _SIGNED: "i", _FLOATING: "f"}
 _OFTEN = 2
 _BANDS = 3
@@ -166,6 +168,33 @@ class TiffImage(_OwnLimit):
         self.im = _shown(self.values(needed), self._layout, self.tag_v2).im
         self.load_end()
         return Image.Image.load(self)
+
+    @property
+    def has_values(self) -> bool:
+        """Whether the samples of the current page can be had as they are stored."""
+        layout = self._layout or read_layout(self.tag_v2)
+        return layout is not None and layout.photometric != _PALETTE
+
+    @property
+    def alpha_band(self) -> int | None:
+        """The place of the transparency among the samples of the current page, from 0."""
+        layout = self._layout or read_layout(self.tag_v2)
+        if layout is None or not layout.alpha:
+            return None
+        return layout.samples - len(layout.extra)
+
+    @property
+    def described(self) -> str:
+        """The color mode, with the type of numbers beyond 16 bits and the number of bands."""
+        layout = self._layout
+        if layout is None:
+            return self.mode
+        found = [self.mode]
+        if self.mode in _LEVELED and (layout.kind != _UNSIGNED or layout.bits > _DEEP):
+            found.append(f"{_NUMBERS[layout.kind]}{layout.bits}")
+        if layout.photometric in _GRAY and _unnamed(layout) >= _BANDS:
+            found.append(f"{_unnamed(layout)} bands")
+        return ", ".join(found)
 
     def values(self, most: int | None = None) -> NDArray[Any]:
         """Give the samples of the current page as they are stored, shape `(H, W, samples)`.
@@ -386,13 +415,7 @@ def _refuse_subsampled(tags: Mapping[int, Any], compression: str) -> None:
 def _mode(layout: Layout) -> str:
     """Name the Pillow mode in which an image is shown, or refuse it."""
     if layout.photometric in _GRAY:
-        further = layout.samples - 1 - bool(layout.alpha)
-        if further >= _BANDS - 1:
-            raise MediaError(
-                f"The TIFF image has {layout.samples} bands and does not say which of them are "
-                "red, green and blue; save one of them, or three as RGB, as an image of their own."
-            )
-        if layout.alpha:
+        if layout.alpha and _unnamed(layout) < _BANDS:
             return "LA"
         if layout.kind != _UNSIGNED or layout.bits > _DEEP:
             return "F"
@@ -418,12 +441,17 @@ def _mode(layout: Layout) -> str:
     return {_PREMULTIPLIED: "RGBa", _STRAIGHT: "RGBA"}.get(layout.alpha, "RGB")
 
 
+def _unnamed(layout: Layout) -> int:
+    """Count the bands of which the file does not say what they are; the first one is shown."""
+    return layout.samples - bool(layout.alpha)
+
+
 def _shown(values: NDArray[Any], layout: Layout, tags: Mapping[int, Any]) -> Image.Image:
     """Turn samples into an image of the mode that `_mode` names."""
     mode = _mode(layout)
     if mode == "F":
         numbers = values[..., 0].astype(np.float32)
-        missing = _no_data(tags)
+        missing = no_data(tags)
         if missing is not None:
             numbers[values[..., 0] == missing] = np.nan
         return Image.fromarray(-numbers if layout.photometric == _INVERTED else numbers)
@@ -482,8 +510,12 @@ def _lab(values: NDArray[Any], bits: int) -> Image.Image:
     return Image.frombytes("LAB", (width, height), high.astype(np.uint8).tobytes())
 
 
-def _no_data(tags: Mapping[int, Any]) -> float | None:
-    """Read the value that stands for a missing one, as GDAL writes it."""
+def no_data(tags: Mapping[int, Any]) -> float | None:
+    """Read the value that stands for a missing one, as GDAL writes it.
+
+    >>> no_data({42113: "-9999"}), no_data({})
+    (-9999.0, None)
+    """
     try:
         return float(str(tags.get(_NO_DATA, "")).strip("\x00 "))
     except ValueError:

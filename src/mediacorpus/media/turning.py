@@ -14,7 +14,7 @@ from mediacorpus.errors import ParameterError
 Pixels = NDArray[np.uint8]
 Channel: TypeAlias = Literal["red", "green", "blue"]
 
-_CHANNELS = ("red", "green", "blue")
+CHANNELS: tuple[Channel, ...] = ("red", "green", "blue")
 
 
 def turn(
@@ -106,9 +106,9 @@ def one_channel(pixels: Pixels, channel: Channel, *, gray: bool = False) -> Pixe
     >>> one_channel(image, "green").tolist(), one_channel(image, "green", gray=True).tolist()
     ([[[0, 20, 0]]], [[[20, 20, 20]]])
     """
-    if channel not in _CHANNELS:
-        raise ParameterError(f"There is no channel {channel!r}; there are {', '.join(_CHANNELS)}.")
-    number = _CHANNELS.index(channel)
+    if channel not in CHANNELS:
+        raise ParameterError(f"There is no channel {channel!r}; there are {', '.join(CHANNELS)}.")
+    number = CHANNELS.index(channel)
     if gray:
         return np.ascontiguousarray(np.repeat(pixels[..., number : number + 1], 3, axis=2))
     shown = np.zeros_like(pixels)

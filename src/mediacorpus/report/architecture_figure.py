@@ -51,6 +51,16 @@ _SHORT = {"batch normalization": "batch norm", "layer normalization": "layer nor
 _HEIGHT, _SLANT, _SLOT = 1.9, 0.22, 1.02
 _LINE = 0.15
 _STATES = {True: "learned in this training", False: "frozen", None: "not known"}
+_KINDS = {
+    INPUT: "input",
+    CONVOLUTION: "convolution",
+    DEPTHWISE: "depthwise convolution",
+    BLOCK: "block of layers",
+    MAXIMUM: "pooling",
+    AVERAGE: "pooling",
+    DENSE: "dense layer",
+    "measure": "measure",
+}
 _HATCHES = {True: None, False: "////", None: "...."}
 _FEW, _THIN = 2, 16
 _BETWEEN = re.compile(r"(?<=\d)x(?=\d)")
@@ -71,6 +81,13 @@ class _Box:
     notes: tuple[str, ...] = ()
     layers: int = 1
     count: int = 1
+    drawn_only: bool = False
+    """Whether it stands for something that is no layer of the model: its size says nothing."""
+
+    @property
+    def has_weights(self) -> bool:
+        """Whether it is worth saying if they learned."""
+        return bool(self.parameters) or (self.drawn_only and self.kind == BLOCK)
 
     @property
     def is_map(self) -> bool:
@@ -89,8 +106,9 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     A box is as high as its maps are, and as wide as it has channels, both by the square root;
     a dense layer is a bar. Activations, normalization and dropout are named below the layer
     that they follow. Where there are many layers, each block is one box, and equal
-    neighbors are drawn once with their number. Layers that were frozen are hatched, and a key
-    says so where a network has both kinds.
+    neighbors are drawn once with their number. Layers that were frozen are hatched. A key says
+    what colors and hatches mean. Before the features of a network or of a measure stands where
+    they come from.
 
     Parameters
     ----------
@@ -132,8 +150,7 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     if not layers:
         raise ParameterError("A network without layers cannot be drawn.")
     boxes = _boxes(layers)
-    keyed = any(box.parameters and not box.learned for box in boxes)
-    below = 0.62 + _LINE * max(len(_lines(box)) for box in boxes) + 0.3 * keyed
+    below = 1.08 + _LINE * max(len(_lines(box)) for box in boxes)
     width, height = max(_SLOT * len(boxes) + 0.3, 4.5), _HEIGHT + 0.55 + below
     with style():
         figure = need("matplotlib.figure").Figure(figsize=(width, height))
@@ -141,16 +158,15 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
         axes.set(xlim=(0, width), ylim=(0, height))
         axes.set_axis_off()
         _write(axes, (0.2, height - 0.22), _headline(layers, title), size=8.5, ha="left")
-        _draw(axes, boxes, below)
-        if keyed:
-            _key(axes, {box.learned for box in boxes if box.parameters})
+        _draw(axes, boxes, below, width=width)
+        _key(axes, boxes)
         save(figure, target)
     return target
 
 
 def _headline(layers: Sequence[Layer], title: str) -> str:
     counts = parameter_counts(layers)
-    text = f"{counts['parameters']:,} parameters"
+    text = f"{counts['parameters']:,} parameters" if counts["parameters"] else "no weights"
     if any(layer.learned is None for layer in layers):
         text += "; which of them learned is not known"
     elif counts["learned"] < counts["parameters"]:
@@ -160,28 +176,51 @@ def _headline(layers: Sequence[Layer], title: str) -> str:
     return f"{title}: {text}" if title else text
 
 
-def _key(axes: Any, states: set[bool | None]) -> None:
-    """Say below the boxes what the hatches mean."""
+def _key(axes: Any, boxes: Sequence[_Box]) -> None:
+    """Say below the boxes what colors mean, and below that what hatches mean."""
     patch = need("matplotlib.patches").Rectangle
-    x = 0.2
-    for state, name in _STATES.items():
-        if state in states:
-            look = {"hatch": _HATCHES[state], "facecolor": _COLORS[BLOCK], "edgecolor": "white"}
-            axes.add_patch(patch((x, 0.14), 0.24, 0.15, **look))
-            _write(axes, (x + 0.32, 0.215), name, ha="left")
-            x += 0.55 + 0.062 * len(name)
+    kinds = {_KINDS.get(box.kind, "other layer"): _COLORS.get(box.kind, _OTHER) for box in boxes}
+    rows: list[list[tuple[str, dict[str, Any]]]]
+    rows = [[(name, {"facecolor": color}) for name, color in kinds.items()]]
+    states = {box.learned for box in boxes if box.has_weights}
+    if states != {True}:
+        hatched = [
+            (name, {"facecolor": GRAY, "hatch": _HATCHES[state]})
+            for state, name in _STATES.items()
+            if state in states
+        ]
+        rows.insert(0, hatched)
+    for line, row in enumerate(rows):
+        x, y = 0.2, 0.14 + 0.24 * line
+        for name, look in row:
+            axes.add_patch(patch((x, y), 0.2, 0.14, edgecolor="white", **look))
+            _write(axes, (x + 0.27, y + 0.07), name, ha="left")
+            x += 0.47 + 0.06 * len(name)
+
+
+def _sources(given: Layer) -> list[_Box]:
+    """Draw before features where they come from, which is no part of the model."""
+    network = re.fullmatch(r"features of (.+), frozen", given.detail)
+    if network is None and not given.detail.startswith("measure "):
+        return []
+    image = _Box(INPUT, "image", (3, 8, 8), 0, learned=False, drawn_only=True)
+    if network is None:
+        kind, title, notes = "measure", given.detail, ("nothing here is learned",)
+    else:
+        kind, title, notes = BLOCK, network[1], ("frozen: its features are used as they are",)
+    return [image, _Box(kind, title, (_THIN, 4, 4), 0, learned=False, notes=notes, drawn_only=True)]
 
 
 def _boxes(layers: Sequence[Layer]) -> list[_Box]:
     """Choose what is drawn: layers, or blocks where there are many; equal neighbors once."""
     single = _singles(layers)
     if len(single) <= MOST:
-        return _merge(single)
+        return [*_sources(layers[0]), *_merge(single)]
     found = []
     for _, group in itertools.groupby(layers, key=lambda layer: layer.block):
         own = list(itertools.dropwhile(_rides, group))
         found += _block(_singles(own))
-    return _merge(found)
+    return [*_sources(layers[0]), *_merge(found)]
 
 
 def _rides(layer: Layer) -> bool:
@@ -193,7 +232,9 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
     """Make a box of each layer, with what has no weights or shape of its own as notes."""
     boxes: list[_Box] = []
     for layer in layers:
-        if boxes and (layer.kind in _SHORT or _rides(layer)):
+        # A classic model rides on nothing: what it learned from is no layer.
+        alone = layers[0].detail != "" and len(boxes) == 1 and layer.kind not in _SHORT
+        if boxes and not alone and (layer.kind in _SHORT or _rides(layer)):
             last, note = boxes[-1], _SHORT.get(layer.kind, layer.kind)
             flat = note == "flatten"
             first = layer.parameters and not last.parameters
@@ -206,8 +247,10 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
             )
             continue
         given = layer.kind == INPUT
-        title = layer.kind if given else f"{layer.kind} {layer.detail.partition(',')[0]}".strip()
-        notes = (layer.detail,) if given and layer.detail else ()
+        title = f"{layer.kind} {layer.detail.partition(',')[0]}".strip()
+        if given:
+            title = "features" if _sources(layer) else layer.kind
+        notes = (layer.detail,) if given and layer.detail and title == layer.kind else ()
         box = _Box(layer.kind, title, layer.shape, layer.parameters, layer.learned, notes)
         boxes.append(box)
     return boxes
@@ -250,14 +293,15 @@ def _merge(boxes: Sequence[_Box]) -> list[_Box]:
     return found
 
 
-def _draw(axes: Any, boxes: Sequence[_Box], below: float) -> None:
+def _draw(axes: Any, boxes: Sequence[_Box], below: float, *, width: float) -> None:
     maps = [box.shape for box in boxes if box.is_map]
     sides = max([max(shape[1:]) for shape in maps], default=1)
     channels = max([_THIN, *(shape[0] for shape in maps)])
     units = max([box.units for box in boxes if not box.is_map], default=1)
     middle, right = below + _HEIGHT / 2, math.inf
+    start = (width - _SLOT * len(boxes)) / 2
     for place, box in enumerate(boxes):
-        x = 0.15 + _SLOT * (place + 0.5)
+        x = start + _SLOT * (place + 0.5)
         if box.is_map:
             high = _HEIGHT * 0.8 * max(math.sqrt(max(box.shape[1:]) / sides), 0.06)
             wide, slant = 0.05 + 0.42 * math.sqrt(box.shape[0] / channels), _SLANT * high
@@ -283,7 +327,7 @@ def _solid(
     (x, y), (wide, high, slant) = corner, size
     across, along, up = (wide, 0.0), (slant, slant), (0.0, high)
     color = _COLORS.get(box.kind, _OTHER)
-    hatch = _HATCHES[box.learned] if box.parameters else None
+    hatch = _HATCHES[box.learned] if box.has_weights else None
     for (a, b), start, shade in (
         ((across, up), (x, y), 1.0),
         ((along, up), (x + wide, y), 0.8),
@@ -311,16 +355,21 @@ def _caption(axes: Any, box: _Box, corner: tuple[float, float]) -> None:
     size = f" {_TIMES} ".join(f"{number:,}" for number in box.shape)
     if box.is_map:
         size = f"{box.shape[0]:,} @ {box.shape[1]}{_TIMES}{box.shape[2]}"
-    _write(axes, (x, y), size, size=7.5, weight="bold")
+    if not box.drawn_only:
+        _write(axes, (x, y), size, size=7.5, weight="bold")
     for place, (line, look) in enumerate(_lines(box)):
         _write(axes, (x, y - 0.17 - _LINE * place), line, **look)
 
 
 def _lines(box: _Box) -> list[tuple[str, dict[str, str]]]:
     """Give the lines below a box, each with its look."""
-    lines: list[tuple[str, dict[str, str]]] = [(line, {}) for line in textwrap.wrap(box.title, 17)]
+    lines: list[tuple[str, dict[str, str]]] = [
+        (line, {}) for line in textwrap.wrap(box.title, 17, break_long_words=False)
+    ]
     for note in box.notes[:3]:
-        lines += [(line, {"color": GRAY}) for line in textwrap.wrap(note, 17)]
+        lines += [
+            (line, {"color": GRAY}) for line in textwrap.wrap(note, 17, break_long_words=False)
+        ]
     if box.parameters:
         lines.append((f"{_rounded(box.parameters)} weights", {}))
     return lines
@@ -340,5 +389,5 @@ def _rounded(number: int) -> str:
 
 
 def _write(axes: Any, place: tuple[float, float], text: str, **look: Any) -> None:
-    given = {"size": 6.8, "ha": "center", "va": "center"} | look
+    given = {"size": 7, "ha": "center", "va": "center"} | look
     axes.text(*place, _BETWEEN.sub(_TIMES, text), **given)

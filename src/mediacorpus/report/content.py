@@ -324,7 +324,7 @@ def collect(store: Store, *, title: str, created: datetime, images: bool = True)
         numbers={
             name: found
             for name, (_, info) in measures.items()
-            if info.shape is Shape.SCALAR and (found := _numbers(store, info))
+            if info.shape is Shape.SCALAR and not info.private and (found := _numbers(store, info))
         },
         versions={"python": machine()["python"], **machine()["packages"]},
         runs=store.frame(

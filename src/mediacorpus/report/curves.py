@@ -15,6 +15,7 @@ from mediacorpus.report.drawing import (
     BLUE,
     GRAY,
     INK,
+    SMALL,
     VERMILION,
     WIDTH,
     canvas,
@@ -170,8 +171,13 @@ def _strength_curve(curves: pd.DataFrame) -> str:
     ordered = curves.sort_values("C", kind="stable").reset_index(drop=True)
     strengths, loss = ordered["C"].to_numpy(float), ordered["log_loss"].to_numpy(float)
     best = best_row(ordered)
-    with canvas(2.5) as (figure, axes):
+    with canvas(2.7) as (figure, axes):
         axis = axes[0, 0]
+        if "log_loss_se" in ordered:
+            error = ordered["log_loss_se"].to_numpy(float)
+            axis.vlines(strengths, loss - error, loss + error, color=BLUE, lw=1)
+            if best is not None and best != np.nanargmin(loss):
+                _limit(axis, loss, error)
         axis.plot(strengths, loss, color=BLUE, marker="o", markersize=4)
         axis.set_xscale("log")
         tenths = sorted({math.floor(math.log10(c)) for c in strengths} | {0})
@@ -179,20 +185,27 @@ def _strength_curve(curves: pd.DataFrame) -> str:
         axis.set_xticks(ticks, labels=[words.value(tick) for tick in ticks])
         axis.set_xticks([], minor=True)
         axis.set_ylim(0, 1.12 * np.nanmax(loss))
-        axis.set(xlabel="C (inverse strength of regularisation)", ylabel="Log loss")
+        axis.set(xlabel="C (inverse strength of regularization)", ylabel="Log loss")
         alt = f"Cross-validated log loss for {counted(len(ordered), 'value')} of C."
         if best is not None:
-            at = (strengths[best], loss[best])
-            note = f"kept: C = {words.number(at[0])}, log loss {at[1]:.3g}"
-            axis.plot(*at, "o", ms=9, mfc="none", mec=INK)
-            # Below a point near the axis the words would lie on its numbers.
-            low = loss[best] < 0.3 * np.nanmax(loss)
-            aside = low and best < len(ordered) - 3
-            look = {"ha": "left" if aside else "center", "va": "bottom" if low else "top"}
-            offset = (0, 14 if low else -13)
-            axis.annotate(note, at, offset, textcoords="offset points", **look)
+            note = f"kept: C = {words.number(strengths[best])}, log loss {loss[best]:.3g}"
+            axis.plot(strengths[best], loss[best], "o", ms=9, mfc="none", mec=INK)
+            # Above the axes, where no curve runs.
+            axis.axvline(strengths[best], color=GRAY, lw=0.8, ls=(0, (1, 1.5)), zorder=0)
+            place = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points"}
+            axis.annotate(note, (strengths[best], 1.0), (0, 3), ha="center", va="bottom", **place)
             alt += f" {note[0].upper()}{note[1:]}."
         return to_svg(figure, alt)
+
+
+def _limit(axis: Any, loss: NDArray[Any], error: NDArray[Any]) -> None:
+    """Draw how high the loss may lie where the strongest of nearly equal values is kept."""
+    lowest = int(np.nanargmin(loss))
+    axis.axhline(loss[lowest] + error[lowest], color=VERMILION, lw=0.9, ls=(0, (4, 2)), zorder=0)
+    place = {"xycoords": ("axes fraction", "data"), "textcoords": "offset points"}
+    at = (1.0, loss[lowest] + error[lowest])
+    text = "lowest + 1\nstandard error"
+    axis.annotate(text, at, (5, 0), va="center", color=VERMILION, size=SMALL, **place)
 
 
 def rebuilt_figure(pair: tuple[NDArray[np.uint8], NDArray[np.uint8]]) -> str:

@@ -29,6 +29,9 @@ INK, GRAY, PALE = "#222222", "#666666", "#d9d9d9"
 WIDTH = 6.5
 """Width of a figure in inches: the text width of a page of A4."""
 
+SMALL = 8.25
+"""Points of the smallest letters: 11 pixels where a phone shows a figure."""
+
 FONTS = "'Helvetica Neue', Helvetica, Arial, 'Liberation Sans', sans-serif"
 
 _STYLE = {
@@ -110,11 +113,16 @@ def panels(
     ylabel: str,
     row_height: float = 1.45,
     figure_class: Any = None,
+    headed: bool = False,
 ) -> Iterator[tuple[Any, Any]]:
-    """Open a figure of small panels with the same axes, at most `across` in a row."""
+    """Open a figure of small panels with the same axes, at most `across` in a row.
+
+    With `headed` there is room for a title above and a key below; the names of the axes stand
+    at the first column and the lowest row then.
+    """
     columns = min(across, count)
     rows = math.ceil(count / columns)
-    height = 0.35 + row_height * rows
+    height = (0.85 if headed else 0.35) + row_height * rows
     with canvas(
         height, columns, rows=rows, figure_class=figure_class, sharex=True, sharey=True
     ) as (figure, axes):
@@ -122,9 +130,23 @@ def panels(
             axis.set_visible(place < count)
             # The lowest visible panel of each column bears the numbers.
             axis.tick_params(labelbottom=place + columns >= count)
-        figure.supxlabel(xlabel, size=8.5, color=INK)
-        figure.supylabel(ylabel, size=8.5, color=INK)
+        if headed:
+            for axis in axes[:, 0]:
+                axis.set_ylabel(ylabel)
+            axes.flat[count - 1 - (count - 1) % columns].set_xlabel(xlabel, loc="left")
+        else:
+            figure.supxlabel(xlabel, size=8.5, color=INK)
+            figure.supylabel(ylabel, size=8.5, color=INK)
         yield figure, axes.flat[:count]
+
+
+def headed(figure: Any, title: str, *, n: str = "", key: str = "") -> None:
+    """Write above a figure its title and the number of cases, and below it what its marks mean."""
+    figure.suptitle(title, x=0.01, ha="left", size=10, weight="bold", color=INK)
+    if n:
+        figure.text(0.99, 0.985, f"n = {n}", ha="right", va="top", size=SMALL, color=GRAY)
+    if key:
+        figure.supxlabel(key, x=0.01, ha="left", size=SMALL, color=GRAY)
 
 
 def to_svg(figure: Any, alt: str) -> str:

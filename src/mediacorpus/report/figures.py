@@ -8,7 +8,18 @@ import numpy as np
 
 from mediacorpus.extras import need
 from mediacorpus.report import words
-from mediacorpus.report.drawing import BLUE, GRAY, INK, PALE, bars, canvas, label, panels, to_svg
+from mediacorpus.report.drawing import (
+    BLUE,
+    GRAY,
+    INK,
+    PALE,
+    SMALL,
+    bars,
+    canvas,
+    label,
+    panels,
+    to_svg,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -85,23 +96,23 @@ def small_distributions(spreads: Mapping[str, Spread]) -> str:
     """
     shapes, medians = [], []
     rows = -(-len(spreads) // _ACROSS)
-    with canvas(0.1 + 0.78 * rows) as (figure, axes):
+    with canvas(0.1 + 0.88 * rows) as (figure, axes):
         axis = axes[0, 0]
         # All stand in one system of axes: one for each would take seconds.
         for place, (name, one) in enumerate(spreads.items()):
             left, bottom = 1.08 * (place % _ACROSS), -float(place // _ACROSS)
             low, high = one.edges[[0, -1]].tolist()
             x = left + (one.edges - low) / (high - low)
-            y = bottom + 0.58 * one.counts / one.counts.max()
+            y = bottom + 0.53 * one.counts / one.counts.max()
             shapes.append(np.column_stack([np.repeat(x, 2), [bottom, *np.repeat(y, 2), bottom]]))
             middle = left + (one.median - low) / (high - low)
-            medians.append([(middle, bottom), (middle, bottom + 0.62)])
+            medians.append([(middle, bottom), (middle, bottom + 0.57)])
             axis.plot([left, left + 1], [bottom, bottom], color=GRAY, lw=0.5)
-            axis.text(left, bottom + 0.66, label(name, 26), size=7.5)
+            axis.text(left, bottom + 0.62, label(name, 22), size=SMALL)
             for end, x_end, side in ((low, left, "left"), (high, left + 1, "right")):
                 small = abs(end) < 1e-4 * (high - low)  # what rounding leaves of a 0
                 text = "0" if small else f"{end:.3g}"
-                axis.text(x_end, bottom - 0.04, text, size=6.5, ha=side, va="top", color=GRAY)
+                axis.text(x_end, bottom - 0.04, text, size=SMALL, ha=side, va="top", color=GRAY)
         collections = need("matplotlib.collections")
         axis.add_collection(collections.PolyCollection(shapes, facecolor=BLUE, lw=0))
         axis.add_collection(collections.LineCollection(medians, color=INK, lw=0.9))

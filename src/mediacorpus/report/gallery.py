@@ -263,7 +263,11 @@ def _cell(thumb: Thumb, *, brief: bool, enlarge: bool) -> str:
     below = "".join(f'<span class="mc-below">{escape(line)}</span>' for line in lines)
     image = f'<img src="{escape(thumb.uri)}" alt="{escape(words.printable(thumb.alt))}">'
     if enlarge:
-        image = f"<details><summary>{image}</summary></details>"
+        line = f"mediacorpus labels set DIR {thumb.item} VARIABLE VALUE --coder me"
+        image = (
+            f"<details><summary>{image}</summary><p class='mc-below'>To correct a label: "
+            f"<code>{escape(line)}</code></p></details>"
+        )
     return f'<li>{image}<span title="{escape(caption)}">{escape(short)}</span>{below}</li>\n'
 
 

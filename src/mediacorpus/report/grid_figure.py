@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ import numpy as np
 from mediacorpus.errors import unknown
 from mediacorpus.extras import need
 from mediacorpus.learning.grid import RESULTS
-from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, save
+from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, headed, label, save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +32,12 @@ AXES = 3
 
 
 def draw_grid(
-    table: pd.DataFrame, target: Path, *, score: str = "accuracy", aim: str | None = None
+    table: pd.DataFrame,
+    target: Path,
+    *,
+    score: str = "accuracy",
+    aim: str | None = None,
+    title: str = "",
 ) -> None:
     """Draw the mean score over the folds by at most three settings, and frame the chosen one.
 
@@ -49,7 +55,9 @@ def draw_grid(
     score:
         `"accuracy"` or `"log_loss"`.
     aim:
-        What the setting was chosen by, which is said where the figure shows another score.
+        What the setting was chosen by.
+    title:
+        Name of the labels.
 
     Raises
     ------
@@ -84,12 +92,16 @@ def draw_grid(
             table = table[table[name].map(_text) == _text(chosen[name])]
         fixed = ", ".join(f"{_label(name).lower()} {_text(chosen[name])}" for name in rest)
         notes.append(f"All with {fixed}, as chosen.")
-    if aim is not None and aim != score:
-        notes.append(f"Marked: chosen by {SCORES[aim].lower()}.")
+    by = f" by {SCORES[aim].lower()}" if aim in SCORES else ""
+    notes.append(f"Framed: chosen{by}.")
+    folds = int(table["folds"].max()) if "folds" in table else 0
+    if folds > 1:
+        notes.append(f"Means over {folds} folds.")
     draw = _line if len(axes) == 1 else _maps
     with draw(table, axes, score) as figure:
-        if notes:
-            figure.suptitle(" ".join(notes), fontsize=9, color=GRAY)
+        of = f"{label(title, 40)}: {SCORES[score].lower()}" if title else SCORES[score]
+        key = textwrap.fill(" ".join(notes), int(12.5 * figure.get_figwidth()))
+        headed(figure, textwrap.fill(f"{of} by setting", int(11 * figure.get_figwidth())), key=key)
         save(figure, target)
 
 
@@ -196,7 +208,7 @@ def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:
 @contextmanager
 def _line(table: pd.DataFrame, axes: Sequence[str], score: str) -> Iterator[Any]:
     x, names = _places(table[axes[0]])
-    with canvas(3, width=5) as (figure, ((ax,),)):
+    with canvas(3.4, width=5) as (figure, ((ax,),)):
         spread = table[f"{score}_sd"].fillna(0).to_numpy(float)
         means, best = table[score].to_numpy(float), table["chosen"].to_numpy(bool)
         order = np.argsort(x)
@@ -218,7 +230,7 @@ def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Iterator[Any]
     down = math.ceil(len(titles) / PANELS)
     across = math.ceil(len(titles) / down)
     wide = across * max(1.8, 0.75 * len(columns)) + 1.6
-    high = down * max(1.1, 0.5 * len(rows) + 0.35) + 0.9
+    high = down * max(1.1, 0.5 * len(rows) + 0.35) + 1.35
     values = table[score].to_numpy(float)
     low, top = np.nanmin(values), np.nanmax(values)
     norm = need("matplotlib.colors").Normalize(low, top if top > low else low + 1e-3)
@@ -237,8 +249,9 @@ def _maps(table: pd.DataFrame, axes: Sequence[str], score: str) -> Iterator[Any]
                 ax.set_title(f"{_label(axes[2])} {title}", weight="normal", loc="center")
         for place, *cell in zip(panel, x, y, values, table["chosen"], strict=True):
             _cell(grid.flat[place], *cell, mappable=mappable)
-        figure.supxlabel(_label(axes[0]), fontsize=9)
-        figure.supylabel(_label(axes[1]), fontsize=9)
+        for ax in grid[:, 0]:
+            ax.set_ylabel(_label(axes[1]))
+        grid[-1, 0].set_xlabel(_label(axes[0]), loc="left")
         bar = figure.colorbar(mappable, ax=list(grid.flat), shrink=0.9, aspect=15, pad=0.02)
         bar.set_label(SCORES[score])
         bar.outline.set_visible(False)

@@ -36,6 +36,11 @@ _NAMES = {
     "lr": ("learning rate", ".3g"),
     "seconds": ("seconds per epoch", ".1f"),
 }
+_EPOCHS = (
+    "Loss and accuracy by epoch: of the training part (dashed) and of the validation part (solid). "
+    "The dotted line marks the epoch that is kept."
+)
+_STEPS = "Cross-validated log loss of each value that was tried; lower is better."
 _CSS = (
     ".keys { gap: 1rem 1.5rem; } .keys dd { font-size: 1.25rem; } .drawing { margin-top: 1.8rem; }"
 )
@@ -145,6 +150,7 @@ class LivePage:
                 if _known(last.get(key))
             ],
             sentence=f"So far: {sentence}" if running and sentence else sentence,
+            caption=_EPOCHS if "epoch" in frame else _STEPS,
             drawing=for_page(training_curves(frame), "f1-") if drawable(frame) else "",
         )
         with writing(self.path.parent), atomic_write(self.path) as temporary:

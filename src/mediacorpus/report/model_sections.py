@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mediacorpus.report import figures, score_figures, words
-from mediacorpus.report.curves import described, drawable, rebuilt_figure, training_curves
+from mediacorpus.report.curves import best_row, described, drawable, rebuilt_figure, training_curves
 from mediacorpus.report.document import (
     Block,
     Caution,
@@ -54,8 +54,13 @@ _OF_EPOCHS = (
     "by epoch. The dotted line marks the epoch that was kept."
 )
 _OF_STRENGTHS = (
-    "Choice of the strength of regularisation: cross-validated log loss (lower is better) on the "
-    "training part. The circle marks the value that was kept."
+    "Choice of the strength of regularization: cross-validated log loss (lower is better) on the "
+    "training part; vertical lines: standard errors over the folds. The circle marks the value "
+    "that was kept."
+)
+_NOT_LOWEST = (
+    " It is the smallest C, which is the strongest regularization, whose log loss lies at most one "
+    "standard error above the lowest one: of models that score nearly the same, the simplest."
 )
 _REBUILT = (
     "Images of the validation part, which the autoencoder has not learned from, and below them "
@@ -172,6 +177,10 @@ def _curves(model: ModelFacts, curves: pd.DataFrame) -> list[Block]:
     if drawable(curves):
         of_network = _OF_EPOCHS if model.rebuilt is None else _OF_CODES
         caption = of_network if "epoch" in curves.columns else _OF_STRENGTHS
+        if caption == _OF_STRENGTHS and best_row(curves) != int(curves["log_loss"].argmin()):
+            caption += _NOT_LOWEST
+        learned = learned_from(model.facts)
+        caption += f" Learned from {counted(learned, 'item')}." if learned else ""
         return [Drawing(training_curves(curves), caption), *below]
     columns = [words.name(column) for column in curves.columns]
     last = curves.tail(_MOST_PREDICTED).itertuples(index=False, name=None)
@@ -204,17 +213,18 @@ def evaluation_blocks(scored: Evaluation) -> list[Block]:
         blocks.append(Caution(f"Scored on {counted(scored.n, 'item')} only. {advice}"))
     blocks += map(Caution, scored.result["notes"])
     caption = (
-        f"Scores with {words.level(scored.result['level'])} intervals. Intervals: {INTERVALS}."
+        f"Scores with {words.level(scored.result['level'])} intervals, n = {scored.n:,}. "
+        f"Intervals: {INTERVALS}."
     )
     if score_figures.draws_only_f1(table):
         caption += " By class only F1 is drawn, of many classes the 30 lowest."
     blocks.append(Drawing(score_figures.scores(table), caption))
     caption = (
         "Confusion matrix. Rows are labels (with their number of items), columns are "
-        "predictions. Shares are of the row; darker cells hold a larger share."
+        f"predictions, n = {scored.n:,}. Shares are of the row; darker cells hold a larger share."
         if len(classes) <= score_figures.MOST_CELL_TEXTS
         else "Confusion matrix. Rows are labels, columns are predictions, both in the same "
-        "order. Darker cells hold a larger share of their row."
+        f"order, n = {scored.n:,}. Darker cells hold a larger share of their row."
     )
     blocks.append(Drawing(score_figures.confusion_matrix(scored.confusion, classes), caption))
     if kept := scored.result.get("inclusion"):
@@ -311,7 +321,10 @@ def _predictions(model: ModelFacts) -> list[Block]:
     caption = f"What “{words.name(model.facts['name'])}” says of the whole corpus"
     blocks: list[Block] = [Table(caption, columns, rows, numeric=columns[1:], note=note)]
     if any(sum(counts) for counts in model.probabilities.values()):
-        text = "How sure the classifier is: items by the probability of their predicted class."
+        text = (
+            "How sure the classifier is: items by the probability of their predicted class, with "
+            "the number of items predicted as it."
+        )
         if len(model.probabilities) > figures.MOST_PANELS:
             text += f" The {figures.MOST_PANELS} classes with the most items."
         blocks.append(Drawing(figures.probability_histogram(model.probabilities), text))

@@ -16,12 +16,13 @@ from mediacorpus.report import words
 from mediacorpus.report.document import Drawing, Table, Text, leaf, write_page
 from mediacorpus.report.drawing import (
     BLUE,
-    GRAY,
     INK,
     PALE,
+    SMALL,
     VERMILION,
     canvas,
     end_labels,
+    headed,
     label,
     panels,
     save,
@@ -153,14 +154,7 @@ def legend(found: Distribution) -> str:
 
 def _title(figure: Any, found: Distribution) -> None:
     by = f" by {label(found.by, 40)}" if found.by else ""
-    figure.suptitle(
-        f"{label(found.column, 40)}{by}", x=0.01, ha="left", size=10, weight="bold", color=INK
-    )
-    figure.text(0.99, 0.985, f"n = {found.of}", ha="right", va="top", size=8, color=GRAY)
-
-
-def _foot(figure: Any, found: Distribution) -> None:
-    figure.supxlabel(legend(found), x=0.01, ha="left", size=7.5, color=GRAY)
+    headed(figure, f"{label(found.column, 40)}{by}", n=str(found.of), key=legend(found))
 
 
 def _histogram(found: Distribution) -> Any:
@@ -179,7 +173,6 @@ def _histogram(found: Distribution) -> Any:
         axis.xaxis.set_major_locator(_ticks(whole=bool(np.all(widths == 1))))
         axis.grid(axis="y")
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 
@@ -199,7 +192,7 @@ def _bars_of(found: Distribution) -> Any:
         for place, (end, count, n) in enumerate(ends):
             text = f"{count:,} ({words.share(count, n)})"
             axis.annotate(
-                text, (end, place), (5, 0), textcoords="offset points", va="center", size=8
+                text, (end, place), (5, 0), textcoords="offset points", va="center", size=SMALL
             )
         axis.set(
             xlim=(0, min(1.3 * float(table["high"].max()), 1.25)), ylim=(len(table) - 0.5, -0.5)
@@ -207,7 +200,6 @@ def _bars_of(found: Distribution) -> Any:
         axis.xaxis.set_major_formatter(need("matplotlib.ticker").PercentFormatter(1, decimals=0))
         axis.tick_params(axis="y", length=0)
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 
@@ -229,7 +221,6 @@ def _rows(found: Distribution) -> Any:
         axis.grid(axis="x")
         axis.tick_params(axis="y", length=0)
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 
@@ -251,7 +242,6 @@ def _trend(found: Distribution) -> Any:
         axis.set(xlabel=label(found.by, 60), ylabel=label(found.column, 40), ylim=_room(table))
         axis.grid(axis="y")
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 
@@ -314,7 +304,6 @@ def _share_lines(found: Distribution) -> Any:
         axis.grid(axis="y")
         end_labels(axis, ends, float(x[-1]))
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 
@@ -343,7 +332,6 @@ def _share_panels(found: Distribution) -> Any:
             axis.grid(axis="x")
             axis.tick_params(axis="y", length=0)
         _title(figure, found)
-        _foot(figure, found)
     return figure
 
 

@@ -17,8 +17,10 @@ from mediacorpus.report.drawing import (
     GRAY,
     INK,
     PALE,
+    SMALL,
     VERMILION,
     canvas,
+    headed,
     label,
     panels,
     to_svg,
@@ -71,7 +73,7 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
         f"Confusion matrix of {counted(k, 'class', 'classes')}: {int(np.trace(counts)):,} "
         f"of {int(counts.sum()):,} items are on the diagonal."
     )
-    with canvas(min(0.75 + 0.55 * k, 6.2)) as (figure, axes):
+    with canvas(_matrix_height(k)) as (figure, axes):
         axis = axes[0, 0]
         rectangle = need("matplotlib.patches").Rectangle
         numbered = k <= MOST_CELL_TEXTS
@@ -86,6 +88,13 @@ def confusion_matrix(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
         return to_svg(figure, alt)
 
 
+def _matrix_height(k: int) -> float:
+    """Give the inches that a matrix of `k` classes needs, with names where there is room."""
+    if k <= MOST_CELL_TEXTS:
+        return min(0.75 + 0.55 * k, 6.2)
+    return 1.6 + 0.13 * min(max(k, 36), _MOST_CLASS_NAMES)
+
+
 def _shade(share: float) -> tuple[float, float, float]:
     """Mix white and blue, so that shades stay in order on a gray print."""
     full = (0.0, 0.447, 0.698)
@@ -97,7 +106,7 @@ def _cell_text(axis: Any, place: tuple[int, int], *, n: int, share: float) -> No
     look = {"ha": "center", "color": "white" if share > _DARK else INK if n else GRAY}
     axis.text(x, y - 0.02, f"{n:,}", va="bottom", size=10, **look)
     if n:
-        axis.text(x, y + 0.06, words.share(share, 1), va="top", size=7.5, **look)
+        axis.text(x, y + 0.06, words.share(share, 1), va="top", size=SMALL, **look)
 
 
 def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) -> None:
@@ -105,7 +114,7 @@ def _matrix_frame(axis: Any, classes: Sequence[str], totals: NDArray[np.int64]) 
     places = range(k if k <= _MOST_CLASS_NAMES else 0)
     across = [label(classes[place], 14 if few else 22) for place in places]
     down = [f"{label(classes[place], 22)}  ({totals[place]:,})" for place in places]
-    size = 8.5 if k <= MOST_CELL_TEXTS else 6
+    size = 8.5 if k <= MOST_CELL_TEXTS else SMALL
     axis.set_xticks(places, across, size=size, rotation=0 if few else 90)
     axis.set_yticks(places, down, size=size)
     axis.set(xlim=(-0.5, k - 0.5), ylim=(k - 0.5, -0.5), xlabel="Predicted", ylabel="Labelled")
@@ -221,7 +230,7 @@ def _score_start(drawn: pd.DataFrame) -> float:
 _COLUMNS = 5
 
 
-def robustness(audit: RobustnessAudit) -> str:
+def robustness(audit: RobustnessAudit, name: str = "") -> str:
     """Draw accuracy by strength, one small panel for each perturbation, as SVG.
 
     The dashed line is the accuracy on the images as they are; bands are intervals. Losses
@@ -231,18 +240,24 @@ def robustness(audit: RobustnessAudit) -> str:
     ----------
     audit:
         What `audit_robustness` gave.
+    name:
+        Name of the model, for the title.
     """
     names = list(dict.fromkeys(one.perturbation for one in audit.conditions))
-    lost = any(_beyond(one, audit) for one in audit.conditions)
-    xlabel = (
-        f"Strength (dashed: as they are; band: {words.level(audit.plan.level)} interval"
-        f"{'; red: loss beyond chance' if lost else ''})"
-    )
+    key = f"Dashed: images as they are. Band: {words.level(audit.plan.level)} interval."
+    if any(_beyond(one, audit) for one in audit.conditions):
+        key += " Red: a loss beyond chance."
     floor = max(0.0, math.floor(10 * min(one.accuracy.low for one in audit.conditions)) / 10)
-    with panels(len(names), _COLUMNS, xlabel=xlabel, ylabel="Accuracy") as (figure, axes):
-        for axis, name in zip(axes, names, strict=True):
-            _panel(axis, audit, name)
+    xlabel = "Strength of the perturbation"
+    with panels(len(names), _COLUMNS, xlabel=xlabel, ylabel="Accuracy", headed=True) as (
+        figure,
+        axes,
+    ):
+        for axis, perturbation in zip(axes, names, strict=True):
+            _panel(axis, audit, perturbation)
             axis.set(ylim=(floor, 1.0), xlim=(0.6, 5.4), xticks=range(1, 6))
+        of = f"{label(name, 40)}: accuracy" if name else "Accuracy"
+        headed(figure, f"{of} on perturbed images", n=counted(audit.n, "image"), key=key)
         alt = (
             f"Accuracy by strength of {counted(len(names), 'perturbation')}: "
             f"{words.score(audit.clean.estimate, audit.n)} on clean images, "
@@ -269,14 +284,14 @@ def _panel(axis: Any, audit: RobustnessAudit, name: str) -> None:
         look = {"mfc": VERMILION if lost else "white", "mec": VERMILION if lost else BLUE}
         at = (one.strength, one.accuracy.estimate)
         axis.plot(*at, "o", ms=4, mew=1, clip_on=False, zorder=3, **look)
-    axis.set_title(PERTURBATIONS[name].title, size=8, weight="normal", pad=6)
+    axis.set_title(PERTURBATIONS[name].title, size=SMALL, weight="normal", pad=6)
     axis.grid(axis="y")
 
 
 _ROOM = 0.05
 
 
-def learning_curve(curve: LearningCurve) -> str:
+def learning_curve(curve: LearningCurve, variable: str = "") -> str:
     """Draw the accuracy by number of labels, and the curve on to twice as many, as SVG.
 
     Small dots are subsets, large ones their means; the band is the interval of the curve, which
@@ -286,11 +301,14 @@ def learning_curve(curve: LearningCurve) -> str:
     ----------
     curve:
         What `validation.learning_curve.learning_curve` gave.
+    variable:
+        Name of the labels, for the title.
     """
     scores, sizes = curve.scores(), curve.sizes
     lowest = float(scores.min())
     ticks = sizes.tolist()
-    with canvas(2.8) as (figure, axes):
+    key = "Small dots: subsets of so many labels. Large: their means."
+    with canvas(3.2) as (figure, axes):
         axis = axes[0, 0]
         axis.set_xscale("log")
         if curve.fitted:
@@ -303,12 +321,18 @@ def learning_curve(curve: LearningCurve) -> str:
                 lowest = min(lowest, float(low.min()))
             axis.axvline(curve.n, color=PALE, lw=0.8, zorder=0)
             ticks.append(2 * curve.n)
+            key += "\nLine: fitted curve with its 95 % interval. Dashed: beyond the labels at hand."
         whole = {"clip_on": False, "zorder": 3}  # dots at 1 are not cut in half
         axis.plot(sizes, scores, "o", ms=3, mfc="none", mec=GRAY, mew=0.6, **whole)
         axis.plot(sizes, scores.mean(axis=1), "o", color=BLUE, ms=5, **whole)
         axis.set_xticks(ticks, [f"{n:,}" for n in ticks])
         axis.set_xticks([], minor=True)
-        axis.set(ylim=(max(0.0, lowest - _ROOM), 1.0), xlabel="Labels", ylabel="Accuracy")
+        axis.set(
+            ylim=(max(0.0, lowest - _ROOM), 1.0), xlabel="Labels learned from", ylabel="Accuracy"
+        )
         axis.grid(axis="y")
+        of = f" of {label(variable, 40)}" if variable else ""
+        n = counted(curve.n_val, "validation image")
+        headed(figure, f"Learning curve{of}", n=n, key=key)
         points = counted(len(sizes), "number")
         return to_svg(figure, f"Accuracy at {points} of labels. {curve.sentences()[-1]}")

@@ -100,8 +100,8 @@ def _corpus(content: ReportContent) -> list[Block]:
         blocks.append(Text(f"All images are {width:,} by {height:,} pixels."))
     elif content.sizes:
         caption = (
-            "Sizes of the images (left; the area of a dot shows the number of images) and "
-            "their orientation (right)."
+            f"Sizes of the images (left; the area of a dot shows the number of images) and "
+            f"their orientation (right). n = {counted(sum(content.sizes.values()), 'image')}."
         )
         blocks.append(Drawing(figures.image_sizes(content.sizes), caption))
     if content.unseen:
@@ -158,12 +158,16 @@ def _measures(content: ReportContent) -> list[Block]:
     numeric = ("Items", "Failed")
     blocks: list[Block] = [Table("Measures that were run", columns, rows, numeric=numeric)]
     if content.tags:
-        caption = "Most frequent tags, with their share of all items. The best tag of each image."
+        caption = (
+            "Most frequent tags, with their share of all items. The best tag of each image. "
+            f"n = {counted(content.corpus.items, 'item')}."
+        )
         blocks.append(Drawing(figures.tag_bars(content.tags, content.corpus.items), caption))
     for name, spreads in content.numbers.items():
+        n = max(int(one.counts.sum()) for one in spreads.values())
         caption = (
             f"Values of the measure {words.name(name)} over the images. Below each: the smallest "
-            "and the largest value; line: the median."
+            f"and the largest value; line: the median. n = {counted(n, 'image')}."
         )
         blocks.append(Drawing(figures.small_distributions(spreads), caption))
     return blocks
@@ -191,7 +195,8 @@ def _variable(content: ReportContent, variable: VariableFacts) -> list[Block]:
         sentences.append(f"Left out because coders differ: {counted(variable.unresolved, 'item')}.")
     blocks: list[Block] = [Text(" ".join(sentences))]
     if variable.counts:
-        caption = f"Labelled items by class of “{words.name(variable.variable)}”."
+        name = words.name(variable.variable)
+        caption = f"Labelled items by class of “{name}”. n = {counted(total, 'item')}."
         blocks.append(Drawing(figures.class_bars(variable.counts), caption))
     blocks += [_split_table(variable.variable, split) for split in variable.splits]
     if not variable.splits:
@@ -273,12 +278,15 @@ def _provenance(content: ReportContent) -> list[Block]:
         blocks.append(Table("Software", ("Package", "Version"), rows))
     if len(content.runs):
         last = content.runs.tail(MOST_ROWS)
+        numeric = [words.name(column) for column in last.select_dtypes("number").columns]
+        if "started" in last.columns:  # such as 2026-11-28T14:04:13.713Z
+            started = last["started"].astype(str).str.slice(0, 19).str.replace("T", " ")
+            last = last.assign(started=started).rename(columns={"started": "started (UTC)"})
         cells = [
             tuple(words.name(words.value(cell), limit=160) for cell in row)
             for row in last.itertuples(index=False, name=None)
         ]
         columns = [words.name(column) for column in last.columns]
-        numeric = [words.name(column) for column in last.select_dtypes("number").columns]
         more = len(content.runs) > len(last)
         note = f"The last {len(last):,} of {len(content.runs):,} runs." if more else ""
         blocks.append(Table("Runs", columns, cells, numeric=numeric, note=note, small=True))

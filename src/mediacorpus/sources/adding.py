@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +14,7 @@ from mediacorpus.engine.decoding import Decoders, reason_of
 from mediacorpus.engine.pool import Crew, Interrupt, beat
 from mediacorpus.engine.progress import Report
 from mediacorpus.errors import MediaError
-from mediacorpus.media.color import STRETCHED
+from mediacorpus.media.color import is_stretched
 from mediacorpus.records import (
     SKIPPED,
     VISUAL,
@@ -26,7 +26,7 @@ from mediacorpus.records import (
     Shot,
 )
 from mediacorpus.result import Result
-from mediacorpus.sources.derive import SHOTS, Rules, derive
+from mediacorpus.sources.derive import SHOTS, Rules, derive, has_sound
 from mediacorpus.sources.labelling import Labelling
 from mediacorpus.sources.links import write_downloads
 from mediacorpus.sources.occurrence import Box, Occurrence
@@ -43,6 +43,8 @@ COLLIDING = (
     "Its id, the first digits of its SHA-256, is that of another file. That does not happen by "
     "chance: one of the two was made so. If you need both, save one again in another format."
 )
+_NAMED = 3
+"""Files that are named in a sentence, at the most."""
 _AS_WHAT = {Kind.VIDEO: "a video", Kind.AUDIO: "sound", Kind.DOCUMENT: "a document"}
 
 
@@ -56,6 +58,8 @@ class Added(Result):
         New distinct files, and new occurrences of files.
     derived:
         New frames, pages and regions.
+    tracks:
+        New audio tracks of videos.
     changed:
         Records whose file or columns had changed.
     described:
@@ -75,6 +79,7 @@ class Added(Result):
     items: int = 0
     records: int = 0
     derived: int = 0
+    tracks: int = 0
     changed: int = 0
     described: int = 0
     unchanged: int = 0
@@ -101,6 +106,8 @@ class Added(Result):
             )
         if self.derived:
             text += f" {self.derived:,} new frames, pages or regions."
+        if self.tracks:
+            text += f" {_counted(self.tracks, 'new audio track')}."
         if self.labels:
             text += f" {_counted(self.labels, 'label')}."
         if self.skipped:
@@ -122,6 +129,7 @@ _COUNTS = (
     "items",
     "records",
     "derived",
+    "tracks",
     "changed",
     "described",
     "unchanged",
@@ -132,6 +140,11 @@ _COUNTS = (
 
 def _counted(count: int, noun: str) -> str:
     return f"{count:,} {noun}{'s' * (count != 1)}"
+
+
+def _first(names: Sequence[str]) -> str:
+    more = len(names) - _NAMED
+    return ", ".join(names[:_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 class Adding:
@@ -182,8 +195,10 @@ class Adding:
         self.report = report
         self.added = Added()
         self._passed: Counter[str] = Counter()
-        self._stretched: set[str] = set()
+        self._modes: dict[str, str] = {}  # of rasters
         self._unframed: set[str] = set()
+        self._silent: dict[str, str] = {}  # videos without sound: item -> name
+        self._heard = False
         self._settled: set[str] = set()
 
     def chunk(self, found: Sequence[Occurrence | Failure | Fetched], interrupt: Interrupt) -> None:
@@ -221,7 +236,7 @@ class Adding:
         failures += [Failure(path, path, "add", COLLIDING) for path in sorted(paths)]
         records = [r for r in records if r.sha256 not in clashing]
         items.update({r.key: holdings.item_id(r.sha256) for r in records})
-        self._stretched.update(r.sha256 for r in records if r.facts.mode in STRETCHED)
+        self._modes.update({r.sha256: r.facts.mode for r in records if _is_raster(r.facts.mode)})
         with self.store.transaction():
             write_downloads(self.store, fetched, self.run)
             counts = holdings.write_records(self.store, records, source=self.source, run=self.run)
@@ -356,6 +371,11 @@ class Adding:
         parents = [item for item in files if facts[item].frames > 1 or _holds_more(facts[item])]
         if self.rules.frames is None:
             self._unframed.update(item for item in parents if facts[item].kind is Kind.VIDEO)
+        if self.rules.audio:
+            videos = [item for item in parents if facts[item].kind is Kind.VIDEO]
+            silent = [item for item in videos if not has_sound(facts[item])]
+            self._silent |= {item: Path(str(files[item].path)).name for item in silent}
+            self._heard = self._heard or bool(videos)
         todo = [
             item
             for item in parents
@@ -378,9 +398,13 @@ class Adding:
             holdings.write_failures(self.store, parts, self.run)
             self.added.failed += len(parts)
             self._settled.add(outcome.task)
+            images, tracks = _parted(outcome.value.places)
             with self.store.transaction():
                 self.added.derived += derived.write_derived(
-                    self.store, outcome.task, outcome.value.places, run=self.run
+                    self.store, outcome.task, images, run=self.run
+                )
+                self.added.tracks += derived.write_derived(
+                    self.store, outcome.task, tracks, run=self.run
                 )
                 if outcome.value.shots:
                     derived.write_shots(self.store, outcome.task, outcome.value.shots, run=self.run)
@@ -436,15 +460,51 @@ class Adding:
                 f"No frames were taken of the videos ({len(unframed):,}): add them again with "
                 "--frames every=1s, or --frames shots, to measure their images."
             )
-        if self._stretched:
+        if self._silent:
             self.added.notes.append(
-                f"Numbers beyond 16 bits, with signs or fractions ({len(self._stretched):,} "
-                "images): each image is stretched from its own least to its greatest value, so "
-                "that levels of gray cannot be compared between them."
+                f"{_counted(len(self._silent), 'video')} without sound, and so without an audio "
+                f"item: {_first(sorted(self._silent.values()))}."
             )
+        if self.rules.audio and not self._heard:
+            self.added.notes.append("There are no videos whose sound could become an item.")
+        self.added.notes += _raster_notes(self._modes.values())
         self.added.notes += columns.remarks(self.store, self.run)
         if self.labelling is not None:
             self.added.notes += self.labelling.finish()
+
+
+def _is_raster(mode: str) -> bool:
+    return is_stretched(mode) or mode.endswith("bands")
+
+
+def _raster_notes(modes: Iterable[str]) -> list[str]:
+    """Say how images that hold numbers, not levels of gray, are shown."""
+    counts = Counter(modes)
+    stretched = sum(count for mode, count in counts.items() if is_stretched(mode))
+    unnamed = sum(count for mode, count in counts.items() if mode.endswith("bands"))
+    notes = []
+    if stretched:
+        notes.append(
+            f"Numbers beyond 16 bits, with signs or fractions ({stretched:,} images): each image "
+            "is shown stretched from its own least to its greatest value, so that brightness and "
+            "colors cannot be compared between them. `measure intensity` gives the numbers in the "
+            "units of the files."
+        )
+    if unnamed:
+        notes.append(
+            "Several bands of which the file does not say which are red, green and blue "
+            f"({unnamed:,} images): the first one is shown. `measure intensity` gives the mean of "
+            "each, and with --band N all numbers of one."
+        )
+    return notes
+
+
+def _parted(
+    places: Sequence[tuple[Locator, FileFacts]],
+) -> tuple[list[tuple[Locator, FileFacts]], list[tuple[Locator, FileFacts]]]:
+    """Tell frames and pages from audio tracks."""
+    tracks = [place for place in places if place[0].kind is Kind.AUDIO]
+    return [place for place in places if place[0].kind is not Kind.AUDIO], tracks
 
 
 def _as_described(occurrence: Occurrence, old: holdings.Known | None) -> Occurrence:

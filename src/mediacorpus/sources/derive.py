@@ -1,4 +1,4 @@
-"""Which frames and pages of a file become items."""
+"""Which frames, pages and audio tracks of a file become items."""
 
 from __future__ import annotations
 
@@ -35,6 +35,8 @@ class Rules:
         of TIFF files, which count as images.
     dpi:
         Density at which PDF pages are drawn, in dots per inch.
+    audio:
+        Whether the audio track of a video becomes an item.
 
     Raises
     ------
@@ -54,6 +56,7 @@ class Rules:
     frames: str | None = None
     pages: str | None = None
     dpi: float = 200.0
+    audio: bool = False
 
     def __post_init__(self) -> None:
         if self.frames is not None and self.frames != SHOTS:
@@ -77,7 +80,7 @@ class Rules:
         if facts.kind is Kind.DOCUMENT:
             return True
         if facts.kind is Kind.VIDEO:
-            return self.frames is not None
+            return self.frames is not None or (self.audio and has_sound(facts))
         several = facts.kind is Kind.IMAGE and facts.frames > 1
         wanted = self.pages if facts.format == "TIFF" else self.frames
         return several and wanted is not None
@@ -91,7 +94,7 @@ def derive(
     shots: Sequence[Shot] = (),
     progress: Callable[[float], None] | None = None,
 ) -> Derived:
-    """Choose the frames or pages of one file.
+    """Choose the frames or pages of one file, and its audio track.
 
     Parameters
     ----------
@@ -117,12 +120,15 @@ def derive(
         return _pages(path, facts, rules)
     if facts.kind is Kind.IMAGE and facts.format == "TIFF":
         return _tiff_pages(path, facts, rules)
+    track = [_track(facts)] if rules.audio and has_sound(facts) else []
+    if rules.frames is None:
+        return Derived(track)
     one = replace(_bare(facts), kind=Kind.FRAME)
     index = index_frames(path) if facts.kind is Kind.VIDEO else index_animation(read(path))
     broken = [(f"frame={len(index)} and later", index.broken)] if index.broken else []
     if rules.frames != SHOTS:
-        chosen = choose_frames(index, rules.frames or "")
-        return Derived([(place, one) for place in chosen], broken=broken)
+        chosen = choose_frames(index, rules.frames)
+        return Derived([*((place, one) for place in chosen), *track], broken=broken)
     if shots:
         found = list(shots)
     elif facts.kind is Kind.VIDEO:
@@ -130,7 +136,31 @@ def derive(
     else:
         with AnimationReader(read(path)) as reader:
             found = shots_of(itertools.islice(reader.frames(), len(index)))
-    return Derived([(place, one) for place in shot_frames(found, index)], found, broken)
+    frames = shot_frames(found, index)
+    return Derived([*((place, one) for place in frames), *track], found, broken)
+
+
+def has_sound(facts: FileFacts) -> bool:
+    """Tell whether a file is a video with an audio track that can be decoded."""
+    return facts.kind is Kind.VIDEO and facts.sample_rate is not None
+
+
+def _track(facts: FileFacts) -> tuple[Locator, FileFacts]:
+    """Give the place and the facts of the audio track of a video."""
+    own = FileFacts(
+        facts.format,
+        0,
+        0,
+        "",
+        0,
+        frames=0,
+        taken=facts.taken,
+        kind=Kind.AUDIO,
+        duration=facts.duration,
+        sample_rate=facts.sample_rate,
+        channels=facts.channels,
+    )
+    return Locator(Kind.AUDIO), own
 
 
 def _pages(path: Path, facts: FileFacts, rules: Rules) -> Derived:
@@ -155,7 +185,7 @@ def _tiff_pages(path: Path, facts: FileFacts, rules: Rules) -> Derived:
 
         def page(number: int) -> tuple[Locator, FileFacts]:
             height, width = reader.frame(number - 1).shape[:2]
-            own = replace(_bare(facts), kind=Kind.PAGE, width=width, height=height)
+            own = replace(_bare(facts), kind=Kind.PAGE, width=width, height=height, mode=facts.mode)
             return Locator(Kind.PAGE, page=number), own
 
         return _each(page_numbers(rules.page_range, facts.frames), page)

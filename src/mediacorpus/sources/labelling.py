@@ -48,11 +48,14 @@ class Labelling:
         `items` maps the key of an occurrence to its item, where that could be read. Copies of
         one image with different labels are two opinions by two coders, so that the
         disagreement shows instead of the last one winning. But a source that says something
-        else than in an earlier pass has been corrected, and its newest word counts.
+        else than in an earlier pass has been corrected, and its newest word counts. What was set by
+        hand since, as the same coder, stays.
         """
         given = people.said_by(
             self.store, self.variable, coder=self.coder, items=sorted(set(items.values()))
         )
+        by_hand = [item for item, (_, place) in given.items() if place is None]
+        said = people.said_in(self.store, self.variable, source=self.place, items=by_hand)
         labels = []
         for occurrence in occurrences:
             item = items.get(occurrence.key)
@@ -61,6 +64,10 @@ class Labelling:
             stated = people.mapped(people.written(occurrence.label or ""), self._map)
             if not stated or stated in MISSING:
                 self._unlabelled += 1
+                continue
+            if occurrence.part is not None:
+                self._parts.setdefault(item, set()).add(occurrence.part)
+            if stated in said.get(item, ()):  # corrected since, by `labels set`
                 continue
             value, place = given.get(item, (stated, self.place))
             if item not in self._labelled and place == self.place:
@@ -72,8 +79,6 @@ class Labelling:
                 coder = f"{self.coder} {stated}"
                 self._disagreeing.add(item)
             labels.append(Label(item, self.variable, stated, coder))
-            if occurrence.part is not None:
-                self._parts.setdefault(item, set()).add(occurrence.part)
         return people.append_labels(self.store, labels, self.run)
 
     def finish(self) -> list[str]:

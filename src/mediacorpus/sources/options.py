@@ -27,6 +27,9 @@ class AddOptions:
         of PDF files.
     dpi:
         Density at which PDF pages are drawn, 10 to 1,200 dots per inch.
+    audio:
+        Whether the audio track of each video becomes an item of its own. It is not copied: its
+        samples are decoded from the video when they are needed.
     boxes:
         Four columns of a table that hold x, y, width and height of a region: each row is then
         about that region of its image.
@@ -59,6 +62,7 @@ class AddOptions:
     frames: str | None = None
     pages: str | None = None
     dpi: float = 200.0
+    audio: bool = False
     boxes: Sequence[str] | str | None = None
     box_unit: str = "pixels"
     refresh: bool = False
@@ -78,7 +82,7 @@ class AddOptions:
     @property
     def rules(self) -> Rules:
         """What is taken out of videos and documents."""
-        return Rules(self.frames, self.pages, self.dpi)
+        return Rules(self.frames, self.pages, self.dpi, self.audio)
 
     @property
     def manner(self) -> Manner:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,45 @@ from mediacorpus.records import Info, Shape, Text, schema
 TABLES = "tables"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """Names that a table may have: they are folders on disk and words in SQL."""
+
+RESERVED = {
+    "items", "records", "failures", "frames", "pages", "shots", "downloads", "runs",
+    "sources", "labels", "splits", "models", "validations", "gold", "tidy", "wide_labels",
+    "columns", "results", "parts_of", "selected_items", "measures",
+}  # fmt: skip
+"""Names of tables that a corpus has by itself."""
+
+
+def check_name(name: str, what: str, taken: Collection[str] = ()) -> None:
+    """Refuse a name that cannot be that of a new table.
+
+    Parameters
+    ----------
+    name:
+        The name.
+    what:
+        What is to have it, such as `"model"`.
+    taken:
+        Names of other tables.
+
+    Raises
+    ------
+    ParameterError
+        It is no plain name, or a table has it.
+
+    Examples
+    --------
+    >>> check_name("quick", "model")
+    """
+    if not NAME.fullmatch(name):
+        plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")[:60]
+        like = f", as in {plain!r}" if NAME.fullmatch(plain) else ""
+        raise ParameterError(
+            f"A {what} cannot be named {name!r}: use lower-case letters, digits and '_', "
+            f"beginning with a letter{like}."
+        )
+    if name in RESERVED or name in taken:
+        raise ParameterError(f"A {what} cannot be named {name!r}: a table has that name already.")
 
 
 def to_rows(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
@@ -27,17 +28,20 @@ NONE = SEVERAL
 _ZERO_WIDTH = dict.fromkeys(map(ord, "\u200b\u200c\u200d\u2060\ufeff"))
 
 
-def append_labels(store: Store, labels: Iterable[Label], run: int) -> int:
+def append_labels(
+    store: Store, labels: Iterable[Label], run: int, *, repeats: str | None = None
+) -> int:
     """Append labels to the log, in order, and return how many were new.
 
     Where one coder says several things of one item and variable all are kept, and the last
     counts. What the log ends with already is left out, so importing the same file twice changes
-    nothing.
+    nothing. With `repeats`, a source as runs name it, what that source said last is left out, too,
+    whatever was said since.
     """
     added = 0
     time = now()
     with store.transaction():
-        for new in _new_labels(store, labels):
+        for new in _new_labels(store, labels, repeats):
             store.executemany(
                 "INSERT INTO labels (item, variable, value, coder, seconds, time, run) "
                 "VALUES (?,?,?,?,?,?,?)",
@@ -52,7 +56,9 @@ def count_new_labels(store: Store, labels: Iterable[Label]) -> int:
     return sum(map(len, _new_labels(store, labels)))
 
 
-def _new_labels(store: Store, labels: Iterable[Label]) -> Iterator[list[Label]]:
+def _new_labels(
+    store: Store, labels: Iterable[Label], repeats: str | None = None
+) -> Iterator[list[Label]]:
     """Give, some items at a time, the labels that the log does not end with already."""
     given: dict[tuple[str, str, str], list[Label]] = {}
     for label in labels:
@@ -60,30 +66,31 @@ def _new_labels(store: Store, labels: Iterable[Label]) -> Iterator[list[Label]]:
         if not own or own[-1].value != label.value:
             own.append(label)
     for chunk in chunks(given.values()):
-        yield _new_of_chunk(store, chunk)
+        yield _new_of_chunk(store, chunk, repeats)
 
 
-def _new_of_chunk(store: Store, given: list[list[Label]]) -> list[Label]:
+def _new_of_chunk(store: Store, given: list[list[Label]], repeats: str | None) -> list[Label]:
     items = sorted({own[0].item for own in given})
     asked = sorted({own[0].variable for own in given})
     log: dict[tuple[str, str, str], list[str]] = {}
-    for item, variable, coder, value in store.rows(
-        "SELECT item, variable, coder, value FROM labels "
+    repeated: dict[tuple[str, str, str], list[str]] = {}
+    for item, variable, coder, value, source in store.rows(
+        "SELECT item, variable, coder, value, json_extract(parameters, '$.source') FROM labels "
+        "JOIN runs USING (run) "
         f"WHERE variable IN ({placeholders(len(asked))}) AND item IN "
         f"({placeholders(len(items))}) ORDER BY label",
         [*asked, *items],
     ):
         log.setdefault((item, variable, coder), []).append(value)
-    return [
-        label
-        for own in given
-        for label in own[
-            _known(
-                [label.value for label in own],
-                log.get((own[0].item, own[0].variable, own[0].coder), []),
-            ) :
-        ]
-    ]
+        if repeats is not None and source == repeats:
+            repeated.setdefault((item, variable, coder), []).append(value)
+    new: list[Label] = []
+    for own in given:
+        key = (own[0].item, own[0].variable, own[0].coder)
+        values = [label.value for label in own]
+        if repeated.get(key, [])[-len(values) :] != values:
+            new += own[_known(values, log.get(key, [])) :]
+    return new
 
 
 def _known(values: list[str], log: list[str]) -> int:
@@ -115,6 +122,20 @@ def said_by(
     return found
 
 
+def said_in(store: Store, variable: str, *, source: str, items: list[str]) -> dict[str, set[str]]:
+    """Return all that a source, as its runs name it, ever said of some items: item -> values."""
+    found: dict[str, set[str]] = {}
+    for chunk in chunks(items):
+        for item, value in store.rows(
+            "SELECT item, value FROM labels JOIN runs USING (run) WHERE variable = ? "
+            "AND json_extract(parameters, '$.source') = ? "
+            f"AND item IN ({placeholders(len(chunk))})",
+            [variable, source, *chunk],
+        ):
+            found.setdefault(item, set()).add(value)
+    return found
+
+
 def written(text: str) -> str:
     r"""Write a value without what cannot be seen: blanks around it, marks of no width, NFD.
 
@@ -124,6 +145,19 @@ def written(text: str) -> str:
     if text.isascii():
         return text.strip()
     return unicodedata.normalize("NFC", text.translate(_ZERO_WIDTH)).strip()
+
+
+def cell_text(value: Any) -> str:
+    """Write a cell of a table as text; blank where there is none.
+
+    >>> cell_text(7.0), cell_text(float("nan")), cell_text(" yes ")
+    ('7', '', 'yes')
+    """
+    if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return written(str(value))
 
 
 def mapped(value: str, mapping: Mapping[str, str]) -> str:

@@ -281,6 +281,17 @@ def current_setups(store: Store) -> dict[str, tuple[int, Info]]:
     return found
 
 
+def outside(store: Store) -> set[str]:
+    """Return the names of measures whose values were imported from a table."""
+    return {
+        str(name)
+        for (name,) in store.rows(
+            "SELECT DISTINCT name FROM setups WHERE json_extract(parameters, '$.origin') "
+            "IS NOT NULL"
+        )
+    }
+
+
 def setup_of(store: Store, identity: Mapping[str, Any]) -> int | None:
     """Return the id of a measure's setup by its `name`, `version` and `parameters`, if known."""
     found = store.value(

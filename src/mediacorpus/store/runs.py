@@ -152,6 +152,12 @@ def asking(command: str, positional: Sequence[Any], options: Mapping[str, Any]) 
         _ASKED.reset(token)
 
 
+def repeating() -> bool:
+    """Tell whether the user asked to repeat what was done before (`update`)."""
+    asked = _ASKED.get()
+    return asked is not None and json.loads(asked)["command"] == "update"
+
+
 def _here() -> str:
     """Give the working directory, from which relative paths were given; "" where it is gone."""
     with contextlib.suppress(OSError):

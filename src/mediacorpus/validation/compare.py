@@ -311,7 +311,7 @@ def compare_models(
     variable: str,
     *,
     models: Sequence[str] | None = None,
-    by: str | None = None,
+    cluster: str | None = None,
     level: float = 0.95,
     seed: int = 1,
     show: bool | None = None,
@@ -329,7 +329,7 @@ def compare_models(
         The labelled variable.
     models:
         Names of models; by default all that were trained on the variable.
-    by:
+    cluster:
         One of your own columns whose equal values belong together, for the bootstrap.
     level, seed:
         Of the intervals.
@@ -343,7 +343,7 @@ def compare_models(
     LabelError
         They have no held-out items in common.
     """
-    parameters = {"variable": variable, "models": models, "by": by, "level": level}
+    parameters = {"variable": variable, "models": models, "cluster": cluster, "level": level}
     with (
         running(store, "compare", parameters=parameters, seed=seed, exclusive=False) as run,
         show_progress(f"comparing models of {variable}", unit="", show=show),
@@ -356,7 +356,11 @@ def compare_models(
         )
         _check(variable, chosen)
         items, samples, left_out = _on_the_same(store, chosen, gold, show=show)
-        groups = None if by is None else groups_by(store, items, by, among=gold.labels).values()
+        groups = (
+            None
+            if cluster is None
+            else groups_by(store, items, cluster, among=gold.labels).values()
+        )
         found = compare(samples, left_out=left_out, groups=groups, level=level, seed=seed)
         hashes = {str(model["model"]): model["hash"] for model in chosen}
         rows = found.rows()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -26,7 +26,7 @@ from mediacorpus.networks.efficientnet_graph import SIDE
 from mediacorpus.networks.views import CROP, plain_view
 from mediacorpus.result import Result
 from mediacorpus.stats.significance import holm
-from mediacorpus.store import holdings, people
+from mediacorpus.store import derived, holdings, people
 from mediacorpus.store.store import Store
 from mediacorpus.validation.predictions import Gold, gold_of, held_out
 from mediacorpus.validation.saliency import (
@@ -145,6 +145,8 @@ class Explanation:
         Where the image speaks for that class, float32 `(S, S)`, 0 or more, sum 1.
     neighbors:
         The nearest training images.
+    file:
+        Name of its file, where a corpus has one.
     """
 
     item: str
@@ -154,6 +156,7 @@ class Explanation:
     probability: float
     map: Floats
     neighbors: tuple[Neighbor, ...] = ()
+    file: str = ""
 
 
 def explanations(
@@ -439,7 +442,7 @@ class Explained(Result):
     failed: Mapping[str, str] = field(default_factory=dict)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each item: gold and predicted value, probability, nearest items."""
+        """Return one row for each item: file, gold and predicted value, probability, nearest."""
         return pd.DataFrame(self.to_dict()["items"])
 
     def to_dict(self) -> dict[str, Any]:
@@ -447,6 +450,7 @@ class Explained(Result):
         rows = [
             {
                 "item": row.item,
+                "file": row.file,
                 "gold": row.gold or None,
                 "predicted": row.predicted,
                 "probability": row.probability,
@@ -460,7 +464,7 @@ class Explained(Result):
 
     def __str__(self) -> str:
         lines = [
-            f"{row.item}: {row.predicted} ({row.probability:.3f}), "
+            f"{row.file or row.item}: {row.predicted} ({row.probability:.3f}), "
             f"{_against(row.gold, row.predicted)}"
             for row in self.rows
         ]
@@ -524,10 +528,10 @@ def explain(
         "k": 2 * NEIGHBORS if nearest else NEIGHBORS,
     }
     lost: dict[str, str] = {}
-    rows = []
+    rows, names = [], derived.names_of(store, chosen)
     with show_progress(f"explaining {name}", total=len(chosen), show=show) as report:
         for one in explanations(model, images_of(store, chosen, lost), **options):
-            rows.append(one)
+            rows.append(replace(one, file=Path(names.get(one.item, "")).name))
             report(1)
     return Explained(rows, find_cues(maps_by_class(rows)), failed=lost)
 

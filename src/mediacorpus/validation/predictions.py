@@ -383,11 +383,11 @@ def rows_of(store: Store, setup: int, *, info: Info, items: Sequence[str]) -> pd
 
 
 def groups_for(
-    store: Store, model: Mapping[str, Any], items: Sequence[str], *, gold: Gold, by: str | None
+    store: Store, model: Mapping[str, Any], items: Sequence[str], *, gold: Gold, cluster: str | None
 ) -> tuple[list[int | None] | None, list[str]]:
     """Give the groups of items that the bootstrap of a model's scores draws whole.
 
-    They are those of the column `by`; without it those that the model's split never parts;
+    They are those of the column `cluster`; without it those that the model's split never parts;
     with `"none"` there are none. Groups are formed among all items with a label, as a split
     forms them.
 
@@ -402,14 +402,14 @@ def groups_for(
     Raises
     ------
     ParameterError
-        No record has the column `by`.
+        No record has the column `cluster`.
     """
     names = {own.name for own in own_columns(store)}
-    if by is not None and (by != NO_GROUPS or by in names):
-        found = groups_by(store, items, by, among=gold.labels)
+    if cluster is not None and (cluster != NO_GROUPS or cluster in names):
+        found = groups_by(store, items, cluster, among=gold.labels)
         return [found[item] for item in items], []
     column = None if model["split"] is None else column_of_split(store, int(model["split"]))
-    if by == NO_GROUPS or column is None or column not in names:
+    if cluster == NO_GROUPS or column is None or column not in names:
         return None, []
     found = groups_by(store, items, column, among=gold.labels)
     count = len({item if found[item] is None else found[item] for item in items})
@@ -421,7 +421,7 @@ def groups_for(
         return None, [note]
     note = (
         f"The split was drawn by groups of {column}, so the intervals are from drawing whole "
-        f"groups ({count:,}) instead of items; --by {NO_GROUPS} draws items."
+        f"groups ({count:,}) instead of items; --cluster {NO_GROUPS} draws items."
     )
     return [found[item] for item in items], [note] if count < len(items) else []
 

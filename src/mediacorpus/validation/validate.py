@@ -90,7 +90,7 @@ class ScoreOptions:
     threshold:
         Probability from which an item counts as positive, as a number, or an aim such as
         `"f1"` or `"precision>=0.9"`, for which the threshold is chosen on the validation part.
-    by:
+    cluster:
         One of your own columns whose equal values belong together, such as an author: the
         bootstrap then draws whole groups. By default those that the model's split was drawn by,
         if any; `"none"` draws items all the same.
@@ -108,7 +108,7 @@ class ScoreOptions:
     level: float = 0.95
     seed: int = 1
     threshold: float | str | None = None
-    by: str | None = None
+    cluster: str | None = None
     inclusion_probability: str | None = None
     only: Collection[str] | None = None
     show: bool | None = None
@@ -273,7 +273,7 @@ def _write_rows(store: Store, run: int, result: Validation, *, digest: str) -> N
 
 def _rule(store: Store, rule: Rule, gold: Gold, *, options: ScoreOptions) -> tuple[Validation, str]:
     """Score a rule on all labelled items."""
-    if options.threshold is not None or options.by not in {None, NO_GROUPS}:
+    if options.threshold is not None or options.cluster not in {None, NO_GROUPS}:
         raise ParameterError(
             f"A rule has its threshold in itself ({rule}), and no groups; leave both out."
         )
@@ -375,7 +375,7 @@ def _model(
             f"Scores of {_KINDS[own.kind]} are not weighted by the chance to be drawn; leave "
             "--inclusion-probability out."
         )
-    groups, about_groups = groups_for(store, model, own.items, gold=gold, by=options.by)
+    groups, about_groups = groups_for(store, model, own.items, gold=gold, cluster=options.cluster)
     given: dict[str, Any] = {"groups": groups, "level": options.level, "seed": options.seed}
     notes = [*own.notes, *about_groups]
     more: dict[str, Any] = {}

@@ -1,13 +1,14 @@
-"""Find the items that the rows of a table of labels mean."""
+"""Find the items that the rows of a table mean, such as a table of labels."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+from typing import Protocol
 
-from mediacorpus.coding.labels_table import LabelRow
-from mediacorpus.errors import LabelError
+from mediacorpus.errors import LabelError, MediacorpusError
 from mediacorpus.store.holdings import path_text
 from mediacorpus.store.matching import Said, fold, number_of, rooted
 from mediacorpus.store.store import Store, chunks, placeholders
@@ -15,9 +16,54 @@ from mediacorpus.store.store import Store, chunks, placeholders
 DEEPEST = 4
 """Parts of a path, from its end, by which a record is found."""
 
+KEYS = ("item", "record", "file")
+"""Columns that can say which item a row is about; in each row the first that is filled."""
+
+FILES = (
+    "path",
+    "filename",
+    "filepath",
+    "image",
+    "imagefile",
+    "imagepath",
+    "imagename",
+    "imageid",
+    "img",
+    "photo",
+    "picture",
+    "id",
+)
+"""Other names of the column of files, without case, blanks and punctuation; the first counts."""
+
+_PUNCTUATION = re.compile(r"[\W_]+")
+
+
+def known_as(columns: Iterable[str], names: Sequence[str]) -> str | None:
+    """Give the column that has the first of some names, without case, blanks and punctuation.
+
+    >>> known_as(["Image ID", "score"], FILES)
+    'Image ID'
+    """
+    there = {_PUNCTUATION.sub("", name).lower(): name for name in reversed(list(columns))}
+    return next((there[name] for name in names if name in there), None)
+
+
+class Named(Protocol):
+    """A row that names what it is about."""
+
+    @property
+    def kind(self) -> str:
+        """What `subject` is: one of `KEYS`."""
+        ...
+
+    @property
+    def subject(self) -> str:
+        """The id or file, as it is written."""
+        ...
+
 
 class Finder:
-    """Finds the item that a row of labels means.
+    """Finds the item that a row of a table means.
 
     Items and records are named by their ids. Files are tried in this order: the path from the
     table's folder; the end of the path of one record, whatever its case, slashes and accents;
@@ -30,17 +76,22 @@ class Finder:
         The catalogue.
     base:
         The folder of the table; None is the working directory.
+    error:
+        What is raised where a name is ambiguous.
     """
 
-    def __init__(self, store: Store, base: Path | None) -> None:
+    def __init__(
+        self, store: Store, base: Path | None, error: type[MediacorpusError] = LabelError
+    ) -> None:
         self.store = store
         self.base = base
+        self.error = error
         self.said = Said()
         self._items: dict[tuple[str, str], str] = {}
         self._asked: set[str] = set()
         self._tails: dict[str, dict[str, str]] | None = None
 
-    def learn(self, rows: Iterable[LabelRow]) -> None:
+    def learn(self, rows: Iterable[Named]) -> None:
         """Look up all subjects at once."""
         subjects: dict[str, set[str]] = {"item": set(), "record": set(), "file": set()}
         for row in rows:
@@ -62,8 +113,8 @@ class Finder:
             ):
                 self._items.setdefault((kind, asked[str(found)]), item)
 
-    def item(self, row: LabelRow) -> str | None:
-        """Return the item of a row, or None; raises `LabelError` where a name is ambiguous."""
+    def item(self, row: Named) -> str | None:
+        """Return the item of a row, or None; raises where a name is ambiguous."""
         found = self._items.get((row.kind, row.subject))
         if found is not None or row.kind == "record":
             return found
@@ -72,9 +123,9 @@ class Finder:
             if not there:
                 continue
             if len(set(there.values())) > 1:
-                raise LabelError(
+                raise self.error(
                     f"The file name {row.subject!r} stands for {len(set(there.values()))} "
-                    "different images. Write the path from the labels file, or use item ids."
+                    "different images. Write the path from the table's folder, or use item ids."
                 )
             path, item = next(iter(there.items()))
             self.said.learn(row.subject, path)

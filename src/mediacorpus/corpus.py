@@ -909,6 +909,10 @@ class Corpus:
             penalty=penalty,
             l1_ratio=l1_ratio,
         )
+        if output is not None:
+            from mediacorpus.report.grid_figure import check_target
+
+            check_target(Path(output))  # before anything is fitted
         found = grid_of(
             self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
         )

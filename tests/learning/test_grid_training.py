@@ -53,6 +53,14 @@ def test_a_finished_grid_is_read_and_not_fitted_again(
     assert again.table.equals(first.table)
 
 
+def test_another_ending_is_refused_before_anything_is_fitted(
+    corpus: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "grid_of", None)
+    with pytest.raises(ParameterError, match="another ending"):
+        corpus.grid("red", lr=[0.1], output=tmp_path / "curves.txt", progress=False)
+
+
 @pytest.mark.parametrize("folds", [None, 3])
 def test_curves_by_epoch_are_kept_and_drawn(
     corpus: mc.Corpus, tmp_path: Path, folds: int | None

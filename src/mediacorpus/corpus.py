@@ -910,7 +910,7 @@ class Corpus:
             l1_ratio=l1_ratio,
         )
         if output is not None:
-            from mediacorpus.report.grid_figure import check_target
+            from mediacorpus.report.architecture_figure import check_target
 
             check_target(Path(output))  # before anything is fitted
         found = grid_of(

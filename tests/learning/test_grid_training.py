@@ -57,7 +57,7 @@ def test_another_ending_is_refused_before_anything_is_fitted(
     corpus: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(grid, "grid_of", None)
-    with pytest.raises(ParameterError, match="another ending"):
+    with pytest.raises(ParameterError, match="its ending must be"):
         corpus.grid("red", lr=[0.1], output=tmp_path / "curves.txt", progress=False)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mediacorpus.errors import ParameterError, unknown
+from mediacorpus.errors import unknown
 from mediacorpus.extras import need
 from mediacorpus.learning.grid import RESULTS
 from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, headed, label, save
@@ -103,23 +103,6 @@ def draw_grid(
         key = textwrap.fill(" ".join(notes), int(12.5 * figure.get_figwidth()))
         headed(figure, textwrap.fill(f"{of} by setting", int(11 * figure.get_figwidth())), key=key)
         save(figure, target)
-
-
-ENDINGS = (".png", ".svg", ".pdf")
-
-
-def check_target(target: Path) -> None:
-    """Raise if no figure can be written to a file.
-
-    Raises
-    ------
-    ParameterError
-        It has another ending.
-    """
-    if target.suffix.lower() not in ENDINGS:
-        raise ParameterError(
-            f"The figure is written as .png, .svg or .pdf; {target.name!r} has another ending."
-        )
 
 
 MOST_CURVES = 24

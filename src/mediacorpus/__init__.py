@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from mediacorpus.errors import MediacorpusError
     from mediacorpus.labelling import label
     from mediacorpus.learning.settings import TrainSettings
+    from mediacorpus.networks.published import backbones
     from mediacorpus.records import FileFacts, Info, Region, Shape, Tag, Text
     from mediacorpus.sources.web import load_image
 
@@ -40,6 +41,7 @@ _HOMES = {
     "Tag": "mediacorpus.records",
     "Text": "mediacorpus.records",
     "TrainSettings": "mediacorpus.learning.settings",
+    "backbones": "mediacorpus.networks.published",
     "doctor": "mediacorpus.checkup",
     "label": "mediacorpus.labelling",
     "load_image": "mediacorpus.sources.web",
@@ -61,6 +63,7 @@ __all__ = [
     "Text",
     "TrainSettings",
     "__version__",
+    "backbones",
     "doctor",
     "errors",
     "label",

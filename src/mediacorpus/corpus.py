@@ -735,6 +735,14 @@ class Corpus:
         kernel: str | None = None,
         svm_gamma: float | str | None = None,
         smoothing: float | None = None,
+        init: str | None = None,
+        gray: bool | None = None,
+        normalize: str | None = None,
+        rotate: float | None = None,
+        jitter: float | None = None,
+        upside_down: bool | None = None,
+        penalty: str | None = None,
+        l1_ratio: float | None = None,
     ) -> TrainedModel:
         """Train a classifier of a variable; see `mediacorpus.learning.train.train`.
 
@@ -785,6 +793,14 @@ class Corpus:
             kernel=kernel,
             svm_gamma=svm_gamma,
             smoothing=smoothing,
+            init=init,
+            gray=gray,
+            normalize=normalize,
+            rotate=rotate,
+            jitter=jitter,
+            upside_down=upside_down,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
         )
         trained = train(
             self._store,
@@ -808,6 +824,7 @@ class Corpus:
         method: str | None = None,
         folds: int | None = 5,
         seed: int = 1,
+        output: PathLike | None = None,
         progress: bool | None = None,
         backbone: Sequence[str] | None = None,
         weights: Sequence[str] | None = None,
@@ -847,13 +864,22 @@ class Corpus:
         kernel: Sequence[str] | None = None,
         svm_gamma: Sequence[float | str] | None = None,
         smoothing: Sequence[float] | None = None,
+        init: Sequence[str] | None = None,
+        gray: Sequence[bool] | None = None,
+        normalize: Sequence[str] | None = None,
+        rotate: Sequence[float] | None = None,
+        jitter: Sequence[float] | None = None,
+        upside_down: Sequence[bool] | None = None,
+        penalty: Sequence[str] | None = None,
+        l1_ratio: Sequence[float] | None = None,
     ) -> Grid:
         """Try combinations of settings; see `mediacorpus.learning.grid.grid_of`.
 
         The parameters from `backbone` on are the values to try, such as `lr=[0.001, 0.01],
         momentum=[0.7, 0.9]`, of settings that are explained at `TrainSettings`. The method
         `"linear"` or `"shallow"` makes each combination a fit of that method, `"finetune"` or
-        `"scratch"` a whole training.
+        `"scratch"` a whole training. `output` is a `.png`, `.svg` or `.pdf` file to draw to: loss
+        and accuracy by epoch for each setting where each is a training, else the scores.
         """
         from mediacorpus.learning.grid import grid_of
 
@@ -896,14 +922,32 @@ class Corpus:
             kernel=kernel,
             svm_gamma=svm_gamma,
             smoothing=smoothing,
+            init=init,
+            gray=gray,
+            normalize=normalize,
+            rotate=rotate,
+            jitter=jitter,
+            upside_down=upside_down,
+            penalty=penalty,
+            l1_ratio=l1_ratio,
         )
+        if output is not None:
+            from mediacorpus.report.architecture_figure import check_target
+
+            check_target(Path(output))  # before anything is fitted
         found = grid_of(
             self._store, variable, lists, method=method, folds=folds, seed=seed, show=progress
         )
         if found.folder is not None:
-            from mediacorpus.report.grid_figure import draw_grid
+            from mediacorpus.report.grid_figure import draw_curves, draw_grid
 
             draw_grid(found.table, found.folder / "grid.png", aim=found.aim, title=variable)
+            if found.curves is not None:
+                draw_curves(found.curves, found.folder / "curves.png")
+            if output is not None and found.curves is not None:
+                draw_curves(found.curves, Path(output))
+            elif output is not None:
+                draw_grid(found.table, Path(output), aim=found.aim, title=variable)
         return found
 
     @_command
@@ -937,7 +981,8 @@ class Corpus:
         -------
         DataFrame
             A row per layer: `layer`, `kind`, `detail`, `output` (its shape), `parameters`,
-            `learned` (whether this training changed them; empty where that is not known).
+            `learned` (whether this training changed them; empty where that is not known). Its
+            `attrs["words"]` say what training took and what is published of its backbone.
 
         Raises
         ------
@@ -946,14 +991,20 @@ class Corpus:
         ParameterError
             The file has another ending.
         """
-        from mediacorpus.learning.architecture import layer_table, layers_of
+        from mediacorpus.learning.architecture import (
+            architecture_words,
+            layer_table,
+            layers_of,
+        )
 
         layers = layers_of(self._store, model)
         if output is not None:
             from mediacorpus.report.architecture_figure import draw_architecture
 
             draw_architecture(layers, Path(output), title=model)
-        return layer_table(layers)
+        table = layer_table(layers)
+        table.attrs["words"] = architecture_words(self._store, model, layers)
+        return table
 
     @_command
     def card(self, model: str, *, output: PathLike | None = None) -> ModelCard:

@@ -47,7 +47,7 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "mixup": (0.2, LOOP),
     "layer_decay": (0.5, LOOP),
     "precision": ("bf16", LOOP),
-    "size": (64, {"finetune"}),
+    "size": (64, LOOP),
     "tta": (True, LOOP),
     "loss": ("focal", LOOP),
     "neighbors": (3, set()),
@@ -56,6 +56,14 @@ OPTIONS: dict[str, tuple[object, set[str]]] = {
     "kernel": ("linear", {"shallow"}),
     "svm_gamma": (0.1, {"shallow"}),
     "smoothing": (0.1, set()),
+    "init": ("he", {"scratch"}),
+    "gray": (True, {"scratch"}),
+    "normalize": ("train", LOOP),
+    "rotate": (5.0, NETWORKS),
+    "jitter": (0.1, NETWORKS),
+    "upside_down": (True, NETWORKS),
+    "penalty": ("l1", {"linear"}),
+    "l1_ratio": (0.3, set()),
 }
 
 

@@ -37,7 +37,7 @@ def test_settings_that_only_a_whole_training_has(corpus: mc.Corpus) -> None:
     assert found.nested is not None
     assert found.nested.n == sum(part != "test" for part in learned.parts.values())
     (place,) = (corpus.folder / "reports").glob("grid-red-*")
-    kept = {"grid.csv", "grid.png", "fits", "unreadable.json"}
+    kept = {"grid.csv", "grid.png", "curves.csv", "curves.png", "fits", "unreadable.json"}
     assert {p.name for p in place.iterdir()} == kept, "views are deleted at the end"
 
 
@@ -51,6 +51,40 @@ def test_a_finished_grid_is_read_and_not_fitted_again(
         monkeypatch.setattr(grid_runners, name, None)
     again = corpus.grid("red", method="scratch", folds=None, progress=False, **lists)
     assert again.table.equals(first.table)
+
+
+def test_another_ending_is_refused_before_anything_is_fitted(
+    corpus: mc.Corpus, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(grid, "grid_of", None)
+    with pytest.raises(ParameterError, match="its ending must be"):
+        corpus.grid("red", lr=[0.1], output=tmp_path / "curves.txt", progress=False)
+
+
+@pytest.mark.parametrize("folds", [None, 3])
+def test_curves_by_epoch_are_kept_and_drawn(
+    corpus: mc.Corpus, tmp_path: Path, folds: int | None
+) -> None:
+    lists = {"arch": ["dense4-relu"], "epochs": [3], "lr": [0.01, 0.1]}
+    target = tmp_path / "curves.svg"
+    found = corpus.grid(
+        "red", method="scratch", folds=folds, progress=False, output=target, **lists
+    )
+    curves = found.curves
+    assert curves is not None
+    counts = curves.groupby(["lr", "fold"]).size()
+    assert (counts == 3).all()
+    assert len(counts) == 2 * (folds or 1)
+    assert {"epoch", "train_loss", "val_loss", "train_accuracy", "val_accuracy"} <= set(curves)
+    assert found.folder is not None
+    assert len(pd.read_csv(found.folder / "curves.csv")) == len(curves)
+    drawn = target.read_text("utf-8")
+    assert drawn.count("learning rate") >= 2
+    other = corpus.grid(
+        "red", method="linear", C=[0.1, 1.0], folds=None, progress=False, output=target
+    )
+    assert other.curves is None
+    assert target.read_text("utf-8") != drawn
 
 
 def test_what_scores_has_neither_taught_nor_chosen(

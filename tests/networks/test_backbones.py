@@ -18,6 +18,7 @@ WANTED = {
     *("squeezenet1_0", "squeezenet1_1"),
     *(f"densenet{n}" for n in (121, 161, 169, 201)),
     "inception_v3",
+    "googlenet",
 }
 LIGHT = ("efficientnet_lite0", "resnet18", "squeezenet1_1")
 

@@ -15,7 +15,10 @@ GROUPS: Mapping[str, tuple[str, ...]] = {
     "Look": (*("gallery", "plot", "show", "items", "records", "failures", "runs", "table", "sql"),),
     "Measure": ("measures", "measure"),
     "Label": ("labels", "gold", "split"),
-    "Train": ("train", "grid", "apply", "models", "label", "architecture", "learning-curve"),
+    "Train": (
+        *("train", "grid", "apply", "models", "label"),
+        *("backbones", "architecture", "learning-curve"),
+    ),
     "Check": ("validate", "compare", "audit", "explain", "results"),
     "Share": ("report", "card"),
 }
@@ -49,6 +52,7 @@ EXAMPLES: Mapping[str, str] = {
     "train": "mediacorpus train protests crowd --name quick",
     "grid": "mediacorpus grid protests crowd --lr .001,.01 --momentum .7,.9",
     "apply": "mediacorpus apply protests quick",
+    "backbones": "mediacorpus backbones",
     "models list": "mediacorpus models list protests",
     "models import": "mediacorpus models import protests other/models/quick --name theirs",
     "label": "mediacorpus label protests/models/quick photos -o labels.csv",
@@ -69,14 +73,17 @@ _NETWORK = (
     *("backbone", "weights", "epochs", "lr", "momentum", "batch_size", "step_size", "gamma"),
     *("optimizer", "schedule", "weight_decay", "dropout", "unfreeze", "patience", "augment"),
     *("nesterov", "power", "warmup", "loss", "label_smoothing", "mixup", "layer_decay"),
-    *("precision", "size", "tta"),
+    *("precision", "size", "tta", "normalize", "rotate", "jitter", "upside_down"),
 )
-_CLASSIC = ("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma", "smoothing")
+_CLASSIC = (
+    *("model", "features", "neighbors", "trees", "C", "kernel", "svm_gamma", "smoothing"),
+    *("penalty", "l1_ratio"),
+)
 _LINKS = ("refresh", "allow_private", "ignore_robots", "parallel", "rate", "contact")
 _SHOWN = ("watch", "quiet", "as_json", "rows", "help")
 _LEARNING = {
     "For networks (finetune, scratch; some for linear)": _NETWORK,
-    "For scratch": ("arch",),
+    "For scratch": ("arch", "init", "gray"),
     "For classic models (shallow)": _CLASSIC,
 }
 

@@ -62,7 +62,8 @@ ClassWeights = Annotated[
 Arch = Annotated[
     str | None,
     typer.Option(
-        help="For scratch: mlp, lenet, shallownet, minivggnet, minivggnet_bn or autoencoder."
+        help="For scratch: mlp, lenet, shallownet, minivggnet, minivggnet_bn, autoencoder, or "
+        "layers in a line, such as conv32-relu-pool-dense128."
     ),
 ]
 Shallow = Annotated[
@@ -70,7 +71,11 @@ Shallow = Annotated[
     typer.Option("--model", help="For shallow: knn, random_forest, svm, logistic or naive_bayes."),
 ]
 Features = Annotated[
-    str | None, typer.Option(help="For shallow: the measure that is learned from, such as hog.")
+    str | None,
+    typer.Option(
+        help="For shallow: what is learned from, such as hog; or several features side by side, "
+        "such as color,pixels:32:rgb,records:likes."
+    ),
 ]
 Against = Annotated[
     str | None, typer.Option("--positive", help="For shallow: one value against all others.")
@@ -96,7 +101,8 @@ LayerDecay = Annotated[
 ]
 Precision = Annotated[str | None, typer.Option(help="fp32, or bf16 for mixed precision.")]
 Size = Annotated[
-    int | None, typer.Option(help="For finetune: pixels at which the network sees images.")
+    int | None,
+    typer.Option(help="For finetune and scratch: pixels at which the network sees images."),
 ]
 TestTimeAugmentation = Annotated[
     bool | None,
@@ -121,6 +127,35 @@ Width = Annotated[
 NaiveSmoothing = Annotated[
     float | None,
     typer.Option("--smoothing", help="For naive_bayes: share of the largest variance added."),
+]
+Penalty = Annotated[
+    str | None,
+    typer.Option(help="For linear and logistic: l2, l1 (few weights), or elasticnet (both)."),
+]
+MixedPenalty = Annotated[
+    float | None, typer.Option("--l1-ratio", help="With elasticnet: share of l1, 0 to 1.")
+]
+Init = Annotated[str | None, typer.Option(help="First weights: xavier, he, normal or orthogonal.")]
+Gray = Annotated[
+    bool | None,
+    typer.Option("--gray/--color", help="Whether the network sees gray or color."),
+]
+Normalize = Annotated[
+    str | None,
+    typer.Option(
+        help="Mean and standard deviation of the channels: imagenet, or train for those of the "
+        "training images; else the network's own."
+    ),
+]
+Rotate = Annotated[
+    float | None, typer.Option(metavar="DEGREES", help="Learn from images turned by up to this.")
+]
+Jitter = Annotated[
+    float | None,
+    typer.Option(help="Learn from changed brightness, contrast and saturation, by up to 0 to 1."),
+]
+UpsideDown = Annotated[
+    bool | None, typer.Option("--upside-down", help="Learn from images upside down too.")
 ]
 Seed = Annotated[int, typer.Option(help="The same seed gives the same model.")]
 Replace = Annotated[bool, typer.Option("--replace", help="Replace a model of that name.")]
@@ -175,6 +210,14 @@ def train(
     kernel: Kernel = None,
     svm_gamma: Width = None,
     smoothing: NaiveSmoothing = None,
+    penalty: Penalty = None,
+    l1_ratio: MixedPenalty = None,
+    init: Init = None,
+    gray: Gray = None,
+    normalize: Normalize = None,
+    rotate: Rotate = None,
+    jitter: Jitter = None,
+    upside_down: UpsideDown = None,
     seed: Seed = 1,
     replace: Replace = False,
     watch: Watch = False,

@@ -16,6 +16,15 @@ measures_app = typer.Typer(cls=Subgroup, invoke_without_command=True)
 app.add_typer(measures_app, name="measures")
 
 
+@command()
+def backbones(as_json: Json = False) -> None:
+    """List pretrained networks: published accuracy, weights, cost, memory, licence."""
+    from mediacorpus.networks.published import backbones as found
+
+    frame = found()
+    show(frame, as_json=as_json, rows=len(frame))
+
+
 @measures_app.callback()
 def measures(
     context: typer.Context,

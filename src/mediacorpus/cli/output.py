@@ -139,7 +139,9 @@ def show_frame(frame: Any, *, rows: int = ROWS_SHOWN) -> None:
 
 
 def _blank(column: Any) -> bool:
-    return bool((column.isna() | (column.astype(object) == "")).all())
+    return bool(
+        (column.isna() | column.map(lambda value: isinstance(value, str) and not value)).all()
+    )
 
 
 def _cell(value: Any) -> str:

@@ -137,8 +137,17 @@ def grid(
     svm_gamma: Values = None,
     trees: Values = None,
     smoothing: Values = None,
+    penalty: Values = None,
+    l1_ratio: Values = None,
+    init: Values = None,
+    gray: Flags = None,
+    normalize: Values = None,
+    rotate: Values = None,
+    jitter: Values = None,
+    upside_down: Flags = None,
     folds: Annotated[int, typer.Option(help="Folds, at least 3; 0 for the val part.")] = 5,
     seed: Annotated[int, typer.Option(help="Seed of folds and training.")] = 1,
+    output: Drawing = None,
     quiet: Quiet = False,
     as_json: Json = False,
 ) -> None:
@@ -153,6 +162,7 @@ def grid(
             method=method,
             folds=folds or None,
             seed=seed,
+            output=output,
             progress=False if quiet or as_json else None,
             **lists,
         )
@@ -285,6 +295,8 @@ def architecture(
     with Corpus(folder) as corpus:
         found = corpus.architecture(name, output=output)
     show(found, as_json=as_json, rows=len(found))
+    if not as_json and found.attrs["words"]:
+        out(found.attrs["words"])
 
 
 @command()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,7 @@ from mediacorpus.engine.progress import progress as show_progress
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.learning.export import ANSWER
 from mediacorpus.learning.features import current_setup, rows_of
+from mediacorpus.learning.joined import check_columns, joined_rows, named
 from mediacorpus.learning.model import model_of
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.measures.verb import measure, measure_as, options
@@ -172,16 +173,19 @@ def apply(
     model = people.model(store, name)
     classifier = Classifier(model_of(store, name))
     info = classifier.info()
-    source = classifier.source
-    features, measured = 0, model["card"].get("measured")
-    if source is not None and measured is None:  # an earlier version did not say which
-        if source in MEASURES:
-            measure(store, [source], only=only, retry=retry, show=show)
-        features = current_setup(store, source)
-    elif source in MEASURES:  # in the version that it learned from, which the table may not show
-        features = measure_as(store, measured, only=only, retry=retry, show=show)
+    source, encoding = classifier.source, classifier.card.get("joined")
+    setups: dict[str, int] = {}
+    if encoding is not None:
+        features = [named(str(one["feature"])) for one in encoding]
+        check_columns(store, features, need=f"The model {name!r} needs it.")
+        for feature, one in zip(features, encoding, strict=True):
+            if feature.measure:
+                setups[feature.name] = _measured(
+                    store, feature.measure, one["identity"], only=only, retry=retry, show=show
+                )
     elif source is not None:
-        features = progress.setup_of(store, measured) or current_setup(store, source)
+        measured = model["card"].get("measured")
+        setups[source] = _measured(store, source, measured, only=only, retry=retry, show=show)
     details: dict[str, Any] = {"model": name}
     if only is not None:
         details["chosen"] = len(only)
@@ -194,8 +198,27 @@ def apply(
             done = local.run(store, [prepared], run, options=options(run.id), only=only, show=show)
             return replace(done, verb="Applied")
         return _apply_to_features(
-            store, prepared, classifier=classifier, features=features, only=only, run=run, show=show
+            store, prepared, classifier=classifier, setups=setups, only=only, run=run, show=show
         )
+
+
+def _measured(
+    store: Store,
+    source: str,
+    identity: Mapping[str, Any] | None,
+    *,
+    only: Collection[str] | None,
+    retry: bool,
+    show: bool | None,
+) -> int:
+    """Measure what lacks the values that a model works on; give the setup that has them."""
+    if identity is None:  # an earlier version did not say which
+        if source in MEASURES:
+            measure(store, [source], only=only, retry=retry, show=show)
+        return current_setup(store, source)
+    if source in MEASURES:  # in the version that it learned from, which the table may not show
+        return measure_as(store, identity, only=only, retry=retry, show=show)
+    return progress.setup_of(store, identity) or current_setup(store, source)
 
 
 def _apply_to_features(
@@ -203,12 +226,12 @@ def _apply_to_features(
     prepared: Prepared,
     *,
     classifier: Classifier,
-    features: int,
+    setups: Mapping[str, int],
     only: Collection[str] | None,
     run: Run,
     show: bool | None,
 ) -> Measured:
-    """Predict from the stored values of a measure, part by part, without opening an image."""
+    """Predict from stored values, part by part, without opening an image."""
     started = time.monotonic()
     local.sweep(store)
     done = {
@@ -217,18 +240,29 @@ def _apply_to_features(
             "SELECT item FROM measured JOIN items USING (n) WHERE setup = ?", (prepared.setup,)
         )
     }
+    there = "".join(
+        f" AND EXISTS (SELECT 1 FROM measured AS m WHERE m.setup = {setup} AND m.n = items.n "
+        "AND m.part IS NOT NULL)"
+        for setup in setups.values()
+    )
     with progress.chosen(store, only) as these:
-        total = int(
-            store.value(
-                "SELECT count(*) FROM measured AS m JOIN items USING (n) WHERE m.setup = ? AND "
-                f"m.part IS NOT NULL AND {these} AND NOT EXISTS (SELECT 1 FROM measured AS had "
-                "WHERE had.setup = ? AND had.n = m.n)",
-                (features, prepared.setup),
+        pending = [
+            str(item)
+            for (item,) in store.rows(
+                f"SELECT item FROM items WHERE {these}{there} AND NOT EXISTS (SELECT 1 FROM "
+                "measured AS had WHERE had.setup = ? AND had.n = items.n) ORDER BY n",
+                (prepared.setup,),
             )
-        )
-    wanted = None if only is None else pa.array(list(only), pa.string())
-    with show_progress(f"applying {prepared.info.name}", total=total, show=show) as report:
-        for number, (items, vectors) in enumerate(rows_of(store, features, wanted=wanted)):
+        ]
+    batches: Iterator[tuple[list[str], NDArray[np.float32]]]
+    if (encoding := classifier.card.get("joined")) is not None:
+        batches = joined_rows(store, encoding, setups=setups, items=pending)
+    else:
+        wanted = None if only is None else pa.array(list(only), pa.string())
+        batches = rows_of(store, next(iter(setups.values())), wanted=wanted)
+    title = f"applying {prepared.info.name}"
+    with show_progress(title, total=len(pending), show=show) as report:
+        for number, (items, vectors) in enumerate(batches):
             fresh = [i for i, item in enumerate(items) if item not in done]
             if not fresh:
                 continue
@@ -242,7 +276,7 @@ def _apply_to_features(
         measures=(prepared.info.name,),
         items=run.done,
         failed=0,
-        failed_before=progress.count_failed(store, [features]),
+        failed_before=progress.count_failed(store, list(setups.values())) if setups else 0,
         seconds=time.monotonic() - started,
         verb="Applied",
         of=None if only is None else len(only),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import itertools
 import math
 import re
@@ -12,9 +13,10 @@ from typing import Any
 
 import pandas as pd
 
-from mediacorpus.errors import ModelError
+from mediacorpus.errors import MissingExtra, ModelError
 from mediacorpus.extras import need
 from mediacorpus.learning.model import model_of
+from mediacorpus.networks.published import memory_of, published_words
 from mediacorpus.store.store import Store
 
 Shape = tuple[int, ...]
@@ -38,6 +40,9 @@ _ONNX_KINDS = {
     "Clip": "ReLU6",
     "Gelu": "GELU",
     "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "LeakyRelu": "leaky ReLU",
+    "Erf": "GELU",
     "Softmax": "softmax",
     "Flatten": "flatten",
     "Reshape": "flatten",
@@ -117,6 +122,23 @@ def layers_of(store: Store, name: str) -> list[Layer]:
     return [replace(layers[0], detail=features_in(model.card)), *layers[1:]]
 
 
+def architecture_words(store: Store, name: str, layers: Sequence[Layer]) -> str:
+    """Say what training a model took in memory, and what is published of its backbone."""
+    card = model_of(store, name).card
+    sentences = []
+    batch = card["settings"].get("batch_size")
+    if card["input"] == "pixels" and batch:
+        learned = sum(layer.parameters for layer in layers if layer.learned is not False)
+        first = next((n for n, x in enumerate(layers) if x.learned is not False), len(layers))
+        outputs = sum(math.prod(layer.shape) for layer in layers[first:])
+        memory = memory_of(learned, outputs, int(batch))
+        sentences.append(f"Training it in batches of {batch} takes about {memory:.2f} GB.")
+    if card["method"] in {"linear", "finetune"}:
+        with contextlib.suppress(MissingExtra):
+            sentences.append(published_words(str(card["backbone"])))
+    return " ".join(filter(None, sentences))
+
+
 def features_in(card: Mapping[str, Any]) -> str:
     """Name the features that a model learned from; `""` where it sees the images.
 
@@ -127,6 +149,8 @@ def features_in(card: Mapping[str, Any]) -> str:
     """
     if card["input"] == "embedding":
         return f"features of {card['settings']['backbone']}, frozen"
+    if "joined" in card:
+        return ", ".join(str(one["feature"]) for one in card["joined"])
     return f"measure {card['features']}" if card["input"] == "features" else ""
 
 

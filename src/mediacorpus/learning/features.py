@@ -20,7 +20,12 @@ from mediacorpus.engine.pool import outcomes
 from mediacorpus.errors import ParameterError, StorageFull, TrainingError, unknown
 from mediacorpus.learning.cache import RowCache
 from mediacorpus.measures.efficientnet import open_session
-from mediacorpus.media.augment import random_resized_crop
+from mediacorpus.media.augment import (
+    Augmentation,
+    color_jitter,
+    random_resized_crop,
+    rotate,
+)
 from mediacorpus.media.resize import rescale_crop
 from mediacorpus.networks.efficientnet_graph import SIDE
 from mediacorpus.networks.views import CROP, min_side, plain_view
@@ -31,7 +36,8 @@ from mediacorpus.store.parts import read_parts
 from mediacorpus.store.store import Store
 
 if TYPE_CHECKING:
-    from mediacorpus.networks.backbones import Network
+    from mediacorpus.learning.settings import Variation
+    from mediacorpus.networks.backbones import Network, Triple
     from mediacorpus.networks.frozen import FrozenNetwork
     from mediacorpus.records import Example
 
@@ -43,7 +49,13 @@ AREA = (0.35, 1.0)
 
 
 def fixed_views(
-    pixels: Pixels, *, size: int, crop: float, count: int, seed: tuple[int, ...]
+    pixels: Pixels,
+    *,
+    size: int,
+    crop: float,
+    count: int,
+    seed: tuple[int, ...],
+    vary: Variation | None = None,
 ) -> Pixels:
     """Make the plain view, its mirror image, and random cut-outs, every second one mirrored.
 
@@ -60,6 +72,8 @@ def fixed_views(
         Number of views, at least 1.
     seed:
         Of the cut-outs.
+    vary:
+        What else is done to all views but the plain one; without cut-outs they are plain views.
 
     Returns
     -------
@@ -75,9 +89,42 @@ def fixed_views(
     views = np.empty((count, size, size, 3), np.uint8)
     plain = plain_view(pixels, size, crop)
     for k in range(count):
-        cut = plain if k <= 1 else random_resized_crop(pixels, rng, size=size, area=AREA)
-        views[k] = cut[:, ::-1] if k % 2 else cut
+        whole = k <= 1 or (vary is not None and not vary.cut)
+        cut = plain if whole else random_resized_crop(pixels, rng, size=size, area=AREA)
+        mirrored = k % 2 and (vary is None or vary.cut)
+        views[k] = cut[:, ::-1] if mirrored else cut
+        if vary is not None and k:
+            views[k] = varied(views[k], rng, vary)
     return views
+
+
+def varied(view: Pixels, rng: np.random.Generator, vary: Variation) -> Pixels:
+    """Turn a view, change its colors, and turn half of the views upside down.
+
+    Examples
+    --------
+    >>> from mediacorpus.learning.settings import Variation
+    >>> gray = np.full((8, 8, 3), 127, np.uint8)
+    >>> varied(gray, np.random.default_rng(1), Variation(degrees=20, jitter=0.2)).shape
+    (8, 8, 3)
+    """
+    if vary.degrees:
+        view = rotate(np.ascontiguousarray(view), rng, degrees=vary.degrees)
+    if vary.jitter:
+        each = dict.fromkeys(("brightness", "contrast", "saturation"), vary.jitter)
+        view = color_jitter(np.ascontiguousarray(view), rng, **each)
+    return view[::-1] if vary.upside_down and rng.random() < HALF else view
+
+
+HALF = 0.5
+
+
+def train_view(square: Pixels, rng: np.random.Generator, plan: Plan) -> Pixels:
+    """Make the view of an epoch from what is kept of an image: cut out, mirrored, and varied."""
+    if plan.vary is None or plan.vary.cut:
+        view = Augmentation(size=plan.size, area=AREA)(square, rng)
+        return view if plan.vary is None else varied(view, rng, plan.vary)
+    return plain_view(varied(square, rng, plan.vary), plan.size, plan.crop)
 
 
 VIEWS = 4
@@ -114,6 +161,8 @@ class Plan:
         Whether training images are kept as larger squares, to be varied in each epoch.
     seed:
         Of the cut-outs.
+    vary:
+        What else is done to the images that are learned from; None is nothing.
     """
 
     size: int
@@ -121,6 +170,7 @@ class Plan:
     views: int
     squares: bool
     seed: int
+    vary: Variation | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -154,11 +204,14 @@ class Unreadable:
     reason: str
 
 
-def plan_for(network: Network, *, learns_all: bool, augment: bool, seed: int) -> Plan:
+def plan_for(
+    network: Network, *, learns_all: bool, augment: bool, seed: int, vary: Variation | None = None
+) -> Plan:
     """Choose how many views are made, and of what kind."""
-    squares = learns_all and augment
-    views = 1 if learns_all or not augment else VIEWS
-    return Plan(network.size, network.crop, views, squares, seed)
+    several = augment or bool(vary)
+    squares = learns_all and several
+    views = 1 if learns_all or not several else VIEWS
+    return Plan(network.size, network.crop, views, squares, seed, vary)
 
 
 def prepare(
@@ -233,6 +286,7 @@ def embedded_views(
     *,
     seed: int,
     network: FrozenNetwork | None = None,
+    vary: Variation | None = None,
     progress: Progress | None = None,
 ) -> NDArray[Any] | None:
     """Embed mirrored and cut-out views of training images, for a linear model to learn from.
@@ -249,6 +303,8 @@ def embedded_views(
         Of the cut-outs.
     network:
         The backbone; None is the built-in one.
+    vary:
+        What else is done to the views.
     progress:
         Called with how many images are done, of how many.
 
@@ -265,7 +321,7 @@ def embedded_views(
         size, crop, fixed = SIDE, CROP, lambda views: session.run(views)[0]
     else:
         size, crop, fixed = network.size, network.crop, network.run
-    plan = Plan(size, crop, views=VIEWS, squares=False, seed=seed)
+    plan = Plan(size, crop, views=VIEWS, squares=False, seed=seed, vary=vary)
     part, _ = prepare(examples, None, path, plan=plan, fixed=fixed, progress=progress)
     found = np.repeat(np.asarray(embeddings)[:, None], VIEWS - 1, axis=1)
     found[part.rows] = part.views[part.rows, 1:]
@@ -289,7 +345,12 @@ def _views(example: Example, plan: Plan, *, row: int, decoders: Decoders) -> Pix
     if plan.squares:
         return rescale_crop(pixels, side)[None]
     return fixed_views(
-        pixels, size=plan.size, crop=plan.crop, count=plan.views, seed=(plan.seed, row)
+        pixels,
+        size=plan.size,
+        crop=plan.crop,
+        count=plan.views,
+        seed=(plan.seed, row),
+        vary=plan.vary,
     )
 
 
@@ -334,6 +395,49 @@ def _check_space(path: Path, wanted: int) -> None:
             f"{free / 1e9:.1f} GB are free. Make room, or let fewer blocks learn (unfreeze)."
         )
 
+
+def channel_statistics(
+    examples: Sequence[Example], path: Path, *, progress: Progress | None = None
+) -> tuple[Triple, Triple]:
+    """Give mean and standard deviation of red, green and blue over images, from 0 to 1.
+
+    Each image counts the same; it is looked at as a square of 64 pixels.
+
+    Parameters
+    ----------
+    examples:
+        The images.
+    path:
+        File to keep the squares in.
+    progress:
+        Called with how many images are done, of how many.
+
+    Raises
+    ------
+    TrainingError
+        None of them can be read.
+    """
+    plan = Plan(size=64, crop=1.0, views=1, squares=False, seed=0)
+    part, lost = prepare(examples, None, path, plan=plan, progress=progress)
+    if not len(part):
+        raise TrainingError(
+            f"No image of the training part can be read ({lost[0].reason if lost else 'none'})."
+        )
+    total, squared = np.zeros(3), np.zeros(3)
+    for row in part.rows:
+        pixels = np.asarray(part.views[row, 0], np.float64).reshape(-1, 3) / 255
+        total += pixels.mean(axis=0)
+        squared += (pixels**2).mean(axis=0)
+    mean = total / len(part)
+    # Images of one color all have no spread, and then none is divided by.
+    sd = np.sqrt(np.maximum(squared / len(part) - mean**2, 0))
+    red, green, blue = zip(
+        mean.tolist(), np.where(sd > LEAST_SPREAD, sd, 1.0).tolist(), strict=True
+    )
+    return (red[0], green[0], blue[0]), (red[1], green[1], blue[1])
+
+
+LEAST_SPREAD = 1e-3
 
 EMBEDDING = "embedding"
 """The measure that a linear model learns from."""

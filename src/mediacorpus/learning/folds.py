@@ -82,6 +82,12 @@ class Results:
         scores = found["scores"][number]
         return {name: float(scores[name]) for name in (*AIMS, "n")} | {"seconds": found["seconds"]}
 
+    def curves(self, point: Point, fold: Fold) -> pd.DataFrame | None:
+        """Give the curves of a training by epoch; None where there are none."""
+        self.row(point, fold, 0)
+        found = self._read[self.path(point, fold)].get("scores", [{}])[0].get("curves")
+        return None if found is None else pd.DataFrame(found)
+
 
 Rows = NDArray[np.int64]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from mediacorpus.extras import need
 from mediacorpus.learning.targets import TargetKind, target_of
 from mediacorpus.networks.backbones import Network, create
 from mediacorpus.networks.frozen import standardizer
+from mediacorpus.networks.scratch import scratch_network
 
 if TYPE_CHECKING:
     from mediacorpus.learning.model import ModelFolder
@@ -47,9 +49,13 @@ def rebuild(model: ModelFolder) -> Network:
             "for its class activation map, or for an occlusion map."
         )
     torch = need("torch")
-    scratch = card["method"] == "scratch"
-    name = card["settings"]["arch"] if scratch else card["backbone"]
-    network = create(str(name), weights="random", classes=target_of(card).outputs)
+    name, outputs = str(card["settings"].get("arch") or card["backbone"]), target_of(card).outputs
+    if card["method"] == "scratch":
+        size, gray = int(card["size"]), bool(card.get("gray"))
+        network = scratch_network(name, classes=outputs, size=size, gray=gray)
+    else:
+        network = create(name, weights="random", classes=outputs)
+    network = replace(network, mean=tuple(card["mean"]), sd=tuple(card["sd"]))
     # A model may keep more than its network, such as the decoder of an autoencoder.
     state = {
         name: torch.from_numpy(array)

@@ -15,6 +15,7 @@ from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from mediacorpus.coding import splitting
 from mediacorpus.engine.contract import MEASURES
@@ -32,9 +33,16 @@ from mediacorpus.learning.grid_runners import (
     readable,
     usable_points,
 )
+from mediacorpus.learning.joined import is_joined, joined_of
 from mediacorpus.learning.loop import best_device
 from mediacorpus.learning.targets import check_classes
-from mediacorpus.learning.train import Watch, embedding_for, examples_of, measure_for
+from mediacorpus.learning.train import (
+    Watch,
+    embedding_for,
+    examples_of,
+    measure_for,
+    measure_joined,
+)
 from mediacorpus.records import Example
 from mediacorpus.result import TableResult, counted, plain
 from mediacorpus.settings import one_worker
@@ -115,6 +123,9 @@ class Grid(TableResult):
         Time of this call; what had been finished before counts nothing.
     folder:
         Where the table is kept; None where it is not.
+    curves:
+        Where each setting is a whole training: a row for each setting, fold and epoch, with the
+        settings, `fold`, and the columns of a training's curves. Else None.
     """
 
     table: pd.DataFrame
@@ -123,6 +134,7 @@ class Grid(TableResult):
     aim: str
     seconds: float
     folder: Path | None = None
+    curves: pd.DataFrame | None = None
 
     def __str__(self) -> str:
         row = self.table[self.table["chosen"]].iloc[0]
@@ -289,7 +301,8 @@ def grid(
     chosen = points[int(table["chosen"].to_numpy().argmax())]
     best = _used(chosen)
     nested = _nested(points, folds, done=done, aim=aim) if folds else None
-    return Grid(table, best, nested, aim, time.monotonic() - started)
+    curves = _curves(points, plain, done)
+    return Grid(table, best, nested, aim, time.monotonic() - started, curves=curves)
 
 
 def _one(run: Runner, task: tuple[Point, Fold], path: Path) -> Path:
@@ -348,6 +361,21 @@ def _table(
     frame["rank"] = order.astype("Int64")
     frame["chosen"] = (order == 1).to_numpy(bool)
     return frame[[*(c for c in frame.columns if c not in RESULTS), *RESULTS]]
+
+
+def _curves(points: Sequence[Point], folds: Sequence[Fold], done: Results) -> pd.DataFrame | None:
+    """Put the curves of all trainings below one another, with their settings and folds."""
+    found = []
+    for point in points:
+        for fold in folds:
+            own = done.curves(point, fold)
+            if own is not None:
+                found.append(own.assign(fold=fold.left[0], **point))
+    if not found:
+        return None
+    frame = pd.concat(found, ignore_index=True)
+    names = [*points[0], "fold"]
+    return frame[[*names, *(c for c in frame.columns if c not in names)]]
 
 
 def _nested(points: Sequence[Point], folds: int, *, done: Results, aim: str) -> NestedScore | None:
@@ -486,6 +514,8 @@ def grid_of(
             forget_views(place / VIEWS)
             with writing(store.folder):
                 found.table.to_csv(place / "grid.csv", index=False)
+                if found.curves is not None:
+                    found.curves.to_csv(place / "curves.csv", index=False)
             about: dict[str, Any] = dict.fromkeys(("subject", "variable"), variable)
             about |= {"kind": "variable", "subject_hash": str(number), "notes": [str(found)]}
             write_results(store, current.id, found.rows(), command="grid", **about)
@@ -506,14 +536,29 @@ def _on_measures(
     """Gather the values of measures for the examples that have all of them."""
     kept, values = list(examples), {}
     for name in names:
-        if method != "shallow":
+        if is_joined(name):
+            measure_joined(store, name, examples, show=show)
+        elif method != "shallow":
             embedding_for(store, [e.item for e in examples], show=show)
         elif name in MEASURES:
             measure_for(store, name, [e.item for e in examples], show=show)
-        kept, _ = matrix(store, kept, name)
+        kept, _ = _values(store, kept, name)
     for name in names:
-        _, values[name] = matrix(store, kept, name)
+        _, values[name] = _values(store, kept, name)
     return FeaturesRunner(values, _division(kept, seed=seed), method)
+
+
+def _values(
+    store: Store, examples: Sequence[Example], name: str
+) -> tuple[list[Example], NDArray[np.float32]]:
+    """Give the values of a measure, or of features side by side, for the examples that have them.
+
+    How columns become numbers is learned from the train part, and not anew in each fold.
+    """
+    if not is_joined(name):
+        return matrix(store, examples, name)
+    joined = joined_of(store, name, examples)
+    return joined.examples, joined.matrix
 
 
 def _on_images(

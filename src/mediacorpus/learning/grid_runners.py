@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 
 from mediacorpus.errors import ParameterError, TrainingError, unknown
 from mediacorpus.learning.cache import hash_of, write_json
-from mediacorpus.learning.features import EMBEDDING, Part, Plan, prepare
+from mediacorpus.learning.features import EMBEDDING, Part, Plan, channel_statistics, prepare
 from mediacorpus.learning.folds import Division, scores_of
+from mediacorpus.learning.joined import is_joined
 from mediacorpus.learning.linear import fit_logistic
 from mediacorpus.learning.loop import batches, fit, predict, rate_factor
 from mediacorpus.learning.methods import Assembled, assemble, features_of, plan_to_score
@@ -44,7 +45,7 @@ SETTINGS: Mapping[str | None, tuple[str, ...]] = {
         *("lr", "momentum", "batch_size", "epochs", "schedule", "step_size", "gamma"),
         *("power", "warmup", "nesterov", "weight_decay", "dropout", "class_weights", "seed"),
     ),
-    "linear": ("C", "class_weights"),
+    "linear": ("C", "penalty", "l1_ratio", "class_weights"),
     "shallow": ("model", "features", "class_weights", *OF_MODEL),
     **dict.fromkeys(TRAININGS, (*settings_of(*TRAININGS), "class_weights")),
 }
@@ -289,11 +290,13 @@ class FeaturesRunner:
             weights = fit_head(x, y, start=start, settings=s)
             return lambda rows: log_softmax(head_logits(weights, rows).astype(np.float64), axis=1)
         if self.method == "linear":
-            balanced = bool(s.class_weights)
-            linear = fit_logistic(x, y, groups=groups, balanced=balanced, strength=s.C, seed=s.seed)
+            kept: dict[str, Any] = {"groups": groups, "balanced": bool(s.class_weights)}
+            kept |= {"strength": s.C, "l1_ratio": s.l1_share(), "seed": s.seed}
+            linear = fit_logistic(x, y, **kept)
             return lambda rows: log_softmax(linear.outputs(rows), axis=1)
         check_counts(y, classes, s.shallow())
-        model = fit_plain(x, y, groups, settings=s.shallow())
+        scale = not is_joined(s.features)
+        model = fit_plain(x, y, groups, settings=s.shallow(), scale=scale)
         return lambda rows: log_shares(model.predict_proba(rows))
 
 
@@ -343,8 +346,11 @@ class TrainingRunner:
         """Make the views that the fits of a setting share."""
         self._views(*self._assembled(point), read=self.read)
 
-    def __call__(self, point: Point, fold: Fold) -> list[dict[str, float]]:
-        """Train on what the fold leaves and score each part that it leaves out."""
+    def __call__(self, point: Point, fold: Fold) -> list[dict[str, Any]]:
+        """Train on what the fold leaves and score each part that it leaves out.
+
+        The first score has the `curves` of the training with it.
+        """
         from scipy.special import log_softmax
 
         learn, *tests = self.items.parts(fold)
@@ -352,7 +358,7 @@ class TrainingRunner:
         s, target, made = self._assembled(point)
         varied, plain = self._views(s, target, made)
         with tempfile.TemporaryDirectory() as work:
-            fit(
+            trained = fit(
                 made.module,
                 _rows(varied, teach),
                 _rows(plain, choose),
@@ -361,10 +367,11 @@ class TrainingRunner:
                 target=target,
                 work=Path(work),
             )
-        found = []
+        found: list[dict[str, Any]] = []
         for part in (_rows(plain, test) for test in tests):
             logits = predict(made.module, part).numpy().astype(np.float64)
             found.append(scores_of(log_softmax(logits, axis=1), part.targets))
+        found[0] |= {"curves": trained.curves.to_dict("list")}
         return found
 
     def __getstate__(self) -> dict[str, Any]:
@@ -377,7 +384,17 @@ class TrainingRunner:
         target = Target(
             TargetKind.CLASSES, self.items.classes, smoothing=smoothing, loss_name=s.loss
         )
-        return s, target, assemble(s, target)
+        own = self._own_colors() if s.normalize == "train" else None
+        return s, target, assemble(s, target, own=own)
+
+    def _own_colors(self) -> Any:
+        """Give mean and standard deviation of the images' channels; they are computed once."""
+        note = self.place / "colors.json"
+        if not note.exists():
+            found = channel_statistics(self.examples, self.place / "colors.bin")
+            write_json(note, {"found": found})
+        mean, sd = json.loads(note.read_text("utf-8"))["found"]
+        return tuple(mean), tuple(sd)
 
     def _views(
         self, s: TrainSettings, target: Target, made: Assembled, *, read: Read | None = None

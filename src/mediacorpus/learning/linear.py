@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
@@ -27,6 +28,7 @@ GROUP_FOLDS = 10
 """Folds for a scale where groups are left out together."""
 
 ITERATIONS = 5000
+SAGA = 1000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,6 +76,7 @@ def fit_logistic(
     groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
     strength: float | None = None,
+    l1_ratio: float = 0.0,
     seed: int = 1,
     on_epoch: OnRow | None = None,
 ) -> Linear:
@@ -98,6 +101,8 @@ def fit_logistic(
         Numbers of what the folds must not part, such as authors, `(N,)`.
     balanced:
         Whether rare classes weigh more.
+    l1_ratio:
+        Share of l1 in the penalty, 0 (all l2) to 1.
     strength:
         C, above 0; None chooses it.
     seed:
@@ -124,7 +129,7 @@ def fit_logistic(
     from threadpoolctl import threadpool_limits
 
     x = np.asarray(embeddings, np.float64)
-    fit = functools.partial(_scaled_logistic, balanced=balanced)
+    fit = functools.partial(_scaled_logistic, balanced=balanced, l1_ratio=l1_ratio)
 
     def scored(value: float, learn: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[Any]:
         return np.asarray(log_softmax(_outputs(x[test], *fit(x[learn], targets[learn], value)), 1))
@@ -165,16 +170,44 @@ def _scaling(x: Floats) -> tuple[Floats, Floats]:
     return x.mean(axis=0), 1 / np.maximum(spread + spread.mean(), np.finfo(float).tiny)
 
 
-def _scaled_logistic(
-    x: Floats, targets: NDArray[np.int64], strength: float, *, balanced: bool
-) -> tuple[Floats, Floats]:
-    """Scale, fit, and fold the scaling into the weights."""
+def logistic(strength: float, l1_ratio: float, weigh: str | None) -> Any:
+    """Make a logistic regression of scikit-learn with a penalty of l2, l1 or both.
+
+    Parameters
+    ----------
+    strength:
+        C.
+    l1_ratio:
+        Share of l1 in the penalty, 0 to 1.
+    weigh:
+        `"balanced"`, or None.
+    """
     from sklearn.linear_model import LogisticRegression
 
+    common: dict[str, Any] = {"C": strength, "class_weight": weigh}
+    if not l1_ratio:
+        return LogisticRegression(max_iter=ITERATIONS, **common)
+    # The only solver that knows l1 for several classes. Its steps are random, and seeded.
+    return LogisticRegression(
+        l1_ratio=l1_ratio, solver="saga", max_iter=SAGA, tol=1e-3, random_state=0, **common
+    )
+
+
+def _scaled_logistic(
+    x: Floats,
+    targets: NDArray[np.int64],
+    strength: float,
+    *,
+    balanced: bool,
+    l1_ratio: float,
+) -> tuple[Floats, Floats]:
+    """Scale, fit, and fold the scaling into the weights."""
     center, scale = _scaling(x)
-    weigh = "balanced" if balanced else None
-    model = LogisticRegression(C=strength, class_weight=weigh, max_iter=ITERATIONS)
-    model.fit((x - center) * scale, targets)
+    model = logistic(strength, l1_ratio, "balanced" if balanced else None)
+    with warnings.catch_warnings():
+        # At a penalty that is hardly one it may stop before the very end, near enough.
+        warnings.filterwarnings("ignore", message=".*max_iter was reached")
+        model.fit((x - center) * scale, targets)
     weight, bias = model.coef_, model.intercept_
     if len(weight) == 1:
         # Two classes share one row of weights; as two rows the second has them all.
@@ -192,6 +225,7 @@ def fit_linear(
     groups: NDArray[np.int64] | None = None,
     balanced: bool = False,
     strength: float | None = None,
+    l1_ratio: float = 0.0,
     seed: int = 1,
     on_epoch: OnRow | None = None,
 ) -> Linear:
@@ -211,7 +245,7 @@ def fit_linear(
         What is learned.
     views:
         Embeddings of other views of the same images, `(N, V, features)`, or None.
-    groups, balanced, strength, seed, on_epoch:
+    groups, balanced, strength, l1_ratio, seed, on_epoch:
         As in `fit_logistic`. Of a scale the strength is 1 / penalty, and the images of one group
         are left out together.
 
@@ -231,6 +265,7 @@ def fit_linear(
         groups=groups,
         balanced=balanced,
         strength=strength,
+        l1_ratio=l1_ratio,
         seed=seed,
     )
     if target.kind is TargetKind.CLASSES:

@@ -21,10 +21,9 @@ from mediacorpus.errors import TrainingError
 from mediacorpus.extras import need
 from mediacorpus.learning.cache import write_json, write_whole
 from mediacorpus.learning.curves import COLUMNS, OnRow
-from mediacorpus.learning.features import AREA
+from mediacorpus.learning.features import train_view
 from mediacorpus.learning.settings import AUTO
 from mediacorpus.learning.targets import Target
-from mediacorpus.media.augment import Augmentation
 from mediacorpus.settings import settings as environment
 
 if TYPE_CHECKING:
@@ -439,8 +438,7 @@ class _Loop:
         """Take one view of each image at random, or vary its square; and what is learned."""
         rows, views = self.train.rows[chosen], self.train.views
         if self.plan.squares:
-            vary = Augmentation(size=self.plan.size, area=AREA)
-            values = np.stack([vary(square, rng) for square in views[rows, 0]])
+            values = np.stack([train_view(square, rng, self.plan) for square in views[rows, 0]])
         else:
             values = views[rows, rng.integers(self.plan.views, size=len(rows))]
         y = need("torch").from_numpy(self.train.targets[chosen])

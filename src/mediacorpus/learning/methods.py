@@ -23,21 +23,24 @@ from mediacorpus.learning.features import (
     Part,
     Plan,
     Unreadable,
+    channel_statistics,
     embedded_views,
     plan_for,
     prepare,
 )
 from mediacorpus.learning.folds import group_numbers
+from mediacorpus.learning.joined import shares
 from mediacorpus.learning.linear import fit_linear
 from mediacorpus.learning.loop import Fit, fit
-from mediacorpus.learning.settings import TrainSettings
+from mediacorpus.learning.settings import TrainSettings, Variation
 from mediacorpus.learning.shallow import fit_shallow
 from mediacorpus.learning.targets import Target, TargetKind
+from mediacorpus.media.normalize import IMAGENET_MEAN, IMAGENET_SD
 from mediacorpus.networks import frozen
-from mediacorpus.networks.backbones import Network, create
+from mediacorpus.networks.backbones import Network, Triple, create
 from mediacorpus.networks.frozen import FrozenNetwork
 from mediacorpus.networks.onnx_session import open_session
-from mediacorpus.networks.scratch import AUTOENCODER
+from mediacorpus.networks.scratch import AUTOENCODER, scratch_network
 from mediacorpus.records import Example
 
 UNLABELLED = "unlabelled"
@@ -98,13 +101,15 @@ class Training:
         s, target = self.settings, self.target
         encoded, train, groups = self._labels()
         views = None
-        if s.augment is not False:
+        vary = replace(s.varied(), cut=s.augment is not False)
+        if vary:
             views = embedded_views(
                 [example for example in self.examples if example.part == "train"],
                 embeddings[train],
                 self.work / "views.bin",
                 seed=s.seed,
                 network=network,
+                vary=vary if vary != Variation(cut=True) else None,
                 progress=self._reading("views"),
             )
         linear = fit_linear(
@@ -115,6 +120,7 @@ class Training:
             groups=groups,
             balanced=bool(s.class_weights),
             strength=s.C,
+            l1_ratio=s.l1_share(),
             seed=s.seed,
             on_epoch=self.on_epoch,
         )
@@ -128,12 +134,18 @@ class Training:
                 "validation": target.scores(answer, encoded[~train]),
                 "C": linear.strength,
                 "unreadable": [],
+                **({"nonzero": int(np.count_nonzero(linear.weight))} if s.l1_share() else {}),
                 **({} if network is None else {"size": network.size, "crop": network.crop}),
             },
         )
 
-    def on_features(self, features: NDArray[Any]) -> Made:
-        """Fit a classic model to the values of a measure `(N, features)`."""
+    def on_features(
+        self, features: NDArray[Any], encoding: Sequence[Mapping[str, Any]] | None = None
+    ) -> Made:
+        """Fit a classic model to the values of a measure `(N, features)`.
+
+        `encoding` says how features that stand side by side were made; see `joined`.
+        """
         s, target, features = self.settings, self.target, np.asarray(features, np.float32)
         encoded, train, groups = self._labels()
         found = fit_shallow(
@@ -142,9 +154,20 @@ class Training:
             classes=target.classes,
             settings=s.shallow(),
             groups=groups,
+            scale=encoding is None,
             on_row=self.on_epoch,
         )
         answer = found.probabilities(features[~train])
+        facts: dict[str, Any] = {}
+        if encoding is not None:
+            gold = encoded[~train]
+
+            def loss(rows: NDArray[Any]) -> float:
+                return float(target.scores(found.probabilities(rows), gold)["log_loss"])
+
+            parts = shares(encoding, features[~train], loss, seed=s.seed)
+            named = zip(encoding, parts, strict=True)
+            facts["joined"] = [{**one, "share": part} for one, part in named]
         return Made(
             weights={},
             curves=found.curves,
@@ -156,13 +179,19 @@ class Training:
                 "validation": target.scores(answer, encoded[~train]),
                 "chosen": dict(found.facts),
                 "unreadable": [],
+                **facts,
             },
         )
 
     def on_images(self) -> Made:
         """Train a network, pretrained or from scratch, on the images themselves."""
         s, target = self.settings, self.target
-        made = assemble(s, target)
+        own = None
+        if s.normalize == "train":
+            train = [example for example in self.examples if example.part == "train"]
+            reading = self._reading("colors")
+            own = channel_statistics(train, self.work / "colors.bin", progress=reading)
+        made = assemble(s, target, own=own)
         parts, unreadable = self._read(made.network, made.plan, made.fixed)
         found = fit(
             made.module,
@@ -316,22 +345,38 @@ class Assembled:
     plan: Plan
 
 
-def assemble(s: TrainSettings, target: Target) -> Assembled:
-    """Make the network that complete settings ask for, pretrained or from scratch."""
-    scratch = s.method == "scratch"
-    network = create(
-        str(s.arch) if scratch else s.backbone,
-        weights="random" if scratch else s.weights,
-        classes=target.outputs,
-        dropout=float(s.dropout or 0.0),
-        seed=s.seed,
-        size=s.size,
-    )
+def assemble(
+    s: TrainSettings, target: Target, *, own: tuple[Triple, Triple] | None = None
+) -> Assembled:
+    """Make the network that complete settings ask for, pretrained or from scratch.
+
+    `own` is mean and standard deviation of the training images, where they are asked for.
+    """
+    common: dict[str, Any] = {
+        "classes": target.outputs,
+        "dropout": float(s.dropout or 0.0),
+        "seed": s.seed,
+        "size": s.size,
+    }
+    if s.method == "scratch":
+        network = scratch_network(str(s.arch), gray=s.gray, init=s.init, **common)
+    else:
+        network = create(s.backbone, weights=s.weights, **common)
     if s.size:
         frozen.check_size(network)
+    if s.normalize is not None:
+        mean, sd = own or (IMAGENET_MEAN, IMAGENET_SD)
+        network = replace(network, mean=mean, sd=sd)
     fixed, learning = frozen.split(network, s.unfreeze if s.unfreeze is not None else "head")
     first = [] if fixed else [frozen.standardizer(network)]
-    plan = plan_for(network, learns_all=not fixed, augment=bool(s.augment), seed=s.seed)
+    vary = s.varied()
+    plan = plan_for(
+        network,
+        learns_all=not fixed,
+        augment=vary.cut,
+        seed=s.seed,
+        vary=None if vary == Variation(vary.cut) else vary,
+    )
     return Assembled(network, fixed, need("torch.nn").Sequential(*first, *learning), plan)
 
 
@@ -345,4 +390,4 @@ def features_of(network: Network, fixed: Sequence[Any]) -> Fixed | None:
 
 def plan_to_score(plan: Plan, *, tta: bool) -> Plan:
     """Say how images are seen that are scored: as they are, and mirrored where asked for."""
-    return replace(plan, views=2 if tta else 1, squares=False)
+    return replace(plan, views=2 if tta else 1, squares=False, vary=None)

@@ -29,6 +29,7 @@ from mediacorpus.learning.cache import hash_of, write_json, write_whole
 from mediacorpus.learning.settings import TrainSettings
 from mediacorpus.learning.targets import SEPARATOR, Target, split_values
 from mediacorpus.networks.backbones import backbone_info
+from mediacorpus.networks.scratch import arch_info
 from mediacorpus.records import Example
 from mediacorpus.store import people
 from mediacorpus.store.store import Store, storable
@@ -147,7 +148,9 @@ def card_facts(
     """
     of_network = settings.method in {"linear", "finetune"}
     name = settings.backbone if of_network else str(settings.arch or settings.model)
-    info = backbone_info(name) if settings.method != "shallow" else None
+    info = backbone_info(name) if of_network else None
+    if settings.method == "scratch":
+        info = arch_info(name)
     counts = {
         part: dict(sorted(Counter(e.label for e in examples if e.part == part).items()))
         for part in ("train", "val")
@@ -176,8 +179,8 @@ def card_facts(
 
 CARD, CURVES, NETWORK, WEIGHTS = "model.json", "curves.csv", "model.onnx", "weights.safetensors"
 FILES = (WEIGHTS, NETWORK, CURVES)
-DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd")
-LATER = ("target", "features")
+DECISIVE = ("classes", "target", "features", "input", "size", "crop", "mean", "sd", "joined")
+LATER = ("target", "features", "joined")
 """Facts that the cards of earlier versions need not have."""
 MAX_CARD = 64_000_000
 """Bytes that a card may have; real ones have some thousands."""

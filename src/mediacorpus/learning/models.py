@@ -12,6 +12,7 @@ import pandas as pd
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.errors import ModelError, ParameterError
 from mediacorpus.learning.apply import Classifier
+from mediacorpus.learning.joined import COLUMN
 from mediacorpus.learning.model import CARD, ModelFolder, copy_model, load_anywhere, model_of
 from mediacorpus.networks.frozen import adopt_network
 from mediacorpus.result import Result
@@ -154,27 +155,28 @@ def import_model(store: Store, folder: Path, *, name: str | None = None) -> Impo
             f"A model {called!r} is there already, and it is another one. Give the new one a name "
             "with --name NEW."
         )
-    measured = found.card.get("measured") or {"name": classifier.source, "version": None}
-    if classifier.source is not None:
-        _check_measure(store, found, measured)
+    measured = _needed(found, classifier)
+    for one in measured:
+        _check_measure(store, found, one)
     if called not in there:
         details = {"model": called, "from": str(folder)}
         with running(store, "import_model", parameters=details) as run:
-            if "parameters" in measured:
+            for one in measured:
                 near = [folder, *folder.resolve().parents[1:2]]
-                adopt_network(store.folder, measured["parameters"], near=near)
+                adopt_network(store.folder, one["parameters"], near=near)
             kept = copy_model(found, store.folder / "models" / called)
             digest = kept.card["hash"]
             people.write_model(store, kept.card, split=None, digest=digest, run=run.id)
             store.execute("UPDATE runs SET model_hash = ? WHERE run = ?", (digest, run.id))
             run.done = 1
-    version = f" {measured['version']}" if measured.get("version") else ""
+    works_on = [f"{one['name']} {one['version'] or ''}".strip() for one in measured]
+    works_on += [name for name in _names(found) if name.startswith(COLUMN)]
     return ImportedModel(
         called,
         str(found.card["variable"]),
         classifier.classes,
         str(found.card["method"]),
-        f"the measure {classifier.source}{version}" if classifier.source else "",
+        ", ".join(works_on),
         str(found.card["hash"]),
         store.folder / "models" / called,
     )
@@ -219,6 +221,21 @@ def _classifier(model: ModelFolder) -> Classifier:
         f"The card of the model in {model.path} is not one that train writes (see {faults[0]!r}). "
         "Ask for the whole folder again."
     )
+
+
+def _names(model: ModelFolder) -> list[str]:
+    """Name the features that stand side by side in a model."""
+    return [str(one["feature"]) for one in model.card.get("joined", ())]
+
+
+def _needed(model: ModelFolder, classifier: Classifier) -> list[dict[str, Any]]:
+    """Give the measures that a model works on: `name`, `version` and `parameters`."""
+    if classifier.source is None:
+        return []
+    if "joined" in model.card:
+        return [dict(one["identity"]) for one in model.card["joined"] if "identity" in one]
+    plain: dict[str, Any] = {"name": classifier.source, "version": None, "parameters": {}}
+    return [plain | dict(model.card.get("measured") or {})]
 
 
 def _check_measure(store: Store, model: ModelFolder, measured: Mapping[str, Any]) -> None:

@@ -10,14 +10,19 @@ from typing import Any
 from mediacorpus.errors import ParameterError, present_name, unknown
 from mediacorpus.learning.targets import LOSSES, TargetKind, check_loss, losses_for
 from mediacorpus.networks.backbones import LITE
-from mediacorpus.networks.scratch import AUTOENCODER, scratch_names, taught_dropout
+from mediacorpus.networks.line import INITS
+from mediacorpus.networks.scratch import AUTOENCODER, check_arch, taught_dropout
 from mediacorpus.store.people import FORMER_METHODS
 
 METHODS = ("linear", "finetune", "scratch", "shallow")
 MODELS = ("knn", "random_forest", "svm", "logistic", "naive_bayes")
+NORMALIZATIONS = ("imagenet", "train")
+PENALTIES = ("l2", "l1", "elasticnet")
 SCHEDULES = ("step", "linear", "polynomial", "cosine", "constant")
 AUTO = "auto"
 LITE_SIZE = 256
+LEAST_SIZE = 32
+"""Pixels that a pretrained network needs."""
 LARGEST_SEED = 2**32 - 1
 
 
@@ -105,6 +110,8 @@ class ShallowSettings:
     smoothing:
         Of `"naive_bayes"`: the part of the largest variance that is added to all, 0 to 1. None
         chooses it.
+    l1_ratio:
+        Of `"logistic"`: the share of l1 in the penalty, 0 to 1.
     seed:
         Of the folds and the forest, 0 to 4,294,967,295.
     class_weights:
@@ -122,6 +129,7 @@ class ShallowSettings:
     gamma: str | float = field(default="scale", metadata=_above(0, math.inf, "scale", "auto"))
     kernel: str = field(default="rbf", metadata=_one_of("rbf", "linear", "poly", "sigmoid"))
     smoothing: float | None = field(default=None, metadata=_above(0, 1))
+    l1_ratio: float = field(default=0.0, metadata=_number(0, 1))
     seed: int = field(default=1, metadata=_whole(0, LARGEST_SEED))
     class_weights: bool = field(default=False, metadata=_flag())
 
@@ -145,6 +153,9 @@ NETWORKS = {"method": ("linear", "finetune", "scratch")}
 LOOP = {"method": ("finetune", "scratch")}
 FINETUNE = {"method": ("finetune",)}
 SCRATCH = {"method": ("scratch",), "needed": "lenet"}
+OWN = {"method": ("scratch",), "labels": True}
+VARIED = NETWORKS | {"labels": True}
+LOGISTIC = {"method": ("linear", "shallow"), "model": ("logistic",)}
 SHALLOW = {"method": ("shallow",)}
 REGULARIZED = {"method": ("linear", "shallow"), "model": ("svm", "logistic")}
 SGD = LOOP | {"optimizer": ("sgd",)}
@@ -152,8 +163,32 @@ STEPS = LOOP | {"schedule": ("step",)}
 POLYNOMIAL = LOOP | {"schedule": ("polynomial",)}
 LABELLED = LOOP | {"labels": True}
 BLOCKS = _whole(0, math.inf, "head", "all") | {"what": "number of blocks"}
-ARCHES = _one_of(*scratch_names(), kind="network to train from scratch")
 """Who uses a setting; what has no method is used by all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variation:
+    """How images that are learned from are varied.
+
+    Parameters
+    ----------
+    cut:
+        Whether they are mirrored and cut out at random.
+    degrees:
+        Greatest turn.
+    jitter:
+        Greatest relative change of brightness, contrast and saturation.
+    upside_down:
+        Whether half of them are turned upside down.
+    """
+
+    cut: bool = False
+    degrees: float = 0.0
+    jitter: float = 0.0
+    upside_down: bool = False
+
+    def __bool__(self) -> bool:
+        return self != Variation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,13 +238,38 @@ class TrainSettings:
     seed:
         The same seed gives the same model on the same machine; 0 to 4,294,967,295.
     arch:
-        For `"scratch"`: the network that learns from nothing, such as `"lenet"`. The
+        For `"scratch"`: the network that learns from nothing, such as `"lenet"`, or its layers
+        in a line, such as `"conv32-relu-pool-dense128"`; see `mediacorpus.networks.line`. The
         `"autoencoder"` learns codes of all images outside val and test without their labels,
         and then a linear model on the codes.
+    init:
+        For `"scratch"`: how the first weights are drawn: `"xavier"`, `"he"`, `"normal"` or
+        `"orthogonal"`.
+    gray:
+        For `"scratch"`: whether the network sees gray instead of color. By default as it is
+        taught; color where the layers are written in a line.
+    normalize:
+        By which mean and standard deviation of red, green and blue images are standardized:
+        `"imagenet"`, or `"train"` for those of the training images; by default the network's own.
+    rotate:
+        Greatest turn in degrees, 0 to 180, of the images that are learned from.
+    jitter:
+        Greatest relative change of their brightness, contrast and saturation, 0 to 1.
+    upside_down:
+        Whether half of them are turned upside down.
+    penalty:
+        For the method `"linear"` and the model `"logistic"`: `"l2"` (the default), `"l1"`, which
+        leaves few weights that are not 0 (Tibshirani, 1996), or `"elasticnet"`, which mixes both
+        (Zou and Hastie, 2005).
+    l1_ratio:
+        Of `"elasticnet"`: the share of l1, 0 to 1; by default 0.5.
     model:
         For `"shallow"`: `"knn"`, `"random_forest"`, `"svm"`, `"logistic"` or `"naive_bayes"`.
     features:
-        For `"shallow"`: the measure whose values are learned from, such as `"hog"`.
+        For `"shallow"`: the measure whose values are learned from, such as `"hog"`; or several
+        features side by side, with commas or `+` between them: measures, `"pixels:32:rgb"` (raw
+        pixels of a size, in color), and columns of the records, such as `"records:likes"`, which
+        is a number, or `"records:author:category"`, `":words"` (tf-idf) or `":length"`.
     positive:
         For `"shallow"`: one value that is learned against all others.
     target:
@@ -236,8 +296,9 @@ class TrainSettings:
     precision:
         `"fp32"`, or `"bf16"` for mixed precision.
     size:
-        Height and width in pixels at which a pretrained network sees the images, 32 to 1024.
-        By default its own; 256 for EfficientNet-Lite0, which was trained at 224: what random
+        Height and width in pixels at which a network sees the images: 32 to 1024 for a
+        pretrained one, 4 to 1024 from scratch. By default its own, and 28 where the layers are
+        written in a line; 256 for EfficientNet-Lite0, which was trained at 224: what random
         cut-outs show is larger than what whole images show (Touvron et al., 2019).
     tta:
         Test-time augmentation: whether the model answers with the mean of an image and its
@@ -283,7 +344,15 @@ class TrainSettings:
     augment: bool | None = field(default=None, metadata=LABELLED | NETWORKS | _flag())
     dropout: float | None = field(default=None, metadata=LABELLED | _number(0, 0.95))
     seed: int = field(default=1, metadata=_whole(0, LARGEST_SEED))
-    arch: str | None = field(default=None, metadata=SCRATCH | ARCHES)
+    arch: str | None = field(default=None, metadata=SCRATCH)
+    init: str | None = field(default=None, metadata=OWN | _one_of(*INITS) | _usual(INITS[0]))
+    gray: bool | None = field(default=None, metadata=OWN | _flag())
+    normalize: str | None = field(
+        default=None, metadata=LABELLED | _one_of(*NORMALIZATIONS, kind="normalization")
+    )
+    rotate: float | None = field(default=None, metadata=VARIED | _number(0, 180))
+    jitter: float | None = field(default=None, metadata=VARIED | _number(0, 1))
+    upside_down: bool | None = field(default=None, metadata=VARIED | _flag())
     model: str | None = field(
         default=None, metadata=SHALLOW | {"needed": "random_forest"} | _one_of(*MODELS)
     )
@@ -302,7 +371,7 @@ class TrainSettings:
     precision: str | None = field(
         default=None, metadata=LOOP | _one_of("fp32", "bf16") | _usual("fp32")
     )
-    size: int | None = field(default=None, metadata=FINETUNE | _whole(32, 1024))
+    size: int | None = field(default=None, metadata=LABELLED | _whole(4, 1024))
     tta: bool | None = field(default=None, metadata=LABELLED | _flag())
     loss: str | None = field(default=None, metadata=LABELLED | _one_of(*LOSSES))
     neighbors: int | str | None = field(default=None, metadata=SHALLOW | {"model": ("knn",)})
@@ -311,6 +380,8 @@ class TrainSettings:
     kernel: str | None = field(default=None, metadata=SHALLOW | {"model": ("svm",)})
     svm_gamma: float | str | None = field(default=None, metadata=SHALLOW | {"model": ("svm",)})
     smoothing: float | None = field(default=None, metadata=SHALLOW | {"model": ("naive_bayes",)})
+    penalty: str | None = field(default=None, metadata=LOGISTIC | _one_of(*PENALTIES))
+    l1_ratio: float | None = field(default=None, metadata=LOGISTIC | _number(0, 1))
 
     def __post_init__(self) -> None:
         """Take the method by the name that it had in earlier versions, with a warning."""
@@ -349,6 +420,26 @@ class TrainSettings:
         if self.nesterov and self.momentum == 0:
             raise ParameterError("Nesterov's form needs momentum above 0; leave nesterov out.")
         check_used(_given(self), self.method)
+        self._check_of_method()
+
+    def _check_of_method(self) -> None:
+        """Raise if what only one method uses cannot be used."""
+        if self.l1_ratio is not None and self.penalty != "elasticnet":
+            raise ParameterError(
+                f"The method {self.method} uses l1_ratio with --penalty elasticnet only; leave it "
+                "out."
+            )
+        if self.penalty not in {None, "l2"} and self.target == "scale":
+            raise ParameterError(
+                f"The penalty {self.penalty} is for classes, ranks and several labels; a scale has "
+                "l2. Leave penalty out."
+            )
+        if self.method == "finetune" and self.size is not None and self.size < LEAST_SIZE:
+            raise ParameterError(
+                f"size is {self.size!r}; it must be a whole number from {LEAST_SIZE} to 1024."
+            )
+        if self.method == "scratch":
+            check_arch(str(self.arch), size=self.size, gray=self.gray)
         if self.method == "shallow":
             self.shallow().check()
 
@@ -358,13 +449,32 @@ class TrainSettings:
         >>> TrainSettings("shallow", model="knn", features="hog", neighbors=3).shallow().neighbors
         3
         """
-        chosen = {name: getattr(self, name) for name in OF_MODEL}
+        chosen = {name: getattr(self, name) for name in OF_MODEL if name != "penalty"}
+        chosen["l1_ratio"] = self.l1_share() if self.model == "logistic" else None
         chosen["gamma"] = chosen.pop("svm_gamma")
         given = {name: value for name, value in chosen.items() if value is not None}
         if self.neighbors == AUTO:
             given["neighbors"] = None
         return ShallowSettings(
             str(self.model), seed=self.seed, class_weights=bool(self.class_weights), **given
+        )
+
+    def l1_share(self) -> float:
+        """Give the share of l1 in the penalty of a logistic regression.
+
+        >>> TrainSettings(penalty="elasticnet").l1_share(), TrainSettings().l1_share()
+        (0.5, 0.0)
+        """
+        mixed = 0.5 if self.l1_ratio is None else self.l1_ratio
+        return {"l1": 1.0, "elasticnet": mixed}.get(str(self.penalty), 0.0)
+
+    def varied(self) -> Variation:
+        """Give how the images that are learned from are varied."""
+        return Variation(
+            bool(self.augment),
+            float(self.rotate or 0.0),
+            float(self.jitter or 0.0),
+            bool(self.upside_down),
         )
 
     def complete(self) -> TrainSettings:

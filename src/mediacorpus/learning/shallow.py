@@ -24,6 +24,7 @@ from mediacorpus.learning.folds import (
     folds_to_choose_by,
     inner_folds,
 )
+from mediacorpus.learning.linear import logistic
 from mediacorpus.learning.settings import ShallowSettings
 from mediacorpus.networks.onnx_session import open_session
 from mediacorpus.result import counted
@@ -100,7 +101,6 @@ LISTED = 20
 """Features of a forest whose importance is listed."""
 
 OPSET = 18
-ITERATIONS = 5000
 
 
 @dataclass(frozen=True, eq=False)
@@ -156,6 +156,7 @@ def fit_shallow(
     classes: Sequence[str],
     settings: ShallowSettings | None = None,
     groups: NDArray[np.int64] | None = None,
+    scale: bool = True,
     on_row: OnRow | None = None,
 ) -> Shallow:
     """Fit a classic model and turn it into an ONNX graph.
@@ -179,6 +180,8 @@ def fit_shallow(
         Which model, and how.
     groups:
         Numbers of what the folds must not part, such as authors, `(N,)`.
+    scale:
+        Whether features are standardized; False where they have been brought to a common scale.
     on_row:
         Called after each value tried with its number, the number of values, and its row.
 
@@ -219,8 +222,8 @@ def fit_shallow(
     check_counts(y, names, s)
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
-        curves, chosen = _choose(x, y, groups, s=s, on_row=on_row)
-        model = _model(chosen, y, groups).fit(x, y)
+        curves, chosen = _choose(x, y, groups, s=s, scale=scale, on_row=on_row)
+        model = _model(chosen, y, groups, scale=scale).fit(x, y)
         made = Shallow(_graph(model, x.shape[1], names), curves, {})
         difference = _agreement(model, made, x, s=s)
     best = curves[curves["best"]].iloc[0]
@@ -241,12 +244,13 @@ def fit_plain(
     groups: NDArray[np.int64] | None,
     *,
     settings: ShallowSettings,
+    scale: bool = True,
 ) -> Any:
     """Fit a classic model without a graph, with what is not given chosen by cross-validation.
 
     Parameters
     ----------
-    x, y, groups, settings:
+    x, y, groups, settings, scale:
         As for `fit_shallow`.
 
     Returns
@@ -258,15 +262,16 @@ def fit_plain(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of scikit-learn's own changes and of rare classes
         if getattr(settings, name) is None:
-            _, settings = _choose(x, y, groups, s=settings)
-        return _model(settings, y, groups).fit(x, y)
+            _, settings = _choose(x, y, groups, s=settings, scale=scale)
+        return _model(settings, y, groups, scale=scale).fit(x, y)
 
 
-def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None) -> Any:
+def _model(
+    s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] | None, *, scale: bool
+) -> Any:
     """Make the model, unfitted; what it does to the features first comes with it."""
     from sklearn.calibration import CalibratedClassifierCV
     from sklearn.ensemble import RandomForestClassifier
-    from sklearn.linear_model import LogisticRegression
     from sklearn.naive_bayes import GaussianNB
     from sklearn.neighbors import KNeighborsClassifier
     from sklearn.pipeline import make_pipeline
@@ -281,7 +286,7 @@ def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] |
     if s.model == "knn":
         model = KNeighborsClassifier(s.neighbors, algorithm="brute")
     elif s.model == "logistic":
-        model = LogisticRegression(C=s.C, class_weight=weight, max_iter=ITERATIONS)
+        model = logistic(float(s.C or 1.0), s.l1_ratio, weight)
     elif s.model == "naive_bayes":
         count = int(y.max()) + 1
         priors = [1 / count] * count if s.class_weights else None
@@ -292,7 +297,7 @@ def _model(s: ShallowSettings, y: NDArray[np.int64], groups: NDArray[np.int64] |
             ensemble=False,
             cv=folds_to_choose_by(y, groups, most=CALIBRATED, seed=s.seed),
         )
-    return make_pipeline(StandardScaler(), model)
+    return make_pipeline(StandardScaler(with_mean=scale, with_std=scale), model)
 
 
 def _with(s: ShallowSettings, name: str, value: float) -> ShallowSettings:
@@ -321,6 +326,7 @@ def _choose(
     groups: NDArray[np.int64] | None,
     *,
     s: ShallowSettings,
+    scale: bool,
     on_row: OnRow | None = None,
 ) -> tuple[pd.DataFrame, ShallowSettings]:
     """Score each candidate by cross-validation; give the scores, and settings with the best."""
@@ -329,7 +335,8 @@ def _choose(
 
     def scored(value: float, learn: NDArray[np.int64], test: NDArray[np.int64]) -> NDArray[Any]:
         own = None if groups is None else groups[learn]
-        model = _model(_with(s, name, value), y[learn], own).fit(x[learn], y[learn])
+        chosen = _with(s, name, value)
+        model = _model(chosen, y[learn], own, scale=scale).fit(x[learn], y[learn])
         return log_shares(model.predict_proba(x[test]))
 
     curves = cross_validate(scored, y, splits, name=name, values=values, on_row=on_row)

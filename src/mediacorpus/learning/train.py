@@ -7,7 +7,7 @@ import itertools
 import shutil
 import time
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
@@ -20,10 +20,16 @@ from mediacorpus.coding import splitting
 from mediacorpus.coding.strata import is_scale
 from mediacorpus.engine.contract import MEASURES
 from mediacorpus.engine.progress import progress as show_progress
-from mediacorpus.errors import ModelError, ParameterError, TrainingError, writing
+from mediacorpus.errors import ModelError, ParameterError, TrainingError, unknown, writing
 from mediacorpus.learning.cache import write_json
 from mediacorpus.learning.curves import OnRow, describe_curves
 from mediacorpus.learning.features import EMBEDDING, current_setup, matrix
+from mediacorpus.learning.joined import (
+    check_columns,
+    features_of_text,
+    is_joined,
+    joined_of,
+)
 from mediacorpus.learning.methods import (
     UNLABELLED,
     OnRead,
@@ -153,6 +159,7 @@ def fit_model(
     embeddings: NDArray[Any] | None = None,
     network: FrozenNetwork | None = None,
     card: Mapping[str, Any] | None = None,
+    encoding: Sequence[Mapping[str, Any]] | None = None,
     replace_model: bool = False,
     on_epoch: OnRow | None = None,
     on_read: OnRead | None = None,
@@ -177,6 +184,8 @@ def fit_model(
         For the method linear: what gave the embeddings; None is the built-in network.
     card:
         Facts to be put on the card besides.
+    encoding:
+        How features that stand side by side were made; see `mediacorpus.learning.joined`.
     replace_model:
         Replace a model in that folder that was trained otherwise.
     on_epoch:
@@ -218,7 +227,7 @@ def fit_model(
     elif complete.method == "linear":
         made = training.on_embeddings(np.asarray(embeddings)[used], network)
     else:
-        made = training.on_features(np.asarray(embeddings)[used])
+        made = training.on_features(np.asarray(embeddings)[used], encoding)
     facts |= {**made.facts, "seconds": round(time.monotonic() - started, 2), "created": now()}
     saved = save_model(
         folder, facts, weights=made.weights, curves=made.curves, network=made.network
@@ -327,15 +336,16 @@ def train(
 ) -> TrainedModel:
     """Train a classifier on the train part of the newest split of a variable.
 
-    What it learns from is measured first, for the labelled items only. Run again after a stop it
-    continues where it stopped; run again after the end it changes nothing.
+    Where there is no split, one of 60/20/20 is drawn first, and said. What it learns from is
+    measured first, for the labelled items only. Run again after a stop it continues where it
+    stopped; run again after the end it changes nothing.
 
     Parameters
     ----------
     store:
         The catalogue.
     variable:
-        A variable that has labels and a split.
+        A variable that has labels.
     name:
         Name of the model: lower-case letters, digits and `_`. It becomes the name of the table
         of its predictions.
@@ -359,51 +369,44 @@ def train(
     UnknownName
         There is no such variable or backbone.
     SplitError
-        The labels are not split yet.
+        The labels are not split yet, and there are too few of them.
     TrainingError
         The labels do not allow training.
     """
     chosen = replace(settings or TrainSettings(), **parameters)
     check_model_name(store, name)
     chosen.check()
-    backbone_info(chosen.arch or chosen.backbone)
+    if chosen.arch is None:
+        backbone_info(chosen.backbone)
+    drawn = _split_first(store, variable)
     number, split = splitting.latest(store, variable)
     examples = examples_of(store, split, only=only)
     if chosen.arch == AUTOENCODER:
         examples += unlabelled_of(store, split)
     facts: dict[str, Any] = {"name": name, "variable": variable, "split": number}
     facts["codebook"] = codebook_of(split.labels, split.parts)
-    source = {"linear": EMBEDDING, "shallow": chosen.features}.get(chosen.method)
-    embeddings, network, measured_now = None, None, None
-    if source is not None:
-        items = [example.item for example in examples]
-        if chosen.method == "linear":
-            measured_now = embedding_for(store, items, settings=chosen, show=show)
-        elif source in MEASURES:
-            measured_now = measure_for(store, source, items, show=show)
-        examples, embeddings = matrix(store, examples, source)
-        facts["measured"] = progress.identity_of(store, current_setup(store, source))
-        if chosen.method == "linear":
-            network = frozen_of(store.folder, facts["measured"]["parameters"])
+    learned = _learned_from(store, chosen, examples, show=show)
+    facts |= learned.facts
     details = asdict(chosen) | {"variable": variable, "name": name, "split": number}
     if only is not None:
         details["chosen"] = len(only)
     with running(store, "train", parameters=details, seed=chosen.seed) as run:
         with Watch(name, on_epoch, show=show) as watch:
             trained = fit_model(
-                examples,
+                learned.examples,
                 store.folder / "models" / name,
                 chosen,
-                embeddings=embeddings,
-                network=network,
+                embeddings=learned.values,
+                network=learned.network,
                 card=facts | {"run": run.id},
+                encoding=learned.encoding,
                 replace_model=replace_model,
                 on_epoch=watch.epoch,
                 on_read=watch.read,
             )
         card = trained.card
-        run.done = len(examples)
-        notes = [note for note in (measured_now, _of_unresolved(store, split)) if note]
+        run.done = len(learned.examples)
+        notes = [note for note in (drawn, *learned.notes, _of_unresolved(store, split)) if note]
         run.note = " ".join(notes) or None
         people.write_model(store, card, split=number, digest=card["hash"], run=run.id)
         store.execute(
@@ -411,6 +414,59 @@ def train(
             (card["hash"], card["data_hash"], run.id),
         )
     return replace(trained, notes=tuple(notes))
+
+
+SHARES = "60/20/20"
+"""Shares of train, val and test where there is no split yet."""
+
+
+def _split_first(store: Store, variable: str) -> str | None:
+    """Draw a split of labels that have none; give a sentence that says so."""
+    if people.latest_split(store, variable) is not None:
+        return None
+    drawn = splitting.split(store, variable, shares=SHARES)
+    return (
+        f"There was no split, so one was drawn first, {SHARES} with seed {drawn.seed}: "
+        f"{counted(sum(part == 'test' for part in drawn.parts.values()), 'item')} stay out of "
+        "sight to test on. mediacorpus split draws others, such as one by authors (--by)."
+    )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Learned:
+    """What a method learns from: examples, their features, and what the card says of these."""
+
+    examples: list[Example]
+    values: NDArray[Any] | None = None
+    network: FrozenNetwork | None = None
+    encoding: list[dict[str, Any]] | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
+    notes: Sequence[str | None] = ()
+
+
+def _learned_from(
+    store: Store, s: TrainSettings, examples: list[Example], *, show: bool | None
+) -> _Learned:
+    """Measure what a method learns from, for these examples only, and gather it."""
+    items = [example.item for example in examples]
+    if s.method == "linear":
+        note = embedding_for(store, items, settings=s, show=show)
+        examples, values = matrix(store, examples, EMBEDDING)
+        measured = progress.identity_of(store, current_setup(store, EMBEDDING))
+        network = frozen_of(store.folder, measured["parameters"])
+        return _Learned(examples, values, network, facts={"measured": measured}, notes=[note])
+    if s.method != "shallow":
+        return _Learned(examples)
+    source = str(s.features)
+    if is_joined(source):
+        notes = measure_joined(store, source, examples, show=show)
+        joined = joined_of(store, source, examples)
+        notes += joined.notes
+        return _Learned(joined.examples, joined.matrix, encoding=joined.encoding, notes=notes)
+    note = measure_for(store, source, items, show=show) if source in MEASURES else None
+    examples, values = matrix(store, examples, source)
+    measured = progress.identity_of(store, current_setup(store, source))
+    return _Learned(examples, values, facts={"measured": measured}, notes=[note])
 
 
 def measure_for(
@@ -435,6 +491,37 @@ def measure_for(
                 return None
         measure_as(store, progress.identity_of(store, setup), only=items, show=show)
     return _measured_first(source, len(items))
+
+
+def measure_joined(
+    store: Store, text: str, examples: Sequence[Example], *, show: bool | None
+) -> list[str]:
+    """Run the measures among features that stand side by side; give a sentence for each run.
+
+    Raises
+    ------
+    UnknownName, ParameterError
+        There is no such measure or column.
+    """
+    features = features_of_text(text)
+    check_columns(store, features)
+    items = [example.item for example in examples]
+    known = {*progress.current_setups(store), *MEASURES.names()}
+    notes: list[str | None] = []
+    for feature in features:
+        if feature.measure and feature.measure not in known:
+            raise unknown("measure", feature.measure, known)
+    for feature in features:
+        if feature.parameters:
+            done = measure(
+                store, [feature.measure], only=items, show=show, **feature.parameters
+            ).items
+            notes.append(_measured_first(feature.name, done) if done else None)
+        elif feature.measure == EMBEDDING:
+            notes.append(embedding_for(store, items, show=show))
+        elif feature.measure in MEASURES:
+            notes.append(measure_for(store, feature.measure, items, show=show))
+    return [note for note in notes if note]
 
 
 def embedding_for(

@@ -40,6 +40,11 @@ def squished_gray(batch: Batch, side: int) -> list[Pixels]:
     return kept(batch, f"gray square {side}", lambda: [squish(p, side) for p in gray(batch)])
 
 
+def squished_rgb(batch: Batch, side: int) -> list[Pixels]:
+    """Give the images of a batch as colored squares: uint8 `(side, side, 3)`."""
+    return kept(batch, f"rgb square {side}", lambda: [squish(p, side) for p in batch.pixels])
+
+
 def scaled_rgb(batch: Batch, side: int) -> list[Pixels]:
     """Give the images of a batch with a short side of `side`: uint8 `(H, W, 3)`."""
     return kept(batch, f"rgb {side}", lambda: [scaled(p, side) for p in batch.pixels])

@@ -13,149 +13,25 @@ from typing import Any, TypeAlias
 from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound
 from mediacorpus.extras import need
 from mediacorpus.media.normalize import IMAGENET_MEAN, IMAGENET_SD
+from mediacorpus.networks.cuts import (
+    Cut,
+    cut_chain,
+    cut_densenet,
+    cut_efficientnet,
+    cut_googlenet,
+    cut_inception,
+    cut_resnet,
+    cut_squeezenet,
+    cut_timm,
+)
 from mediacorpus.records import Info
 from mediacorpus.registry import Registry
 from mediacorpus.settings import settings
 
-Cut: TypeAlias = tuple[list[Any], Any]
-"""Blocks and head."""
-
-
-def cut_chain(module: Any, dropout: float) -> Cut:
-    """Cut AlexNet or VGG: one block per convolution, then one per hidden dense layer."""
-    nn = need("torch.nn")
-    blocks: list[list[Any]] = []
-    for layer in module.features:
-        if isinstance(layer, nn.Conv2d):
-            blocks.append([])
-        blocks[-1].append(layer)
-    blocks[-1] += [module.avgpool, nn.Flatten()]
-    dense: list[list[Any]] = [[]]
-    for layer in module.classifier:
-        dense[-1].append(layer)
-        if isinstance(layer, nn.ReLU):
-            dense.append([])
-    *hidden, last = dense
-    head = nn.Sequential(nn.Dropout(dropout), last[-1])
-    return [nn.Sequential(*group) for group in (*blocks, *hidden)], head
-
-
-def cut_sequence(module: Any, dropout: float) -> Cut:
-    """Cut a plain sequence of layers: one block per convolution or dense layer.
-
-    A dropout layer right before the last layer gets the share `dropout`; where there is none,
-    the head has one.
-    """
-    nn = need("torch.nn")
-    *layers, last = module
-    if isinstance(layers[-1], nn.Dropout):
-        drop = layers.pop()
-        drop.p = dropout
-    else:
-        drop = nn.Dropout(dropout)
-    blocks: list[list[Any]] = [[]]
-    for layer in layers:
-        if isinstance(layer, nn.Conv2d | nn.Linear) and any(map(_has_weights, blocks[-1])):
-            blocks.append([])
-        blocks[-1].append(layer)
-    return [nn.Sequential(*group) for group in blocks], nn.Sequential(drop, last)
-
-
-def _has_weights(layer: Any) -> bool:
-    return next(layer.parameters(), None) is not None
-
-
-def cut_resnet(module: Any, dropout: float) -> Cut:
-    """Cut a ResNet: the stem, then one block per residual block."""
-    nn = need("torch.nn")
-    stem = nn.Sequential(module.conv1, module.bn1, module.relu, module.maxpool)
-    layers = (module.layer1, module.layer2, module.layer3, module.layer4)
-    residual = [block for layer in layers for block in layer]
-    head = nn.Sequential(module.avgpool, nn.Flatten(), nn.Dropout(dropout), module.fc)
-    return [stem, *residual], head
-
-
-def cut_squeezenet(module: Any, dropout: float) -> Cut:
-    """Cut a SqueezeNet: the stem, then one block per fire module; the head is a convolution."""
-    nn = need("torch.nn")
-    fire = need("torchvision.models.squeezenet").Fire
-    blocks: list[list[Any]] = [[]]
-    for layer in module.features:
-        if isinstance(layer, fire):
-            blocks.append([])
-        blocks[-1].append(layer)
-    _, convolution, *rest = module.classifier
-    head = nn.Sequential(nn.Dropout(dropout), convolution, *rest, nn.Flatten())
-    return [nn.Sequential(*group) for group in blocks], head
-
-
-def cut_densenet(module: Any, dropout: float) -> Cut:
-    """Cut a DenseNet: the stem, then one block per dense block with the transition before it."""
-    nn = need("torch.nn")
-    blocks: list[list[Any]] = [[]]
-    for name, layer in module.features.named_children():
-        if name == "denseblock1" or name.startswith("transition"):
-            blocks.append([])
-        blocks[-1].append(layer)
-    blocks[-1].append(nn.ReLU())
-    pool = nn.AdaptiveAvgPool2d(1)
-    head = nn.Sequential(pool, nn.Flatten(), nn.Dropout(dropout), module.classifier)
-    return [nn.Sequential(*group) for group in blocks], head
-
-
-def cut_inception(module: Any, dropout: float) -> Cut:
-    """Cut Inception v3: two blocks of convolutions, then one per mixed block."""
-    nn = need("torch.nn")
-    layers = dict(module.named_children())
-    names = list(layers)
-    middle, mixed = names.index("Conv2d_3b_1x1"), names.index("Mixed_5b")
-    groups = [names[:middle], names[middle:mixed]]
-    groups += [[name] for name in names if name.startswith("Mixed")]
-    blocks = [nn.Sequential(*(layers[name] for name in group)) for group in groups]
-    head = nn.Sequential(module.avgpool, nn.Flatten(), nn.Dropout(dropout), module.fc)
-    return blocks, head
-
-
-def cut_efficientnet(module: Any, dropout: float) -> Cut:
-    """Cut timm's EfficientNet: the stem, the inverted residual blocks, the last convolution."""
-    nn = need("torch.nn")
-    stem = nn.Sequential(module.conv_stem, module.bn1)
-    residual = [block for stage in module.blocks for block in stage]
-    last = nn.Sequential(module.conv_head, module.bn2)
-    head = nn.Sequential(module.global_pool, nn.Dropout(dropout), module.classifier)
-    return [stem, *residual, last], head
-
-
-def cut_timm(module: Any, dropout: float) -> Cut:
-    """Cut any network of timm: all of its body is one block, unless it is an EfficientNet."""
-    if type(module).__name__ == "EfficientNet":
-        return cut_efficientnet(module, dropout)
-    module.drop_rate = dropout
-    if isinstance(getattr(module, "head_drop", None), need("torch.nn").Dropout):
-        module.head_drop.p = dropout
-    method = method_module()
-    return [method(module, "forward_features")], method(module, "forward_head")
-
-
-@functools.cache
-def method_module() -> Any:
-    """Make the class of modules that run one method of another module."""
-
-    class Method(need("torch.nn").Module):  # type: ignore[misc]
-        def __init__(self, module: Any, name: str, **options: Any) -> None:
-            super().__init__()
-            self.module = module
-            self.name = name
-            self.options = options
-
-        def forward(self, x: Any) -> Any:
-            return getattr(self.module, self.name)(x, **self.options)
-
-    return Method
-
-
 ENDINGS = (".safetensors", ".pth", ".pt", ".bin")
 SHOWN = 3
+AUXILIARY = ("AuxLogits", "aux1", "aux2")
+"""Outputs of Inception networks that only help training."""
 
 # torchvision's published DenseNet files name layers inside dense layers with a dot.
 _OLD_DENSENET = re.compile(r"(denselayer\d+\.(?:norm|relu|conv))\.(\d\.)")
@@ -223,7 +99,7 @@ def load_into(module: Any, state: Mapping[str, Any], *, last: str, source: str) 
     """
     own = module.state_dict()
     given = {_OLD_DENSENET.sub(r"\1\2", name): tensor for name, tensor in state.items()}
-    skipped = (f"{last}.", "AuxLogits.")
+    skipped = (f"{last}.", *(f"{own}." for own in AUXILIARY))
     wanted = {name for name in own if not name.startswith(skipped)}
     offered = {name for name in given if not name.startswith(skipped)}
     counters = {name for name in wanted - offered if name.endswith("num_batches_tracked")}
@@ -271,6 +147,14 @@ LITE = "efficientnet_lite0"
 """The backbone whose weights are built in."""
 RANDOM = "random"
 TIMM = "timm:"
+ELSEWHERE = {
+    "xception": ("timm:legacy_xception",),
+    "senet": ("timm:legacy_senet154",),
+    "senet154": ("timm:legacy_senet154",),
+    "se_resnet50": ("timm:legacy_seresnet50",),
+    "seresnet50": ("timm:legacy_seresnet50",),
+}
+"""Networks of the textbooks that only timm has, by the names that one looks for."""
 _HALF = (0.5, 0.5, 0.5)
 
 
@@ -355,6 +239,11 @@ def backbone_info(name: str) -> Info:
     >>> backbone_info("timm:resnet10t").extra
     'models'
     """
+    if name in ELSEWHERE:
+        raise UnknownName(
+            f"The backbone {name!r} is {' and '.join(ELSEWHERE[name])} of timm: ask for "
+            f"--backbone {ELSEWHERE[name][0]}."
+        )
     if not name.startswith(TIMM):
         return BACKBONES.info(name)
     return Info(
@@ -423,12 +312,13 @@ def create(
         network = factory(pretrained=weights == "pretrained")
         if state is not None:
             load_into(network.module, state, last=network.last, source=weights)
-        _replace_last(network, classes, torch.Generator().manual_seed(seed))
+        replace_last(network, classes, torch.Generator().manual_seed(seed))
     blocks, head = network.cut(network.module, dropout)
     return replace(network, blocks=tuple(blocks), head=head, size=size or network.size)
 
 
-def _replace_last(network: Network, classes: int, generator: Any) -> None:
+def replace_last(network: Network, classes: int, generator: Any) -> None:
+    """Put a new last layer into a network, its weights drawn by a generator of torch."""
     nn = need("torch.nn")
     old = network.module.get_submodule(network.last)
     if isinstance(old, nn.Conv2d):
@@ -502,6 +392,14 @@ _FAMILIES = {
         "classifier",
         "Huang, Liu, van der Maaten and Weinberger (2017), Densely connected networks, CVPR",
     ),
+    "googlenet": _Family(
+        cut_googlenet,
+        "fc",
+        "Szegedy et al. (2015), Going deeper with convolutions, CVPR",
+        mean=_HALF,
+        sd=_HALF,
+        options={"init_weights": True},
+    ),
     "inception": _Family(
         cut_inception,
         "fc",
@@ -535,6 +433,7 @@ _TORCHVISION = {
     "densenet161": "DenseNet-161, 29 million weights.",
     "densenet169": "DenseNet-169, 14 million weights.",
     "densenet201": "DenseNet-201, 20 million weights.",
+    "googlenet": "GoogLeNet (Inception v1), 6.6 million weights.",
     "inception_v3": "Inception v3, 27 million weights, 299 pixels.",
 }
 
@@ -548,9 +447,12 @@ def _torchvision(name: str, family: _Family, *, pretrained: bool) -> Network:
         module = _download(name, make, cached=cached.is_file())
     else:
         module = models.get_model(name, weights=None, **family.options)
-    if name == "inception_v3":
-        # The input is standardized as the published weights expect it, before the network.
-        module.transform_input, module.aux_logits, module.AuxLogits = False, False, None
+    if name in {"googlenet", "inception_v3"}:
+        # The input is standardized as the published weights expect it, before the network, and
+        # the outputs that only help training are left away.
+        module.transform_input, module.aux_logits = False, False
+        for own in AUXILIARY:
+            setattr(module, own, None)
     return Network(
         name,
         module,

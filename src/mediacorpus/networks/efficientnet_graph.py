@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SIDE = 224
 """Height and width of the input in pixels."""
 
+HALF = (0.5, 0.5, 0.5)
+"""Mean and standard deviation of red, green and blue that the network is used to."""
+
 FEATURES = 1280
 """Length of the pooled features."""
 
@@ -59,7 +62,7 @@ class _Writer:
         return name
 
     def convolution(
-        self, x: str, name: str, *, stride: int = 1, relu6: bool = True, scale: float = 1.0
+        self, x: str, name: str, *, stride: int = 1, relu6: bool = True, scale: Any = 1.0
     ) -> str:
         """Add the next convolution with its batch normalisation folded in."""
         weight, gamma, beta, mean, variance, _ = (
@@ -90,7 +93,14 @@ class _Writer:
         return self.node("Add", [x, y], f"{name}.sum") if add else y
 
 
-def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int = SIDE) -> Any:
+def graph(
+    tensors: Sequence[Tensor],
+    metadata: Mapping[str, str],
+    *,
+    side: int = SIDE,
+    mean: Sequence[float] = HALF,
+    sd: Sequence[float] = HALF,
+) -> Any:
     """Write EfficientNet-Lite0 as an ONNX model with the normalisation of pixels inside.
 
     Parameters
@@ -102,6 +112,8 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int =
         Kept in the file, such as the names of the classes.
     side:
         Height and width of the images in pixels, at least 32.
+    mean, sd:
+        Of red, green and blue on the scale 0 to 1, for standardizing.
 
     Returns
     -------
@@ -127,19 +139,22 @@ def graph(tensors: Sequence[Tensor], metadata: Mapping[str, str], *, side: int =
             f"expected {TENSORS} with a classifier of {FEATURES} inputs as the last two."
         )
     writer = _Writer(iter(tensors))
-    _write(writer)
+    _write(writer, mean, sd)
     return _model(writer, len(tensors[-1]), metadata, side=side)
 
 
-def _write(writer: _Writer) -> None:
+def _write(writer: _Writer, mean: Sequence[float], sd: Sequence[float]) -> None:
     writer.constant("zero", 0)
     writer.constant("six", 6)
-    # Mean and standard deviation are half of the range. The mean is taken off here, so that
-    # the zeros of the padding mean gray; the division is folded into the first weights.
+    # The mean is taken off here, so that the zeros of the padding mean the average color; the
+    # division is folded into the first weights.
+    usual = (tuple(mean), tuple(sd)) == (HALF, HALF)
+    middle: Any = 127.5 if usual else 255 * np.asarray(mean, np.float32).reshape(3, 1, 1)
+    scale: Any = 1 / 127.5 if usual else 1 / (255 * np.asarray(sd, np.float32).reshape(1, 3, 1, 1))
     x = writer.node("Transpose", ["pixels"], "channels_first", perm=[0, 3, 1, 2])
     x = writer.node("Cast", [x], "float", to=int(need("onnx").TensorProto.FLOAT))
-    x = writer.node("Sub", [x, writer.constant("middle", 127.5)], "centered")
-    x = writer.convolution(x, "stem", stride=2, scale=1 / 127.5)
+    x = writer.node("Sub", [x, writer.constant("middle", middle)], "centered")
+    x = writer.convolution(x, "stem", stride=2, scale=scale)
     for stage, (blocks, stride) in enumerate(STAGES):
         for block in range(blocks):
             first = block == 0

@@ -24,8 +24,8 @@ from mediacorpus.networks.backbones import (
     Network,
     backbone_info,
     create,
-    method_module,
 )
+from mediacorpus.networks.cuts import method_module
 from mediacorpus.networks.efficientnet_graph import STAGES, graph
 from mediacorpus.networks.onnx_session import CHUNK, open_session
 from mediacorpus.networks.stored import intact, store, stored
@@ -163,7 +163,7 @@ def fixed_graph(network: Network, fixed: Sequence[Any]) -> bytes:
 def lite_graph(network: Network) -> Any:
     """Write EfficientNet-Lite0 as ONNX: `pixels` to `embedding` and `logits`."""
     tensors = [tensor.detach().numpy() for tensor in network.module.state_dict().values()]
-    return graph(tensors, {}, side=network.size)
+    return graph(tensors, {}, side=network.size, mean=network.mean, sd=network.sd)
 
 
 def _lite_prefix(network: Network, count: int) -> bytes:

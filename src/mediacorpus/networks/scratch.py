@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mediacorpus.errors import WeightsNotFound, unknown
+from mediacorpus.errors import ParameterError, UnknownName, WeightsNotFound, unknown
 from mediacorpus.extras import need
 from mediacorpus.networks import backbones
 from mediacorpus.networks.backbones import BACKBONES, BackboneFactory, Network
+from mediacorpus.networks.cuts import cut_sequence
+from mediacorpus.networks.line import (
+    INITS,
+    KINDS,
+    SHORT,
+    SIZE,
+    check_line,
+    draw_weights,
+    last_dropout,
+    line_layers,
+)
 from mediacorpus.records import Info
 
 AUTOENCODER = "autoencoder"
@@ -66,9 +78,120 @@ def taught_dropout(name: str) -> float:
     >>> taught_dropout("lenet"), taught_dropout("minivggnet")
     (0.0, 0.5)
     """
+    if is_line(name):
+        return last_dropout(name)
     if name not in _PLANS:
         raise unknown("network to train from scratch", name, _PLANS)
     return _PLANS[name].dropout
+
+
+def is_line(arch: str) -> bool:
+    """Tell whether a network is written as a line of layers, and not named.
+
+    >>> is_line("conv32-relu-dense10"), is_line("flatten"), is_line("lenet"), is_line("lenett")
+    (True, True, False, False)
+    """
+    first = re.match(r"[a-z]*", arch.lower())
+    named = first is not None and (first[0] in KINDS or first[0] in SHORT)
+    return arch not in _PLANS and ("-" in arch or named)
+
+
+def check_arch(arch: str, *, size: int | None = None, gray: bool | None = None) -> None:
+    """Raise if there is no such network to train from scratch.
+
+    Parameters
+    ----------
+    arch:
+        One of `scratch_names()`, or a line of layers such as `"conv32-relu-pool-dense128"`.
+    size, gray:
+        As for `scratch_network`.
+
+    Raises
+    ------
+    UnknownName
+        There is no network of that name.
+    ParameterError
+        A layer of the line is not understood or cannot stand where it does.
+    """
+    if is_line(arch):
+        check_line(arch, size=size or SIZE, channels=1 if gray else 3)
+    elif arch not in _PLANS:
+        error = unknown("network to train from scratch", arch, _PLANS)
+        raise UnknownName(
+            f"{error} Or write its layers in a line, as in conv32-relu-pool-dense128."
+        )
+    elif size is not None and size < LEAST:
+        raise ParameterError(
+            f"size is {size}; the network {arch} needs images of at least {LEAST} pixels."
+        )
+
+
+def arch_info(arch: str) -> Info:
+    """Give the facts of a network to train from scratch, named or written as a line.
+
+    >>> arch_info("conv8-relu-dense10").summary
+    'Layers from a line: conv8-relu-dense10.'
+    """
+    return BACKBONES.info(arch) if arch in _PLANS else _info(arch, _line_plan(arch))
+
+
+def scratch_network(
+    arch: str,
+    *,
+    classes: int,
+    dropout: float = 0.0,
+    seed: int = 1,
+    size: int | None = None,
+    gray: bool | None = None,
+    init: str | None = None,
+) -> Network:
+    """Make a network that has learned nothing.
+
+    Parameters
+    ----------
+    arch:
+        One of `scratch_names()`, or a line of layers such as `"conv32-relu-pool-dense128"`.
+    classes:
+        Number of outputs.
+    dropout:
+        Share of the features that is dropped before the last layer while training.
+    seed:
+        Of the first weights.
+    size:
+        Height and width of the images in pixels; None is the network's own, 28 for a line.
+    gray:
+        Whether it sees gray instead of color; None is the network's own, color for a line.
+    init:
+        One of `INITS`; None is `"xavier"`.
+
+    Raises
+    ------
+    UnknownName, ParameterError
+        As `check_arch`.
+
+    Examples
+    --------
+    >>> network = scratch_network("conv8-relu-pool-dense16-tanh", classes=3, size=16, gray=True)
+    >>> [name for name, _ in network.module.named_children()]
+    ['conv1', 'relu1', 'pool1', 'flatten1', 'dense1', 'tanh1', 'last']
+    """
+    check_arch(arch, size=size, gray=gray)
+    torch = need("torch")
+    plan = _PLANS[arch] if arch in _PLANS else _line_plan(arch)
+    plan = replace(plan, size=size or plan.size, gray=plan.gray if gray is None else gray)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        network = _build(arch, plan, init=init or INITS[0])
+        backbones.replace_last(network, classes, torch.Generator().manual_seed(seed))
+    blocks, head = network.cut(network.module, dropout)
+    return replace(network, blocks=tuple(blocks), head=head)
+
+
+def _line_plan(line: str) -> _Plan:
+    def layers(channels: int, size: int) -> dict[str, Any]:
+        return line_layers(line, size=size, channels=channels, last=_LAST)
+
+    return _Plan(layers, f"Layers from a line: {line}.", _GOODFELLOW, size=SIZE, gray=False)
 
 
 def _mlp(channels: int, size: int) -> dict[str, Any]:
@@ -147,6 +270,10 @@ def _minivggnet_bn(channels: int, size: int) -> dict[str, Any]:
     return _minivggnet(channels, size, normalize=True)
 
 
+LEAST = 8
+"""Pixels that a named network needs."""
+
+_GOODFELLOW = "Goodfellow, Bengio and Courville (2016), Deep Learning, MIT Press"
 _ROSEBROCK = "Rosebrock (2017), Deep Learning for Computer Vision with Python"
 
 _PLANS: dict[str, _Plan] = {
@@ -206,19 +333,16 @@ def _minivggnets() -> dict[str, _Plan]:
 _PLANS |= _minivggnets()
 
 
-def _build(name: str, plan: _Plan) -> Network:
-    """Stack the layers; weights are drawn as by Glorot and Bengio (2010), biases are 0."""
-    nn = need("torch.nn")
-    module = nn.Sequential(OrderedDict(plan.layers(1 if plan.gray else 3, plan.size)))
-    for layer in module:
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.xavier_uniform_(layer.weight)
-            nn.init.zeros_(layer.bias)
+def _build(name: str, plan: _Plan, *, init: str = INITS[0]) -> Network:
+    """Stack the layers and draw their first weights."""
+    layers = plan.layers(1 if plan.gray else 3, plan.size)
+    module = need("torch.nn").Sequential(OrderedDict(layers))
+    draw_weights(module, init)
     return Network(
         name,
         module,
         _LAST,
-        backbones.cut_sequence,
+        cut_sequence,
         size=plan.size,
         crop=1.0,
         mean=_HALF,
@@ -241,18 +365,21 @@ def _factory(name: str, plan: _Plan) -> BackboneFactory:
     return factory
 
 
+def _info(name: str, plan: _Plan) -> Info:
+    return Info(
+        name=name,
+        version="1",
+        summary=plan.summary,
+        licence="Apache-2.0 (code; it has no published weights)",
+        citation=plan.citation,
+        extra="models",
+        min_side=plan.size,
+    )
+
+
 def _register() -> None:
     for name, plan in _PLANS.items():
-        info = Info(
-            name=name,
-            version="1",
-            summary=plan.summary,
-            licence="Apache-2.0 (code; it has no published weights)",
-            citation=plan.citation,
-            extra="models",
-            min_side=plan.size,
-        )
-        BACKBONES.register(info)(_factory(name, plan))
+        BACKBONES.register(_info(name, plan))(_factory(name, plan))
 
 
 _register()

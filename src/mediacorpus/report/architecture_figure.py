@@ -30,6 +30,22 @@ from mediacorpus.report.drawing import GRAY, PALE, save, style
 
 ENDINGS = (".png", ".svg", ".pdf")
 
+
+def check_target(target: Path) -> None:
+    """Raise if no drawing can be written to a file.
+
+    Raises
+    ------
+    ParameterError
+        It has another ending.
+    """
+    if target.suffix.lower() not in ENDINGS:
+        raise ParameterError(
+            f"A drawing cannot be written to {target.name!r}; its ending must be "
+            f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
+        )
+
+
 MOST = 14
 """Boxes from which on the layers of a block are drawn as one."""
 
@@ -142,11 +158,7 @@ def draw_architecture(layers: Sequence[Layer], target: Path, *, title: str = "")
     ...     draw_architecture(layers, Path(folder) / "network.png").name
     'network.png'
     """
-    if target.suffix.lower() not in ENDINGS:
-        raise ParameterError(
-            f"A drawing cannot be written to {target.name!r}; its ending must be "
-            f"{', '.join(ENDINGS[:-1])} or {ENDINGS[-1]}."
-        )
+    check_target(target)
     if not layers:
         raise ParameterError("A network without layers cannot be drawn.")
     boxes = _boxes(layers)

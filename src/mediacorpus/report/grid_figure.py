@@ -14,7 +14,7 @@ import numpy as np
 from mediacorpus.errors import unknown
 from mediacorpus.extras import need
 from mediacorpus.learning.grid import RESULTS
-from mediacorpus.report.drawing import BLUE, INK, VERMILION, canvas, headed, label, save
+from mediacorpus.report.drawing import BLUE, GRAY, INK, VERMILION, canvas, headed, label, save
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -103,6 +103,98 @@ def draw_grid(
         key = textwrap.fill(" ".join(notes), int(12.5 * figure.get_figwidth()))
         headed(figure, textwrap.fill(f"{of} by setting", int(11 * figure.get_figwidth())), key=key)
         save(figure, target)
+
+
+MOST_CURVES = 24
+"""Settings whose curves are drawn."""
+
+LETTERS = 30
+"""Letters of a line above a panel."""
+
+CURVES = {"train": ("training", BLUE), "val": ("validation", VERMILION)}
+
+
+def draw_curves(curves: pd.DataFrame, target: Path) -> None:
+    """Draw loss and accuracy by epoch for each setting of a grid, as small multiples.
+
+    Each setting has a panel for the loss and below it one for the accuracy; all have the same
+    axes. With folds the mean over them is drawn, and each fold as a thin line.
+
+    Parameters
+    ----------
+    curves:
+        `Grid.curves`.
+    target:
+        File to write; its ending names the format (`.png`, `.svg`, `.pdf`).
+
+    Raises
+    ------
+    MissingExtra
+        matplotlib is not installed.
+
+    Examples
+    --------
+    >>> import pandas as pd, tempfile
+    >>> columns = ["train_loss", "val_loss", "train_accuracy", "val_accuracy"]
+    >>> rows = [{"lr": r, "fold": 0, "epoch": e} for r in (0.1, 0.2) for e in (1, 2)]
+    >>> curves = pd.DataFrame(rows).assign(**dict.fromkeys(columns, 0.5))
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     draw_curves(curves, Path(folder) / "curves.png")
+    ...     (Path(folder) / "curves.png").stat().st_size > 1000
+    True
+    """
+    names = [str(name) for name in curves.columns[: list(curves.columns).index("fold")]]
+    varied = [n for n in names if len(curves[n].astype(str).unique()) > 1] or names[:1]
+    groups = [
+        ("\n".join(_short(f"{_label(n).lower()} {_text(own[n].iloc[0])}") for n in varied), own)
+        for _, own in curves.groupby([curves[n].astype(str) for n in names], sort=False)
+    ]
+    shown = groups[:MOST_CURVES]
+    across = min(PANELS, len(shown))
+    down = math.ceil(len(shown) / across)
+    ticks = need("matplotlib.ticker").MaxNLocator
+    high, wide = 2.6 * down + 0.5, 2.1 * across + 0.8
+    with canvas(high, across, rows=2 * down, width=wide, sharex=True) as (figure, grid):
+        for place in range(down * across):
+            column, row = place % across, 2 * (place // across)
+            for ax, what in zip(
+                (grid[row, column], grid[row + 1, column]), ("loss", "accuracy"), strict=True
+            ):
+                ax.set_visible(place < len(shown))
+                if place < len(shown):
+                    _curves_of(ax, shown[place][1], what)
+                    ax.xaxis.set_major_locator(ticks(integer=True, nbins=4))
+                if column == 0:
+                    ax.set_ylabel(what.capitalize())
+            if place < len(shown):
+                grid[row, column].set_title(shown[place][0], weight="normal", fontsize=8)
+        for first in (0, 1):  # all losses, and all accuracies, have one scale
+            axes = [ax for ax in grid[first::2].flat if ax.get_visible()]
+            lows, highs = zip(*(ax.get_ylim() for ax in axes), strict=True)
+            for ax in axes:
+                ax.set_ylim(min(lows) if first else 0, max(highs))
+        figure.supxlabel("Epoch", fontsize=9)
+        lines = grid[0, 0].get_legend_handles_labels()
+        figure.legend(*lines, loc="outside upper right", ncols=2, frameon=False, fontsize=8)
+        left = len(groups) - len(shown)
+        if left:
+            figure.suptitle(f"{left} more settings are in curves.csv.", fontsize=9, color=GRAY)
+        save(figure, target)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LETTERS else f"{text[: LETTERS - 1]}…"
+
+
+def _curves_of(ax: Any, own: pd.DataFrame, what: str) -> None:
+    """Draw one setting: each fold thinly, and the mean over them."""
+    for part, (name, color) in CURVES.items():
+        column = f"{part}_{what}"
+        folds = [fold for _, fold in own.groupby("fold")]
+        for fold in folds if len(folds) > 1 else ():
+            ax.plot(fold["epoch"], fold[column], color=color, lw=0.5, alpha=0.4)
+        mean = own.groupby("epoch")[column].mean()
+        ax.plot(mean.index, mean, color=color, lw=1.6, label=name)
 
 
 def _axes(table: pd.DataFrame) -> tuple[list[str], list[str]]:

@@ -23,7 +23,7 @@ from mediacorpus.learning.settings import used_settings
 from mediacorpus.learning.targets import TargetKind, against_rest
 from mediacorpus.report import words
 from mediacorpus.report.document import Markup, leaf, write_page
-from mediacorpus.result import Result, plain
+from mediacorpus.result import Result, counted, plain
 from mediacorpus.stats.agreement import cohens_kappa, krippendorff_alpha, percent_agreement
 from mediacorpus.stats.metric import label_of, metrics
 from mediacorpus.store import people
@@ -332,6 +332,7 @@ def _data(data: Mapping[str, Any], model: Mapping[str, Any]) -> list[str]:
 def _made(model: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     facts = {
         "what it began with": model["backbone"],
+        **({"features": _features(model["joined"])} if "joined" in model else {}),
         "licence of that": model.get("licence", "not known"),
         "source": model.get("citation", "not known"),
         "settings": ", ".join(f"{name} = {value}" for name, value in settings.items()),
@@ -343,6 +344,20 @@ def _made(model: Mapping[str, Any], settings: Mapping[str, Any]) -> str:
     hashes |= {f"SHA-256 of {escaped(name)}": value for name, value in model["files"].items()}
     lines = [f"{name}: {escaped(value)}" for name, value in facts.items()]
     return _bullets([*lines, *(f"{name}: `{value}`" for name, value in hashes.items())])
+
+
+def _features(joined: Sequence[Mapping[str, Any]]) -> str:
+    """Name features that stand side by side, and what the model loses without each.
+
+    >>> _features([{"feature": "hog", "numbers": 1764, "share": 0.75}])
+    'hog (1,764 numbers, share .75)'
+    """
+    return ", ".join(
+        f"{one['feature']} ({counted(one['numbers'], 'number')}, share {one['share']:.2f})".replace(
+            "share 0.", "share ."
+        )
+        for one in joined
+    )
 
 
 def _bullets(sentences: Iterable[str]) -> str:
@@ -367,7 +382,7 @@ _OF_SCORES = (
 _LEVELS = {TargetKind.ORDINAL: "ordinal", TargetKind.SCALE: "interval"}
 _OF_MODEL = (
     *("method", "backbone", "licence", "citation", "seed", "seconds", "created", "hash", "files"),
-    *("versions", "unlabelled", "reconstruction_error"),
+    *("versions", "unlabelled", "reconstruction_error", "joined"),
 )
 
 

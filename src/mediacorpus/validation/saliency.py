@@ -98,6 +98,7 @@ def view_predictor(model: ModelFolder) -> PredictViews:
         raise ParameterError(
             f"The model {model.card['name']!r} works on the measure {classifier.source!r}. Only "
             "models on images and on the embedding can be looked into."
+            + (" Its card says what each feature contributes." if "joined" in model.card else "")
         )
 
     measured = model.card.get("measured") or {}

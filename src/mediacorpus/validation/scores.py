@@ -200,6 +200,8 @@ class Scores(ScoreTable):
         """Give the single scores, the table of classes, and the confusion matrix of not many."""
         shown = [one for one in metrics(at="text") if one.name in self.overall]
         single = [[one.label, str(self.overall[one.name])] for one in shown]
+        if single and shown[0].name == "accuracy":
+            single.insert(1, ["largest class", self._largest()])
         names = list(self.per_class[0].scores)
         rows = [["class", *map(label_of, names), "n"]]
         for one in self.per_class[:MOST_CLASSES]:
@@ -214,6 +216,12 @@ class Scores(ScoreTable):
             counts = [[name, *map(str, row)] for name, row in pairs]
             tables.append([["true \\ predicted", *self.classes], *counts])
         return tables
+
+    def _largest(self) -> str:
+        """Say what share always naming the largest class gets right, and which class that is."""
+        one = max(self.per_class, key=lambda one: one.support)
+        share = one.support / self.n if self.n else 0.0
+        return f"{share:.3f}".removeprefix("0") + f" ({one.name})"
 
     def _below(self) -> list[str]:
         hidden = len(self.classes) - MOST_CLASSES

@@ -138,8 +138,9 @@ def test_runs_are_opened_before_the_work(tmp_path, monkeypatch):
         corpus.apply(name, progress=False)
     labels = pd.DataFrame({"item": items, "variable": "mood", "value": "good"})
 
-    from mediacorpus.coding import finding, splitting
+    from mediacorpus.coding import splitting
     from mediacorpus.report import report as reporting
+    from mediacorpus.store import finding
     from mediacorpus.validation import compare, subgroups, validate
 
     slow = {

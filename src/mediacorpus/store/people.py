@@ -321,7 +321,9 @@ def present_card(card: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("settings", "asked"):
         if isinstance(found.get(name), Mapping) and "method" in found[name]:
             found[name] = present_card(found[name])
-    return found | {"method": FORMER_METHODS.get(found["method"], found["method"])}
+    if "method" in found:
+        found["method"] = FORMER_METHODS.get(found["method"], found["method"])
+    return found
 
 
 def models(store: Store) -> list[dict[str, Any]]:

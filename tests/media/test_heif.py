@@ -68,7 +68,7 @@ def test_a_truncated_file_says_so(encode, kind, keep):
 def test_damage_within_is_a_failure():
     data = bytearray(HEIC)
     data[60:400] = bytes(340)
-    with pytest.raises(MediaError, match="The HEIC image has a header that is damaged"):
+    with pytest.raises(MediaError, match="The HEIC image is damaged, or coded"):
         probe(bytes(data))
 
 

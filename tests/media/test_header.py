@@ -171,7 +171,7 @@ def test_a_jpeg_that_merely_lacks_its_end_mark_is_fine(encode, scene):
         assert probe(other).format == "JPEG"
         assert np.abs(decode(other).astype(int) - decode(data)).max() <= 1
     for lost in (20, 200):
-        with pytest.raises(MediaError, match="The image is truncated( or damaged)?: "):
+        with pytest.raises(MediaError, match=r"The image is truncated( or damaged)?: "):
             probe(data[:-lost])
 
 

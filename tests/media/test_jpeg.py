@@ -59,7 +59,7 @@ def test_data_that_are_cut_off_are_noticed(file, way, keep, end, min_side):
     data = file(way)
     scan = data.index(b"\xff\xda")
     cut = data[: scan + int(keep * (len(data) - scan))] + end
-    with pytest.raises(MediaError, match="The image is truncated( or damaged)?: "):
+    with pytest.raises(MediaError, match=r"The image is truncated( or damaged)?: "):
         decode(cut, min_side=min_side)
 
 
@@ -68,7 +68,7 @@ def test_data_that_are_cut_off_are_noticed(file, way, keep, end, min_side):
 def test_a_hole_within_the_data_is_noticed(file, way, place):
     data = file(way)
     start = int(place * len(data))
-    with pytest.raises(MediaError, match="The image is truncated( or damaged)?: "):
+    with pytest.raises(MediaError, match=r"The image is truncated( or damaged)?: "):
         decode(data[:start] + data[start + 4000 :])
 
 

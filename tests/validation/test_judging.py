@@ -222,6 +222,8 @@ def test_a_bar_without_a_name_is_refused(text):
         ("tags:'hook and eye'", 'tags:"hook and eye"'),
         ("tags:dome>=0.5", "None"),
         ("faces>=2", "None"),
+        ("tags:dome>=10%", "None"),
+        ("tags:'a<b'", 'tags:"a<b"'),
     ],
 )
 def test_a_score_is_a_rule_without_its_comparison(text, written):

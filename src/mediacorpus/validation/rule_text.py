@@ -376,6 +376,10 @@ class Score:
         return found[0] if len(found) == 1 else Joined(_ANY[sign], found)
 
 
+_COMPARED = re.compile("[<>=]")
+_QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
+
+
 def parse_score(text: str) -> Score | None:
     """Read a rule without its comparison, such as `tags:Crowd`; None where it has one.
 
@@ -384,6 +388,8 @@ def parse_score(text: str) -> Score | None:
     ParameterError
         The text is not of this form.
     """
+    if _COMPARED.search(_QUOTED.sub("", text)):
+        return None
     parser = _Parser(text)
     table = parser._take(_TABLE)  # noqa: SLF001 - it is of this module
     if table and not text[parser.at :].strip():

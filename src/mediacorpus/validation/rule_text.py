@@ -377,7 +377,6 @@ class Score:
 
 
 _COMPARED = re.compile("[<>=]")
-_QUOTED = re.compile("\"[^\"]*\"|'[^']*'")
 
 
 def parse_score(text: str) -> Score | None:

@@ -245,7 +245,8 @@ def _singles(layers: Sequence[Layer]) -> list[_Box]:
     boxes: list[_Box] = []
     for layer in layers:
         # A classic model rides on nothing: what it learned from is no layer.
-        alone = layers[0].detail != "" and len(boxes) == 1 and layer.kind not in _SHORT
+        fed = layers[0].kind == INPUT and layers[0].detail != ""
+        alone = fed and len(boxes) == 1 and layer.kind not in _SHORT
         if boxes and not alone and (layer.kind in _SHORT or _rides(layer)):
             last, note = boxes[-1], _SHORT.get(layer.kind, layer.kind)
             flat = note == "flatten"

@@ -65,6 +65,7 @@ TASKS = (
         (
             "labels import photos documentary/captions.csv --variables collection "
             '--map "met=painting,fsaowi=photograph,documerica=photograph"',
+            "split photos collection --shares 60/20/20",
             "train photos collection --name kind",
             "validate photos kind --against collection",
             "report photos",

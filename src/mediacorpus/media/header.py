@@ -18,7 +18,8 @@ from mediacorpus.errors import MediacorpusError, MediaError, MissingExtra, TooLa
 from mediacorpus.extras import installed, need
 from mediacorpus.media._quiet import quiet, silence_libtiff
 from mediacorpus.media.frames import count_frames
-from mediacorpus.media.further import (
+from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
+from mediacorpus.media.jxl_and_hdr import (
     HDR_MARKS,
     JXL_MARKS,
     hdr_size,
@@ -26,7 +27,6 @@ from mediacorpus.media.further import (
     open_hdr,
     open_jxl,
 )
-from mediacorpus.media.jpeg import JPEG_MARK, open_jpeg, read_scans
 from mediacorpus.media.png import PNG_MARK, open_png
 from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.sniff import as_text, boxes_end, heif_kind, looks_like, refusal

@@ -10,7 +10,6 @@ from PIL import Image
 
 from mediacorpus.errors import MediaError, ParameterError
 from mediacorpus.media._quiet import opencv_decoded
-from mediacorpus.media.further import read_hdr
 from mediacorpus.media.header import (
     MAX_PIXELS,
     check_size,
@@ -18,6 +17,7 @@ from mediacorpus.media.header import (
     open_image,
     read_orientation,
 )
+from mediacorpus.media.jxl_and_hdr import read_hdr
 from mediacorpus.media.reading import PathLike, contents
 from mediacorpus.media.sniff import pdf_start
 from mediacorpus.media.tiff import TiffImage, no_data

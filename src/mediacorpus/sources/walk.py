@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TypeAlias
 
-from mediacorpus.media.further import HDR_MARKS, JXL_MARKS
 from mediacorpus.media.header import known_mark
+from mediacorpus.media.jxl_and_hdr import HDR_MARKS, JXL_MARKS
 from mediacorpus.media.sniff import (
     AUDIO_SUFFIXES,
     VIDEO_SUFFIXES,

@@ -201,6 +201,8 @@ def test_a_value_of_the_columns_type_says_what_was_written(values):
             assert given_back is value
         elif column.type in {"integer", "real"}:
             assert given_back is None if value == "" else given_back == float(value)
+        elif column.type == "date":
+            assert given_back is None if value == "" else given_back.isoformat() == value
         else:
             assert given_back == str(value)
 

@@ -65,7 +65,6 @@ TASKS = (
         (
             "labels import photos documentary/captions.csv --variables collection "
             '--map "met=painting,fsaowi=photograph,documerica=photograph"',
-            "split photos collection --shares 60/20/20",
             "train photos collection --name kind",
             "validate photos kind --against collection",
             "report photos",
@@ -121,7 +120,7 @@ def code(folder: Path) -> None:
     """Fill in the spreadsheet as a coder might: with slips."""
     import pandas as pd
 
-    sheet = pd.read_excel(folder / "to_code.xlsx")
+    sheet = pd.read_excel(folder / "to_code.xlsx", engine="openpyxl")
     book = Workbook()
     page = book.active
     page.append(["item", "outdoors", "coder"])
